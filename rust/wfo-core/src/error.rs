@@ -1,0 +1,115 @@
+//! Errors of the core: each names the thing, its value, and what would do.
+
+use thiserror::Error;
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can be wrong with what a caller hands in.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Error {
+    /// The price columns do not have one length.
+    #[error("'{column}' has {len} bars, 'open' has {expected}; all columns need the same length")]
+    BarsLength {
+        /// The column that differs.
+        column: &'static str,
+        /// Its length.
+        len: usize,
+        /// The length of `open`.
+        expected: usize,
+    },
+    /// A price that no bar can have.
+    #[error("bar {index}: {column} = {value} is not a finite price above 0")]
+    Price {
+        /// Position of the bar.
+        index: usize,
+        /// The column.
+        column: &'static str,
+        /// The value found there.
+        value: f64,
+    },
+    /// A bar whose extremes do not enclose its open and close.
+    #[error("bar {index}: {column} = {value} lies outside low = {low} … high = {high}")]
+    BarRange {
+        /// Position of the bar.
+        index: usize,
+        /// `open` or `close`.
+        column: &'static str,
+        /// Its value.
+        value: f64,
+        /// The bar's low.
+        low: f64,
+        /// The bar's high.
+        high: f64,
+    },
+    /// A parameter or setting outside its range.
+    #[error("{name} = {value} is out of range; {allowed}")]
+    OutOfRange {
+        /// Canonical name.
+        name: &'static str,
+        /// The value given.
+        value: f64,
+        /// What would do.
+        allowed: &'static str,
+    },
+    /// A row or grid with another number of parameters than the strategy has.
+    #[error("{given} parameters given, the strategy has {expected}")]
+    ParameterCount {
+        /// How many came.
+        given: usize,
+        /// How many are needed.
+        expected: usize,
+    },
+    /// An axis of a grid without values.
+    #[error("the grid has no values for parameter {axis}; every parameter needs at least one")]
+    EmptyAxis {
+        /// Position in canonical order.
+        axis: usize,
+    },
+    /// More combinations than an index can count.
+    #[error("the grid has more than 2^64 combinations; take wider steps")]
+    GridTooLarge,
+    /// Fewer warm-up bars than the longest lookback.
+    #[error("warmup = {warmup} is shorter than the longest lookback; it needs at least {need}")]
+    Warmup {
+        /// The value given.
+        warmup: usize,
+        /// The longest lookback, in bars.
+        need: usize,
+    },
+    /// Slice positions out of order.
+    #[error(
+        "a slice needs 0 < warmup < split < end <= bars, not warmup = {warmup}, split = {split}, end = {end}, bars = {bars}"
+    )]
+    SliceOrder {
+        /// First trading bar.
+        warmup: usize,
+        /// First out-of-sample bar.
+        split: usize,
+        /// One past the last bar.
+        end: usize,
+        /// Bars at hand.
+        bars: usize,
+    },
+    /// A range of combinations outside the grid.
+    #[error("combinations {start}..{stop} lie outside the grid, which has {len}")]
+    IndexRange {
+        /// First combination.
+        start: u64,
+        /// One past the last.
+        stop: u64,
+        /// Size of the grid.
+        len: u64,
+    },
+    /// A value that cannot be ranked.
+    #[error("value {index} = {value} cannot be ranked; a distribution takes finite values above 0")]
+    NotRankable {
+        /// Position in the input.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+    /// More equal values than a counter holds.
+    #[error("more than 2^32 values lie within one part in 2,048 of one another, too many to rank")]
+    DistributionFull,
+}

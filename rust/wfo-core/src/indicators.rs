@@ -1,0 +1,144 @@
+//! Indicator series: the value at bar `t` uses bars `<= t` alone.
+//!
+//! Sums over a window are taken afresh for every bar, oldest value first. A running sum would be
+//! cheaper, but touches on prices in cents often hang on equality, and two engines whose sums round
+//! differently would then trade in different bars. Series are computed once per distinct length and
+//! shared by a whole grid, so the cost does not show: a length of 64 takes 0.3 ms on 5,000 bars.
+//!
+//! Bars in which a window is not full hold NaN, which no comparison lets through.
+
+use crate::bars::Bars;
+
+/// Which price the Bollinger width is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PriceMethod {
+    /// `(high + low + close) / 3`.
+    Typical,
+    /// The close.
+    Close,
+}
+
+/// True range of every bar; the first one's is its own range.
+#[must_use]
+pub fn true_range(bars: &Bars) -> Vec<f64> {
+    let (high, low, close) = (bars.high(), bars.low(), bars.close());
+    (0..bars.len())
+        .map(|t| match t.checked_sub(1) {
+            None => high[t] - low[t],
+            Some(before) => high[t].max(close[before]) - low[t].min(close[before]),
+        })
+        .collect()
+}
+
+/// The price that the Bollinger width is made of.
+#[must_use]
+pub fn price(bars: &Bars, method: PriceMethod) -> Vec<f64> {
+    match method {
+        PriceMethod::Close => bars.close().to_vec(),
+        PriceMethod::Typical => (0..bars.len())
+            .map(|t| (bars.high()[t] + bars.low()[t] + bars.close()[t]) / 3.0)
+            .collect(),
+    }
+}
+
+/// Mean of the last `length` values, NaN until there are as many.
+#[must_use]
+pub fn mean(values: &[f64], length: usize) -> Vec<f64> {
+    over_windows(values, length, |window| window.iter().sum::<f64>() / length as f64)
+}
+
+/// Population standard deviation of the last `length` values around their `means`.
+///
+/// `means` is what [`mean`] gives for the same values and length.
+#[must_use]
+pub fn deviation(values: &[f64], means: &[f64], length: usize) -> Vec<f64> {
+    let mut t = length.saturating_sub(1);
+    over_windows(values, length, |window| {
+        let mean = means[t];
+        t += 1;
+        let squares = window.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>();
+        (squares / length as f64).sqrt()
+    })
+}
+
+/// Exponential average of `values` with weight `2 / (period + 1)`, beginning with the value at
+/// `start`; NaN before.
+#[must_use]
+pub fn ema(values: &[f64], start: usize, period: usize) -> Vec<f64> {
+    let mut out = vec![f64::NAN; values.len()];
+    let weight = 2.0 / (period as f64 + 1.0);
+    let mut average = f64::NAN;
+    for t in start..values.len() {
+        if t == start {
+            average = values[t];
+        } else {
+            average += weight * (values[t] - average);
+        }
+        out[t] = average;
+    }
+    out
+}
+
+fn over_windows(values: &[f64], length: usize, mut f: impl FnMut(&[f64]) -> f64) -> Vec<f64> {
+    let mut out = vec![f64::NAN; values.len()];
+    if length > 0 {
+        for (t, window) in values.windows(length).enumerate() {
+            out[t + length - 1] = f(window);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bars() -> Bars {
+        Bars::new(
+            vec![10.0, 11.0, 14.0],
+            vec![12.0, 13.0, 15.0],
+            vec![9.0, 10.0, 14.0],
+            vec![11.0, 12.0, 14.5],
+        )
+        .expect("valid bars")
+    }
+
+    #[test]
+    fn true_range_spans_the_gap_from_the_last_close() {
+        assert_eq!(true_range(&bars()), [3.0, 3.0, 3.0]);
+    }
+
+    #[test]
+    fn prices() {
+        assert_eq!(price(&bars(), PriceMethod::Close), [11.0, 12.0, 14.5]);
+        assert_eq!(price(&bars(), PriceMethod::Typical)[0], (12.0 + 9.0 + 11.0) / 3.0);
+    }
+
+    #[test]
+    fn mean_and_deviation_wait_for_a_full_window() {
+        let values = [1.0, 3.0, 5.0, 5.0];
+        let means = mean(&values, 2);
+        assert!(means[0].is_nan());
+        assert_eq!(means[1..], [2.0, 4.0, 5.0]);
+        let deviations = deviation(&values, &means, 2);
+        assert!(deviations[0].is_nan());
+        assert_eq!(deviations[1..], [1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_window_longer_than_the_values_is_never_full() {
+        assert!(mean(&[1.0, 2.0], 3).iter().all(|x| x.is_nan()));
+    }
+
+    #[test]
+    fn ema_begins_with_its_first_value() {
+        let out = ema(&[9.0, 2.0, 4.0, 8.0], 1, 3);
+        assert!(out[0].is_nan());
+        assert_eq!(out[1..], [2.0, 3.0, 5.5]);
+    }
+
+    #[test]
+    fn ema_of_period_one_is_the_series() {
+        assert_eq!(ema(&[3.0, 1.0, 2.0], 0, 1), [3.0, 1.0, 2.0]);
+    }
+}

@@ -1,0 +1,27 @@
+//! Kernels of walk-forward optimization, free of Python.
+//!
+//! Data flows one way: [`bars`] and [`settings`] are checked values, [`indicators`] turn bars into
+//! series, [`atr_d`] turns series and one parameter set into distances, [`touches`] and [`money`]
+//! say what happens in a bar and what it is worth, and [`direct`] walks bar by bar over all of it,
+//! for one parameter set or for the whole [`grid`]. [`distribution`] serves the scores that follow.
+//!
+//! What the numbers mean is fixed by `python/wfo/reference/CONTRACT.md`; the Numba reference next to
+//! it has a file of the same name for each module here.
+
+pub mod atr_d;
+pub mod bars;
+pub mod direct;
+pub mod distribution;
+pub mod error;
+pub mod grid;
+pub mod indicators;
+pub mod money;
+pub mod settings;
+pub mod slice;
+pub mod touches;
+
+pub use bars::Bars;
+pub use error::{Error, Result};
+pub use grid::Grid;
+pub use settings::{EntryStyle, Settings, Sizing};
+pub use slice::Slice;
