@@ -1,0 +1,101 @@
+"""Walk-forward optimization of trading strategies over whole parameter grids.
+
+A first look::
+
+    import wfo
+
+    bars = wfo.load_sample("NASDAQ")
+    grid = wfo.Grid.load("smoke", "atr_d_l")
+    phases = wfo.Windows.preset("default").resolve(bars["date"])
+    results = wfo.sweep("atr_d_l", bars, grid, windows=phases)
+    candidates = wfo.score(results)
+    plateaus = wfo.detect_plateaus(candidates, grid)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wfo.build import build_info
+    from wfo.catalogue import Strategy, strategies
+    from wfo.data import DataStore, load_sample
+    from wfo.engine import Simulation, SweepResult, simulate, sweep
+    from wfo.errors import DataError, EngineError, InputError, ResultsError, WfoError
+    from wfo.grid import Grid, grid_names
+    from wfo.plateaus import Plateau, detect_plateaus
+    from wfo.scoring import Gates, score
+    from wfo.settings import Settings
+    from wfo.windows import Phase, Phases, Windows
+
+__all__ = [
+    "DataError",
+    "DataStore",
+    "EngineError",
+    "Gates",
+    "Grid",
+    "InputError",
+    "Phase",
+    "Phases",
+    "Plateau",
+    "ResultsError",
+    "Settings",
+    "Simulation",
+    "Strategy",
+    "SweepResult",
+    "WfoError",
+    "Windows",
+    "__version__",
+    "build_info",
+    "detect_plateaus",
+    "grid_names",
+    "load_sample",
+    "score",
+    "simulate",
+    "strategies",
+    "sweep",
+]
+
+# Where each public name lives. They load on first use: `import wfo` alone reads no library.
+_HOMES = {
+    "DataError": "errors",
+    "DataStore": "data",
+    "EngineError": "errors",
+    "Gates": "scoring",
+    "Grid": "grid",
+    "InputError": "errors",
+    "Phase": "windows",
+    "Phases": "windows",
+    "Plateau": "plateaus",
+    "ResultsError": "errors",
+    "Settings": "settings",
+    "Simulation": "engine",
+    "Strategy": "catalogue",
+    "SweepResult": "engine",
+    "WfoError": "errors",
+    "Windows": "windows",
+    "build_info": "build",
+    "detect_plateaus": "plateaus",
+    "grid_names": "grid",
+    "load_sample": "data",
+    "score": "scoring",
+    "simulate": "engine",
+    "strategies": "catalogue",
+    "sweep": "engine",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from wfo._core import __version__ as value
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(f"wfo.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'wfo' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

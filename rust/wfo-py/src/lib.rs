@@ -1,0 +1,297 @@
+//! The module `wfo._core`: thin wrappers, no logic. Arrays come in read-only and go out owned, and
+//! the interpreter is released around every kernel.
+
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::exceptions::PyMemoryError;
+use pyo3::prelude::*;
+use wfo_core::distribution::{Distribution, Ranks};
+use wfo_core::{Bars, EntryStyle, Grid, Settings, Sizing, Slice, atr_d, direct};
+
+mod errors {
+    pyo3::import_exception!(wfo.errors, InputError);
+}
+
+/// The one bridge from the core's errors to the package's.
+fn raise(error: wfo_core::Error) -> PyErr {
+    errors::InputError::new_err(error.to_string())
+}
+
+type Prices<'py> = PyReadonlyArray1<'py, f64>;
+type PhaseArrays<'py> = (
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u32>>,
+);
+
+/// The fields of `wfo.Settings`, read by name.
+#[derive(FromPyObject)]
+struct PySettings {
+    capital: f64,
+    slip: f64,
+    fee: f64,
+    sizing: String,
+    lot_size: f64,
+    max_stop_atr: f64,
+    entry_style: String,
+}
+
+impl TryFrom<PySettings> for Settings {
+    type Error = PyErr;
+
+    fn try_from(s: PySettings) -> PyResult<Self> {
+        let sizing = match s.sizing.as_str() {
+            "compound" => Sizing::Compound,
+            "fixed" => Sizing::Fixed,
+            other => return Err(unknown("sizing", other, "compound or fixed")),
+        };
+        let entry_style = match s.entry_style.as_str() {
+            "pullback" => EntryStyle::Pullback,
+            "breakout" => EntryStyle::Breakout,
+            other => return Err(unknown("entry_style", other, "pullback or breakout")),
+        };
+        let PySettings { capital, slip, fee, lot_size, max_stop_atr, .. } = s;
+        Settings { capital, slip, fee, sizing, lot_size, max_stop_atr, entry_style }
+            .checked()
+            .map_err(raise)
+    }
+}
+
+fn unknown(name: &str, value: &str, allowed: &str) -> PyErr {
+    errors::InputError::new_err(format!("{name} = '{value}' is unknown; it must be {allowed}"))
+}
+
+fn bars(open: &Prices, high: &Prices, low: &Prices, close: &Prices) -> PyResult<Bars> {
+    let column = |a: &Prices| a.as_array().to_vec();
+    Bars::new(column(open), column(high), column(low), column(close)).map_err(raise)
+}
+
+fn only_known(strategy: &str) -> PyResult<()> {
+    if strategy == "atr_d_l" { Ok(()) } else { Err(unknown("strategy", strategy, "atr_d_l")) }
+}
+
+#[pymodule(gil_used = false)]
+mod _core {
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Versions and build of the compiled module.
+    #[pyfunction]
+    fn build_info() -> Vec<(&'static str, String)> {
+        // The plain build uses what every processor of its architecture has, and nothing more.
+        let tier = format!("{} baseline", std::env::consts::ARCH);
+        vec![
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("commit", env!("WFO_COMMIT").to_owned()),
+            ("profile", env!("WFO_PROFILE").to_owned()),
+            ("target", env!("WFO_TARGET").to_owned()),
+            ("rustc", env!("WFO_RUSTC").to_owned()),
+            ("instructions", tier),
+        ]
+    }
+
+    /// Canonical parameter names of each strategy that the core knows.
+    #[pyfunction]
+    fn strategies() -> Vec<(&'static str, Vec<&'static str>)> {
+        vec![("atr_d_l", atr_d::PARAMETERS.to_vec())]
+    }
+
+    /// Raises unless the columns are bars: prices above 0, open and close within low and high.
+    #[pyfunction]
+    fn check_bars(
+        open: Prices<'_>,
+        high: Prices<'_>,
+        low: Prices<'_>,
+        close: Prices<'_>,
+    ) -> PyResult<()> {
+        bars(&open, &high, &low, &close).map(|_| ())
+    }
+
+    /// One parameter set, bar by bar.
+    #[pyfunction]
+    #[expect(clippy::too_many_arguments, reason = "one argument a column, as Python has them")]
+    #[expect(clippy::type_complexity, reason = "a plain tuple of arrays, named by the caller")]
+    fn simulate<'py>(
+        py: Python<'py>,
+        strategy: &str,
+        open: Prices<'py>,
+        high: Prices<'py>,
+        low: Prices<'py>,
+        close: Prices<'py>,
+        params: Vec<f64>,
+        settings: PySettings,
+        warmup: usize,
+        split: usize,
+    ) -> PyResult<(
+        (f64, f64, f64, f64, u32, u32),
+        (
+            Bound<'py, PyArray1<u64>>,
+            Bound<'py, PyArray1<f64>>,
+            Bound<'py, PyArray1<u64>>,
+            Bound<'py, PyArray1<f64>>,
+            Bound<'py, PyArray1<f64>>,
+        ),
+        Bound<'py, PyArray1<f64>>,
+    )> {
+        only_known(strategy)?;
+        let bars = bars(&open, &high, &low, &close)?;
+        let settings = settings.try_into()?;
+        let slice = Slice { warmup, split, end: bars.len() };
+        let sim =
+            py.detach(|| direct::simulate(&bars, &params, &settings, slice)).map_err(raise)?;
+        let f = sim.figures;
+        let trades = &sim.trades;
+        let count = |f: fn(&direct::Trade) -> usize| -> Bound<'py, PyArray1<u64>> {
+            trades.iter().map(|t| f(t) as u64).collect::<Vec<_>>().into_pyarray(py)
+        };
+        let money = |f: fn(&direct::Trade) -> f64| -> Bound<'py, PyArray1<f64>> {
+            trades.iter().map(f).collect::<Vec<_>>().into_pyarray(py)
+        };
+        Ok((
+            (f.is_pnl, f.oos_pnl, f.is_dd, f.oos_dd, f.is_trades, f.oos_trades),
+            (
+                count(|t| t.entry_bar),
+                money(|t| t.entry_price),
+                count(|t| t.exit_bar),
+                money(|t| t.exit_price),
+                money(|t| t.pnl),
+            ),
+            sim.equity.into_pyarray(py),
+        ))
+    }
+
+    /// A grid over one history, computed in any pieces by its own pool of threads.
+    #[pyclass(frozen, module = "wfo._core")]
+    struct Sweep {
+        inner: direct::Sweep,
+        pool: rayon::ThreadPool,
+    }
+
+    #[pymethods]
+    impl Sweep {
+        #[new]
+        #[expect(clippy::too_many_arguments, reason = "one argument a column, as Python has them")]
+        fn new(
+            py: Python<'_>,
+            strategy: &str,
+            open: Prices<'_>,
+            high: Prices<'_>,
+            low: Prices<'_>,
+            close: Prices<'_>,
+            axes: Vec<Vec<f64>>,
+            settings: PySettings,
+            phases: Vec<(usize, usize, usize)>,
+            threads: usize,
+        ) -> PyResult<Self> {
+            only_known(strategy)?;
+            let bars = bars(&open, &high, &low, &close)?;
+            let settings = settings.try_into()?;
+            let slices = phases
+                .into_iter()
+                .map(|(warmup, split, end)| Slice { warmup, split, end })
+                .collect();
+            let grid = Grid::new(axes).map_err(raise)?;
+            let inner =
+                py.detach(|| direct::Sweep::new(bars, grid, settings, slices)).map_err(raise)?;
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .thread_name(|i| format!("wfo-{i}"))
+                .build()
+                .map_err(|e| PyMemoryError::new_err(format!("{threads} threads: {e}")))?;
+            Ok(Self { inner, pool })
+        }
+
+        fn __len__(&self) -> PyResult<usize> {
+            Ok(usize::try_from(self.inner.len())?)
+        }
+
+        /// Six arrays for each phase: the combinations `start..stop`.
+        fn run<'py>(
+            &self,
+            py: Python<'py>,
+            start: u64,
+            stop: u64,
+        ) -> PyResult<Vec<PhaseArrays<'py>>> {
+            let rows =
+                py.detach(|| self.pool.install(|| self.inner.run(start..stop))).map_err(raise)?;
+            let phases = self.inner.phases();
+            let money = |k: usize, f: fn(&direct::Figures) -> f64| {
+                rows.iter().skip(k).step_by(phases).map(f).collect::<Vec<_>>().into_pyarray(py)
+            };
+            let count = |k: usize, f: fn(&direct::Figures) -> u32| {
+                rows.iter().skip(k).step_by(phases).map(f).collect::<Vec<_>>().into_pyarray(py)
+            };
+            Ok((0..phases)
+                .map(|k| {
+                    (
+                        money(k, |f| f.is_pnl),
+                        money(k, |f| f.oos_pnl),
+                        money(k, |f| f.is_dd),
+                        money(k, |f| f.oos_dd),
+                        count(k, |f| f.is_trades),
+                        count(k, |f| f.oos_trades),
+                    )
+                })
+                .collect())
+        }
+    }
+
+    /// Counts of very many positive values, taken block by block.
+    #[pyclass(module = "wfo._core", name = "Distribution")]
+    struct PyDistribution {
+        inner: Distribution,
+    }
+
+    #[pymethods]
+    impl PyDistribution {
+        #[new]
+        fn new() -> Self {
+            Self { inner: Distribution::new() }
+        }
+
+        fn __len__(&self) -> PyResult<usize> {
+            Ok(usize::try_from(self.inner.len())?)
+        }
+
+        /// Counts `values`.
+        fn add(&mut self, py: Python<'_>, values: PyReadonlyArray1<'_, f32>) -> PyResult<()> {
+            let values = values.as_array().to_vec();
+            py.detach(|| self.inner.add(&values)).map_err(raise)
+        }
+
+        /// Moves the counts into ranks; the distribution is empty afterwards.
+        fn take_ranks(&mut self, py: Python<'_>) -> PyResult<PyRanks> {
+            let counts = std::mem::take(&mut self.inner);
+            Ok(PyRanks { inner: py.detach(|| counts.into_ranks()).map_err(raise)? })
+        }
+    }
+
+    /// Percentile ranks among the values of a distribution.
+    #[pyclass(frozen, module = "wfo._core", name = "Ranks")]
+    struct PyRanks {
+        inner: Ranks,
+    }
+
+    #[pymethods]
+    impl PyRanks {
+        fn __len__(&self) -> PyResult<usize> {
+            Ok(usize::try_from(self.inner.len())?)
+        }
+
+        /// `100 * average rank / count` of every value.
+        fn percentiles<'py>(
+            &self,
+            py: Python<'py>,
+            values: PyReadonlyArray1<'py, f32>,
+        ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+            let values = values.as_array().to_vec();
+            Ok(py.detach(|| self.inner.percentiles(&values)).map_err(raise)?.into_pyarray(py))
+        }
+    }
+}
