@@ -1,0 +1,306 @@
+"""The reference engine: strategy ``atr_d_l`` as readable Numba, bar by bar.
+
+This package is the definition in code, `CONTRACT.md` beside it is the definition in words, and
+the Rust engines are tested against both. Numba is loaded by the first call, not by the import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wfo.errors import EngineError, InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from wfo.reference.atr_d import Bars, Settings
+
+__all__ = ["ReferenceResult", "SweepFigures", "simulate", "sweep"]
+
+#: Parameters of ``atr_d_l``.
+PARAMS = 11
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReferenceResult:
+    """What one parameter set did in one slice of ``n`` bars.
+
+    Attributes
+    ----------
+    side
+        +1 for long, int8[trades]. Trades are those closed in the slice, in order of their exits.
+    entry_bar, exit_bar
+        Bars of the fills, int64[trades], counted from the first bar of the slice.
+    entry_price, exit_price
+        Raw fills, before slippage and fee, float64[trades].
+    pnl
+        Equity after the trade minus equity before it, in currency, float64[trades].
+    equity
+        Mark at every close, in currency, float64[n]; the capital before the first trading bar.
+    is_pnl, oos_pnl
+        Change of the mark in-sample and out-of-sample, in currency.
+    is_dd, oos_dd
+        Largest fall from a running peak of the marks, in currency, >= 0.
+    is_trades, oos_trades
+        Trades closed in-sample and out-of-sample.
+    """
+
+    side: NDArray[np.int8]
+    entry_bar: NDArray[np.int64]
+    entry_price: NDArray[np.float64]
+    exit_bar: NDArray[np.int64]
+    exit_price: NDArray[np.float64]
+    pnl: NDArray[np.float64]
+    equity: NDArray[np.float64]
+    is_pnl: float
+    oos_pnl: float
+    is_dd: float
+    oos_dd: float
+    is_trades: int
+    oos_trades: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SweepFigures:
+    """Figures of ``m`` parameter sets in one phase.
+
+    Attributes
+    ----------
+    is_pnl, oos_pnl, is_dd, oos_dd
+        As in `ReferenceResult`, float64[m].
+    is_trades, oos_trades
+        As in `ReferenceResult`, int64[m].
+    """
+
+    is_pnl: NDArray[np.float64]
+    oos_pnl: NDArray[np.float64]
+    is_dd: NDArray[np.float64]
+    oos_dd: NDArray[np.float64]
+    is_trades: NDArray[np.int64]
+    oos_trades: NDArray[np.int64]
+
+
+def simulate(
+    open: ArrayLike,  # noqa: A002 - the price's own name
+    high: ArrayLike,
+    low: ArrayLike,
+    close: ArrayLike,
+    params: Sequence[float],
+    *,
+    warmup: int,
+    split: int,
+    capital: float,
+    slip: float,
+    fee: float,
+    sizing: str,
+    lot_size: float,
+    max_stop_atr: float,
+    entry_style: str,
+) -> ReferenceResult:
+    """Simulate one parameter set of ``atr_d_l`` over one slice.
+
+    Parameters and settings are expected to be validated; only what would read outside of an
+    array is refused here.
+
+    Parameters
+    ----------
+    open, high, low, close
+        Prices, float64[n]. They may be read-only and are never changed.
+    params
+        The 11 parameters in canonical order; whole numbers may be given as floats.
+    warmup
+        First trading bar, at least the longest lookback.
+    split
+        First out-of-sample bar, ``1 <= warmup < split < n``.
+    capital
+        Equity before the first trade, in currency.
+    slip, fee
+        Fractions of price, of every fill.
+    sizing
+        ``"compound"`` or ``"fixed"``.
+    lot_size
+        Shares are rounded down to a multiple of it; 0 leaves them fractional.
+    max_stop_atr
+        Widest stop, in ATRs over 70 bars.
+    entry_style
+        ``"pullback"`` or ``"breakout"``.
+
+    Returns
+    -------
+    ReferenceResult
+        Closed trades, marks and figures.
+
+    Raises
+    ------
+    InputError
+        If arrays differ in length, ``params`` is not 11 numbers, the bars of the slice are not in
+        order, or ``sizing`` or ``entry_style`` is unknown.
+    EngineError
+        If Numba is not installed.
+    """
+    kernels = _kernels()
+    bars = _bars(kernels, open, high, low, close)
+    row = np.array(params, dtype=np.float64)
+    if row.shape != (PARAMS,):
+        raise InputError(f"params has shape {row.shape}; give {PARAMS} numbers, one set")
+    _check_phase(warmup, split, bars.close.size)
+    settings = _settings(
+        kernels,
+        capital=capital,
+        slip=slip,
+        fee=fee,
+        sizing=sizing,
+        lot_size=lot_size,
+        max_stop_atr=max_stop_atr,
+        entry_style=entry_style,
+    )
+    trades, equity, figures = kernels.simulate_long(bars, row, int(warmup), int(split), settings)
+    # The kernel cuts the trades out of longer arrays: copies let those go.
+    return ReferenceResult(
+        side=trades.side.copy(),
+        entry_bar=trades.entry_bar.copy(),
+        entry_price=trades.entry_price.copy(),
+        exit_bar=trades.exit_bar.copy(),
+        exit_price=trades.exit_price.copy(),
+        pnl=trades.pnl.copy(),
+        equity=equity,
+        is_pnl=figures.is_pnl,
+        oos_pnl=figures.oos_pnl,
+        is_dd=figures.is_dd,
+        oos_dd=figures.oos_dd,
+        is_trades=figures.is_trades,
+        oos_trades=figures.oos_trades,
+    )
+
+
+def sweep(
+    open: ArrayLike,  # noqa: A002 - the price's own name
+    high: ArrayLike,
+    low: ArrayLike,
+    close: ArrayLike,
+    rows: ArrayLike,
+    *,
+    phases: Sequence[tuple[int, int, int]],
+    capital: float,
+    slip: float,
+    fee: float,
+    sizing: str,
+    lot_size: float,
+    max_stop_atr: float,
+    entry_style: str,
+) -> list[SweepFigures]:
+    """Simulate many parameter sets of ``atr_d_l`` over one or more phases of a slice.
+
+    Parameters
+    ----------
+    open, high, low, close
+        Prices, float64[n]. They may be read-only and are never changed.
+    rows
+        Parameter sets, float64[m, 11] in canonical order.
+    phases
+        (warmup, split, end) of each phase, ``1 <= warmup < split < end <= n``. A phase is what
+        `simulate` does over ``bars[:end]``.
+    capital, slip, fee, sizing, lot_size, max_stop_atr, entry_style
+        As in `simulate`.
+
+    Returns
+    -------
+    list of SweepFigures
+        One for each phase, in the order given.
+
+    Raises
+    ------
+    InputError
+        As in `simulate`.
+    EngineError
+        If Numba is not installed.
+    """
+    kernels = _kernels()
+    bars = _bars(kernels, open, high, low, close)
+    table = np.array(rows, dtype=np.float64, order="C")
+    if table.ndim != 2 or table.shape[1] != PARAMS:
+        raise InputError(f"rows has shape {table.shape}; give (sets, {PARAMS})")
+    for warmup, split, end in phases:
+        if end > bars.close.size:
+            raise InputError(f"a phase ends at bar {end}, but there are {bars.close.size} bars")
+        _check_phase(warmup, split, end)
+    settings = _settings(
+        kernels,
+        capital=capital,
+        slip=slip,
+        fee=fee,
+        sizing=sizing,
+        lot_size=lot_size,
+        max_stop_atr=max_stop_atr,
+        entry_style=entry_style,
+    )
+    phase_table = np.array(phases, dtype=np.int64).reshape(len(phases), 3)
+    money, counts = kernels.sweep_long(bars, table, phase_table, settings)
+    return [SweepFigures(*money[j], *counts[j]) for j in range(len(phases))]
+
+
+def _kernels() -> ModuleType:
+    """Load the compiled side, or say why it is missing."""
+    try:
+        from wfo.reference import atr_d
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "numba":
+            # Numba is there but does not load, e.g. beside a NumPy that it does not know yet.
+            raise EngineError(f"the reference engine cannot load Numba: {error}") from error
+        raise EngineError(
+            "the reference engine needs Numba: pip install 'wfo[reference]'"
+        ) from error
+    return atr_d
+
+
+def _bars(
+    kernels: ModuleType, open_: ArrayLike, high: ArrayLike, low: ArrayLike, close: ArrayLike
+) -> Bars:
+    """Copy the prices, so that the kernels see one array type and the caller's stay untouched."""
+    bars: Bars = kernels.Bars(
+        *(np.array(x, dtype=np.float64, order="C") for x in (open_, high, low, close))
+    )
+    shapes = [x.shape for x in bars]
+    if any(shape != (bars.close.size,) for shape in shapes):
+        raise InputError(f"open, high, low, close have shapes {shapes}; give one length n")
+    return bars
+
+
+def _check_phase(warmup: int, split: int, n: int) -> None:
+    if not 1 <= warmup < split < n:
+        raise InputError(
+            f"warmup {warmup}, split {split}, {n} bars; need 1 <= warmup < split < bars"
+        )
+
+
+def _settings(
+    kernels: ModuleType,
+    *,
+    capital: float,
+    slip: float,
+    fee: float,
+    sizing: str,
+    lot_size: float,
+    max_stop_atr: float,
+    entry_style: str,
+) -> Settings:
+    for name, value, known in (
+        ("sizing", sizing, ("compound", "fixed")),
+        ("entry_style", entry_style, ("pullback", "breakout")),
+    ):
+        if value not in known:
+            raise InputError(f"unknown {name} {value!r}{did_you_mean(value, known)}")
+    settings: Settings = kernels.Settings(
+        float(capital),
+        float(slip),
+        float(fee),
+        sizing == "fixed",
+        float(lot_size),
+        float(max_stop_atr),
+        entry_style == "breakout",
+    )
+    return settings

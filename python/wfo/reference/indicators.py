@@ -1,0 +1,185 @@
+"""Indicators: the value at bar ``t`` uses bars ``<= t`` only.
+
+A value whose window is not full is NaN. A level computed from NaN is touched by nothing, because
+every comparison with NaN is false.
+
+Every window is summed afresh, oldest value first. Running sums are cheaper, but their rounding
+depends on where they started, and touches on prices in cents often hang on equality.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wfo.reference._jit import njit
+
+FloatArray = NDArray[np.float64]
+
+#: Values of ``equity_price_method``.
+TYPICAL_PRICE = 0
+CLOSE_PRICE = 1
+
+
+@njit
+def true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    """Return the true range of each bar, in price units.
+
+    Parameters
+    ----------
+    high, low, close
+        Prices, float64[n].
+
+    Returns
+    -------
+    float64[n]
+        ``high - low`` in bar 0, afterwards the range widened to the close before.
+    """
+    tr = np.full(close.size, np.nan)
+    for t in range(close.size):
+        if t == 0:
+            tr[t] = high[t] - low[t]
+        else:
+            tr[t] = max(high[t], close[t - 1]) - min(low[t], close[t - 1])
+    return tr
+
+
+@njit
+def window_mean(x: FloatArray, period: int) -> FloatArray:
+    """Return the mean of the last ``period`` values of ``x``.
+
+    Parameters
+    ----------
+    x
+        Values, float64[n].
+    period
+        Bars in the window, >= 1.
+
+    Returns
+    -------
+    float64[n]
+        NaN before bar ``period - 1``.
+    """
+    mean = np.full(x.size, np.nan)
+    for t in range(period - 1, x.size):
+        total = 0.0
+        for i in range(t - period + 1, t + 1):
+            total += x[i]
+        mean[t] = total / float(period)
+    return mean
+
+
+@njit
+def window_sigma(x: FloatArray, mean: FloatArray, period: int) -> FloatArray:
+    """Return the population standard deviation of the last ``period`` values of ``x``.
+
+    Parameters
+    ----------
+    x
+        Values, float64[n].
+    mean
+        ``window_mean(x, period)``: the first of the two passes.
+    period
+        Bars in the window, >= 1.
+
+    Returns
+    -------
+    float64[n]
+        In the unit of ``x``; NaN before bar ``period - 1``.
+    """
+    sigma = np.full(x.size, np.nan)
+    for t in range(period - 1, x.size):
+        squares = 0.0
+        for i in range(t - period + 1, t + 1):
+            difference = x[i] - mean[t]
+            squares += difference * difference
+        sigma[t] = np.sqrt(squares / float(period))
+    return sigma
+
+
+@njit
+def atr(tr: FloatArray, period: int) -> FloatArray:
+    """Return the average true range: a plain mean, not Wilder's smoothing.
+
+    Parameters
+    ----------
+    tr
+        True ranges, float64[n].
+    period
+        Bars in the window, >= 1.
+
+    Returns
+    -------
+    float64[n]
+        In price units; NaN before bar ``period - 1``.
+    """
+    return window_mean(tr, period)
+
+
+@njit
+def equity_price(high: FloatArray, low: FloatArray, close: FloatArray, method: int) -> FloatArray:
+    """Return the price that the Bollinger width looks at.
+
+    Parameters
+    ----------
+    high, low, close
+        Prices, float64[n].
+    method
+        `TYPICAL_PRICE` or `CLOSE_PRICE`.
+
+    Returns
+    -------
+    float64[n]
+        A new array.
+    """
+    price = np.full(close.size, np.nan)
+    for t in range(close.size):
+        if method == TYPICAL_PRICE:
+            price[t] = (high[t] + low[t] + close[t]) / 3.0
+        else:
+            price[t] = close[t]
+    return price
+
+
+@njit
+def bollinger_width(mean: float, sigma: float, deviation: float) -> float:
+    """Return the distance between the Bollinger bands, as a fraction of their mean.
+
+    Parameters
+    ----------
+    mean, sigma
+        Mean and standard deviation of one window, in price units.
+    deviation
+        Standard deviations from the mean to each band.
+    """
+    return 2.0 * deviation * sigma / mean
+
+
+@njit
+def ema(x: FloatArray, period: int, first: int) -> FloatArray:
+    """Return the exponential moving average of ``x``.
+
+    Parameters
+    ----------
+    x
+        Values, float64[n], meaningful from bar ``first`` on.
+    period
+        Length, >= 1; the smoothing factor is ``2 / (period + 1)``.
+    first
+        The bar whose value the average starts at.
+
+    Returns
+    -------
+    float64[n]
+        In the unit of ``x``; NaN before bar ``first``.
+    """
+    average = np.full(x.size, np.nan)
+    factor = 2.0 / (float(period) + 1.0)
+    e = np.nan
+    for t in range(first, x.size):
+        if t == first:
+            e = x[t]
+        else:
+            e += factor * (x[t] - e)
+        average[t] = e
+    return average
