@@ -1,0 +1,101 @@
+"""From a frame of bars to the arrays that engines read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, NamedTuple
+
+from wfo.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+_PRICES = ("open", "high", "low", "close")
+
+
+class Prices(NamedTuple):
+    """Open, high, low and close of consecutive bars, float64[n] each."""
+
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+
+
+def prices(bars: pl.DataFrame) -> Prices:
+    """Return the price columns of `bars` as arrays.
+
+    Raises
+    ------
+    DataError
+        If it is no Polars frame, a column is missing, not numeric or has nulls, the stamps do not
+        ascend, or a bar is impossible (a price not finite and above 0, an open or close outside
+        its bar's range).
+    """
+    import numpy as np
+    import polars as pl
+
+    from wfo import _core
+
+    if not isinstance(bars, pl.DataFrame):
+        raise DataError(
+            f"bars must be a Polars frame, not {type(bars).__name__}; polars.from_pandas converts"
+        )
+    missing = [c for c in _PRICES if c not in bars.columns]
+    if missing:
+        raise DataError(f"bars lack the columns {', '.join(missing)}; they have {bars.columns}")
+    for column in _PRICES:
+        series = bars[column]
+        if not series.dtype.is_numeric() or series.null_count():
+            what = f"{series.null_count()} nulls" if series.null_count() else str(series.dtype)
+            raise DataError(f"the column {column!r} of the bars has {what}; it needs numbers")
+    stamps = bars[stamp_column(bars)]
+    if stamps.null_count() or not stamps.is_sorted() or stamps.n_unique() < len(stamps):
+        raise DataError(f"the {stamps.name}s of the bars must ascend, without repeats or nulls")
+    found = Prices(*(bars[c].cast(pl.Float64).to_numpy() for c in _PRICES))
+    found = Prices(*(np.ascontiguousarray(c) for c in found))
+    try:
+        _core.check_bars(*found)
+    except ValueError as error:
+        raise DataError(_dated(str(error), stamps)) from None
+    return found
+
+
+def stamp_column(bars: pl.DataFrame) -> str:
+    """Return the name of the time column: ``"date"`` of daily bars, else ``"datetime"``.
+
+    Raises
+    ------
+    DataError
+        If `bars` has neither, or one of another type.
+    """
+    import polars as pl
+
+    for name, kind in (("date", pl.Date), ("datetime", pl.Datetime)):
+        if name in bars.columns:
+            if bars.schema[name] != kind:
+                raise DataError(
+                    f"the column {name!r} of the bars is {bars.schema[name]}, not {kind}"
+                )
+            return name
+    raise DataError(f"bars need a column 'date' or 'datetime'; they have {bars.columns}")
+
+
+def dates(bars: pl.DataFrame) -> list[dt.date]:
+    """Return the date of every bar; of intraday bars the date in their own time zone."""
+    return [
+        d.date() if isinstance(d, dt.datetime) else d for d in bars[stamp_column(bars)].to_list()
+    ]
+
+
+def _dated(message: str, stamps: pl.Series) -> str:
+    """Add the stamp to a message that begins with ``bar <index>:``."""
+    head, _, rest = message.partition(":")
+    word, _, index = head.partition(" ")
+    if word == "bar" and index.isdigit():
+        return f"bar {index} ({stamps[int(index)]}):{rest}"
+    return message

@@ -1,0 +1,33 @@
+"""The catalogue of strategies. A new one is a file beside this one and a line in `_CATALOGUE`."""
+
+from __future__ import annotations
+
+from wfo.catalogue.atr_d import ATR_D_L
+from wfo.catalogue.parameter import Fine, Number, Parameter
+from wfo.catalogue.strategy import Strategy
+from wfo.errors import InputError, did_you_mean
+
+__all__ = ["Fine", "Number", "Parameter", "Strategy", "get_strategy", "strategies"]
+
+_CATALOGUE: tuple[Strategy, ...] = (ATR_D_L,)
+
+
+def strategies() -> dict[str, Strategy]:
+    """Return the catalogue, by name."""
+    return {s.name: s for s in _CATALOGUE}
+
+
+def get_strategy(strategy: str | Strategy) -> Strategy:
+    """Return the strategy of that name; a `Strategy` is returned as it is.
+
+    Raises
+    ------
+    InputError
+        If no strategy has that name.
+    """
+    if isinstance(strategy, Strategy):
+        return strategy
+    known = strategies()
+    if strategy not in known:
+        raise InputError(f"there is no strategy {strategy!r}{did_you_mean(strategy, known)}")
+    return known[strategy]

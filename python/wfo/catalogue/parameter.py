@@ -1,0 +1,101 @@
+"""What a parameter is: its name here and in TradeStation, its range, and how it is refined."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from wfo.errors import InputError
+
+Number = int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """Limits and step of the finest grid that is worth a test in TradeStation."""
+
+    low: Decimal
+    high: Decimal
+    step: Decimal
+
+    @classmethod
+    def of(cls, low: str, high: str, step: str) -> Fine:
+        """Build from decimal texts, so that .02 is .02."""
+        return cls(Decimal(low), Decimal(high), Decimal(step))
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a strategy.
+
+    Attributes
+    ----------
+    name
+        Canonical name, as in grids and result files.
+    tradestation
+        Name of the input in TradeStation.
+    kind
+        ``"int"``, ``"float"``, or ``"choice"`` for a whole number that names a method.
+    low, high
+        Range of allowed values; `low` itself is allowed unless `open_low`.
+    fine
+        Limits and step used by the range export.
+    refined
+        Whether the range export opens a range around a plateau, or fixes a value.
+    meaning
+        A few words for listings.
+    """
+
+    name: str
+    tradestation: str
+    kind: Literal["int", "float", "choice"]
+    low: float
+    high: float
+    fine: Fine
+    refined: bool
+    meaning: str
+    open_low: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether values are whole numbers."""
+        return self.kind != "float"
+
+    @property
+    def allowed(self) -> str:
+        """The range of allowed values, in words."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(str(v) for v in range(int(self.low), int(self.high) + 1))
+        what = "a whole number" if self.whole else "a number"
+        low = f"> {self.low:g}" if self.open_low else f">= {self.low:g}"
+        return f"{what} {low}" + ("" if math.isinf(self.high) else f" and <= {self.high:g}")
+
+    def check(self, value: object) -> Number:
+        """Return `value` as an ``int`` or ``float`` that this parameter can have.
+
+        Raises
+        ------
+        InputError
+            If it is of another type or out of range.
+        """
+        number: Number
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise self._wrong(value)
+        if self.whole:
+            try:
+                number = operator.index(value)  # type: ignore[arg-type]  # NumPy's integers have it
+            except TypeError:
+                raise self._wrong(value) from None
+        else:
+            number = float(value)
+        above = number > self.low if self.open_low else number >= self.low
+        if not (math.isfinite(number) and above and number <= self.high):
+            raise self._wrong(value)
+        return number
+
+    def _wrong(self, value: object) -> InputError:
+        return InputError(f"{self.name} = {value!r} is not allowed; it must be {self.allowed}")

@@ -1,0 +1,515 @@
+"""One interface over the engines: simulate a parameter set, sweep a grid.
+
+The Numba reference is the definition in code, the Rust engines are what a search runs on. They take
+the same values and agree bar by bar, so that a caller chooses by name alone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from wfo.bars import Prices, prices
+from wfo.catalogue import Number, Strategy, get_strategy
+from wfo.errors import EngineError, InputError, did_you_mean
+from wfo.grid import Grid
+from wfo.settings import Settings
+from wfo.windows import LEAST_WARMUP, Phase
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+    CountArray = NDArray[np.uint32]
+
+#: Seconds that a block of a sweep should take: short enough for Ctrl-C and a progress line, long
+#: enough that handing it out costs nothing.
+_BLOCK_SECONDS = 0.2
+_FIRST_BLOCK = 512
+_LARGEST_BLOCK = 1 << 20
+
+
+class Figures(NamedTuple):
+    """What a phase comes to, one cell a combination.
+
+    ``is_pnl, oos_pnl, is_dd, oos_dd`` in currency, floating; ``is_trades, oos_trades``, the trades
+    closed in those bars, integer.
+    """
+
+    is_pnl: NDArray[Any]
+    oos_pnl: NDArray[Any]
+    is_dd: NDArray[Any]
+    oos_dd: NDArray[Any]
+    is_trades: NDArray[Any]
+    oos_trades: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """One parameter set over one phase.
+
+    Attributes
+    ----------
+    trades
+        Closed trades, oldest first: ``side`` (``"long"`` or ``"short"``), ``entry_bar``,
+        ``entry_price``, ``exit_bar``, ``exit_price`` (raw fills, before slippage), ``pnl``.
+    equity
+        float64[n], in currency: the mark at every close, the capital before the first trading bar.
+    is_pnl, oos_pnl, is_dd, oos_dd
+        Profit or loss and largest drawdown, in- and out-of-sample, in currency.
+    is_trades, oos_trades
+        Trades closed in- and out-of-sample.
+    """
+
+    trades: pl.DataFrame
+    equity: FloatArray
+    is_pnl: float
+    oos_pnl: float
+    is_dd: float
+    oos_dd: float
+    is_trades: int
+    oos_trades: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SweepResult:
+    """A grid over one phase; cell ``i`` of every array belongs to combination ``i``.
+
+    Attributes
+    ----------
+    grid
+        The grid that was swept.
+    bounds
+        First trading bar, first out-of-sample bar, one past the last bar.
+    is_pnl, oos_pnl, is_dd, oos_dd
+        float64[len(grid)], in currency.
+    is_trades, oos_trades
+        uint32[len(grid)].
+    phase
+        The phase, where the sweep was given a schedule.
+    """
+
+    grid: Grid
+    bounds: tuple[int, int, int]
+    is_pnl: FloatArray
+    oos_pnl: FloatArray
+    is_dd: FloatArray
+    oos_dd: FloatArray
+    is_trades: CountArray
+    oos_trades: CountArray
+    phase: Phase | None = None
+
+    def __len__(self) -> int:
+        return len(self.grid)
+
+    def __repr__(self) -> str:
+        return f"SweepResult({self.grid!r}, bars {self.bounds})"
+
+    def figures(self, start: int = 0, stop: int | None = None) -> Figures:
+        """Return the six arrays, or a stretch of them."""
+        return Figures(*(getattr(self, name)[start:stop] for name in Figures._fields))
+
+    def params(self, index: int) -> dict[str, Number]:
+        """Return combination `index` as a dict."""
+        return self.grid.params(index)
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row a combination, in flat index order: its parameters and the six figures."""
+        import numpy as np
+        import polars as pl
+
+        columns: dict[str, Any] = self.grid.columns(np.arange(len(self.grid), dtype=np.int64))
+        return pl.DataFrame(columns | self.figures()._asdict())
+
+
+class Prepared(Protocol):
+    """A grid on a history, ready to be computed in any pieces and order."""
+
+    def run(self, start: int, stop: int) -> list[Figures]:
+        """Return the figures of combinations ``start..stop``, one item a phase."""
+
+
+class Engine(Protocol):
+    """What every engine offers."""
+
+    def simulate(
+        self,
+        strategy: Strategy,
+        bars: Prices,
+        values: Sequence[Number],
+        settings: Settings,
+        bounds: tuple[int, int, int],
+    ) -> Simulation:
+        """Compute one parameter set."""
+
+    def prepare(
+        self,
+        bars: Prices,
+        grid: Grid,
+        settings: Settings,
+        phases: Sequence[tuple[int, int, int]],
+        threads: int,
+    ) -> Prepared:
+        """Compute what the whole grid shares."""
+
+
+class _Direct:
+    """The Rust engine that goes bar by bar."""
+
+    def simulate(
+        self,
+        strategy: Strategy,
+        bars: Prices,
+        values: Sequence[Number],
+        settings: Settings,
+        bounds: tuple[int, int, int],
+    ) -> Simulation:
+        from wfo import _core
+
+        warmup, split, end = bounds
+        cut = Prices(*(column[:end] for column in bars))
+        params = [float(v) for v in values]
+        figures, trades, equity = _core.simulate(
+            strategy.name, *cut, params, settings, warmup, split
+        )
+        return _simulation(figures, trades, equity)
+
+    def prepare(
+        self,
+        bars: Prices,
+        grid: Grid,
+        settings: Settings,
+        phases: Sequence[tuple[int, int, int]],
+        threads: int,
+    ) -> Prepared:
+        from wfo import _core
+
+        sweep = _core.Sweep(grid.strategy.name, *bars, grid.axes, settings, list(phases), threads)
+        return _DirectSweep(sweep.run)
+
+
+@dataclass(frozen=True, slots=True)
+class _DirectSweep:
+    _run: Callable[[int, int], Any]
+
+    def run(self, start: int, stop: int) -> list[Figures]:
+        return [Figures(*arrays) for arrays in self._run(start, stop)]
+
+
+class _Reference:
+    """The Numba engine that is written to be read."""
+
+    def simulate(
+        self,
+        strategy: Strategy,  # noqa: ARG002  # the reference knows one
+        bars: Prices,
+        values: Sequence[Number],
+        settings: Settings,
+        bounds: tuple[int, int, int],
+    ) -> Simulation:
+        from wfo import reference
+
+        warmup, split, end = bounds
+        cut = Prices(*(column[:end] for column in bars))
+        found = reference.simulate(*cut, values, warmup=warmup, split=split, **settings.to_dict())
+        return _simulation(
+            tuple(getattr(found, name) for name in Figures._fields),
+            (found.entry_bar, found.entry_price, found.exit_bar, found.exit_price, found.pnl),
+            found.equity,
+        )
+
+    def prepare(
+        self,
+        bars: Prices,
+        grid: Grid,
+        settings: Settings,
+        phases: Sequence[tuple[int, int, int]],
+        threads: int,  # noqa: ARG002  # the reference is read, not raced
+    ) -> Prepared:
+        return _ReferenceSweep(bars, grid, settings, list(phases))
+
+
+@dataclass(frozen=True, slots=True)
+class _ReferenceSweep:
+    bars: Prices
+    grid: Grid
+    settings: Settings
+    phases: list[tuple[int, int, int]]
+
+    def run(self, start: int, stop: int) -> list[Figures]:
+        import numpy as np
+
+        from wfo import reference
+
+        columns = self.grid.columns(np.arange(start, stop, dtype=np.int64))
+        rows = np.column_stack([c.astype(np.float64) for c in columns.values()])
+        found = reference.sweep(*self.bars, rows, phases=self.phases, **self.settings.to_dict())
+        return [Figures(*(getattr(phase, n) for n in Figures._fields)) for phase in found]
+
+
+_ENGINES: dict[str, Engine] = {"direct": _Direct(), "reference": _Reference()}
+
+#: Engines that are named in the interface, and why they are not here.
+_ABSENT = {"factored": "it is not part of this version; 'direct' gives the same figures"}
+
+
+def engine_names() -> tuple[str, ...]:
+    """Return the names that `engine` arguments take."""
+    return ("auto", *_ENGINES)
+
+
+def get_engine(name: str) -> tuple[str, Engine]:
+    """Return the engine called `name`, and its own name where `name` is ``"auto"``.
+
+    Raises
+    ------
+    EngineError
+        If there is no such engine, or it cannot be used here, with the reason.
+    """
+    if name == "auto":
+        name = "direct"
+    if name in _ABSENT:
+        raise EngineError(f"engine {name!r} is not available: {_ABSENT[name]}")
+    if name not in _ENGINES:
+        raise EngineError(f"there is no engine {name!r}{did_you_mean(name, engine_names())}")
+    return name, _ENGINES[name]
+
+
+def simulate(
+    strategy: str | Strategy,
+    bars: pl.DataFrame,
+    params: Mapping[str, Any],
+    *,
+    split: int,
+    warmup: int | None = None,
+    bars2: pl.DataFrame | None = None,
+    settings: Settings | None = None,
+    engine: str = "direct",
+) -> Simulation:
+    """Simulate one parameter set over all of `bars`.
+
+    Parameters
+    ----------
+    strategy
+        Name from `wfo.strategies`.
+    bars
+        ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first.
+    params
+        One number for each parameter of the strategy.
+    split
+        Index of the first out-of-sample bar.
+    warmup
+        Index of the first trading bar; by default 100, or the longest lookback if that is more.
+    bars2
+        The second symbol's bars, for strategies that read one.
+    settings
+        Capital, costs, sizing and entry style.
+    engine
+        ``"direct"`` or ``"reference"``.
+
+    Returns
+    -------
+    Simulation
+        Trades, equity and the six figures.
+
+    Raises
+    ------
+    WfoError
+        If a parameter, position or bar cannot be used; the message names it and what would do.
+    """
+    strategy = get_strategy(strategy)
+    values = strategy.check_params(params)
+    need = strategy.need({n: (v,) for n, v in zip(strategy.names, values, strict=True)})
+    _no_second_symbol(strategy, bars2)
+    _, chosen = get_engine(engine)
+    arrays = prices(bars)
+    bounds = _bounds(split, warmup, need, len(arrays.open))
+    return chosen.simulate(strategy, arrays, values, settings or Settings(), bounds)
+
+
+def sweep(
+    strategy: str | Strategy,
+    bars: pl.DataFrame,
+    grid: Grid | Mapping[str, Any],
+    *,
+    split: int | None = None,
+    warmup: int | None = None,
+    windows: Sequence[Phase] | None = None,
+    bars2: pl.DataFrame | None = None,
+    settings: Settings | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+) -> Any:
+    """Sweep a whole grid over one phase, or over all phases of a schedule at once.
+
+    Parameters
+    ----------
+    strategy
+        Name from `wfo.strategies`.
+    bars
+        ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first.
+    grid
+        A `Grid`, or the values of one.
+    split
+        Index of the first out-of-sample bar; the phase ends with the last bar.
+    warmup
+        Index of the first trading bar; by default 100, or the longest lookback if that is more.
+    windows
+        Phases from `Windows.resolve`, instead of `split` and `warmup`.
+    bars2
+        The second symbol's bars, for strategies that read one.
+    settings
+        Capital, costs, sizing and entry style.
+    engine
+        ``"auto"``, ``"direct"`` or ``"reference"``.
+    threads
+        How many; by default one for each core that this process may use. Results do not depend on
+        it.
+
+    Returns
+    -------
+    SweepResult, or a list of them, one a phase, where `windows` was given
+
+    Raises
+    ------
+    WfoError
+        If a parameter, position or bar cannot be used; the message names it and what would do.
+    """
+    import numpy as np
+
+    strategy = get_strategy(strategy)
+    if not isinstance(grid, Grid):
+        grid = Grid(grid, strategy=strategy)
+    if grid.strategy.name != strategy.name:
+        raise InputError(f"the grid is one of {grid.strategy.name}, not of {strategy.name}")
+    _no_second_symbol(strategy, bars2)
+    arrays = prices(bars)
+    if windows is None:
+        if split is None:
+            raise InputError("a sweep needs split=, the first out-of-sample bar, or windows=")
+        phases: list[Phase | None] = [None]
+        bounds = [_bounds(split, warmup, grid.need, len(arrays.open))]
+    else:
+        if split is not None or warmup is not None:
+            raise InputError("windows= brings its own split and warmup; leave those out")
+        phases = list(windows)
+        bounds = [_bounds(p.split, p.warmup, grid.need, len(arrays.open), p.end) for p in windows]
+    dtypes = (np.float64,) * 4 + (np.uint32,) * 2
+    out = [Figures(*(np.empty(len(grid), d) for d in dtypes)) for _ in bounds]
+    for start, stop, block in iter_sweep(arrays, grid, settings, bounds, engine, threads):
+        for held, found in zip(out, block, strict=True):
+            for column, piece in zip(held, found, strict=True):
+                column[start:stop] = piece
+    results = [
+        SweepResult(grid, b, *figures, phase=p)
+        for b, figures, p in zip(bounds, out, phases, strict=True)
+    ]
+    return results if windows is not None else results[0]
+
+
+def iter_sweep(
+    bars: Prices,
+    grid: Grid,
+    settings: Settings | None,
+    bounds: Sequence[tuple[int, int, int]],
+    engine: str = "auto",
+    threads: int | None = None,
+) -> Iterator[tuple[int, int, list[Figures]]]:
+    """Sweep a grid block by block, in flat index order.
+
+    The blocks are as large as a fraction of a second's work, so that whoever consumes them can
+    show progress, and an interrupt is heard between two of them.
+
+    Yields
+    ------
+    start, stop
+        The combinations of the block.
+    figures
+        One item a phase.
+    """
+    _, chosen = get_engine(engine)
+    prepared = chosen.prepare(bars, grid, settings or Settings(), bounds, _threads(threads))
+    start, size = 0, _FIRST_BLOCK
+    while start < len(grid):
+        stop = min(start + size, len(grid))
+        begun = time.perf_counter()
+        figures = prepared.run(start, stop)
+        seconds = time.perf_counter() - begun
+        yield start, stop, figures
+        start = stop
+        # At most four times the last block, since the first ones also fill caches.
+        wanted = size * _BLOCK_SECONDS / max(seconds, 1e-6)
+        size = int(max(1, min(wanted, 4 * size, _LARGEST_BLOCK)))
+
+
+def available_threads() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _threads(threads: int | None) -> int:
+    if threads is None:
+        return available_threads()
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 1024:
+        raise InputError(f"threads = {threads!r} must be a whole number from 1 to 1024")
+    return threads
+
+
+def _no_second_symbol(strategy: Strategy, bars2: object) -> None:
+    if bars2 is not None and not strategy.dual_symbol:
+        raise InputError(f"{strategy.name} reads one symbol only; leave bars2 out")
+
+
+def _bounds(
+    split: int, warmup: int | None, need: int, bars: int, end: int | None = None
+) -> tuple[int, int, int]:
+    """Check the positions of one phase before an engine sees them."""
+    end = bars if end is None else end
+    if warmup is None:
+        warmup = max(LEAST_WARMUP, need)
+    for name, value in (("split", split), ("warmup", warmup)):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InputError(f"{name} = {value!r} must be a whole number, the index of a bar")
+    if warmup < need:
+        raise InputError(
+            f"warmup = {warmup} is shorter than the longest lookback; it needs at least {need}"
+        )
+    if not warmup < split < end <= bars:
+        raise InputError(
+            "a phase needs warmup < split < end <= bars,"
+            f" not warmup = {warmup}, split = {split}, end = {end}, bars = {bars}"
+        )
+    return warmup, split, end
+
+
+def _simulation(figures: Sequence[Any], trades: Sequence[Any], equity: FloatArray) -> Simulation:
+    import polars as pl
+
+    names = ("entry_bar", "entry_price", "exit_bar", "exit_price", "pnl")
+    columns = dict(zip(names, trades, strict=True))
+    frame = pl.DataFrame(columns).select(
+        pl.lit("long").alias("side"),
+        pl.col("entry_bar").cast(pl.Int64),
+        "entry_price",
+        pl.col("exit_bar").cast(pl.Int64),
+        "exit_price",
+        "pnl",
+    )
+    is_pnl, oos_pnl, is_dd, oos_dd, is_trades, oos_trades = figures
+    return Simulation(
+        frame,
+        equity,
+        float(is_pnl),
+        float(oos_pnl),
+        float(is_dd),
+        float(oos_dd),
+        int(is_trades),
+        int(oos_trades),
+    )

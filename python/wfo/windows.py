@@ -1,0 +1,426 @@
+"""Windows: overlapping phases of in-sample and out-of-sample bars, counted back from today.
+
+A phase is one continuous backtest. Its slice begins with the first bar of the history, so the
+warm-up of a later phase is longer than that of an earlier one and indicators are the same in all.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from wfo.errors import DataError, InputError, did_you_mean
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: Bars before the first trading bar, at least.
+LEAST_WARMUP = 100
+
+#: Least history in months, number of phases, and in how many a combination must be valid.
+_SHRUNK = ((72, 4, 3), (36, 3, 2), (18, 2, 2))
+_SHRUNK_IN_SAMPLE = 0.6
+_DAYS_A_YEAR = 365.25
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A phase before it meets a history: months before today, and the in-sample share."""
+
+    from_months: int
+    to_months: int
+    in_sample: float
+
+    def __post_init__(self) -> None:
+        if not self.from_months > self.to_months >= 0:
+            raise InputError(
+                f"a phase must begin before it ends: from {self.from_months} months ago"
+                f" to {self.to_months} months ago"
+            )
+        if not 0 < self.in_sample < 1:
+            raise InputError(f"in_sample = {self.in_sample} must lie between 0 and 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the span in the form a windows file has."""
+        return {
+            "from": f"{self.from_months}m",
+            "to": f"{self.to_months}m",
+            "in_sample": self.in_sample,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A phase on a history.
+
+    Attributes
+    ----------
+    number
+        From 1 on.
+    warmup, split, end
+        First trading bar, first out-of-sample bar, one past the last bar.
+    from_date, split_date, to_date
+        The dates that these were looked up by. A boundary is the first bar on or after its date;
+        only a phase that ends today includes the bar of its last date.
+    in_sample, out_of_sample
+        Dates of the first and the last bar of each part.
+    """
+
+    number: int
+    warmup: int
+    split: int
+    end: int
+    from_date: dt.date
+    split_date: dt.date
+    to_date: dt.date
+    in_sample: tuple[dt.date, dt.date]
+    out_of_sample: tuple[dt.date, dt.date]
+
+    @property
+    def bounds(self) -> tuple[int, int, int]:
+        """`warmup`, `split` and `end`."""
+        return self.warmup, self.split, self.end
+
+    @property
+    def annual_factor(self) -> float:
+        """In-sample days by out-of-sample days: turns a raw walk-forward efficiency annual."""
+        return (self.split_date - self.from_date).days / (self.to_date - self.split_date).days
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the phase as plain values, for the manifest."""
+        return {
+            "number": self.number,
+            "warmup": self.warmup,
+            "split": self.split,
+            "end": self.end,
+            "from": self.from_date.isoformat(),
+            "split_date": self.split_date.isoformat(),
+            "to": self.to_date.isoformat(),
+            "in_sample": [d.isoformat() for d in self.in_sample],
+            "out_of_sample": [d.isoformat() for d in self.out_of_sample],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Phase:
+        """Rebuild what `to_dict` returned."""
+        day = dt.date.fromisoformat
+        return cls(
+            data["number"],
+            data["warmup"],
+            data["split"],
+            data["end"],
+            day(data["from"]),
+            day(data["split_date"]),
+            day(data["to"]),
+            (day(data["in_sample"][0]), day(data["in_sample"][1])),
+            (day(data["out_of_sample"][0]), day(data["out_of_sample"][1])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Phases(Sequence[Phase]):
+    """The phases of a schedule on a history, in order.
+
+    Attributes
+    ----------
+    name
+        Name of the schedule.
+    phases
+        The phases themselves; the object is also a sequence of them.
+    as_of
+        Today: the date that years are counted back from.
+    min_phases
+        In how many phases a combination must be valid to be stable, by default.
+    note
+        What had to be changed for this history, or empty.
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+    as_of: dt.date
+    min_phases: int
+    note: str = ""
+
+    @overload
+    def __getitem__(self, index: int) -> Phase: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Phase]: ...
+    def __getitem__(self, index: int | slice) -> Phase | Sequence[Phase]:
+        return self.phases[index]
+
+    def __len__(self) -> int:
+        return len(self.phases)
+
+    def __iter__(self) -> Iterator[Phase]:
+        return iter(self.phases)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the schedule as plain values, for the manifest."""
+        return {
+            "name": self.name,
+            "as_of": self.as_of.isoformat(),
+            "min_phases": self.min_phases,
+            "note": self.note,
+            "phases": [p.to_dict() for p in self.phases],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Phases:
+        """Rebuild what `to_dict` returned."""
+        phases = tuple(Phase.from_dict(p) for p in data["phases"])
+        as_of = dt.date.fromisoformat(data["as_of"])
+        return cls(data["name"], phases, as_of, data["min_phases"], data["note"])
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A schedule of phases before it meets a history.
+
+    Attributes
+    ----------
+    name
+        Name in the manifest.
+    spans
+        One for each phase.
+    min_phases
+        In how many phases a combination must be valid to be stable.
+    shrinks
+        Whether a history that is too short shrinks the schedule, or is an error.
+    """
+
+    name: str
+    spans: tuple[Span, ...]
+    min_phases: int = 3
+    shrinks: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.spans:
+            raise InputError(f"the schedule {self.name!r} has no phases")
+        if not 1 <= self.min_phases <= len(self.spans):
+            raise InputError(
+                f"min_phases = {self.min_phases} must lie between 1 and the"
+                f" {len(self.spans)} phases of {self.name!r}"
+            )
+
+    @classmethod
+    def preset(cls, name: str = "default") -> Windows:
+        """Return a built-in schedule: ``"default"`` or ``"sixty-forty"``.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name.
+        """
+        if name not in _PRESETS:
+            raise InputError(f"there is no schedule {name!r}{did_you_mean(name, _PRESETS)}")
+        return _PRESETS[name]
+
+    @classmethod
+    def load(cls, name: str | Path) -> Windows:
+        """Return a preset, or read a schedule from a YAML file.
+
+        The file lists ``phases``, each with ``from`` and ``to`` as time before today (``10y``,
+        ``18m``, ``today``) and ``in_sample``, the in-sample share; ``min_phases`` may follow.
+
+        Raises
+        ------
+        InputError
+            If there is no such preset or file, or it is not a schedule.
+        """
+        path = Path(name)
+        if path.suffix.lower() not in {".yaml", ".yml"}:
+            return cls.preset(str(name))
+        if not path.is_file():
+            raise InputError(f"there is no windows file {path}")
+        import yaml
+
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            spans = tuple(
+                Span(_months(p["from"]), _months(p["to"]), float(p["in_sample"]))
+                for p in data["phases"]
+            )
+            least = int(data.get("min_phases", min(3, len(spans))))
+        except InputError as error:
+            raise InputError(f"{path.name}: {error}") from None
+        except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"{path.name} is not a schedule ({type(error).__name__}: {error}); it needs lines"
+                " such as 'phases: [{from: 10y, to: 5y, in_sample: 0.6}]'"
+            ) from None
+        return cls(path.stem, spans, least)
+
+    def resolve(
+        self,
+        dates: pl.Series | Sequence[dt.date],
+        *,
+        as_of: dt.date | None = None,
+        warmup: int = LEAST_WARMUP,
+    ) -> Phases:
+        """Lay the schedule over a history.
+
+        Parameters
+        ----------
+        dates
+            The bars' dates, ascending; of intraday bars the exchange's local date-times.
+        as_of
+            Today; by default the date of the last bar. Later bars are left out.
+        warmup
+            Bars before the first trading bar, at least.
+
+        Raises
+        ------
+        DataError
+            If the history is too short; the message names the first date needed.
+        InputError
+            If `as_of` lies outside the history.
+        """
+        days = _days(dates)
+        if not days:
+            raise DataError("there are no bars to lay windows over")
+        today = as_of or days[-1]
+        if not days[0] <= today <= days[-1]:
+            raise InputError(
+                f"as-of {today} lies outside the history, {days[0]} … {days[-1]};"
+                " take a date within it"
+            )
+        days = days[: bisect_right(days, today)]
+        first = days[warmup] if warmup < len(days) else None
+        needed = _months_before(today, max(s.from_months for s in self.spans))
+        note = ""
+        least = self.min_phases
+        if first is not None and first <= needed:
+            dated = [
+                (
+                    _months_before(today, s.from_months),
+                    _months_before(today, s.to_months),
+                    s.in_sample,
+                )
+                for s in self.spans
+            ]
+        elif self.shrinks:
+            dated, least = self._shrunk(days, first, today, warmup)
+            years = (today - dated[0][0]).days / _DAYS_A_YEAR
+            note = (
+                f"{years:.1f} years of history after the warm-up are too few for the"
+                f" {self.name!r} schedule, which needs bars that trade from {needed} on:"
+                f" {len(dated)} shorter phases instead"
+            )
+        else:
+            raise _too_short(days, first, needed, warmup, f"the schedule {self.name!r}")
+        phases = tuple(
+            _phase(number, days, today, start, stop, share)
+            for number, (start, stop, share) in enumerate(dated, 1)
+        )
+        return Phases(self.name, phases, today, least, note)
+
+    def _shrunk(
+        self, days: list[dt.date], first: dt.date | None, today: dt.date, warmup: int
+    ) -> tuple[list[tuple[dt.date, dt.date, float]], int]:
+        needed = _months_before(today, _SHRUNK[-1][0])
+        if first is None or first > needed:
+            raise _too_short(days, first, needed, warmup, "the shortest schedule, 1.5 years,")
+        count, least = next(
+            (count, least)
+            for months, count, least in _SHRUNK
+            if first <= _months_before(today, months)
+        )
+        total = (today - first).days
+        span = min(total, round(max(total / 2, 1.5 * _DAYS_A_YEAR)))
+        starts = [first + dt.timedelta((total - span) * k // (count - 1)) for k in range(count)]
+        return [(s, s + dt.timedelta(span), _SHRUNK_IN_SAMPLE) for s in starts], least
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the schedule as plain values, for the manifest."""
+        return {
+            "name": self.name,
+            "min_phases": self.min_phases,
+            "phases": [s.to_dict() for s in self.spans],
+        }
+
+
+def _preset(name: str, *shares: float) -> Windows:
+    starts = (10, 8, 6, 4)
+    ends = (5, 3, 1, 0)
+    spans = tuple(Span(12 * a, 12 * b, s) for a, b, s in zip(starts, ends, shares, strict=True))
+    return Windows(name, spans, shrinks=True)
+
+
+_PRESETS = {
+    "default": _preset("default", 0.6, 0.5, 0.5, 0.5),
+    "sixty-forty": _preset("sixty-forty", 0.6, 0.6, 0.6, 0.62),
+}
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the built-in schedules."""
+    return tuple(_PRESETS)
+
+
+def _phase(
+    number: int, days: list[dt.date], today: dt.date, start: dt.date, stop: dt.date, share: float
+) -> Phase:
+    split_date = start + dt.timedelta(round(share * (stop - start).days))
+    warmup, split = bisect_left(days, start), bisect_left(days, split_date)
+    end = len(days) if stop == today else bisect_left(days, stop)
+    if not warmup < split < end:
+        raise DataError(
+            f"phase {number}, {start} … {stop}, split on {split_date}, has no bars on one side of"
+            " its split; is a stretch of the history missing?"
+        )
+    return Phase(
+        number,
+        warmup,
+        split,
+        end,
+        start,
+        split_date,
+        stop,
+        (days[warmup], days[split - 1]),
+        (days[split], days[end - 1]),
+    )
+
+
+def _days(dates: pl.Series | Sequence[dt.date]) -> list[dt.date]:
+    # A date-time is a date too, and one that does not compare with plain dates.
+    return [d.date() if isinstance(d, dt.datetime) else d for d in dates]
+
+
+def _months_before(day: dt.date, months: int) -> dt.date:
+    """Return the same day so many months earlier, or the last one of a month that lacks it."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    month += 1
+    last = calendar.monthrange(year, month)[1]
+    return day.replace(year=year, month=month, day=min(day.day, last))
+
+
+def _months(text: object) -> int:
+    if text in (0, "0", "today"):
+        return 0
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([ym])\s*", str(text))
+    if match is None:
+        raise InputError(f"{text!r} is no time before today; write 10y, 18m or today")
+    months = float(match[1]) * (12 if match[2] == "y" else 1)
+    if months != int(months):
+        raise InputError(f"{text!r} is no whole number of months")
+    return int(months)
+
+
+def _too_short(
+    days: list[dt.date], first: dt.date | None, needed: dt.date, warmup: int, what: str
+) -> DataError:
+    # The warm-up comes before the first date that trades; its length in days is only estimated.
+    spacing = (days[-1] - days[0]).days / max(1, len(days) - 1) if len(days) > 1 else 1.5
+    from_bar = needed - dt.timedelta(round(warmup * spacing) + 1)
+    trades = f"trades from {first} on" if first else f"has only {len(days)} bars"
+    return DataError(
+        f"too little history: it begins on {days[0]} and, after a warm-up of {warmup} bars,"
+        f" {trades}; {what} needs to trade from {needed} on, so import bars from about"
+        f" {from_bar} on"
+    )

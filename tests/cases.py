@@ -1,0 +1,110 @@
+"""Random backtests: bars, parameters, settings and positions from one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from wfo import Settings
+
+Params = dict[str, int | float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One backtest, made from `seed` alone, so that a failure is repeated by ``case(seed)``."""
+
+    seed: int
+    bars: pl.DataFrame
+    params: Params
+    settings: Settings
+    warmup: int
+    split: int
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"split": self.split, "warmup": self.warmup, "settings": self.settings}
+
+
+def case(seed: int) -> Case:
+    rng = np.random.default_rng(seed)
+    params = random_params(rng)
+    lookbacks = ("atr_period", "bb_length", "atr_buy_period")
+    need = max(70, *(int(params[name]) for name in lookbacks))
+    warmup = need + int(rng.choice([0, 0, 1, 30]))
+    bars = random_bars(rng, warmup + int(rng.integers(2, 400)))
+    split = int(rng.integers(warmup + 1, len(bars)))
+    return Case(seed, bars, params, random_settings(rng), warmup, split)
+
+
+def random_params(rng: np.random.Generator) -> Params:
+    """Anything allowed, usual values more often than odd ones."""
+
+    def whole(least: int, usual: int, most: int) -> int:
+        return int(rng.integers(least, (most if rng.random() < 0.2 else usual) + 1))
+
+    def real(low: float, high: float) -> float:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+    return {
+        "atr_period": whole(1, 40, 150),
+        "atr_multiplier": real(0.05, 40),
+        "bb_length": whole(2, 40, 150),
+        "bb_deviation": real(0.1, 6),
+        "vol_threshold": real(0.001, 2),
+        "min_tightening": float(rng.choice([0.01, 0.1, 0.4, 1.0])),
+        "scaling_method": int(rng.integers(3)),
+        "atr_buy_period": whole(1, 40, 150),
+        "atr_buy_multiplier": real(0.02, 5),
+        "atr_smooth_period": whole(1, 20, 100),
+        "equity_price_method": int(rng.integers(2)),
+    }
+
+
+def random_settings(rng: np.random.Generator) -> Settings:
+    return Settings(
+        capital=float(rng.choice([100_000.0, 1_000.0, 12_345.67])),
+        slip=float(rng.choice([0.0, 0.0005, 0.02])),
+        fee=float(rng.choice([0.0, 0.0001, 0.01])),
+        sizing=str(rng.choice(["compound", "fixed"])),  # type: ignore[arg-type]  # one of the two
+        lot_size=float(rng.choice([0.0, 0.0, 1.0, 100.0])),
+        max_stop_atr=float(rng.choice([20.0, 3.0, 0.5])),
+        entry_style=str(rng.choice(["pullback", "breakout"])),  # type: ignore[arg-type]  # likewise
+    )
+
+
+def random_bars(rng: np.random.Generator, n: int) -> pl.DataFrame:
+    """A random walk with gaps, flat bars, ties of high and low, and now and then worse."""
+    volatility = float(rng.choice([0.002, 0.01, 0.04]))
+    moves = rng.normal(0, volatility, n) * (1 + np.abs(rng.standard_t(3, n)))
+    if rng.random() < 0.2:
+        moves[rng.integers(n)] += float(rng.choice([-2.5, 2.5]))  # one huge move
+    close = float(rng.choice([100.0, 100.0, 5_000.0, 0.02])) * np.exp(np.cumsum(moves))
+    before = np.concatenate([close[:1], close[:-1]])
+    open_ = np.where(rng.random(n) < 0.3, before * np.exp(rng.normal(0, volatility, n)), before)
+    high = np.maximum(open_, close) * np.exp(np.abs(rng.normal(0, volatility, n)))
+    low = np.minimum(open_, close) * np.exp(-np.abs(rng.normal(0, volatility, n)))
+    kind = rng.random(n)
+    high = np.where(kind < 0.1, np.maximum(open_, close), high)  # opens or closes at its high
+    low = np.where((kind > 0.05) & (kind < 0.15), np.minimum(open_, close), low)
+    flat = kind > 0.95
+    open_, high, low = (np.where(flat, close, column) for column in (open_, high, low))
+    columns = np.array([open_, high, low, close])
+    if rng.random() < 0.5:
+        # Prices in ticks: touches then hang on equality.
+        tick = 0.0001 if close.min() < 1 else float(rng.choice([0.01, 0.05, 1.0]))
+        columns = np.maximum(np.round(columns / tick), 1) * tick
+        columns = np.round(columns, 4)
+    if rng.random() < 0.3:
+        stretch = slice(int(rng.integers(n)), None)
+        columns[:, stretch][:, : int(rng.integers(1, 40))] = columns[3, stretch][0]  # quiet prices
+    dates = pl.date_range(
+        pl.date(2000, 1, 1), pl.date(2000, 1, 1) + pl.duration(days=n - 1), eager=True
+    )
+    return pl.DataFrame({"date": dates} | dict(zip(_PRICES, columns, strict=True)))
+
+
+_PRICES = ("open", "high", "low", "close")
