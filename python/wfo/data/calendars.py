@@ -1,0 +1,162 @@
+"""Exchange calendars: which days are sessions, and when they open and close.
+
+The facts are those of the ``exchange_calendars`` library; this module only asks it for the
+range that a set of bars covers, because by default it looks back no more than 20 years.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import functools
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from wfo.errors import DataError, InputError, did_you_mean
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: The calendar name that turns all calendar checks off.
+NO_CALENDAR: Final = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sessions:
+    """The sessions of one exchange over a range of days.
+
+    Attributes
+    ----------
+    frame
+        One row a session: ``session`` (``pl.Date``), and ``open``, ``close``,
+        ``break_start``, ``break_end`` (``pl.Datetime("us", "UTC")``; the breaks null where
+        there is none).
+    first, last
+        The first and last day for which the calendar has facts, within the days asked for;
+        `first` is after `last` when it has none.
+    timezone
+        IANA name of the exchange's time zone.
+    """
+
+    frame: pl.DataFrame
+    first: dt.date
+    last: dt.date
+    timezone: str
+
+
+def calendar_names() -> list[str]:
+    """Return the names of the calendars, aliases such as ``NYSE`` and ``none`` included."""
+    import exchange_calendars
+
+    return [NO_CALENDAR, *sorted(exchange_calendars.get_calendar_names())]
+
+
+def require_calendar(name: str) -> str:
+    """Return `name` if it is a known calendar or ``none``.
+
+    Raises
+    ------
+    InputError
+        If it is not, with the nearest known name.
+    """
+    if name == NO_CALENDAR:
+        return name
+    names = calendar_names()
+    if name not in names:
+        raise InputError(f"unknown calendar {name!r}{did_you_mean(name, names)}")
+    return name
+
+
+def calendar_timezone(name: str) -> str | None:
+    """Return the IANA name of an exchange's time zone, ``None`` for the calendar ``none``.
+
+    Raises
+    ------
+    InputError
+        If there is no such calendar.
+    """
+    if require_calendar(name) == NO_CALENDAR:
+        return None
+    return _facts(name)[0]
+
+
+def load_sessions(name: str, first: dt.date, last: dt.date) -> Sessions:
+    """Return the sessions from `first` to `last`, both included.
+
+    Parameters
+    ----------
+    name
+        A calendar name, not ``none``.
+    first, last
+        The range of days; it is cut to what the calendar covers (some begin only in the
+        1990s, some end with the last published year).
+
+    Raises
+    ------
+    InputError
+        If there is no such calendar.
+    DataError
+        If the library cannot build it.
+    """
+    import polars as pl
+
+    require_calendar(name)
+    timezone, low, high = _facts(name)
+    first, last = max(first, low), min(last, high)
+    utc = pl.Datetime("us", "UTC")
+    times = ("open", "close", "break_start", "break_end")
+    if first > last:
+        empty = pl.DataFrame(schema={"session": pl.Date, **dict.fromkeys(times, utc)})
+        return Sessions(empty, first, last, timezone)
+
+    # The library refuses ranges without a session. Whole years let it reuse the calendar that it
+    # built for other bars.
+    wide_first = max(low, dt.date(max((first - dt.timedelta(days=40)).year, 1), 1, 1))
+    wide_last = min(high, dt.date((last + dt.timedelta(days=40)).year, 12, 31))
+    schedule = _calendar(name, wide_first, wide_last).schedule
+    columns = {"session": pl.Series(schedule.index.to_numpy().astype("datetime64[D]"))}
+    for column in times:
+        naive = schedule[column].dt.tz_convert(None).to_numpy().astype("datetime64[us]")
+        columns[column] = pl.Series(naive).dt.replace_time_zone("UTC")
+    frame = pl.DataFrame(columns).filter(pl.col("session").is_between(first, last))
+    return Sessions(frame, first, last, timezone)
+
+
+@functools.lru_cache(maxsize=16)
+def _facts(name: str) -> tuple[str, dt.date, dt.date]:
+    """Return a calendar's time zone and the first and last day that it covers."""
+    calendar = _calendar(name)
+    low, high = calendar.bound_min(), calendar.bound_max()
+    return (
+        str(calendar.tz),
+        dt.date(1700, 1, 1) if low is None else low.date(),  # nanoseconds reach 1677 to 2262
+        dt.date(2200, 12, 31) if high is None else high.date(),
+    )
+
+
+def _calendar(name: str, first: dt.date | None = None, last: dt.date | None = None) -> Any:
+    import exchange_calendars
+
+    bounds = {} if first is None or last is None else {"start": str(first), "end": str(last)}
+    try:
+        with _library_warnings_ignored():
+            return exchange_calendars.get_calendar(name, **bounds)
+    except (ValueError, NotImplementedError) as error:
+        # With pandas 3, exchange_calendars 4.13 cannot build ASEX, XBEL, XBSE, XCYS and XTAE.
+        reason = f"{type(error).__name__}: {error}"[:120]
+        raise DataError(
+            f"the library exchange_calendars cannot build the calendar {name!r} ({reason}): "
+            "use the calendar 'none', or another version of the library"
+        ) from error
+
+
+@contextlib.contextmanager
+def _library_warnings_ignored() -> Iterator[None]:
+    # exchange_calendars 4.13 calls parts of pandas that pandas 3.1 deprecates; that is between
+    # the two of them and nothing a user of this package could act on.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        yield

@@ -1,0 +1,122 @@
+"""The bar frame convention: columns, types, and a fingerprint that identifies the bars."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, Literal
+
+from wfo.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PRICES: Final = ("open", "high", "low", "close")
+OPTIONAL: Final = ("volume", "adj_close")
+
+
+def time_column(frame: pl.DataFrame) -> Literal["date", "datetime"]:
+    """Return the name of the column that holds the bars' time stamps.
+
+    Raises
+    ------
+    DataError
+        If the frame has neither ``date`` nor ``datetime``, or both.
+    """
+    has_date, has_datetime = "date" in frame.columns, "datetime" in frame.columns
+    if has_date and has_datetime:
+        raise DataError("the bars have both a 'date' and a 'datetime' column: drop one")
+    if has_datetime:
+        return "datetime"
+    if has_date:
+        return "date"
+    raise DataError(
+        f"the bars have neither a 'date' nor a 'datetime' column; columns: {_names(frame)}"
+    )
+
+
+def conform(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame in the convention's columns, order and types.
+
+    Parameters
+    ----------
+    frame
+        Bars with ``date`` or zone-aware ``datetime`` and numeric ``open, high, low, close``;
+        ``volume`` and ``adj_close`` are kept where present, other columns are dropped.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``date`` (``pl.Date``) or ``datetime`` (``pl.Datetime("us", zone)``), then float64
+        columns. Values are not checked here, see `wfo.data.check_bars`.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or its type cannot be used.
+    """
+    import polars as pl
+
+    stamp = time_column(frame)
+    missing = [c for c in PRICES if c not in frame.columns]
+    if missing:
+        raise DataError(f"the bars have no column {', '.join(missing)}; columns: {_names(frame)}")
+
+    dtype = frame.schema[stamp]
+    if stamp == "date":
+        if dtype != pl.Date:
+            raise DataError(f"column 'date' must be of type Date, not {dtype}")
+        columns = [pl.col("date")]
+    else:
+        if not isinstance(dtype, pl.Datetime) or dtype.time_zone is None:
+            raise DataError(
+                f"column 'datetime' must be a Datetime with a time zone, not {dtype}: "
+                "use .dt.replace_time_zone(...)"
+            )
+        columns = [pl.col("datetime").cast(pl.Datetime("us", dtype.time_zone))]
+    for name in (*PRICES, *(c for c in OPTIONAL if c in frame.columns)):
+        if not frame.schema[name].is_numeric():
+            raise DataError(f"column {name!r} must be numeric, not {frame.schema[name]}")
+        columns.append(pl.col(name).cast(pl.Float64))
+    return frame.select(columns)
+
+
+def fingerprint(frame: pl.DataFrame) -> str:
+    """Return a hash of the bars' time stamps and prices.
+
+    Parameters
+    ----------
+    frame
+        A bar frame of any number of rows.
+
+    Returns
+    -------
+    str
+        SHA-256 in hex over, column by column and little-endian: the time stamps (``date`` as
+        int32 days since 1970-01-01, ``datetime`` as int64 microseconds since 1970-01-01 UTC),
+        then open, high, low and close as float64. It therefore depends neither on the file
+        that the bars came from nor on its encoding, the time zone in which the stamps are
+        shown, or any other column.
+
+    Raises
+    ------
+    DataError
+        If the frame is no bar frame, or a time stamp or price is null.
+    """
+    import polars as pl
+
+    bars = conform(frame)
+    stamp = time_column(bars)
+    for name in (stamp, *PRICES):
+        if bars[name].null_count():
+            raise DataError(f"column {name!r} has empty cells, so the bars have no fingerprint")
+    digest = hashlib.sha256()
+    whole = pl.Int32 if stamp == "date" else pl.Int64
+    stamps = bars[stamp].to_physical().cast(whole).to_numpy()
+    digest.update(stamps.astype("<i4" if stamp == "date" else "<i8").tobytes())
+    for name in PRICES:
+        digest.update(bars[name].to_numpy().astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+def _names(frame: pl.DataFrame) -> str:
+    return ", ".join(frame.columns) or "none"

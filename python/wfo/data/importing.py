@@ -1,0 +1,60 @@
+"""From a file of bars into the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wfo.data.meta import Adjust
+from wfo.data.reading import read_bars
+from wfo.data.store import DataStore, SavedBars, require_symbol
+
+
+def import_bars(
+    path: str | Path,
+    symbol: str,
+    *,
+    store: DataStore | str | Path | None = None,
+    timeframe: str = "1day",
+    calendar: str = "XNYS",
+    timezone: str | None = None,
+    adjust: Adjust = "none",
+    date_format: str | None = None,
+    repair: bool = False,
+) -> SavedBars:
+    """Read a file of bars, check it, and keep it in a store.
+
+    Parameters
+    ----------
+    path
+        A CSV or Parquet file.
+    symbol
+        The name to store the bars under.
+    store
+        A store or its folder; that of `wfo.data.default_folder` when ``None``.
+    timeframe, calendar, timezone, adjust, date_format, repair
+        See `wfo.data.read_bars`.
+
+    Returns
+    -------
+    SavedBars
+        The files written, and what they replaced.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, the bars have errors, or the store cannot be written.
+    InputError
+        If an argument is not one of the known values.
+    """
+    require_symbol(symbol)  # before a long file is read in vain
+    bars = read_bars(
+        path,
+        timeframe=timeframe,
+        calendar=calendar,
+        timezone=timezone,
+        adjust=adjust,
+        date_format=date_format,
+        repair=repair,
+    )
+    target = store if isinstance(store, DataStore) else DataStore(store)
+    return target.save(symbol, bars.timeframe, bars.frame, bars.origin)

@@ -1,0 +1,48 @@
+"""The bars that ship with the package: two stock indices, daily, 1999 to 2018."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wfo.data.store import DataStore
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def sample_store() -> DataStore:
+    """Return the store that holds the sample, for reading only."""
+    return DataStore(Path(__file__).parent / "sample")
+
+
+def sample_names() -> list[str]:
+    """Return the names of the sample bars: ``NASDAQ`` and ``SP500``."""
+    return sample_store().symbols
+
+
+def load_sample(name: str = "NASDAQ") -> pl.DataFrame:
+    """Load daily bars of a stock index, 1999-01-04 to 2018-12-31.
+
+    Parameters
+    ----------
+    name
+        ``"NASDAQ"``, the NASDAQ Composite, or ``"SP500"``, the S&P 500.
+
+    Returns
+    -------
+    polars.DataFrame
+        5,031 bars: ``date, open, high, low, close, volume``; prices in index points. An index
+        is not adjusted for dividends.
+
+    Raises
+    ------
+    DataError
+        If there is no sample of that name.
+
+    Notes
+    -----
+    Source: the data sets ``arch.data.nasdaq`` and ``arch.data.sp500`` of the package ``arch`` by
+    Kevin Sheppard, under the NCSA licence (``sample/LICENSE.arch.md``).
+    """
+    return sample_store().load(name)

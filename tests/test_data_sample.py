@@ -1,0 +1,104 @@
+"""The sample that ships, and real bars where a machine has them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from wfo.data import fingerprint, load_sample, read_bars, sample_names, sample_store
+from wfo.data.sample_build import MODULES, bars_from_arch
+from wfo.errors import DataError
+
+REAL = Path(__file__).parents[2] / "shared" / "data"
+real = pytest.mark.skipif(not REAL.is_dir(), reason="no real bars beside the repository")
+
+
+def test_names() -> None:
+    assert sample_names() == ["NASDAQ", "SP500"]
+    with pytest.raises(DataError, match="did you mean 'NASDAQ'"):
+        load_sample("NASDAC")
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("NASDAQ", (2207.54003906, 2233.57006836, 2192.67993164, 2208.05004883), 6635.27978516),
+        ("SP500", (1229.22998047, 1248.81005859, 1219.09997559, 1228.09997559), 2506.85009766),
+    ],
+)
+def test_sample(name: str, first: tuple[float, ...], last: float) -> None:
+    bars = load_sample(name)
+    assert bars.height == 5_031
+    assert bars.columns == ["date", "open", "high", "low", "close", "volume"]
+    assert bars["date"][0] == dt.date(1999, 1, 4)
+    assert bars["date"][-1] == dt.date(2018, 12, 31)
+    assert bars.row(0)[1:5] == pytest.approx(first, rel=1e-6)
+    assert bars["close"][-1] == pytest.approx(last, rel=1e-6)
+    assert (bars["volume"] == 0).sum() == (2 if name == "NASDAQ" else 0)
+
+
+def test_sample_is_small_and_licensed() -> None:
+    folder = sample_store().folder
+    assert all(p.stat().st_size < 300_000 for p in folder.glob("*.parquet"))
+    assert "Kevin Sheppard" in (folder / "LICENSE.arch.md").read_text(encoding="utf-8")
+    assert "NCSA" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_sample_equals_its_source(name: str) -> None:
+    pytest.importorskip("arch", reason="the package arch, the sample's source, is not installed")
+    source = bars_from_arch(name)
+    assert_frame_equal(load_sample(name), source, check_exact=True)
+    assert sample_store().meta(name).fingerprint == fingerprint(source)
+
+
+@real
+@pytest.mark.parametrize(
+    ("file", "rows", "first", "last"),
+    [
+        ("QQQ_1day.csv", 5_366, "2005-01-03", "2026-05-01"),
+        ("SMH_1day.csv", 5_366, "2005-01-03", "2026-05-01"),
+        ("SPY_1day.csv", 5_366, "2005-01-03", "2026-05-01"),
+        ("TQQQ_1day.csv", 4_080, "2010-02-11", "2026-05-01"),
+        ("long/SPY_1day.csv", 8_371, "1993-01-29", "2026-05-01"),
+    ],
+)
+def test_real_daily_bars(file: str, rows: int, first: str, last: str) -> None:
+    bars = read_bars(REAL / file)
+    assert bars.frame.height == rows
+    assert str(bars.frame["date"][0]) == first
+    assert str(bars.frame["date"][-1]) == last
+    assert bars.origin.warnings == ()
+    assert "adj_close" in bars.frame.columns
+    adjusted = read_bars(REAL / file, adjust="split-and-dividend").frame
+    expected = bars.frame["adj_close"].to_numpy()
+    assert adjusted["close"].to_numpy() == pytest.approx(expected, rel=1e-12)
+
+
+@real
+def test_real_five_minute_bars() -> None:
+    bars = read_bars(REAL / "QQQ_5min.csv", timeframe="5min")
+    assert bars.frame.height == 15_960
+    assert bars.frame.schema["datetime"] == pl.Datetime("us", "America/New_York")
+    assert f"{bars.frame['datetime'][0]:%Y-%m-%d %H:%M}" == "2025-05-12 09:30"
+    assert f"{bars.frame['datetime'][-1]:%Y-%m-%d %H:%M}" == "2026-03-06 15:55"
+    assert "adj_close" not in bars.frame.columns  # the file's is empty
+    assert bars.origin.warnings == ()
+
+
+@real
+def test_real_hourly_bars_around_the_clock() -> None:
+    bars = read_bars(REAL / "BTCUSDTPERP_1hour.csv", timeframe="1hour", calendar="24/7")
+    assert bars.frame.height == 20_424
+    assert bars.frame.schema["datetime"] == pl.Datetime("us", "UTC")
+    assert bars.origin.warnings == ("1 bar has zero volume: 2024-10-28 20:00",)
+
+
+@real
+def test_real_file_that_holds_no_bars() -> None:
+    with pytest.raises(DataError, match=r"no column for open, high, low, close.*'funding_rate'"):
+        read_bars(REAL / "BTCUSDTPERP_funding.csv", timeframe="1hour", calendar="24/7")
