@@ -1,0 +1,6 @@
+"""``python -m wfo`` is ``wfo``."""
+
+from wfo.cli import main
+
+if __name__ == "__main__":
+    main()

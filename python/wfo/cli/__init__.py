@@ -1,0 +1,107 @@
+"""The command line. It translates: what is computed and decided stands in the pipeline."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from wfo.errors import WfoError
+
+#: Exit codes besides 0: failed, wrong usage, interrupted.
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+# Where each command lives. They load when called, so that `wfo --help` is quick.
+_COMMANDS = {
+    "data": ("wfo.cli.data", "Import, list and check bars."),
+    "demo": ("wfo.cli.run", "Run a coarse grid on the sample that ships with the package."),
+    "grids": ("wfo.cli.show", "List the grids, or show one."),
+    "info": ("wfo.cli.show", "Show versions and what this installation runs on."),
+    "rescore": ("wfo.cli.run", "Score a run again with other gates, without a sweep."),
+    "run": ("wfo.cli.run", "Search a strategy's whole grid, from bars to TradeStation ranges."),
+    "strategies": ("wfo.cli.show", "List the strategies, or show one's parameters."),
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"wfo {cmd_name} is no command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            from wfo.errors import did_you_mean
+
+            raise click.UsageError(
+                f"there is no command {args[0]!r}{did_you_mean(args[0], _COMMANDS)}"
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="wfo", message="wfo %(version)s")
+def cli() -> None:
+    r"""Walk-forward optimization of trading strategies over whole parameter grids.
+
+    \b
+    Examples:
+      wfo demo
+      wfo data import QQQ.csv --symbol QQQ
+      wfo run --symbol QQQ --strategy atr_d_l --grid coarse
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    # A service manager's or a scheduler's request to stop is an interrupt like Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = cli.main(args=arguments, prog_name="wfo", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = _interrupted()
+    except KeyboardInterrupt:
+        code = _interrupted()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except WfoError as error:
+        click.echo(f"error: {error}", err=True)
+        code = FAILED
+    except BrokenPipeError:
+        # The reader of a pipe has gone; a second complaint at exit would go to nobody as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _interrupted() -> int:
+    click.echo("interrupted; what was complete is kept, nothing is half-written", err=True)
+    return INTERRUPTED

@@ -1,0 +1,291 @@
+"""``wfo run``, ``wfo demo`` and ``wfo rescore``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wfo.engine import available_threads
+from wfo.scoring import Gates
+from wfo.settings import Settings
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_SETTINGS = Settings()
+_GATES = Gates()
+
+
+def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    def apply(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return apply
+
+
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder below which every symbol's run gets its own.",
+)
+
+gate_options = _options(
+    click.option(
+        "--min-phases",
+        type=int,
+        help="Valid phases of a stable combination.  [default: the schedule's]",
+    ),
+    click.option(
+        "--wfe",
+        type=float,
+        help="Efficiency, out-of-sample by in-sample profit, that a valid combination exceeds."
+        f"  [default: {_GATES.wfe}]",
+    ),
+    click.option(
+        "--dd-ratio",
+        type=float,
+        help="In-sample drawdowns that its out-of-sample one stays below."
+        f"  [default: {_GATES.dd_ratio:g}]",
+    ),
+    click.option(
+        "--csv-all",
+        is_flag=True,
+        help="Write all candidates to the CSV file, not only the best 100,000.",
+    ),
+)
+
+setting_options = _options(
+    click.option(
+        "--capital",
+        type=float,
+        default=_SETTINGS.capital,
+        show_default=True,
+        help="Starting capital of every phase.",
+    ),
+    click.option(
+        "--slip",
+        type=float,
+        default=_SETTINGS.slip,
+        show_default=True,
+        help="Slippage of every fill, as a fraction of price: 0.0005 is 0.05 %.",
+    ),
+    click.option(
+        "--fee",
+        type=float,
+        default=_SETTINGS.fee,
+        show_default=True,
+        help="Fee of every fill, as a fraction of its notional.",
+    ),
+    click.option(
+        "--sizing",
+        type=click.Choice(["compound", "fixed"]),
+        default=_SETTINGS.sizing,
+        show_default=True,
+        help="Put the whole equity into a trade, or the starting capital.",
+    ),
+    click.option(
+        "--lot-size",
+        type=float,
+        default=_SETTINGS.lot_size,
+        show_default=True,
+        help="Round shares down to a multiple of it; 0 leaves fractions.",
+    ),
+    click.option(
+        "--max-stop-atr",
+        type=float,
+        default=_SETTINGS.max_stop_atr,
+        show_default=True,
+        help="Widest stop, in ATRs of 70 bars.",
+    ),
+    click.option(
+        "--entry-style",
+        type=click.Choice(["pullback", "breakout"]),
+        default=_SETTINGS.entry_style,
+        show_default=True,
+        help="Buy a fall from the extreme, or a rise over the last close.",
+    ),
+)
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    help=f"Results do not depend on it.  [default: one a core, here {available_threads()}]",
+)
+
+
+@click.command()
+@click.option("--symbol", required=True, help="Symbol in the store; 'wfo data list' shows them.")
+@click.option("--strategy", required=True, help="Strategy; 'wfo strategies' lists them.")
+@click.option(
+    "--grid",
+    default="phase1_slim",
+    show_default=True,
+    help="Grid by name ('wfo grids') or a .yaml file.",
+)
+@click.option("--timeframe", default="1day", show_default=True, help="Length of the bars.")
+@click.option(
+    "--windows",
+    default="default",
+    show_default=True,
+    help="Schedule: default, sixty-forty, or a .yaml file.",
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Count windows back from this date.  [default: the last bar]",
+)
+@click.option("--no-expand", is_flag=True, help="Do not run the simpler strategies beside it.")
+@setting_options
+@gate_options
+@threads_option
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the store.  [default: $WFO_DATA_DIR or data]",
+)
+@out_option
+def run(
+    symbol: str,
+    strategy: str,
+    grid: str,
+    timeframe: str,
+    windows: str,
+    as_of: dt.datetime | None,
+    no_expand: bool,
+    threads: int | None,
+    data_dir: Path | None,
+    out: Path,
+    csv_all: bool,
+    **options: Any,
+) -> None:
+    r"""Search a strategy's whole grid, from stored bars to TradeStation ranges.
+
+    Every combination of the grid is backtested over all phases of the schedule. What is valid in
+    enough phases is scored, plateaus are looked for, and the range around each is written for
+    TradeStation's optimizer. All results go to OUT/SYMBOL, with run.json as the record of how they
+    came about.
+
+    \b
+    Examples:
+      wfo run --symbol QQQ --strategy atr_d_l --grid coarse
+      wfo run --symbol QQQ --strategy atr_d_l --slip 0.0005 --fee 0.0001
+      wfo run --symbol SMH --strategy atr_d_l --grid my_grid.yaml --as-of 2024-12-31
+    """
+    from wfo.cli.summary import summary
+    from wfo.data import DataStore
+    from wfo.pipeline import RunPlan
+    from wfo.pipeline import run as run_pipeline
+    from wfo.progress import for_stream
+
+    plan = RunPlan(
+        symbol=symbol,
+        strategy=strategy,
+        timeframe=timeframe,
+        grid=grid,
+        windows=windows,
+        as_of=as_of.date() if as_of else None,
+        expand=not no_expand,
+        settings=_settings(options),
+        gates=_gates(options, _GATES),
+        threads=threads,
+        out=out,
+        csv_all=csv_all,
+        command=_command(),
+    )
+    click.echo(summary(run_pipeline(plan, DataStore(data_dir), progress=for_stream())), nl=False)
+
+
+@click.command()
+@click.option(
+    "--symbol",
+    type=click.Choice(["NASDAQ", "SP500"]),
+    default="NASDAQ",
+    show_default=True,
+    help="Which sample.",
+)
+@threads_option
+@out_option
+def demo(symbol: str, threads: int | None, out: Path) -> None:
+    r"""Run a coarse grid on the sample that ships with the package.
+
+    The sample holds daily bars of two stock indices, 1999 to 2018. Some seconds later there are
+    candidates, plateaus and TradeStation ranges to look at.
+
+    \b
+    Example:
+      wfo demo
+    """
+    from wfo.cli.summary import summary
+    from wfo.data import sample_store
+    from wfo.pipeline import RunPlan
+    from wfo.pipeline import run as run_pipeline
+    from wfo.progress import for_stream
+
+    plan = RunPlan(
+        symbol=symbol,
+        strategy="atr_d_l",
+        grid="coarse",
+        threads=threads,
+        out=out,
+        command=_command(),
+    )
+    click.echo(summary(run_pipeline(plan, sample_store(), progress=for_stream())), nl=False)
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--symbol", help="Symbol whose run below OUT is meant, instead of its folder.")
+@gate_options
+@out_option
+def rescore(
+    folder: Path | None, symbol: str | None, out: Path, csv_all: bool, **options: Any
+) -> None:
+    r"""Score a run again with other gates, without a sweep.
+
+    FOLDER is the run's folder. Its candidates, plateaus and ranges are replaced; gates that are not
+    given stay as the run has them.
+
+    \b
+    Examples:
+      wfo rescore results/QQQ --wfe 0.5
+      wfo rescore --symbol QQQ --min-phases 4
+    """
+    from wfo.cli.summary import summary
+    from wfo.pipeline import rescore as rescore_run
+    from wfo.progress import for_stream
+    from wfo.results import RunFolder
+
+    if (folder is None) == (symbol is None):
+        raise click.UsageError("give the run's folder, or --symbol, and not both")
+    found = RunFolder(folder) if folder else RunFolder.of(out, symbol or "")
+    before = Gates.from_dict(found.read_manifest()["gates"])
+    report = rescore_run(
+        found,
+        gates=_gates(options, before),
+        csv_all=csv_all,
+        command=_command(),
+        progress=for_stream(),
+    )
+    click.echo(summary(report), nl=False)
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    return Settings(**{name: options[name] for name in Settings.__dataclass_fields__})
+
+
+def _gates(options: dict[str, Any], before: Gates) -> Gates:
+    given = {name: options[name] for name in Gates.__dataclass_fields__}
+    return Gates(**(before.to_dict() | {n: v for n, v in given.items() if v is not None}))
+
+
+def _command() -> str:
+    return shlex.join(["wfo", *sys.argv[1:]])

@@ -1,0 +1,435 @@
+"""Plateaus: stretches of the parameter plane where most combinations are stable, no single peaks.
+
+The plane is that of the strategy's two map parameters, the stop's and the entry's multiplier. A
+cell's *level* is its stable share: stable combinations by all combinations of the cell, counted
+over the whole grid. Plateaus are the clusters that DBSCAN (Ester, Kriegel, Sander & Xu 1996) finds
+among the cells above some level, in units of the grid's pitch.
+
+**Which level, reach and density** is searched for: every setting divides the map into its clusters
+and the rest, and
+
+    quality = adjusted R² of the levels explained by that division * (1 - share of the map covered)
+
+R² is large where plateaus are high and even, and what lies around them is low. Fragments leave
+cells of the same height outside and pay for each further group by the adjustment; a blob over the
+whole map leaves nothing to differ from, and the second factor makes it worthless. On a plain slope
+the best division is its upper third.
+
+**Whether there is any shape at all** is tested, because clusters can be found in every noise: the
+levels are dealt out anew over the cells, again and again. The map must be smoother than its
+shuffles (Moran's I; Moran 1950), and a plateau must be more compact than the clusters of shuffles:
+it must have more joins, pairs of cells that share a side (Moran 1948, Cliff & Ord 1973), than their
+largest. For that test the other plateaus are set aside, lest a large one hides a small one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from wfo.errors import InputError
+from wfo.grid import Grid
+from wfo.scoring import Cells
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    BoolArray = NDArray[np.bool_]
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int64]
+
+Regime = Literal["TIGHT", "MEDIUM", "WIDE"]
+
+#: Fewer stable combinations say nothing about a cell.
+LEAST_STABLE = 50
+
+#: Share of a plateau's candidates that its ranges are read from.
+TOP_SHARE = 0.1
+
+# What is searched. A reach of 1 joins cells that share a side, 1.5 those that share a corner too.
+_LEVEL_QUANTILES = tuple(q / 20 for q in range(5, 20))
+_REACHES = (1.0, 1.5)
+_DENSITIES = (3, 4, 5)
+_LEAST_CELLS = 4
+
+# One map in a hundred without shape passes each of the two tests.
+_SIGNIFICANCE = 0.01
+_SHUFFLES = 999
+_CLUSTER_SHUFFLES = 199
+_SEED = 20_140_101
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """One plateau.
+
+    Attributes
+    ----------
+    rank
+        From 1 on, the most stable first.
+    regime
+        ``"TIGHT"``, ``"MEDIUM"`` or ``"WIDE"`` stops, by the count-weighted mean multiplier: below
+        5, up to 12, above.
+    cells
+        Values of the two map parameters, one pair a cell.
+    combinations
+        Stable combinations in its cells.
+    level
+        Their share of all combinations of its cells.
+    stability
+        Mean stability score of the candidates in its cells; NaN if none of them was kept.
+    center
+        Count-weighted mean of the two map parameters.
+    """
+
+    rank: int
+    regime: Regime
+    cells: tuple[tuple[float, float], ...]
+    combinations: int
+    level: float
+    stability: float
+    center: tuple[float, float]
+
+    def candidates(self, candidates: pl.DataFrame, grid: Grid) -> pl.DataFrame:
+        """Return the rows of `candidates` that lie in this plateau's cells, best first."""
+        import polars as pl
+
+        x, y = grid.strategy.map_axes
+        cells = pl.DataFrame(
+            self.cells, schema={x: candidates.schema[x], y: candidates.schema[y]}, orient="row"
+        )
+        return candidates.join(cells, on=[x, y], how="semi", maintain_order="left")
+
+    def top(self, candidates: pl.DataFrame, grid: Grid) -> pl.DataFrame:
+        """Return the best tenth of this plateau's candidates, one at least where there are any."""
+        own = self.candidates(candidates, grid)
+        return own.head(-(-len(own) // round(1 / TOP_SHARE)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plateau as plain values, for the manifest."""
+        return {
+            "rank": self.rank,
+            "regime": self.regime,
+            "cells": [list(c) for c in self.cells],
+            "combinations": self.combinations,
+            "level": self.level,
+            "stability": self.stability,
+            "center": list(self.center),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plateaus(Sequence[Plateau]):
+    """The plateaus of a map, most stable first, and how they were found.
+
+    Attributes
+    ----------
+    plateaus
+        The plateaus themselves; the object is also a sequence of them.
+    cells
+        The map that they lie on.
+    level, reach, density
+        The level above which cells count, and DBSCAN's ``eps`` and ``min_samples``; None where the
+        map has no shape.
+    quality
+        The quality of the division, 0 where there is none.
+    note
+        Why there is no plateau, or empty.
+    """
+
+    plateaus: tuple[Plateau, ...]
+    cells: Cells
+    level: float | None = None
+    reach: float | None = None
+    density: int | None = None
+    quality: float = 0.0
+    note: str = ""
+
+    @overload
+    def __getitem__(self, index: int) -> Plateau: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Plateau]: ...
+    def __getitem__(self, index: int | slice) -> Plateau | Sequence[Plateau]:
+        return self.plateaus[index]
+
+    def __len__(self) -> int:
+        return len(self.plateaus)
+
+    def __iter__(self) -> Iterator[Plateau]:
+        return iter(self.plateaus)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, for the manifest."""
+        return {
+            "level": self.level,
+            "reach": self.reach,
+            "density": self.density,
+            "quality": self.quality,
+            "note": self.note,
+            "plateaus": [p.to_dict() for p in self.plateaus],
+        }
+
+
+def detect_plateaus(
+    candidates: pl.DataFrame, grid: Grid, *, cells: Cells | None = None
+) -> Plateaus:
+    """Find the plateaus of a scored grid.
+
+    Parameters
+    ----------
+    candidates
+        What `wfo.score` returns.
+    grid
+        The grid that was swept.
+    cells
+        Counts of all stable combinations, from `wfo.scoring.score_figures`; by default those of
+        `candidates`, which is the same unless more were stable than were kept.
+
+    Returns
+    -------
+    Plateaus
+        A sequence of `Plateau`, the most stable first; empty, with a note, where there is none.
+
+    Raises
+    ------
+    InputError
+        If `candidates` lack a column, or hold a value that is not in the grid.
+    """
+    if cells is None:
+        cells = _count(candidates, grid)
+    found = find_clusters(cells)
+    plateaus = [_describe(members, cells, candidates, grid) for members in found.members]
+    # Best first; where scores are equal or missing, the one with more combinations.
+    plateaus.sort(
+        key=lambda p: (-p.stability if p.stability == p.stability else 1e9, -p.combinations)
+    )
+    ranked = tuple(
+        Plateau(i, p.regime, p.cells, p.combinations, p.level, p.stability, p.center)
+        for i, p in enumerate(plateaus, 1)
+    )
+    return Plateaus(
+        ranked, cells, found.level, found.reach, found.density, found.quality, found.note
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """Clusters of a map, as masks over its cells, and the setting that found them."""
+
+    members: tuple[BoolArray, ...]
+    level: float | None = None
+    reach: float | None = None
+    density: int | None = None
+    quality: float = 0.0
+    note: str = ""
+
+
+def find_clusters(cells: Cells) -> Clusters:
+    """Find the clusters of a map: the setting of best quality, tested against shuffles.
+
+    Parameters
+    ----------
+    cells
+        Stable counts over the map plane.
+    """
+    import numpy as np
+
+    level = cells.level
+    usable = cells.stable >= LEAST_STABLE
+    if np.count_nonzero(usable) < _LEAST_CELLS:
+        return Clusters(
+            (),
+            note=f"{np.count_nonzero(usable)} of {level.size} cells hold {LEAST_STABLE} or more"
+            f" stable combinations; a plateau takes {_LEAST_CELLS}",
+        )
+    rng = np.random.default_rng(_SEED)
+    smoothness, p = _moran(level, rng)
+    if p > _SIGNIFICANCE:
+        return Clusters(
+            (),
+            note=f"the levels lie as if dealt out at random (Moran's I = {smoothness:.2f},"
+            f" p = {p:.3f}): no plateaus",
+        )
+    division = _search(level, usable)
+    if division is None:
+        return Clusters((), note="no cells of one height lie together: no plateaus")
+    threshold, reach, density, quality, labels = division
+    clusters = [labels == k for k in range(labels.max() + 1)]
+    members = tuple(
+        cluster
+        for cluster in clusters
+        if _joins(cluster)
+        > _most_joins_by_chance(
+            level, usable, cluster | (labels < 0), threshold, reach, density, rng
+        )
+    )
+    note = "" if members else "no cluster is more compact than those of shuffled maps: no plateaus"
+    return Clusters(members, threshold, reach, density, quality, note)
+
+
+def _search(
+    level: FloatArray, usable: BoolArray
+) -> tuple[float, float, int, float, IntArray] | None:
+    """Return the division of best quality: its level, reach, density, quality and labels."""
+    import numpy as np
+
+    best: tuple[float, float, int, float, IntArray] | None = None
+    for threshold in np.unique(np.quantile(level, _LEVEL_QUANTILES)):
+        for reach in _REACHES:
+            for density in _DENSITIES:
+                labels = _cluster(level, usable, threshold, reach, density)
+                quality = _quality(level, labels)
+                # The first of equals wins: the lower level, the shorter reach, the lesser density.
+                if quality > (best[3] if best else 0.0):
+                    best = (float(threshold), reach, density, quality, labels)
+    return best
+
+
+def _cluster(
+    level: FloatArray, usable: BoolArray, threshold: float, reach: float, density: int
+) -> IntArray:
+    """Label the clusters of the cells above a level, from 0 on; -1 is the rest."""
+    import numpy as np
+    from sklearn.cluster import DBSCAN
+
+    labels = np.full(level.shape, -1, np.int64)
+    above = usable & (level > threshold)
+    positions = np.argwhere(above)
+    if len(positions) >= density:
+        # Positions on the axes are coordinates in units of the grid's own pitch.
+        labels[above] = DBSCAN(eps=reach, min_samples=density).fit(positions).labels_
+    kept = 0
+    for k in range(labels.max() + 1):
+        members = labels == k
+        small = np.count_nonzero(members) < _LEAST_CELLS
+        labels[members] = -1 if small else kept
+        kept += not small
+    return labels
+
+
+def _quality(level: FloatArray, labels: IntArray) -> float:
+    """Return how well a division explains the levels, less for what it covers of the map."""
+    import numpy as np
+
+    cells = level.size
+    groups = labels.max() + 2
+    covered = np.count_nonzero(labels >= 0)
+    spread = float(((level - level.mean()) ** 2).sum())
+    if groups < 2 or covered == cells or cells <= groups or spread == 0.0:
+        return 0.0
+    within = sum(
+        float(((level[labels == k] - level[labels == k].mean()) ** 2).sum())
+        for k in range(-1, labels.max() + 1)
+    )
+    adjusted = 1 - (within / (cells - groups)) / (spread / (cells - 1))
+    return float(adjusted * (1 - covered / cells))
+
+
+def _moran(level: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
+    """Return Moran's I of the map, cells that share a side as neighbours, and its p by shuffles."""
+    import numpy as np
+
+    centred = level - level.mean()
+    spread = float((centred**2).sum())
+    if spread == 0.0:
+        return 0.0, 1.0
+    shuffles = rng.permuted(np.tile(centred.ravel(), (_SHUFFLES, 1)), axis=1)
+    maps = np.concatenate([centred.ravel()[None], shuffles]).reshape(-1, *level.shape)
+    products = (maps[:, 1:] * maps[:, :-1]).sum(axis=(1, 2)) + (
+        maps[:, :, 1:] * maps[:, :, :-1]
+    ).sum(axis=(1, 2))
+    # A shuffle that equals the map itself must not lose to it by a rounding.
+    at_least = np.count_nonzero(products[1:] >= products[0] - 1e-12 * spread)
+    pairs = (level.shape[0] - 1) * level.shape[1] + level.shape[0] * (level.shape[1] - 1)
+    smoothness = float(products[0] / spread * level.size / max(pairs, 1))
+    return smoothness, (1 + at_least) / (1 + _SHUFFLES)
+
+
+def _most_joins_by_chance(
+    level: FloatArray,
+    usable: BoolArray,
+    field: BoolArray,
+    threshold: float,
+    reach: float,
+    density: int,
+    rng: np.random.Generator,
+) -> float:
+    """Return the joins that a cluster exceeds once in a hundred where the field is shuffled."""
+    import numpy as np
+
+    most = []
+    dealt, dealt_usable = level.copy(), usable & field
+    for _ in range(_CLUSTER_SHUFFLES):
+        order = rng.permutation(np.count_nonzero(field))
+        dealt[field], dealt_usable[field] = level[field][order], usable[field][order]
+        labels = _cluster(dealt, dealt_usable, threshold, reach, density)
+        most.append(max((_joins(labels == k) for k in range(labels.max() + 1)), default=0))
+    return float(np.quantile(most, 1 - _SIGNIFICANCE, method="higher"))
+
+
+def _joins(members: BoolArray) -> int:
+    """Return how many pairs of members share a side."""
+    import numpy as np
+
+    return int(
+        np.count_nonzero(members[1:] & members[:-1])
+        + np.count_nonzero(members[:, 1:] & members[:, :-1])
+    )
+
+
+def _describe(members: BoolArray, cells: Cells, candidates: pl.DataFrame, grid: Grid) -> Plateau:
+    import numpy as np
+
+    x, y = (np.asarray(grid.values[name], np.float64) for name in grid.strategy.map_axes)
+    at_x, at_y = np.nonzero(members)
+    stable = cells.stable[members]
+    center = (
+        float(np.average(x[at_x], weights=stable)),
+        float(np.average(y[at_y], weights=stable)),
+    )
+    plateau = Plateau(
+        0,
+        "TIGHT" if center[0] < 5 else "MEDIUM" if center[0] <= 12 else "WIDE",
+        tuple(zip(x[at_x].tolist(), y[at_y].tolist(), strict=True)),
+        int(stable.sum()),
+        float(stable.sum() / (cells.total * len(stable))),
+        float("nan"),
+        center,
+    )
+    own = plateau.candidates(candidates, grid)["Stability_Score"]
+    stability = float(own.to_numpy().mean()) if len(own) else float("nan")
+    return Plateau(
+        0,
+        plateau.regime,
+        plateau.cells,
+        plateau.combinations,
+        plateau.level,
+        stability,
+        center,
+    )
+
+
+def _count(candidates: pl.DataFrame, grid: Grid) -> Cells:
+    """Count candidates over the map plane."""
+    import numpy as np
+
+    cells = Cells.empty(grid)
+    found: list[IntArray] = []
+    for name in grid.strategy.map_axes:
+        if name not in candidates.columns:
+            raise InputError(f"the candidates lack the column {name!r}; wfo.score returns it")
+        axis = np.asarray(grid.values[name], np.float64)
+        order = np.argsort(axis)
+        values = candidates[name].cast(float).to_numpy()
+        at = order[np.searchsorted(axis, values, sorter=order).clip(max=len(axis) - 1)]
+        strange = axis[at] != values
+        if strange.any():
+            raise InputError(
+                f"candidates hold {name} = {values[strange][0]}, which is not in the grid"
+            )
+        found.append(at)
+    np.add.at(cells.stable, tuple(found), 1)
+    return cells

@@ -1,0 +1,319 @@
+"""A run's folder: where each result lives, and how figures get in and out of it.
+
+``results/<SYMBOL>/`` holds ``run.json``, the bars it ran on, candidates, plateaus and ranges; below
+``wfo/<strategy>/phase<k>/`` lie the figures of every combination, one ``.npy`` file each, in flat
+index order: money as float32, trades as uint16 that stop at 65,535. Files are written and read in
+streams: mapped, their pages would count as memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from wfo.engine import Figures
+from wfo.errors import ResultsError
+from wfo.files import PART, naming_the_file, read_json, write_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: File types of the six figures, in the order of `Figures`.
+DTYPES = ("<f4", "<f4", "<f4", "<f4", "<u2", "<u2")
+
+#: Bytes of one combination in one phase.
+CELL_BYTES = 20
+
+_MOST_TRADES = 65_535
+
+
+def fingerprint(data: Any) -> str:
+    """Return a hash of plain values that does not depend on the order of their keys."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Parameters
+    ----------
+    path
+        The folder; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+    @classmethod
+    def of(cls, out: Path, symbol: str) -> RunFolder:
+        """Return the folder of a symbol's run below `out`."""
+        return cls(out / symbol)
+
+    @property
+    def manifest(self) -> Path:
+        """``run.json``."""
+        return self.path / "run.json"
+
+    @property
+    def bars(self) -> Path:
+        """The bars that the run used."""
+        return self.path / "bars.parquet"
+
+    @property
+    def trials(self) -> Path:
+        """The count of every combination searched on the symbol."""
+        return self.path / "trials.json"
+
+    @property
+    def history(self) -> Path:
+        """Where earlier runs are kept."""
+        return self.path / ".history"
+
+    def sweep(self, strategy: str) -> Path:
+        """Return the folder of a strategy's figures."""
+        return self.path / "wfo" / strategy
+
+    def candidates(self, strategy: str, grid: str, ending: str) -> Path:
+        """Return the candidates file with that ending."""
+        return self.path / f"candidates_{strategy}_{grid}.{ending}"
+
+    def plateaus(self, strategy: str, grid: str) -> Path:
+        """Return the plateaus file."""
+        return self.path / f"plateaus_{strategy}_{grid}.csv"
+
+    def read_manifest(self) -> dict[str, Any]:
+        """Return ``run.json`` of a run that is complete.
+
+        Raises
+        ------
+        ResultsError
+            If there is no run, or it did not finish.
+        """
+        if not self.manifest.is_file():
+            raise ResultsError(
+                f"there is no run in {self.path}: it has no run.json; 'wfo run' makes one, and"
+                " --out says where"
+            )
+        manifest = read_json(self.manifest)
+        if not isinstance(manifest, dict) or "fingerprint" not in manifest:
+            raise ResultsError(f"{self.manifest} is not the manifest of a run; run again")
+        if manifest.get("status") != "complete":
+            raise ResultsError(
+                f"the run in {self.path} did not finish; run it again: {manifest.get('command')}"
+            )
+        return manifest
+
+    def prepare(self, run_fingerprint: str) -> Path | None:
+        """Make the folder ready for a run, and return where an earlier, other one was moved.
+
+        Raises
+        ------
+        ResultsError
+            If the folder cannot be made or written.
+        """
+        with naming_the_file(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / f"probe{PART}"
+            probe.write_bytes(b"")
+            probe.unlink()
+            # What was being written when a process was killed belongs to nobody.
+            for stale in self.path.rglob(f"*{PART}"):
+                stale.unlink()
+        if not self.manifest.is_file():
+            return None
+        earlier = read_json(self.manifest).get("fingerprint", "unknown")
+        if earlier == run_fingerprint:
+            return None
+        target = self.history / str(earlier)[:8]
+        with naming_the_file(target):
+            # The same run again is the same files again.
+            shutil.rmtree(target, ignore_errors=True)
+            target.mkdir(parents=True)
+            # The manifest goes last: until then the folder still says whose files these are.
+            entries = [e for e in self.path.iterdir() if e not in {self.history, self.trials}]
+            for entry in sorted(entries, key=lambda e: e == self.manifest):
+                entry.rename(target / entry.name)
+        return target
+
+    def remove_ranges(self, keep: Sequence[Path]) -> None:
+        """Remove range files of an earlier scoring that this one has not written again."""
+        for path in self.path.glob("phase5_refine_*_rank*.csv"):
+            if path not in keep:
+                path.unlink()
+
+    def count_trials(self, search: Mapping[str, Any]) -> int:
+        """Count a search of the symbol, once however often it is repeated; return the total.
+
+        Parameters
+        ----------
+        search
+            ``fingerprint`` and ``combinations`` of the search, and what else describes it.
+        """
+        data = read_json(self.trials) if self.trials.is_file() else {"searches": []}
+        searches = [s for s in data["searches"] if s["fingerprint"] != search["fingerprint"]]
+        searches.append(dict(search))
+        total = sum(int(s["combinations"]) for s in searches)
+        write_json(self.trials, {"total": total, "searches": searches})
+        return total
+
+
+class SweepWriter:
+    """Writes the figures of a sweep, block by block; the files appear together, when complete.
+
+    Parameters
+    ----------
+    folder
+        ``wfo/<strategy>`` of a run.
+    combinations, phases
+        Size of the sweep.
+    """
+
+    def __init__(self, folder: Path, combinations: int, phases: int) -> None:
+        self.folder = folder
+        self.combinations = combinations
+        self.written = 0
+        self._paths = [
+            [folder / f"phase{k}" / f"{name}.npy" for name in Figures._fields]
+            for k in range(1, phases + 1)
+        ]
+        self._files: list[list[IO[bytes]]] = []
+
+    def __enter__(self) -> Self:
+        import numpy as np
+
+        with naming_the_file(self.folder):
+            for paths in self._paths:
+                paths[0].parent.mkdir(parents=True, exist_ok=True)
+                self._files.append([])
+                for path, dtype in zip(paths, DTYPES, strict=True):
+                    file = _part(path).open("wb")
+                    self._files[-1].append(file)
+                    np.lib.format.write_array_header_1_0(
+                        file,
+                        {"descr": dtype, "fortran_order": False, "shape": (self.combinations,)},
+                    )
+        return self
+
+    def append(self, block: Sequence[Figures]) -> None:
+        """Write the next combinations, one item of `block` a phase."""
+        import numpy as np
+
+        for files, paths, figures in zip(self._files, self._paths, block, strict=True):
+            for file, path, dtype, column in zip(files, paths, DTYPES, figures, strict=True):
+                values = np.minimum(column, _MOST_TRADES) if dtype == "<u2" else column
+                with naming_the_file(path):
+                    file.write(np.ascontiguousarray(values, dtype).data)
+        self.written += len(block[0].is_pnl)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        parts = [_part(path) for paths in self._paths for path in paths]
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            for file in (f for files in self._files for f in files):
+                # Closing flushes, and a full disk would say so here once more.
+                try:
+                    file.close()
+                except OSError:
+                    continue
+            for part in parts:
+                part.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        if self.written != self.combinations:
+            raise ResultsError(
+                f"{self.folder}: {self.written} of {self.combinations} combinations were written"
+            )
+        for files, paths in zip(self._files, self._paths, strict=True):
+            for file, path in zip(files, paths, strict=True):
+                with naming_the_file(path):
+                    file.flush()
+                    os.fsync(file.fileno())
+                    file.close()
+                    _part(path).replace(path)
+
+
+class StoredSweep:
+    """The figures of a complete sweep on disk.
+
+    Parameters
+    ----------
+    folder
+        ``wfo/<strategy>`` of a run.
+    combinations, phases
+        Size that the manifest states.
+
+    Raises
+    ------
+    ResultsError
+        If a file is missing or has another type or size.
+    """
+
+    def __init__(self, folder: Path, combinations: int, phases: int) -> None:
+        self._files: list[list[tuple[Path, str, int]]] = []
+        for k in range(1, phases + 1):
+            self._files.append(
+                [
+                    _checked(folder / f"phase{k}" / f"{name}.npy", dtype, combinations)
+                    for name, dtype in zip(Figures._fields, DTYPES, strict=True)
+                ]
+            )
+
+    def read(self, start: int, stop: int) -> list[Figures]:
+        """Return the figures of combinations ``start..stop``, one item a phase."""
+        return [Figures(*(_stretch(*f, start, stop) for f in files)) for files in self._files]
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + PART)
+
+
+def _checked(path: Path, dtype: str, combinations: int) -> tuple[Path, str, int]:
+    """Return path, type and position of the data of an ``.npy`` file of the stated size."""
+    import numpy as np
+
+    try:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, found = np.lib.format.read_array_header_1_0(file)
+            offset = file.tell()
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} cannot be read ({error}); run again") from error
+    if shape != (combinations,) or found != np.dtype(dtype):
+        raise ResultsError(
+            f"{path} holds {shape} values of {found}, the run's manifest states {combinations} of"
+            f" {np.dtype(dtype)}; run again"
+        )
+    size = path.stat().st_size
+    if size != offset + combinations * np.dtype(dtype).itemsize:
+        raise ResultsError(f"{path} is cut off at {size} bytes; run again")
+    return path, dtype, offset
+
+
+def _stretch(path: Path, dtype: str, offset: int, start: int, stop: int) -> NDArray[np.generic]:
+    import numpy as np
+
+    found: NDArray[np.generic] = np.fromfile(
+        path,
+        dtype,
+        count=stop - start,
+        offset=offset + start * np.dtype(dtype).itemsize,
+    )
+    return found

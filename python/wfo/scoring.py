@@ -1,0 +1,472 @@
+"""Scores, version 4: which combinations are valid, how they rank, and how stable they are.
+
+A combination is *valid* in a phase when it earns in- and out-of-sample, keeps enough of its
+in-sample profit, and its out-of-sample drawdown is neither as large as the profit nor out of
+proportion to the in-sample one. It is *stable* when valid in enough phases. Its rank in a phase is
+the percentile of its out-of-sample profit among the phase's valid combinations, and
+
+    stability = mean(ranks) * (1 + 0.1 * (valid phases - 1)) / (1 + stdev(ranks) / 20)
+
+over its valid phases, with the population standard deviation.
+
+Money is read as float32, as a run stores it, so that a sweep in memory and the files of a run score
+alike. The figures are passed over twice, block by block: first to count the distribution that the
+ranks are read from, then to score. Neither pass depends on the order or size of the blocks, and
+memory does not grow with the grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wfo.engine import Figures, SweepResult
+from wfo.errors import InputError
+from wfo.grid import Grid
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    BoolArray = NDArray[np.bool_]
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int64]
+
+#: Candidates kept, best first; the counts behind the plateaus cover all stable combinations.
+KEPT = 2_000_000
+
+#: Combinations a pass looks at together: 4 phases of them are 10 MB, which a cache nearly holds.
+_BLOCK = 1 << 17
+
+#: Fewest valid phases that can still be called stable, when none reaches the number asked for.
+_FALLBACK_PHASES = 2
+
+#: The gates of a phase in the order in which they are counted, in words for the summary.
+GATE_NAMES = (
+    "profit in and out of sample",
+    "efficiency",
+    "drawdown under profit",
+    "drawdown in proportion",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Thresholds of validity and stability.
+
+    Attributes
+    ----------
+    wfe
+        Walk-forward efficiency, ``oos_pnl / is_pnl`` in raw money, must exceed it.
+    dd_ratio
+        ``oos_dd`` must be below this multiple of ``is_dd``.
+    min_phases
+        Phases in which a stable combination is valid; None takes the schedule's number.
+    """
+
+    wfe: float = 0.35
+    dd_ratio: float = 3.0
+    min_phases: int | None = None
+
+    def __post_init__(self) -> None:
+        import math
+
+        for name, value in (("wfe", self.wfe), ("dd_ratio", self.dd_ratio)):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InputError(f"{name} = {value!r} must be a number")
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"{name} = {value!r} must be 0 or more")
+        least = self.min_phases
+        if least is not None and (isinstance(least, bool) or not isinstance(least, int)):
+            raise InputError(f"min_phases = {least!r} must be a whole number")
+        if least is not None and least < 1:
+            raise InputError(f"min_phases = {least} must be 1 or more")
+
+    def required(self, phases: int, default: int) -> int:
+        """Return the phases asked for, where a schedule has `phases` of them.
+
+        Raises
+        ------
+        InputError
+            If it asks for more than there are.
+        """
+        least = default if self.min_phases is None else self.min_phases
+        if least > phases:
+            raise InputError(f"min_phases = {least} is more than the {phases} phases there are")
+        return least
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the gates as plain values, for the manifest."""
+        return {"wfe": self.wfe, "dd_ratio": self.dd_ratio, "min_phases": self.min_phases}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Gates:
+        """Rebuild what `to_dict` returned."""
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCounts:
+    """How many combinations of a phase pass each gate, and all gates up to it."""
+
+    number: int
+    alone: tuple[int, ...]
+    together: tuple[int, ...]
+
+    @property
+    def valid(self) -> int:
+        """Combinations that pass all gates."""
+        return self.together[-1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as plain values, for the manifest."""
+        gates = zip(GATE_NAMES, self.alone, self.together, strict=True)
+        return {
+            "phase": self.number,
+            "valid": self.valid,
+            "gates": [{"gate": g, "alone": a, "with_those_before": t} for g, a, t in gates],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Stable combinations over the plane of the strategy's two map parameters.
+
+    Attributes
+    ----------
+    stable
+        Stable combinations in each cell, int64[x, y].
+    total
+        All combinations of a cell, the same in every one.
+    """
+
+    stable: IntArray
+    total: int
+
+    @property
+    def level(self) -> FloatArray:
+        """Stable share of each cell, float64[x, y]."""
+        level: FloatArray = self.stable / self.total
+        return level
+
+    @classmethod
+    def empty(cls, grid: Grid) -> Cells:
+        """Return cells of `grid` with nothing counted."""
+        import numpy as np
+
+        shape = tuple(len(grid.values[name]) for name in grid.strategy.map_axes)
+        return cls(np.zeros(shape, np.int64), len(grid) // (shape[0] * shape[1]))
+
+    def count(self, grid: Grid, indices: IntArray) -> None:
+        """Count the combinations `indices`, int64[m]."""
+        import numpy as np
+
+        x, y = (grid.digits(name, indices) for name in grid.strategy.map_axes)
+        np.add.at(self.stable, (x, y), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What scoring makes of a sweep.
+
+    Attributes
+    ----------
+    candidates
+        Stable combinations, best first, at most `KEPT`; see `score` for the columns.
+    cells
+        Counts of all stable combinations over the map plane.
+    stable
+        How many combinations are stable, kept or not.
+    min_phases
+        Phases in which they are valid; lower than asked for where none was stable otherwise.
+    phase_counts
+        Gates passed, phase by phase.
+    valid_phases
+        How many combinations are valid in 0, 1, 2 … phases.
+    warnings
+        What a reader of the candidates must know.
+    """
+
+    candidates: pl.DataFrame
+    cells: Cells
+    stable: int
+    min_phases: int
+    phase_counts: tuple[PhaseCounts, ...]
+    valid_phases: tuple[int, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+#: Returns the figures of combinations ``start..stop``, one item a phase.
+Read = Callable[[int, int], Sequence[Figures]]
+
+
+def score(
+    phases: Sequence[SweepResult],
+    *,
+    gates: Gates | None = None,
+    kept: int = KEPT,
+) -> pl.DataFrame:
+    """Score a sweep and return its stable combinations, best first.
+
+    Parameters
+    ----------
+    phases
+        What `wfo.sweep` returns for ``windows=``.
+    gates
+        Thresholds; by default efficiency above 0.35, drawdown below 3 times the in-sample one, and
+        3 valid phases (2, or 1, of schedules that have no more than that).
+    kept
+        Rows returned at most; ties go to the lower flat index.
+
+    Returns
+    -------
+    polars.DataFrame
+        The parameters in canonical order, ``Stability_Score``, ``Phases_Valid``,
+        ``Total_OOS_PnL`` and ``Total_OOS_Trades`` over all phases, and for each phase k
+        ``Pk_IS_PnL, Pk_OOS_PnL, Pk_IS_DD, Pk_OOS_DD`` (currency), ``Pk_OOS_Trades``, ``Pk_WFE``
+        (null without in-sample profit), ``Pk_WFE_Annual`` where the phase has dates, and
+        ``Pk_OOS_Rank`` (0 to 100, null where not valid).
+
+    Raises
+    ------
+    InputError
+        If there is no phase, or the phases are not of one grid.
+    """
+    if isinstance(phases, SweepResult) or not len(phases):
+        raise InputError("score takes the list of results that wfo.sweep returns for windows=")
+    grid = phases[0].grid
+    if any(p.grid != grid for p in phases):
+        raise InputError("the results to score are not of one grid")
+    factors = [p.phase.annual_factor if p.phase else None for p in phases]
+    return score_figures(
+        grid,
+        lambda start, stop: [p.figures(start, stop) for p in phases],
+        annual_factors=factors,
+        gates=gates,
+        min_phases=min(3, len(phases)),
+        kept=kept,
+    ).candidates
+
+
+def score_figures(
+    grid: Grid,
+    read: Read,
+    *,
+    annual_factors: Sequence[float | None],
+    gates: Gates | None = None,
+    min_phases: int = 3,
+    kept: int = KEPT,
+    tick: Callable[[int], None] = lambda _: None,
+) -> Scores:
+    """Score figures that are read block by block.
+
+    Parameters
+    ----------
+    grid
+        The grid that was swept.
+    read
+        Returns the figures of a range of combinations; called twice for each of them.
+    annual_factors
+        For each phase, in-sample time by out-of-sample time, or None.
+    gates
+        Thresholds.
+    min_phases
+        Valid phases asked for where the gates do not say.
+    kept
+        Candidates kept.
+    tick
+        Called after every block of either pass with the number of combinations in it.
+
+    Raises
+    ------
+    InputError
+        If the gates ask for more phases than there are.
+    """
+    import numpy as np
+
+    from wfo import _core
+
+    gates = gates or Gates()
+    count = len(annual_factors)
+    asked = gates.required(count, min_phases)
+
+    # First pass: the distribution of valid profits, and who is valid how often.
+    distributions = [_core.Distribution() for _ in range(count)]
+    alone = np.zeros((count, len(GATE_NAMES)), np.int64)
+    together = np.zeros_like(alone)
+    valid_phases = np.zeros(count + 1, np.int64)
+    for start, stop in _blocks(len(grid)):
+        figures = [_as_stored(f) for f in read(start, stop)]
+        times_valid = np.zeros(stop - start, np.int64)
+        for k, phase in enumerate(figures):
+            passed = _gates(phase, gates)
+            alone[k] += [int(np.count_nonzero(p)) for p in passed]
+            running = np.logical_and.accumulate(passed)
+            together[k] += np.count_nonzero(running, axis=1)
+            valid = running[-1]
+            distributions[k].add(phase.oos_pnl[valid])
+            times_valid += valid
+        valid_phases += np.bincount(times_valid, minlength=count + 1)
+        tick(stop - start)
+
+    least, warnings = _stable_threshold(asked, valid_phases)
+    ranks = [d.take_ranks() for d in distributions]
+
+    # Second pass: ranks and scores of the stable ones.
+    best = _Best(kept)
+    cells = Cells.empty(grid)
+    stable = 0
+    for start, stop in _blocks(len(grid)):
+        if valid_phases[least:].sum():
+            figures = [_as_stored(f) for f in read(start, stop)]
+            valid = np.array([np.logical_and.reduce(_gates(f, gates)) for f in figures])
+            chosen = np.flatnonzero(valid.sum(axis=0) >= least)
+            stable += len(chosen)
+            if len(chosen):
+                cells.count(grid, chosen + start)
+                best.add(_rows(chosen, start, figures, valid, ranks))
+        tick(stop - start)
+    candidates = _candidates(grid, best.sorted(), annual_factors)
+    counts = tuple(
+        PhaseCounts(k + 1, tuple(alone[k].tolist()), tuple(together[k].tolist()))
+        for k in range(count)
+    )
+    return Scores(
+        candidates, cells, stable, least, counts, tuple(valid_phases.tolist()), tuple(warnings)
+    )
+
+
+def _blocks(length: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, length, _BLOCK):
+        yield start, min(start + _BLOCK, length)
+
+
+def _as_stored(figures: Figures) -> Figures:
+    """Return figures in the types of the result files: float32 and saturating uint16."""
+    import numpy as np
+
+    return Figures(
+        *(f.astype(np.float32, copy=False) for f in figures[:4]),
+        *(np.minimum(f, np.iinfo(np.uint16).max).astype(np.uint16) for f in figures[4:]),
+    )
+
+
+def _gates(phase: Figures, gates: Gates) -> BoolArray:
+    """Return which combinations pass each gate on its own, bool[gates, m]."""
+    import numpy as np
+
+    is_pnl, oos_pnl, is_dd, oos_dd = (f.astype(np.float64) for f in phase[:4])
+    earns = (is_pnl > 0) & (oos_pnl > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # An efficiency without in-sample profit means nothing, so the gate asks for one.
+        efficient = (is_pnl > 0) & (oos_pnl / is_pnl > gates.wfe)
+    return np.array([earns, efficient, oos_dd < oos_pnl, oos_dd < gates.dd_ratio * is_dd])
+
+
+def _stable_threshold(asked: int, valid_phases: IntArray) -> tuple[int, list[str]]:
+    """Return in how many phases the stable ones are valid, and what to say about it."""
+    if valid_phases[asked:].sum():
+        return asked, []
+    fallback = min(asked, _FALLBACK_PHASES)
+    if asked > fallback and valid_phases[fallback:].sum():
+        instead = f"those valid in {fallback} are taken as stable instead"
+        return fallback, [f"no combination is valid in {asked} phases; {instead}"]
+    return asked, [f"no combination is valid in {fallback} phases: none is stable"]
+
+
+def _rows(
+    chosen: IntArray,
+    start: int,
+    figures: Sequence[Figures],
+    valid: BoolArray,
+    ranks: Sequence[Any],
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of the stable combinations of one block."""
+    import numpy as np
+
+    valid = valid[:, chosen]
+    times_valid = valid.sum(axis=0)
+    rank = np.full(valid.shape, np.nan)
+    for k, phase in enumerate(figures):
+        rank[k, valid[k]] = ranks[k].percentiles(phase.oos_pnl[chosen][valid[k]])
+    # Sums over phases run in phase order, so that the bits do not depend on NumPy's choice.
+    mean = sum(np.where(v, r, 0.0) for v, r in zip(valid, rank, strict=True)) / times_valid
+    squares = sum(np.where(v, r - mean, 0.0) ** 2 for v, r in zip(valid, rank, strict=True))
+    deviation = np.sqrt(squares / times_valid)
+    rows: dict[str, NDArray[Any]] = {
+        "index": chosen + start,
+        "Stability_Score": mean * (1 + 0.1 * (times_valid - 1)) * (1 / (1 + deviation / 20)),
+        "Phases_Valid": times_valid.astype(np.uint8),
+    }
+    total_pnl = np.zeros(len(chosen))
+    total_trades = np.zeros(len(chosen), np.int64)
+    for k, phase in enumerate(figures, 1):
+        cut = Figures(*(f[chosen] for f in phase))
+        total_pnl += cut.oos_pnl
+        total_trades += cut.oos_trades
+        rows[f"P{k}_IS_PnL"], rows[f"P{k}_OOS_PnL"] = cut.is_pnl, cut.oos_pnl
+        rows[f"P{k}_IS_DD"], rows[f"P{k}_OOS_DD"] = cut.is_dd, cut.oos_dd
+        rows[f"P{k}_OOS_Trades"] = cut.oos_trades
+        rows[f"P{k}_OOS_Rank"] = rank[k - 1]
+    rows["Total_OOS_PnL"] = total_pnl
+    rows["Total_OOS_Trades"] = total_trades
+    return rows
+
+
+class _Best:
+    """The best rows so far by stability, ties by flat index."""
+
+    def __init__(self, kept: int) -> None:
+        self.kept = kept
+        self.parts: list[dict[str, NDArray[Any]]] = []
+        self.held = 0
+
+    def add(self, rows: dict[str, NDArray[Any]]) -> None:
+        self.parts.append(rows)
+        self.held += len(rows["index"])
+        # Cut when twice as many are held: each row is then sorted twice at most, on average.
+        if self.held > 2 * self.kept:
+            self.parts = [self.sorted()]
+            self.held = self.kept
+
+    def sorted(self) -> dict[str, NDArray[Any]]:
+        import numpy as np
+
+        if not self.parts:
+            return {}
+        rows = {name: np.concatenate([p[name] for p in self.parts]) for name in self.parts[0]}
+        order = np.lexsort((rows["index"], -rows["Stability_Score"]))[: self.kept]
+        return {name: column[order] for name, column in rows.items()}
+
+
+def _candidates(
+    grid: Grid, rows: dict[str, NDArray[Any]], annual_factors: Sequence[float | None]
+) -> pl.DataFrame:
+    """Return the candidates frame; without rows an empty one with all columns."""
+    import numpy as np
+    import polars as pl
+
+    indices = rows.get("index", np.empty(0, np.int64))
+
+    def column(name: str, dtype: Any) -> NDArray[Any]:
+        return rows.get(name, np.empty(0, dtype))
+
+    frame: dict[str, Any] = dict(grid.columns(indices))
+    frame["Stability_Score"] = column("Stability_Score", np.float64)
+    frame["Phases_Valid"] = column("Phases_Valid", np.uint8)
+    frame["Total_OOS_PnL"] = column("Total_OOS_PnL", np.float64)
+    frame["Total_OOS_Trades"] = column("Total_OOS_Trades", np.int64)
+    for k, factor in enumerate(annual_factors, 1):
+        for name in ("IS_PnL", "OOS_PnL", "IS_DD", "OOS_DD"):
+            frame[f"P{k}_{name}"] = column(f"P{k}_{name}", np.float32)
+        frame[f"P{k}_OOS_Trades"] = column(f"P{k}_OOS_Trades", np.uint16)
+        earned = frame[f"P{k}_IS_PnL"].astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kept = np.where(earned > 0, frame[f"P{k}_OOS_PnL"] / earned, np.nan)
+        frame[f"P{k}_WFE"] = pl.Series(kept).fill_nan(None)
+        if factor is not None:
+            frame[f"P{k}_WFE_Annual"] = pl.Series(kept * factor).fill_nan(None)
+        frame[f"P{k}_OOS_Rank"] = pl.Series(column(f"P{k}_OOS_Rank", np.float64)).fill_nan(None)
+    return pl.DataFrame(frame)
