@@ -338,12 +338,25 @@ struct Walk<'a> {
     buy: Buy<'a>,
 }
 
-/// Where a walk stands between two bars. The highest high since the last event is followed beside
-/// it, in a local of the loop.
-#[derive(Clone, Copy)]
-enum State {
-    Flat,
-    Long { position: Long, entry_bar: usize, entry_price: f64 },
+/// The bars of one part of a phase. Beside each bar stand the distances of the bar *before* it: an
+/// order can be computed from nothing later, because nothing later is in reach.
+struct Part<'a> {
+    first: usize,
+    open: &'a [f64],
+    high: &'a [f64],
+    low: &'a [f64],
+    close: &'a [f64],
+    close_before: &'a [f64],
+    stop_before: &'a [f64],
+    smoothed_before: &'a [f64],
+}
+
+/// Where a walk stands between two bars.
+struct State {
+    /// The highest high since the last event.
+    highest: f64,
+    /// The position, the bar and the raw price of its entry; nothing while flat.
+    long: Option<(Long, usize, f64)>,
 }
 
 impl Walk<'_> {
@@ -362,25 +375,15 @@ impl Walk<'_> {
         listener: &mut L,
     ) -> Figures {
         let mut account = Account::new(self.settings);
-        let mut state = State::Flat;
-        let mut highest = self.bars.high()[warmup - 1];
-        let mut part = |bars: Range<usize>, account: &mut Account<'_>| {
-            let mut trades = 0;
-            for t in bars {
-                self.bar::<BREAKOUT, L>(
-                    t,
-                    &mut state,
-                    &mut highest,
-                    account,
-                    &mut trades,
-                    listener,
-                );
-            }
+        let mut state = State { highest: self.bars.high()[warmup - 1], long: None };
+        let mut go = |bars: Range<usize>, account: &mut Account<'_>| {
+            let trades =
+                self.through::<BREAKOUT, L>(&self.part(bars), &mut state, account, listener);
             (account.marked(), account.drawdown(), trades)
         };
-        let (is_mark, is_dd, is_trades) = part(warmup..split, &mut account);
+        let (is_mark, is_dd, is_trades) = go(warmup..split, &mut account);
         account.restart_drawdown();
-        let (oos_mark, oos_dd, oos_trades) = part(split..end, &mut account);
+        let (oos_mark, oos_dd, oos_trades) = go(split..end, &mut account);
         Figures {
             is_pnl: is_mark - self.settings.capital,
             oos_pnl: oos_mark - is_mark,
@@ -391,56 +394,124 @@ impl Walk<'_> {
         }
     }
 
-    /// What happens in bar `t`: at most one event, by orders computed from the bars before it.
-    #[inline(always)]
-    fn bar<const BREAKOUT: bool, L: Listener>(
-        &self,
-        t: usize,
-        state: &mut State,
-        highest: &mut f64,
-        account: &mut Account<'_>,
-        trades: &mut u32,
-        listener: &mut L,
-    ) {
-        let (open, high, low, close) =
-            (self.bars.open()[t], self.bars.high()[t], self.bars.low()[t], self.bars.close()[t]);
-        let mut event = false;
-        match *state {
-            State::Flat => {
-                let offset = self.buy.smoothed[t - 1] * self.buy.multiplier;
-                let fill = if BREAKOUT {
-                    touches::up(self.bars.close()[t - 1] + offset, open, high)
-                } else {
-                    touches::down(*highest - offset, open, low)
-                };
-                if let Some(price) = fill
-                    && !account.is_ruined()
-                {
-                    let position = account.buy(price);
-                    account.mark(position, close);
-                    *state = State::Long { position, entry_bar: t, entry_price: price };
-                    event = true;
-                }
-            }
-            State::Long { position, entry_bar, entry_price } => {
-                if let Some(price) = touches::down(*highest - self.stop[t - 1], open, low) {
-                    let before = account.equity();
-                    account.sell(position, price);
-                    if position.shares > 0.0 {
-                        *trades += 1;
-                        let pnl = account.equity() - before;
-                        let (exit_bar, exit_price) = (t, price);
-                        listener.trade(Trade { entry_bar, entry_price, exit_bar, exit_price, pnl });
-                    }
-                    *state = State::Flat;
-                    event = true;
-                } else {
-                    account.mark(position, close);
-                }
-            }
+    fn part(&self, bars: Range<usize>) -> Part<'_> {
+        let before = bars.start - 1..bars.end - 1;
+        Part {
+            first: bars.start,
+            open: &self.bars.open()[bars.clone()],
+            high: &self.bars.high()[bars.clone()],
+            low: &self.bars.low()[bars.clone()],
+            close: &self.bars.close()[bars],
+            close_before: &self.bars.close()[before.clone()],
+            stop_before: &self.stop[before.clone()],
+            smoothed_before: &self.buy.smoothed[before],
         }
-        *highest = if event || high > *highest { high } else { *highest };
-        listener.mark(t, account.marked());
+    }
+
+    /// Walks through the bars of a part, from one event to the next, and counts the closed trades.
+    ///
+    /// At most one event happens in a bar, and what was entered in it acts from the next bar on.
+    #[inline]
+    fn through<const BREAKOUT: bool, L: Listener>(
+        &self,
+        part: &Part<'_>,
+        state: &mut State,
+        account: &mut Account<'_>,
+        listener: &mut L,
+    ) -> u32 {
+        let mut trades = 0;
+        let mut k = 0;
+        while k < part.open.len() {
+            if let Some((position, entry_bar, entry_price)) = state.long {
+                let Some((at, exit_price)) = hold(part, k, position, state, account, listener)
+                else {
+                    break;
+                };
+                let exit_bar = part.first + at;
+                let before = account.equity();
+                account.sell(position, exit_price);
+                if position.shares > 0.0 {
+                    trades += 1;
+                    let pnl = account.equity() - before;
+                    listener.trade(Trade { entry_bar, entry_price, exit_bar, exit_price, pnl });
+                }
+                state.long = None;
+                k = at;
+            } else {
+                let Some((at, price)) = self.wait::<BREAKOUT, L>(part, k, state, account, listener)
+                else {
+                    break;
+                };
+                let position = account.buy(price);
+                account.mark(position, part.close[at]);
+                state.long = Some((position, part.first + at, price));
+                k = at;
+            }
+            // The extreme is followed afresh from the bar of the event on.
+            state.highest = part.high[k];
+            listener.mark(part.first + k, account.marked());
+            k += 1;
+        }
+        trades
+    }
+
+    /// Waits for the buy from bar `k` on: the bar in which it is touched, and its fill.
+    #[inline(always)]
+    fn wait<const BREAKOUT: bool, L: Listener>(
+        &self,
+        part: &Part<'_>,
+        k: usize,
+        state: &mut State,
+        account: &Account<'_>,
+        listener: &mut L,
+    ) -> Option<(usize, f64)> {
+        for k in k..part.open.len() {
+            let offset = part.smoothed_before[k] * self.buy.multiplier;
+            let fill = if BREAKOUT {
+                touches::up(part.close_before[k] + offset, part.open[k], part.high[k])
+            } else {
+                touches::down(state.highest - offset, part.open[k], part.low[k])
+            };
+            if let Some(price) = fill
+                && !account.is_ruined()
+            {
+                return Some((k, price));
+            }
+            state.follow(part.high[k]);
+            listener.mark(part.first + k, account.marked());
+        }
+        None
+    }
+}
+
+/// Holds a position from bar `k` on, marking it at every close: the bar of its stop, and the fill.
+#[inline(always)]
+fn hold<L: Listener>(
+    part: &Part<'_>,
+    k: usize,
+    position: Long,
+    state: &mut State,
+    account: &mut Account<'_>,
+    listener: &mut L,
+) -> Option<(usize, f64)> {
+    for k in k..part.open.len() {
+        let level = state.highest - part.stop_before[k];
+        if let Some(price) = touches::down(level, part.open[k], part.low[k]) {
+            return Some((k, price));
+        }
+        account.mark(position, part.close[k]);
+        state.follow(part.high[k]);
+        listener.mark(part.first + k, account.marked());
+    }
+    None
+}
+
+impl State {
+    #[inline(always)]
+    fn follow(&mut self, high: f64) {
+        if high > self.highest {
+            self.highest = high;
+        }
     }
 }
 
