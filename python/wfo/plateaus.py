@@ -50,14 +50,16 @@ LEAST_STABLE = 50
 TOP_SHARE = 0.1
 
 # What is searched. A reach of 1 joins cells that share a side, 1.5 those that share a corner too.
-_LEVEL_QUANTILES = tuple(q / 20 for q in range(5, 20))
+_LEVEL_QUANTILES = tuple(q / 80 for q in range(20, 78))
 _REACHES = (1.0, 1.5)
 _DENSITIES = (3, 4, 5)
 _LEAST_CELLS = 4
 
-# One map in a hundred without shape passes each of the two tests.
-_SIGNIFICANCE = 0.01
-_SHUFFLES = 999
+# A map without shape passes for smooth once in a thousand times; maps with plateaus are smoother than
+# any of their shuffles by far. A fragment beside true plateaus passes for one once in a hundred.
+_MAP_SIGNIFICANCE = 0.001
+_MAP_SHUFFLES = 1_999
+_CLUSTER_SIGNIFICANCE = 0.01
 _CLUSTER_SHUFFLES = 199
 _SEED = 20_140_101
 
@@ -247,11 +249,11 @@ def find_clusters(cells: Cells) -> Clusters:
         )
     rng = np.random.default_rng(_SEED)
     smoothness, p = _moran(level, rng)
-    if p > _SIGNIFICANCE:
+    if p > _MAP_SIGNIFICANCE:
         return Clusters(
             (),
             note=f"the levels lie as if dealt out at random (Moran's I = {smoothness:.2f},"
-            f" p = {p:.3f}): no plateaus",
+            f" p = {p:.4f}): no plateaus",
         )
     division = _search(level, usable)
     if division is None:
@@ -336,7 +338,7 @@ def _moran(level: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
     spread = float((centred**2).sum())
     if spread == 0.0:
         return 0.0, 1.0
-    shuffles = rng.permuted(np.tile(centred.ravel(), (_SHUFFLES, 1)), axis=1)
+    shuffles = rng.permuted(np.tile(centred.ravel(), (_MAP_SHUFFLES, 1)), axis=1)
     maps = np.concatenate([centred.ravel()[None], shuffles]).reshape(-1, *level.shape)
     products = (maps[:, 1:] * maps[:, :-1]).sum(axis=(1, 2)) + (
         maps[:, :, 1:] * maps[:, :, :-1]
@@ -345,7 +347,7 @@ def _moran(level: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
     at_least = np.count_nonzero(products[1:] >= products[0] - 1e-12 * spread)
     pairs = (level.shape[0] - 1) * level.shape[1] + level.shape[0] * (level.shape[1] - 1)
     smoothness = float(products[0] / spread * level.size / max(pairs, 1))
-    return smoothness, (1 + at_least) / (1 + _SHUFFLES)
+    return smoothness, (1 + at_least) / (1 + _MAP_SHUFFLES)
 
 
 def _most_joins_by_chance(
@@ -367,7 +369,7 @@ def _most_joins_by_chance(
         dealt[field], dealt_usable[field] = level[field][order], usable[field][order]
         labels = _cluster(dealt, dealt_usable, threshold, reach, density)
         most.append(max((_joins(labels == k) for k in range(labels.max() + 1)), default=0))
-    return float(np.quantile(most, 1 - _SIGNIFICANCE, method="higher"))
+    return float(np.quantile(most, 1 - _CLUSTER_SIGNIFICANCE, method="higher"))
 
 
 def _joins(members: BoolArray) -> int:
