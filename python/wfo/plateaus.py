@@ -49,10 +49,11 @@ LEAST_STABLE = 50
 #: Share of a plateau's candidates that its ranges are read from.
 TOP_SHARE = 0.1
 
-# What is searched. A reach of 1 joins cells that share a side, 1.5 those that share a corner too.
+# What is searched. A reach of 1 joins cells that share a side, 1.5 those that share a corner too: five
+# and nine cells, the cell itself included, of which more than half must be above the level. With
+# less, a chain of single cells would tie two plateaus together.
 _LEVEL_QUANTILES = tuple(q / 80 for q in range(20, 78))
-_REACHES = (1.0, 1.5)
-_DENSITIES = (3, 4, 5)
+_DENSITIES = {1.0: (4, 5), 1.5: (5, 6, 7)}
 _LEAST_CELLS = 4
 
 # A map without shape passes for smooth once in a thousand times; maps with plateaus are smoother than
@@ -280,8 +281,8 @@ def _search(
 
     best: tuple[float, float, int, float, IntArray] | None = None
     for threshold in np.unique(np.quantile(level, _LEVEL_QUANTILES)):
-        for reach in _REACHES:
-            for density in _DENSITIES:
+        for reach, densities in _DENSITIES.items():
+            for density in densities:
                 labels = _cluster(level, usable, threshold, reach, density)
                 quality = _quality(level, labels)
                 # The first of equals wins: the lower level, the shorter reach, the lesser density.
