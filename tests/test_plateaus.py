@@ -226,7 +226,7 @@ def test_candidates_of_another_grid_are_an_error(
     scored: tuple[wfo.Grid, pl.DataFrame],
 ) -> None:
     chosen, candidates = scored
-    with pytest.raises(wfo.InputError, match="atr_multiplier = 2.5, which is not in the grid"):
+    with pytest.raises(wfo.InputError, match=r"atr_multiplier = 2\.5, which is not in the grid"):
         wfo.detect_plateaus(candidates.with_columns(atr_multiplier=pl.lit(2.5)), chosen)
     with pytest.raises(wfo.InputError, match="lack the column 'atr_buy_multiplier'"):
         wfo.detect_plateaus(candidates.drop("atr_buy_multiplier"), chosen)

@@ -42,20 +42,32 @@ def prices(bars: pl.DataFrame) -> Prices:
     from wfo import _core
 
     if not isinstance(bars, pl.DataFrame):
-        raise DataError(
-            f"bars must be a Polars frame, not {type(bars).__name__}; polars.from_pandas converts"
-        )
+        how = "collect() it" if isinstance(bars, pl.LazyFrame) else "polars.from_pandas converts"
+        raise DataError(f"bars must be a Polars frame, not {type(bars).__name__}; {how}")
     missing = [c for c in _PRICES if c not in bars.columns]
     if missing:
         raise DataError(f"bars lack the columns {', '.join(missing)}; they have {bars.columns}")
+    stamps = bars[stamp_column(bars)]
+    wrong = (stamps <= stamps.shift()).fill_null(value=False) | stamps.is_null()
+    if wrong.any():
+        index = wrong.arg_true()[0]
+        before = f" after {stamps[index - 1]}" if index else ""
+        raise DataError(
+            f"the {stamps.name}s of the bars must ascend, without repeats or nulls;"
+            f" bar {index} has {stamps[index]}{before}"
+        )
     for column in _PRICES:
         series = bars[column]
-        if not series.dtype.is_numeric() or series.null_count():
-            what = f"{series.null_count()} nulls" if series.null_count() else str(series.dtype)
-            raise DataError(f"the column {column!r} of the bars has {what}; it needs numbers")
-    stamps = bars[stamp_column(bars)]
-    if stamps.null_count() or not stamps.is_sorted() or stamps.n_unique() < len(stamps):
-        raise DataError(f"the {stamps.name}s of the bars must ascend, without repeats or nulls")
+        if not series.dtype.is_numeric():
+            raise DataError(
+                f"the column {column!r} of the bars is {series.dtype}; it needs numbers"
+            )
+        if series.null_count():
+            index = series.is_null().arg_true()[0]
+            raise DataError(
+                f"bar {index} ({stamps[index]}): {column} is null, as in"
+                f" {series.null_count()} bars; it needs a number"
+            )
     found = Prices(*(bars[c].cast(pl.Float64).to_numpy() for c in _PRICES))
     found = Prices(*(np.ascontiguousarray(c) for c in found))
     try:

@@ -6,6 +6,7 @@ the same values and agree bar by bar, so that a caller chooses by name alone.
 
 from __future__ import annotations
 
+import operator
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from wfo.catalogue import Number, Strategy, get_strategy
 from wfo.errors import EngineError, InputError, did_you_mean
 from wfo.grid import Grid
 from wfo.settings import Settings
-from wfo.windows import LEAST_WARMUP, Phase
+from wfo.windows import LEAST_WARMUP, Phase, Phases
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,6 +93,8 @@ class SweepResult:
         uint32[len(grid)].
     phase
         The phase, where the sweep was given a schedule.
+    min_phases
+        Valid phases that the schedule asks of a stable combination, where there is one.
     """
 
     grid: Grid
@@ -103,6 +106,7 @@ class SweepResult:
     is_trades: CountArray
     oos_trades: CountArray
     phase: Phase | None = None
+    min_phases: int | None = None
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -276,7 +280,7 @@ def get_engine(name: str) -> tuple[str, Engine]:
     if name in _ABSENT:
         raise EngineError(f"engine {name!r} is not available: {_ABSENT[name]}")
     if name not in _ENGINES:
-        raise EngineError(f"there is no engine {name!r}{did_you_mean(name, engine_names())}")
+        raise EngineError(f"there is no engine {name!r}{did_you_mean(str(name), engine_names())}")
     return name, _ENGINES[name]
 
 
@@ -329,7 +333,7 @@ def simulate(
     _, chosen = get_engine(engine)
     arrays = prices(bars)
     bounds = _bounds(split, warmup, need, len(arrays.open))
-    return chosen.simulate(strategy, arrays, values, settings or Settings(), bounds)
+    return chosen.simulate(strategy, arrays, values, _settings(settings), bounds)
 
 
 def sweep(
@@ -397,6 +401,12 @@ def sweep(
     else:
         if split is not None or warmup is not None:
             raise InputError("windows= brings its own split and warmup; leave those out")
+        if not (
+            isinstance(windows, Sequence) and windows and all(isinstance(p, Phase) for p in windows)
+        ):
+            raise InputError(
+                f"windows = {windows!r} are no phases; Windows.preset().resolve(dates) makes them"
+            )
         phases = list(windows)
         bounds = [_bounds(p.split, p.warmup, grid.need, len(arrays.open), p.end) for p in windows]
     dtypes = (np.float64,) * 4 + (np.uint32,) * 2
@@ -405,8 +415,9 @@ def sweep(
         for held, found in zip(out, block, strict=True):
             for column, piece in zip(held, found, strict=True):
                 column[start:stop] = piece
+    least = windows.min_phases if isinstance(windows, Phases) else None
     results = [
-        SweepResult(grid, b, *figures, phase=p)
+        SweepResult(grid, b, *figures, phase=p, min_phases=least)
         for b, figures, p in zip(bounds, out, phases, strict=True)
     ]
     return results if windows is not None else results[0]
@@ -433,7 +444,7 @@ def iter_sweep(
         One item a phase.
     """
     _, chosen = get_engine(engine)
-    prepared = chosen.prepare(bars, grid, settings or Settings(), bounds, _threads(threads))
+    prepared = chosen.prepare(bars, grid, _settings(settings), bounds, _threads(threads))
     start, size = 0, _FIRST_BLOCK
     while start < len(grid):
         stop = min(start + size, len(grid))
@@ -457,9 +468,26 @@ def available_threads() -> int:
 def _threads(threads: int | None) -> int:
     if threads is None:
         return available_threads()
-    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 1024:
+    number = _whole(threads)
+    if number is None or not 1 <= number <= 1024:
         raise InputError(f"threads = {threads!r} must be a whole number from 1 to 1024")
-    return threads
+    return number
+
+
+def _settings(settings: Settings | None) -> Settings:
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Settings):
+        raise InputError(f"settings must be wfo.Settings(...), not {settings!r}")
+    return settings
+
+
+def _whole(value: object) -> int | None:
+    """Return a whole number as an int, NumPy's too; None for anything else."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def _no_second_symbol(strategy: Strategy, bars2: object) -> None:
@@ -475,8 +503,9 @@ def _bounds(
     if warmup is None:
         warmup = max(LEAST_WARMUP, need)
     for name, value in (("split", split), ("warmup", warmup)):
-        if isinstance(value, bool) or not isinstance(value, int):
+        if _whole(value) is None:
             raise InputError(f"{name} = {value!r} must be a whole number, the index of a bar")
+    split, warmup = int(split), int(warmup)
     if warmup < need:
         raise InputError(
             f"warmup = {warmup} is shorter than the longest lookback; it needs at least {need}"

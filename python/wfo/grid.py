@@ -6,10 +6,10 @@ In the flat index the last parameter, in canonical order, varies fastest.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException, InvalidOperation
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from wfo.catalogue import Number, Strategy, get_strategy, strategies
@@ -55,6 +55,11 @@ class Grid:
     def __init__(
         self, values: Mapping[str, Any], *, strategy: str | Strategy | None = None, name: str = ""
     ) -> None:
+        if not isinstance(values, Mapping):
+            raise InputError(
+                f"a grid is made of the values of each parameter, not of {values!r};"
+                " Grid.load reads one by its name or file"
+            )
         self.strategy: Strategy = get_strategy(strategy) if strategy else _strategy_of(values)
         self.name: str = name
         self.strategy.check_names(values)
@@ -68,15 +73,15 @@ class Grid:
                 repeated = next(v for v in axis if axis.count(v) > 1)
                 raise InputError(f"{parameter.name} has the value {repeated} more than once")
             axes[parameter.name] = axis
-        self._values = MappingProxyType(axes)
+        self._values = axes
         self._lengths = tuple(len(a) for a in axes.values())
         if math.prod(self._lengths) > 2**63 - 1:
             raise InputError("the grid has more than 2^63 combinations; take wider steps")
 
     @property
-    def values(self) -> Mapping[str, tuple[Number, ...]]:
+    def values(self) -> dict[str, tuple[Number, ...]]:
         """The values of every parameter, in canonical order."""
-        return self._values
+        return dict(self._values)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -116,7 +121,10 @@ class Grid:
         InputError
             If the grid has no such combination.
         """
-        rest = int(index)
+        try:
+            rest = operator.index(index)
+        except TypeError:
+            raise InputError(f"combination {index!r} must be a whole number") from None
         if not 0 <= rest < len(self):
             raise InputError(
                 f"combination {index} is not in the grid, which has 0 … {len(self) - 1}"
@@ -200,6 +208,11 @@ class Grid:
         path = _find(grid)
         sections = _read(path)
         flat = not any(name in strategies() for name in sections)
+        for key, value in sections.items():
+            # A mapping that is no range can only be meant for a strategy.
+            if flat and isinstance(value, Mapping) and not {"from", "to", "step"} & set(value):
+                hint = did_you_mean(str(key), strategies())
+                raise InputError(f"{path.name}: there is no strategy {key!r}{hint}")
         if not flat and strategy.name not in sections:
             raise InputError(
                 f"{path.name} has no grid for {strategy.name}; it has {', '.join(sections)}"
@@ -287,7 +300,12 @@ def _steps(name: str, raw: Mapping[Any, Any]) -> list[object]:
         raise InputError(f"{name}: 'step' must be above 0 and all three finite: {dict(raw)}")
     if high < low:
         raise InputError(f"{name} has no values: 'to' = {high} lies below 'from' = {low}")
-    count, rest = divmod(high - low, step)
+    try:
+        count, rest = divmod(high - low, step)
+    except DecimalException:
+        raise InputError(
+            f"{name} has too many values; at most {_LONGEST_AXIS:,} will do: {dict(raw)}"
+        ) from None
     if rest:
         raise InputError(
             f"{name}: {low} … {high} is not a whole number of steps of {step};"

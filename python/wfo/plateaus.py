@@ -49,15 +49,15 @@ LEAST_STABLE = 50
 #: Share of a plateau's candidates that its ranges are read from.
 TOP_SHARE = 0.1
 
-# What is searched. A reach of 1 joins cells that share a side, 1.5 those that share a corner too: five
-# and nine cells, the cell itself included, of which more than half must be above the level. With
-# less, a chain of single cells would tie two plateaus together.
+# What is searched. A reach of 1 joins cells that share a side, 1.5 those that share a corner too:
+# five and nine cells, the cell itself included, of which more than half must be above the level.
+# With less, a chain of single cells would tie two plateaus together.
 _LEVEL_QUANTILES = tuple(q / 80 for q in range(20, 78))
 _DENSITIES = {1.0: (4, 5), 1.5: (5, 6, 7)}
 _LEAST_CELLS = 4
 
-# A map without shape passes for smooth once in a thousand times; maps with plateaus are smoother than
-# any of their shuffles by far. A fragment beside true plateaus passes for one once in a hundred.
+# A map without shape passes for smooth once in a thousand times; maps with plateaus are smoother
+# than any of their shuffles by far. A fragment beside plateaus passes for one once in a hundred.
 _MAP_SIGNIFICANCE = 0.001
 _MAP_SHUFFLES = 1_999
 _CLUSTER_SIGNIFICANCE = 0.01

@@ -17,6 +17,9 @@ memory does not grow with the grid.
 
 from __future__ import annotations
 
+import math
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -71,12 +74,10 @@ class Gates:
     min_phases: int | None = None
 
     def __post_init__(self) -> None:
-        import math
-
         for name, value in (("wfe", self.wfe), ("dd_ratio", self.dd_ratio)):
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(f"{name} = {value!r} must be a number")
-            if not (math.isfinite(value) and value >= 0):
+            if not 0 <= value <= sys.float_info.max:
                 raise InputError(f"{name} = {value!r} must be 0 or more")
         least = self.min_phases
         if least is not None and (isinstance(least, bool) or not isinstance(least, int)):
@@ -216,7 +217,7 @@ def score(
         What `wfo.sweep` returns for ``windows=``.
     gates
         Thresholds; by default efficiency above 0.35, drawdown below 3 times the in-sample one, and
-        3 valid phases (2, or 1, of schedules that have no more than that).
+        as many valid phases as the swept schedule asks for (without one 3, or all that there are).
     kept
         Rows returned at most; ties go to the lower flat index.
 
@@ -234,20 +235,29 @@ def score(
     InputError
         If there is no phase, or the phases are not of one grid.
     """
-    if isinstance(phases, SweepResult) or not len(phases):
+    if not (
+        isinstance(phases, Sequence) and phases and all(isinstance(p, SweepResult) for p in phases)
+    ):
         raise InputError("score takes the list of results that wfo.sweep returns for windows=")
+    if gates is not None and not isinstance(gates, Gates):
+        raise InputError(f"gates must be wfo.Gates(...), not {gates!r}")
+    if isinstance(kept, bool) or not isinstance(kept, int) or kept < 0:
+        raise InputError(f"kept = {kept!r} must be a whole number, 0 or more")
     grid = phases[0].grid
     if any(p.grid != grid for p in phases):
         raise InputError("the results to score are not of one grid")
     factors = [p.phase.annual_factor if p.phase else None for p in phases]
-    return score_figures(
+    scores = score_figures(
         grid,
         lambda start, stop: [p.figures(start, stop) for p in phases],
         annual_factors=factors,
         gates=gates,
-        min_phases=min(3, len(phases)),
+        min_phases=min(phases[0].min_phases or 3, len(phases)),
         kept=kept,
-    ).candidates
+    )
+    for warning in scores.warnings:
+        warnings.warn(warning, stacklevel=2)
+    return scores.candidates
 
 
 def score_figures(
@@ -311,7 +321,7 @@ def score_figures(
         valid_phases += np.bincount(times_valid, minlength=count + 1)
         tick(stop - start)
 
-    least, warnings = _stable_threshold(asked, valid_phases)
+    least, said = _stable_threshold(asked, valid_phases)
     ranks = [d.take_ranks() for d in distributions]
 
     # Second pass: ranks and scores of the stable ones.
@@ -334,7 +344,7 @@ def score_figures(
         for k in range(count)
     )
     return Scores(
-        candidates, cells, stable, least, counts, tuple(valid_phases.tolist()), tuple(warnings)
+        candidates, cells, stable, least, counts, tuple(valid_phases.tolist()), tuple(said)
     )
 
 
@@ -422,14 +432,20 @@ class _Best:
         self.kept = kept
         self.parts: list[dict[str, NDArray[Any]]] = []
         self.held = 0
+        self.floor = -math.inf
 
     def add(self, rows: dict[str, NDArray[Any]]) -> None:
-        self.parts.append(rows)
-        self.held += len(rows["index"])
-        # Cut when twice as many are held: each row is then sorted twice at most, on average.
+        import numpy as np
+
+        # Rows come in index order, so one that equals the worst of those kept loses to it.
+        better = rows["Stability_Score"] > self.floor
+        self.parts.append({name: column[better] for name, column in rows.items()})
+        self.held += int(np.count_nonzero(better))
         if self.held > 2 * self.kept:
-            self.parts = [self.sorted()]
+            best = self.sorted()
+            self.parts = [best]
             self.held = self.kept
+            self.floor = float(best["Stability_Score"][-1]) if self.kept else math.inf
 
     def sorted(self) -> dict[str, NDArray[Any]]:
         import numpy as np

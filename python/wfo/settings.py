@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -55,22 +56,28 @@ class Settings:
 
     def __post_init__(self) -> None:
         fraction = "at least 0 and below 1 (0.001 is 0.1 %)"
-        _check("capital", self.capital, lambda x: x > 0, "above 0")
-        _check("slip", self.slip, lambda x: 0 <= x < 1, fraction)
-        _check("fee", self.fee, lambda x: 0 <= x < 1, fraction)
-        _check("lot_size", self.lot_size, lambda x: x >= 0, "0 (fractional shares) or more")
-        _check("max_stop_atr", self.max_stop_atr, lambda x: x > 0, "above 0")
+        self._check("capital", lambda x: x > 0, "above 0")
+        self._check("slip", lambda x: 0 <= x < 1, fraction)
+        self._check("fee", lambda x: 0 <= x < 1, fraction)
+        self._check("lot_size", lambda x: x >= 0, "0 (fractional shares) or more")
+        self._check("max_stop_atr", lambda x: x > 0, "above 0")
         for name, known in _CHOICES.items():
             value = getattr(self, name)
             if value not in known:
                 raise InputError(f"{name} = {value!r} is unknown{did_you_mean(str(value), known)}")
 
+    def _check(self, name: str, holds: Callable[[float], bool], allowed: str) -> None:
+        value = getattr(self, name)
+        try:
+            real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            number = float(value) if real else math.nan
+        except OverflowError:
+            number = math.inf
+        if not (math.isfinite(number) and holds(number)):
+            raise InputError(f"{name} = {value!r} is not allowed; it must be a number {allowed}")
+        # Equal settings have equal fingerprints: 100000 and 100000.0 are the same capital.
+        object.__setattr__(self, name, number)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, for the manifest."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
-
-
-def _check(name: str, value: object, holds: Callable[[float], bool], allowed: str) -> None:
-    number = float(value) if isinstance(value, int | float) else math.nan
-    if isinstance(value, bool) or not (math.isfinite(number) and holds(number)):
-        raise InputError(f"{name} = {value!r} is not allowed; it must be {allowed}")

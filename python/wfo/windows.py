@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -202,9 +204,10 @@ class Windows:
     def __post_init__(self) -> None:
         if not self.spans:
             raise InputError(f"the schedule {self.name!r} has no phases")
-        if not 1 <= self.min_phases <= len(self.spans):
+        whole = isinstance(self.min_phases, int) and not isinstance(self.min_phases, bool)
+        if not (whole and 1 <= self.min_phases <= len(self.spans)):
             raise InputError(
-                f"min_phases = {self.min_phases} must lie between 1 and the"
+                f"min_phases = {self.min_phases!r} must be a whole number between 1 and the"
                 f" {len(self.spans)} phases of {self.name!r}"
             )
 
@@ -218,7 +221,7 @@ class Windows:
             If there is none of that name.
         """
         if name not in _PRESETS:
-            raise InputError(f"there is no schedule {name!r}{did_you_mean(name, _PRESETS)}")
+            raise InputError(f"there is no schedule {name!r}{did_you_mean(str(name), _PRESETS)}")
         return _PRESETS[name]
 
     @classmethod
@@ -242,11 +245,9 @@ class Windows:
 
         try:
             data = yaml.safe_load(path.read_text(encoding="utf-8"))
-            spans = tuple(
-                Span(_months(p["from"]), _months(p["to"]), float(p["in_sample"]))
-                for p in data["phases"]
-            )
-            least = int(data.get("min_phases", min(3, len(spans))))
+            _only(data, "phases", "min_phases")
+            spans = tuple(_span(p) for p in data["phases"])
+            least = data.get("min_phases", min(3, len(spans)))
         except InputError as error:
             raise InputError(f"{path.name}: {error}") from None
         except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -277,21 +278,24 @@ class Windows:
         Raises
         ------
         DataError
-            If the history is too short; the message names the first date needed.
+            If the history is too short; the message names the first date needed. Or if it is no
+            history: no dates, or dates that do not ascend.
         InputError
-            If `as_of` lies outside the history.
+            If `as_of` lies outside the history, or `warmup` is below 0.
         """
         days = _days(dates)
         if not days:
             raise DataError("there are no bars to lay windows over")
-        today = as_of or days[-1]
+        if warmup < 0:
+            raise InputError(f"warmup = {warmup} must be 0 bars or more")
+        today = _day(as_of) or days[-1]
         if not days[0] <= today <= days[-1]:
             raise InputError(
                 f"as-of {today} lies outside the history, {days[0]} … {days[-1]};"
                 " take a date within it"
             )
         days = days[: bisect_right(days, today)]
-        first = days[warmup] if warmup < len(days) else None
+        first = _first_trading(days, warmup)
         needed = _months_before(today, max(s.from_months for s in self.spans))
         note = ""
         least = self.min_phases
@@ -369,7 +373,7 @@ def _phase(
     split_date = start + dt.timedelta(round(share * (stop - start).days))
     warmup, split = bisect_left(days, start), bisect_left(days, split_date)
     end = len(days) if stop == today else bisect_left(days, stop)
-    if not warmup < split < end:
+    if not (warmup < split < end and split_date < stop):
         raise DataError(
             f"phase {number}, {start} … {stop}, split on {split_date}, has no bars on one side of"
             " its split; is a stretch of the history missing?"
@@ -387,17 +391,56 @@ def _phase(
     )
 
 
+def _first_trading(days: list[dt.date], warmup: int) -> dt.date | None:
+    """Return the first date with `warmup` bars before it, and so before all of its own bars."""
+    if warmup >= len(days):
+        return None
+    if warmup == 0 or days[warmup - 1] < days[warmup]:
+        return days[warmup]
+    # The warm-up ends within a day; a boundary is the first bar of one.
+    after = bisect_right(days, days[warmup])
+    return days[after] if after < len(days) else None
+
+
 def _days(dates: pl.Series | Sequence[dt.date]) -> list[dt.date]:
     # A date-time is a date too, and one that does not compare with plain dates.
-    return [d.date() if isinstance(d, dt.datetime) else d for d in dates]
+    days = [d.date() if isinstance(d, dt.datetime) else d for d in dates]
+    strange = next((d for d in days if not isinstance(d, dt.date)), days)
+    if strange is not days:
+        raise DataError(f"windows are laid over dates, not over {type(strange).__name__}")
+    for before, day in pairwise(days):
+        if day < before:
+            raise DataError(f"the dates of the bars must ascend: {before} comes before {day}")
+    return days
+
+
+def _day(as_of: object) -> dt.date | None:
+    if isinstance(as_of, dt.datetime):
+        return as_of.date()
+    if as_of is not None and not isinstance(as_of, dt.date):
+        raise InputError(f"as_of = {as_of!r} must be a datetime.date")
+    return as_of
 
 
 def _months_before(day: dt.date, months: int) -> dt.date:
     """Return the same day so many months earlier, or the last one of a month that lacks it."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     month += 1
+    if year < dt.MINYEAR:
+        return dt.date.min
     last = calendar.monthrange(year, month)[1]
     return day.replace(year=year, month=month, day=min(day.day, last))
+
+
+def _span(data: Mapping[str, Any]) -> Span:
+    _only(data, "from", "to", "in_sample")
+    return Span(_months(data["from"]), _months(data["to"]), float(data["in_sample"]))
+
+
+def _only(data: Mapping[str, Any], *known: str) -> None:
+    for key in data:
+        if key not in known:
+            raise InputError(f"there is nothing called {key!r}{did_you_mean(str(key), known)}")
 
 
 def _months(text: object) -> int:
@@ -415,9 +458,13 @@ def _months(text: object) -> int:
 def _too_short(
     days: list[dt.date], first: dt.date | None, needed: dt.date, warmup: int, what: str
 ) -> DataError:
-    # The warm-up comes before the first date that trades; its length in days is only estimated.
-    spacing = (days[-1] - days[0]).days / max(1, len(days) - 1) if len(days) > 1 else 1.5
-    from_bar = needed - dt.timedelta(round(warmup * spacing) + 1)
+    # The warm-up comes before the first date that trades; its length in days is only estimated,
+    # and generously, since whoever imports from there should not be sent back a second time:
+    # exchanges open on 250 days a year, 1.46 apart, and a week covers what holidays cluster.
+    sessions = len(set(days))
+    spacing = max(1.5, (days[-1] - days[0]).days / max(1, sessions - 1))
+    estimate = math.ceil(warmup * sessions / len(days) * spacing) + 7
+    from_bar = dt.date.fromordinal(max(1, needed.toordinal() - estimate))
     trades = f"trades from {first} on" if first else f"has only {len(days)} bars"
     return DataError(
         f"too little history: it begins on {days[0]} and, after a warm-up of {warmup} bars,"

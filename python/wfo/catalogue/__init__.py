@@ -28,6 +28,6 @@ def get_strategy(strategy: str | Strategy) -> Strategy:
     if isinstance(strategy, Strategy):
         return strategy
     known = strategies()
-    if strategy not in known:
-        raise InputError(f"there is no strategy {strategy!r}{did_you_mean(strategy, known)}")
+    if not isinstance(strategy, str) or strategy not in known:
+        raise InputError(f"there is no strategy {strategy!r}{did_you_mean(str(strategy), known)}")
     return known[strategy]

@@ -91,9 +91,14 @@ class Parameter:
             except TypeError:
                 raise self._wrong(value) from None
         else:
-            number = float(value)
+            try:
+                number = float(value)
+            except OverflowError:
+                raise self._wrong(value) from None
         above = number > self.low if self.open_low else number >= self.low
-        if not (math.isfinite(number) and above and number <= self.high):
+        # Engines take whole numbers as floats, which hold them exactly up to 2^53.
+        finite = abs(number) <= 2**53 if self.whole else math.isfinite(number)
+        if not (finite and above and number <= self.high):
             raise self._wrong(value)
         return number
 

@@ -62,7 +62,8 @@ class Strategy:
         for parameter in self.parameters:
             if parameter.name == name:
                 return parameter
-        raise InputError(f"{self.name} has no parameter {name!r}{did_you_mean(name, self.names)}")
+        hint = did_you_mean(str(name), self.names)
+        raise InputError(f"{self.name} has no parameter {name!r}{hint}")
 
     def check_names(self, given: Iterable[str]) -> None:
         """Raise unless `given` are exactly this strategy's parameters, in any order.
@@ -87,6 +88,8 @@ class Strategy:
         InputError
             For an unknown, missing, ill-typed or out-of-range parameter.
         """
+        if not isinstance(params, Mapping):
+            raise InputError(f"params must name each parameter, as a dict does, not be {params!r}")
         self.check_names(params)
         return tuple(p.check(params[p.name]) for p in self.parameters)
 

@@ -1,0 +1,502 @@
+"""The engine interface: what goes in, what comes out, and what is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import wfo
+
+FIGURES = ("is_pnl", "oos_pnl", "is_dd", "oos_dd", "is_trades", "oos_trades")
+ENGINES = ("direct", "reference")
+SPLIT = 3000
+
+
+@pytest.fixture(scope="module")
+def bars() -> pl.DataFrame:
+    return wfo.load_sample("NASDAQ")
+
+
+@pytest.fixture(scope="module")
+def grid() -> wfo.Grid:
+    """48 combinations; the longest lookback is 120 bars."""
+    return wfo.Grid(
+        {
+            "atr_period": [4, 120],
+            "atr_multiplier": [2, 5.5, 13],
+            "bb_length": 20,
+            "bb_deviation": [0.5, 4],
+            "vol_threshold": 0.32,
+            "min_tightening": 0.1,
+            "scaling_method": [2, 0],
+            "atr_buy_period": 8,
+            "atr_buy_multiplier": 0.5,
+            "atr_smooth_period": 2,
+            "equity_price_method": [1, 0],
+        }
+    )
+
+
+def figures(result: wfo.Simulation | wfo.SweepResult) -> list[Any]:
+    return [getattr(result, name) for name in FIGURES]
+
+
+def same(a: wfo.SweepResult, b: wfo.SweepResult) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(figures(a), figures(b), strict=True))
+
+
+# What comes out.
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_simulation(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
+    sim = wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT, engine=engine)
+    assert dict(sim.trades.schema) == {
+        "side": pl.String,
+        "entry_bar": pl.Int64,
+        "entry_price": pl.Float64,
+        "exit_bar": pl.Int64,
+        "exit_price": pl.Float64,
+        "pnl": pl.Float64,
+    }
+    assert len(sim.trades) > 50
+    assert set(sim.trades["side"]) == {"long"}
+    assert sim.equity.dtype == np.float64
+    assert sim.equity.shape == (len(bars),)
+    assert [type(f) for f in figures(sim)] == [float] * 4 + [int] * 2
+
+    # The figures follow from the marks and trades.
+    before, after = sim.equity[100:SPLIT], sim.equity[SPLIT:]
+    assert set(sim.equity[:100]) == {100_000.0}
+    assert sim.is_pnl == before[-1] - 100_000
+    assert sim.oos_pnl == after[-1] - before[-1]
+    for marks, start, found in ((before, 100_000.0, sim.is_dd), (after, before[-1], sim.oos_dd)):
+        path = np.concatenate([[start], marks])
+        assert found == pytest.approx(np.max(np.maximum.accumulate(path) - path), rel=1e-12)
+    closed = sim.trades["exit_bar"]
+    assert sim.is_trades == (closed < SPLIT).sum() > 0
+    assert sim.oos_trades == (closed >= SPLIT).sum() > 0
+    assert sim.trades["entry_bar"].min() >= 100
+    assert (closed > sim.trades["entry_bar"]).all()
+    assert closed.is_sorted()
+    for stage in ("entry", "exit"):
+        at = bars[sim.trades[f"{stage}_bar"].to_list()]
+        price = sim.trades[f"{stage}_price"]
+        assert ((at["low"] <= price) & (price <= at["high"])).all()
+
+
+@pytest.mark.parametrize("engine", ["auto", *ENGINES])
+def test_a_sweep(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
+    res = wfo.sweep("atr_d_l", bars, grid, split=SPLIT, engine=engine)
+    assert isinstance(res, wfo.SweepResult)
+    assert len(res) == len(grid) == 48
+    for name in FIGURES:
+        column = getattr(res, name)
+        assert column.shape == (48,)
+        assert column.dtype == (np.uint32 if "trades" in name else np.float64)
+    assert [res.params(i) for i in range(48)] == [grid.params(i) for i in range(48)]
+    assert res.bounds == (120, SPLIT, len(bars))
+    assert res.phase is None
+    assert "48 combinations" in repr(res)
+    for i in range(len(grid)):
+        sim = wfo.simulate("atr_d_l", bars, res.params(i), split=SPLIT, warmup=120, engine="direct")
+        assert figures(sim) == pytest.approx([f[i] for f in figures(res)], rel=1e-9, abs=1e-4)
+        if engine != "reference":
+            assert figures(sim) == [f[i] for f in figures(res)]
+    with pytest.raises(wfo.InputError, match="combination 48"):
+        res.params(48)
+
+
+def test_a_sweep_as_a_frame(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    res = wfo.sweep("atr_d_l", bars, grid, split=SPLIT)
+    frame = res.to_frame()
+    assert frame.columns == [*grid.values, *FIGURES]
+    assert frame.height == 48
+    for i, row in enumerate(frame.iter_rows(named=True)):
+        assert {name: row[name] for name in grid.values} == grid.params(i)
+    for name in FIGURES:
+        assert np.array_equal(frame[name].to_numpy(), getattr(res, name))
+    assert frame.schema["atr_period"] == pl.Int64
+    assert frame.schema["atr_multiplier"] == pl.Float64
+    assert frame.schema["oos_trades"] == pl.UInt32
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_one_result_a_phase(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
+    phases = wfo.Windows.preset().resolve(bars["date"], warmup=120)
+    many = wfo.sweep("atr_d_l", bars, grid, windows=phases, engine=engine)
+    assert isinstance(many, list)
+    assert [m.phase for m in many] == list(phases)
+    for phase, found in zip(phases, many, strict=True):
+        assert found.bounds == phase.bounds
+        cut = bars[: phase.end]
+        single = wfo.sweep(
+            "atr_d_l", cut, grid, split=phase.split, warmup=phase.warmup, engine=engine
+        )
+        assert found.oos_trades.any()
+        assert same(found, single)
+    # Any phases, in any order, of a plain list too.
+    two = wfo.sweep("atr_d_l", bars, grid, windows=[phases[2], phases[0]], engine=engine)
+    assert same(two[0], many[2])
+    assert same(two[1], many[0])
+
+
+def test_results_do_not_depend_on_threads_nor_blocks(
+    bars: pl.DataFrame, grid: wfo.Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = wfo.sweep("atr_d_l", bars, grid, split=SPLIT, threads=1)
+    assert same(one, wfo.sweep("atr_d_l", bars, grid, split=SPLIT, threads=3))
+    assert same(one, wfo.sweep("atr_d_l", bars, grid, split=SPLIT, threads=np.int64(2)))  # type: ignore[arg-type]
+    monkeypatch.setattr("wfo.engine._FIRST_BLOCK", 5)
+    monkeypatch.setattr("wfo.engine._LARGEST_BLOCK", 7)
+    assert same(one, wfo.sweep("atr_d_l", bars, grid, split=SPLIT))
+
+
+def test_a_grid_may_be_given_as_its_values(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    values = {name: list(axis) for name, axis in reversed(grid.values.items())}
+    given = wfo.sweep("atr_d_l", bars, values, split=SPLIT)
+    assert given.grid == grid
+    assert same(given, wfo.sweep("atr_d_l", bars, grid, split=SPLIT))
+
+
+def test_settings_reach_the_engine(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    """Twice the capital, twice the money; costs only cost."""
+    plain, double, costly = (
+        wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT, settings=settings)
+        for settings in (None, wfo.Settings(capital=200_000), wfo.Settings(slip=0.001, fee=0.001))
+    )
+    assert double.is_pnl == pytest.approx(2 * plain.is_pnl, rel=1e-12)
+    assert double.equity[-1] == pytest.approx(2 * plain.equity[-1], rel=1e-12)
+    assert costly.equity[-1] < plain.equity[-1]
+
+
+# Positions.
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("lookbacks", "need", "default"),
+    [
+        ({}, 70, 100),
+        ({"atr_period": 100}, 100, 100),
+        ({"atr_period": 101}, 101, 101),
+        ({"bb_length": 150}, 150, 150),
+        ({"atr_buy_period": 99}, 99, 100),
+        ({"atr_smooth_period": 500}, 70, 100),
+    ],
+)
+def test_warm_up(
+    bars: pl.DataFrame,
+    grid: wfo.Grid,
+    lookbacks: dict[str, int],
+    need: int,
+    default: int,
+    engine: str,
+) -> None:
+    """By default 100, or the longest lookback; no less than the longest lookback, ever."""
+    params = grid.params(0) | lookbacks
+    few = bars[:400]
+
+    def simulated(**position: int) -> wfo.Simulation:
+        return wfo.simulate("atr_d_l", few, params, split=300, engine=engine, **position)
+
+    def swept(**position: int) -> wfo.SweepResult:
+        found = wfo.sweep("atr_d_l", few, params, split=300, engine=engine, **position)
+        assert isinstance(found, wfo.SweepResult)
+        return found
+
+    assert swept().bounds == (default, 300, 400)
+    assert np.array_equal(simulated().equity, simulated(warmup=default).equity)
+    assert swept(warmup=need).bounds == (need, 300, 400)
+    assert len(simulated(warmup=need).equity) == 400
+    for shorter in (need - 1, 0, -1):
+        for run in (simulated, swept):
+            with pytest.raises(wfo.InputError, match=f"warmup = {shorter} .*at least {need}$"):
+                run(warmup=shorter)
+
+
+def test_an_earlier_warm_up_trades_earlier(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    params = grid.params(0)
+    first = [
+        wfo.simulate("atr_d_l", bars, params, split=SPLIT, warmup=w).trades["entry_bar"][0]
+        for w in (70, 200)
+    ]
+    assert 70 <= first[0] < 200 <= first[1]
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        {"split": 100},
+        {"split": 99},
+        {"split": 5031},
+        {"split": 10_000},
+        {"split": 0},
+        {"split": -1},
+        {"split": 200, "warmup": 200},
+        {"split": 200, "warmup": 201},
+    ],
+)
+def test_positions_that_leave_a_part_empty(
+    bars: pl.DataFrame, grid: wfo.Grid, position: dict[str, int]
+) -> None:
+    for run in (
+        lambda: wfo.simulate("atr_d_l", bars, grid.params(0), **position),
+        lambda: wfo.sweep("atr_d_l", bars, grid.params(0), **position),
+    ):
+        with pytest.raises(wfo.InputError, match=f"split = {position['split']}, .*bars = 5031"):
+            run()
+
+
+def test_the_smallest_parts_are_one_bar_each(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    sim = wfo.simulate("atr_d_l", bars[:102], grid.params(0), split=101)
+    assert len(sim.equity) == 102
+
+
+@pytest.mark.parametrize("value", [3000.0, "3000", True, None, dt.date(2010, 1, 4)])
+def test_a_position_is_a_whole_number(bars: pl.DataFrame, grid: wfo.Grid, value: Any) -> None:
+    with pytest.raises(wfo.InputError, match=re.escape(f"split = {value!r} must")):
+        wfo.simulate("atr_d_l", bars, grid.params(0), split=value)
+    if value is not None:
+        with pytest.raises(wfo.InputError, match=re.escape(f"warmup = {value!r} must")):
+            wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT, warmup=value)
+
+
+def test_a_position_from_numpy(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    """As `numpy.searchsorted` finds it."""
+    split = np.searchsorted(bars["date"].to_numpy(), np.datetime64("2010-12-06"))
+    assert split == SPLIT
+    found = wfo.sweep("atr_d_l", bars, grid, split=split, warmup=np.int64(120))  # type: ignore[arg-type]
+    assert found.bounds == (120, SPLIT, 5031)
+    assert [type(b) for b in found.bounds] == [int] * 3
+
+
+def test_windows_instead_of_positions(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    phases = wfo.Windows.preset().resolve(bars["date"], warmup=120)
+    for more in ({"split": SPLIT}, {"warmup": 120}, {"split": SPLIT, "warmup": 120}):
+        with pytest.raises(wfo.InputError, match=r"windows= brings its own split and warmup"):
+            wfo.sweep("atr_d_l", bars, grid, windows=phases, **more)
+    with pytest.raises(wfo.InputError, match=r"needs split=.*or windows="):
+        wfo.sweep("atr_d_l", bars, grid)
+    with pytest.raises(wfo.InputError, match="end = 5031, bars = 5000"):
+        wfo.sweep("atr_d_l", bars[:5000], grid, windows=phases)
+    short = wfo.Windows.preset().resolve(bars["date"][-2600:])
+    with pytest.raises(wfo.InputError, match=r"warmup = 1.. is shorter.*at least 2000"):
+        wfo.sweep("atr_d_l", bars, grid.params(0) | {"atr_period": 2000}, windows=short)
+
+
+@pytest.mark.parametrize(
+    "windows", [[], "default", wfo.Windows.preset(), [(100, 200, 300)], 4], ids=repr
+)
+def test_what_are_no_phases(bars: pl.DataFrame, grid: wfo.Grid, windows: Any) -> None:
+    with pytest.raises(wfo.InputError, match=r"no phases; Windows\.preset\(\)\.resolve"):
+        wfo.sweep("atr_d_l", bars, grid, windows=windows)
+
+
+# Names.
+
+
+def test_unknown_names_get_the_nearest_one(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    params = grid.params(0)
+    for error, message, strategy, values, engine in (
+        (wfo.InputError, "strategy 'atr_d'; did you mean 'atr_d_l'", "atr_d", params, "direct"),
+        (wfo.InputError, "no strategy None; known: atr_d_l", None, params, "direct"),
+        (wfo.EngineError, "engine 'Direct'; did you mean 'direct'", "atr_d_l", params, "Direct"),
+        (wfo.EngineError, "no engine None; known: auto, direct", "atr_d_l", params, None),
+        (
+            wfo.InputError,
+            "'atr_mult'; did you mean 'atr_multiplier'",
+            "atr_d_l",
+            params | {"atr_mult": 2},
+            "direct",
+        ),
+        (wfo.InputError, "params must name each parameter", "atr_d_l", [14, 3.0], "direct"),
+        (wfo.InputError, "also needs atr_period", "atr_d_l", {"atr_multiplier": 2}, "direct"),
+    ):
+        with pytest.raises(error, match=message):
+            wfo.simulate(strategy, bars, values, split=SPLIT, engine=engine)  # type: ignore[arg-type]
+    with pytest.raises(wfo.InputError, match="'atr_mult'; did you mean"):
+        wfo.sweep("atr_d_l", bars, params | {"atr_mult": 2}, split=SPLIT)
+    with pytest.raises(wfo.InputError, match=r"not of 'smoke'; Grid\.load"):
+        wfo.sweep("atr_d_l", bars, "smoke", split=SPLIT)  # type: ignore[arg-type]
+
+
+def test_an_engine_that_is_not_here_says_why(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    with pytest.raises(wfo.EngineError, match=r"'factored' is not available: .*'direct'"):
+        wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT, engine="factored")
+    with pytest.raises(wfo.EngineError, match=r"'factored' is not available: .*'direct'"):
+        wfo.sweep("atr_d_l", bars, grid, split=SPLIT, engine="factored")
+
+
+def test_one_symbol_is_enough(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    for run in (wfo.simulate, wfo.sweep):
+        with pytest.raises(wfo.InputError, match="atr_d_l reads one symbol only"):
+            run("atr_d_l", bars, grid.params(0), split=SPLIT, bars2=bars)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1025, 2.0, "2", True, math.nan])
+def test_threads_that_cannot_be(bars: pl.DataFrame, grid: wfo.Grid, threads: Any) -> None:
+    with pytest.raises(wfo.InputError, match=re.escape(f"threads = {threads!r} must")):
+        wfo.sweep("atr_d_l", bars, grid, split=SPLIT, threads=threads)
+
+
+def test_settings_are_settings(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    for run in (wfo.simulate, wfo.sweep):
+        with pytest.raises(wfo.InputError, match=r"settings must be wfo\.Settings"):
+            run("atr_d_l", bars, grid.params(0), split=SPLIT, settings={"capital": 1.0})  # type: ignore[arg-type]
+
+
+# Bars.
+
+DAY = dt.date(2005, 5, 5)  # bar 1593 of the sample
+
+
+def spoilt(bars: pl.DataFrame, column: str, value: float | None) -> pl.DataFrame:
+    here = pl.col("date") == DAY
+    return bars.with_columns(
+        pl.when(here).then(pl.lit(value, pl.Float64)).otherwise(pl.col(column)).alias(column)
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("high", 1960.0, r"open = 1960\.38.* lies outside .*high = 1960"),
+        ("close", 9999.0, r"close = 9999 lies outside low = 1951\.4.* … high"),
+        ("low", math.nan, "low = NaN is not a finite price above 0"),
+        ("open", math.inf, "open = inf is not"),
+        ("open", 0.0, "open = 0 is not"),
+        ("close", -1.0, "close = -1 is not"),
+        ("close", None, "close is null"),
+    ],
+)
+def test_a_broken_bar_is_named_with_its_date(
+    bars: pl.DataFrame, grid: wfo.Grid, column: str, value: float | None, message: str
+) -> None:
+    for run in (wfo.simulate, wfo.sweep):
+        with pytest.raises(wfo.DataError, match=rf"^bar 1593 \(2005-05-05\): {message}"):
+            run("atr_d_l", spoilt(bars, column, value), grid.params(0), split=SPLIT)
+
+
+def test_a_broken_intraday_bar_is_named_with_its_time(grid: wfo.Grid) -> None:
+    bars = intraday(400)
+    broken = bars.with_columns(
+        pl.when(pl.int_range(pl.len()) == 27).then(0.5).otherwise("close").alias("close")
+    )
+    with pytest.raises(wfo.DataError, match=r"^bar 27 \(2024-01-02 03:00:00.*\): close = 0\.5"):
+        wfo.simulate("atr_d_l", broken, grid.params(0), split=300)
+
+
+def intraday(n: int) -> pl.DataFrame:
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    stamps = [start + dt.timedelta(hours=i) for i in range(n)]
+    close = 100 + 5 * np.sin(np.arange(n) / 7)
+    return pl.DataFrame(
+        {"datetime": stamps, "open": close, "high": close + 1, "low": close - 1, "close": close}
+    )
+
+
+def test_intraday_bars_will_do(grid: wfo.Grid) -> None:
+    bars = intraday(400)
+    sim = wfo.simulate("atr_d_l", bars, grid.params(0), split=300)
+    local = bars.with_columns(pl.col("datetime").dt.convert_time_zone("America/New_York"))
+    assert len(sim.trades)
+    assert wfo.simulate("atr_d_l", local, grid.params(0), split=300).trades.equals(sim.trades)
+
+
+def test_frames_that_are_no_bars(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    import pandas as pd
+
+    date = pl.col("date")
+    for frame, message in (
+        (bars.drop("close", "low"), "lack the columns low, close; they have .*'high'"),
+        (bars.rename({"open": "Open"}), "lack the columns open"),
+        (bars.drop("date"), "need a column 'date' or 'datetime'; they have"),
+        (bars.with_columns(date.cast(pl.String)), "'date' of the bars is String, not Date"),
+        (bars.with_columns(date.cast(pl.Datetime)), "'date' of the bars is Datetime"),
+        (bars.with_columns(pl.col("low").cast(pl.String)), "'low' of the bars is String"),
+        (bars.with_columns(pl.col("low") > 0), "'low' of the bars is Boolean"),
+        (bars.reverse(), "must ascend.*bar 1 has 2018-12-28 after 2018-12-31"),
+        (pl.concat([bars[:200], bars[199:]]), "bar 200 has 1999-10-18 after 1999-10-18"),
+        (
+            bars.with_columns(pl.when(date == DAY).then(None).otherwise(date).alias("date")),
+            "without repeats or nulls; bar 1593 has None",
+        ),
+        (bars[:0], "bars = 0"),
+        (bars[:100], "bars = 100"),
+        (bars.lazy(), r"not LazyFrame; collect\(\)"),
+        (pd.DataFrame(bars.to_dict(as_series=False)), r"not DataFrame; polars\.from_pandas"),
+        (bars.to_dict(as_series=False), r"not dict"),
+        (None, "not NoneType"),
+    ):
+        for run in (wfo.simulate, wfo.sweep):
+            with pytest.raises(wfo.WfoError, match=message):
+                run("atr_d_l", frame, grid.params(0), split=SPLIT)  # type: ignore[arg-type]
+
+
+def test_other_columns_and_another_order_do_not_matter(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    wanted = wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT)
+    other = bars.select(
+        "close",
+        pl.lit("NASDAQ").alias("symbol"),
+        "low",
+        pl.lit(None, pl.Float64).alias("adj_close"),
+        "high",
+        "open",
+        "date",
+    )
+    found = wfo.simulate("atr_d_l", other, grid.params(0), split=SPLIT)
+    assert np.array_equal(found.equity, wanted.equity)
+    assert found.trades.equals(wanted.trades)
+
+
+def test_prices_of_other_numeric_types(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    prices = ("open", "high", "low", "close")
+    whole = bars.with_columns(pl.col(prices).round().cast(pl.Int32))
+    as_floats = whole.with_columns(pl.col(prices).cast(pl.Float64))
+    a, b = (
+        wfo.simulate("atr_d_l", frame, grid.params(0), split=SPLIT) for frame in (whole, as_floats)
+    )
+    assert len(a.trades)
+    assert np.array_equal(a.equity, b.equity)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_bars_are_read_and_never_changed(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
+    """From read-only memory, from every other row of an array, from a frame in chunks."""
+    prices = ("open", "high", "low", "close")
+    table = np.repeat(bars.select(prices).to_numpy(), 2, axis=0)
+    table[1::2] = np.nan
+    table.flags.writeable = False
+    strided = {name: table[::2, i] for i, name in enumerate(prices)}
+    frames = [
+        bars.with_columns(**{name: pl.Series(column) for name, column in strided.items()}),
+        pl.concat([bars[:77], bars[77:4000], bars[4000:]], rechunk=False),
+        pl.concat([bars, bars.with_columns(pl.col("date") + pl.duration(days=9_000))])[: len(bars)],
+    ]
+    wanted = wfo.sweep("atr_d_l", bars, grid, split=SPLIT, engine=engine)
+    for frame in frames:
+        before = frame.clone()
+        found = wfo.sweep("atr_d_l", frame, grid, split=SPLIT, engine=engine)
+        wfo.simulate("atr_d_l", frame, grid.params(0), split=SPLIT, engine=engine)
+        assert same(found, wanted)
+        assert frame.equals(before)
+        assert frame.equals(bars)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_results_are_owned_by_the_caller(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
+    """Writing into one result changes neither the next nor the bars."""
+    first = wfo.sweep("atr_d_l", bars, grid, split=SPLIT, engine=engine)
+    sim = wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT, engine=engine)
+    for array in (*figures(first), sim.equity):
+        array[:] = 0
+    again = wfo.sweep("atr_d_l", bars, grid, split=SPLIT, engine=engine)
+    assert again.oos_trades.all()
+    assert bars.equals(wfo.load_sample("NASDAQ"))
