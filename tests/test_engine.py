@@ -415,13 +415,18 @@ def test_frames_that_are_no_bars(bars: pl.DataFrame, grid: wfo.Grid) -> None:
 
     date = pl.col("date")
     for frame, message in (
-        (bars.drop("close", "low"), "lack the columns low, close; they have .*'high'"),
-        (bars.rename({"open": "Open"}), "lack the columns open"),
-        (bars.drop("date"), "need a column 'date' or 'datetime'; they have"),
-        (bars.with_columns(date.cast(pl.String)), "'date' of the bars is String, not Date"),
-        (bars.with_columns(date.cast(pl.Datetime)), "'date' of the bars is Datetime"),
-        (bars.with_columns(pl.col("low").cast(pl.String)), "'low' of the bars is String"),
-        (bars.with_columns(pl.col("low") > 0), "'low' of the bars is Boolean"),
+        (bars.drop("close", "low"), "no column low, close; columns: .*high"),
+        (bars.rename({"open": "Open"}), "no column open"),
+        (bars.drop("date"), "neither a 'date' nor a 'datetime' column; columns: open"),
+        (bars.with_columns(date.cast(pl.String)), "'date' must be of type Date, not String"),
+        (bars.with_columns(date.cast(pl.Datetime)), "'date' must be of type Date, not Datetime"),
+        (bars.with_columns(pl.col("low").cast(pl.String)), "'low' must be numeric, not String"),
+        (bars.with_columns(pl.col("low") > 0), "'low' must be numeric, not Boolean"),
+        (
+            bars.with_columns(date.cast(pl.Datetime).alias("datetime")).drop("date"),
+            "must be a Datetime with a time zone",
+        ),
+        (bars.with_columns(date.alias("datetime")), "both a 'date' and a 'datetime'"),
         (bars.reverse(), "must ascend.*bar 1 has 2018-12-28 after 2018-12-31"),
         (pl.concat([bars[:200], bars[199:]]), "bar 200 has 1999-10-18 after 1999-10-18"),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, NamedTuple
 
+from wfo.data.frames import PRICES, conform, time_column
 from wfo.errors import DataError
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
-
-_PRICES = ("open", "high", "low", "close")
 
 
 class Prices(NamedTuple):
@@ -44,10 +43,8 @@ def prices(bars: pl.DataFrame) -> Prices:
     if not isinstance(bars, pl.DataFrame):
         how = "collect() it" if isinstance(bars, pl.LazyFrame) else "polars.from_pandas converts"
         raise DataError(f"bars must be a Polars frame, not {type(bars).__name__}; {how}")
-    missing = [c for c in _PRICES if c not in bars.columns]
-    if missing:
-        raise DataError(f"bars lack the columns {', '.join(missing)}; they have {bars.columns}")
-    stamps = bars[stamp_column(bars)]
+    frame = conform(bars)
+    stamps = frame[time_column(frame)]
     wrong = (stamps <= stamps.shift()).fill_null(value=False) | stamps.is_null()
     if wrong.any():
         index = wrong.arg_true()[0]
@@ -56,20 +53,15 @@ def prices(bars: pl.DataFrame) -> Prices:
             f"the {stamps.name}s of the bars must ascend, without repeats or nulls;"
             f" bar {index} has {stamps[index]}{before}"
         )
-    for column in _PRICES:
-        series = bars[column]
-        if not series.dtype.is_numeric():
-            raise DataError(
-                f"the column {column!r} of the bars is {series.dtype}; it needs numbers"
-            )
+    for column in PRICES:
+        series = frame[column]
         if series.null_count():
             index = series.is_null().arg_true()[0]
             raise DataError(
                 f"bar {index} ({stamps[index]}): {column} is null, as in"
                 f" {series.null_count()} bars; it needs a number"
             )
-    found = Prices(*(bars[c].cast(pl.Float64).to_numpy() for c in _PRICES))
-    found = Prices(*(np.ascontiguousarray(c) for c in found))
+    found = Prices(*(np.ascontiguousarray(frame[c].to_numpy()) for c in PRICES))
     try:
         _core.check_bars(*found)
     except ValueError as error:
@@ -77,30 +69,10 @@ def prices(bars: pl.DataFrame) -> Prices:
     return found
 
 
-def stamp_column(bars: pl.DataFrame) -> str:
-    """Return the name of the time column: ``"date"`` of daily bars, else ``"datetime"``.
-
-    Raises
-    ------
-    DataError
-        If `bars` has neither, or one of another type.
-    """
-    import polars as pl
-
-    for name, kind in (("date", pl.Date), ("datetime", pl.Datetime)):
-        if name in bars.columns:
-            if bars.schema[name] != kind:
-                raise DataError(
-                    f"the column {name!r} of the bars is {bars.schema[name]}, not {kind}"
-                )
-            return name
-    raise DataError(f"bars need a column 'date' or 'datetime'; they have {bars.columns}")
-
-
 def dates(bars: pl.DataFrame) -> list[dt.date]:
     """Return the date of every bar; of intraday bars the date in their own time zone."""
     return [
-        d.date() if isinstance(d, dt.datetime) else d for d in bars[stamp_column(bars)].to_list()
+        d.date() if isinstance(d, dt.datetime) else d for d in bars[time_column(bars)].to_list()
     ]
 
 

@@ -444,7 +444,7 @@ def iter_sweep(
         One item a phase.
     """
     _, chosen = get_engine(engine)
-    prepared = chosen.prepare(bars, grid, _settings(settings), bounds, _threads(threads))
+    prepared = chosen.prepare(bars, grid, _settings(settings), bounds, thread_count(threads))
     start, size = 0, _FIRST_BLOCK
     while start < len(grid):
         stop = min(start + size, len(grid))
@@ -465,7 +465,14 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def _threads(threads: int | None) -> int:
+def thread_count(threads: int | None) -> int:
+    """Return `threads`, or one for each core where it is None.
+
+    Raises
+    ------
+    InputError
+        If it is no number of threads.
+    """
     if threads is None:
         return available_threads()
     number = _whole(threads)

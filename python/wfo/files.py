@@ -35,7 +35,9 @@ def whole_file(path: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
             part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        # Where the folder itself is gone or a file, the error on its way says more than this one.
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 @contextlib.contextmanager
@@ -84,6 +86,12 @@ def read_json(path: Path) -> Any:
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole with a function that takes a path."""
+    """Write a file whole with a method of a Polars frame that takes a path."""
+    from polars.exceptions import PolarsError
+
     with whole_file(path) as part:
-        write(part)
+        try:
+            write(part)
+        except PolarsError as error:
+            # Its Parquet writer wraps what the operating system says, such as a full disk.
+            raise OSError(str(error)) from error

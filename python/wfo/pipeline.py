@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import math
 import os
 import platform
 import shutil
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from wfo import bars as bars_module
 from wfo.build import build_info
 from wfo.catalogue import Strategy, get_strategy
-from wfo.engine import available_threads, get_engine, iter_sweep
+from wfo.data.frames import time_column
+from wfo.engine import get_engine, iter_sweep, thread_count
 from wfo.errors import ResultsError
 from wfo.export import PlateauRanges, config_csv, plateau_ranges
 from wfo.files import write_json, write_text, write_with
@@ -112,6 +114,7 @@ class RunReport:
     files: tuple[Path, ...]
     moved: Path | None
     trials: int
+    seconds: float
     manifest: Mapping[str, Any]
 
 
@@ -148,7 +151,7 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
     phases = schedule.resolve(bars_module.dates(bars), as_of=plan.as_of, warmup=warmup)
     plan.gates.required(len(phases), phases.min_phases)
     engine, _ = get_engine("auto")
-    threads = plan.threads if plan.threads is not None else available_threads()
+    threads = thread_count(plan.threads)
 
     identity = {
         "layout": LAYOUT,
@@ -191,6 +194,11 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
             name = grid.strategy.name
             with clock.stage(f"sweep {name}"):
                 _sweep(folder, grid, prices, plan.settings, bounds, engine, threads, progress)
+            described = {key: manifest[key] for key in ("data", "phases", "settings", "engine")}
+            write_json(
+                folder.sweep(name) / "meta.json",
+                {"complete": True, "grid": grid.to_dict()} | described | {"build": build_info()},
+            )
             search = {"strategy": name, "grid": grid.to_dict()} | {
                 key: identity[key] for key in ("timeframe", "data", "windows", "settings")
             }
@@ -205,11 +213,13 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
             stage = _Stages(folder, phases, plan.gates, plan.csv_all, progress, clock)
             reports.append(stage.score(grid))
         files = _finish(folder, reports, manifest, clock, trials)
-    except BaseException:
+    except BaseException as error:
+        status = "failed" if isinstance(error, Exception) else "interrupted"
         with contextlib.suppress(ResultsError):
-            write_json(folder.manifest, manifest | {"status": "interrupted", "finished": _now()})
+            write_json(folder.manifest, manifest | {"status": status, "finished": _now()})
         raise
-    return RunReport(folder, phases, tuple(reports), files, moved, trials, manifest)
+    seconds = sum(clock.seconds.values())
+    return RunReport(folder, phases, tuple(reports), files, moved, trials, seconds, manifest)
 
 
 def rescore(
@@ -242,15 +252,22 @@ def rescore(
     """
     progress = progress or Silent()
     clock = _Clock()
-    manifest = folder.read_manifest()
+    manifest = folder.read_manifest(scored=False)
     gates = gates or Gates.from_dict(manifest["gates"])
     phases = Phases.from_dict(manifest["phases"])
     gates.required(len(phases), phases.min_phases)
+    grids = [Grid.from_dict(data) for data in manifest["grids"]]
+    for grid in grids:
+        StoredSweep(folder.sweep(grid.strategy.name), len(grid), len(phases))
+    # From here on the folder may hold files of two scorings, and says so until the last is written.
+    write_json(folder.manifest, manifest | {"status": "rescoring"})
     stage = _Stages(folder, phases, gates, csv_all, progress, clock)
-    reports = [stage.score(Grid.from_dict(data)) for data in manifest["grids"]]
+    reports = [stage.score(grid) for grid in grids]
     manifest |= {"gates": gates.to_dict(), "rescored": {"command": command, "at": _now()}}
-    files = _finish(folder, reports, manifest, clock, manifest["trials"])
-    return RunReport(folder, phases, tuple(reports), files, None, manifest["trials"], manifest)
+    trials = manifest["trials"]
+    files = _finish(folder, reports, manifest, clock, trials)
+    seconds = sum(clock.seconds.values())
+    return RunReport(folder, phases, tuple(reports), files, None, trials, seconds, manifest)
 
 
 def _sweep(
@@ -265,7 +282,7 @@ def _sweep(
 ) -> None:
     """Sweep a grid into its files."""
     name = grid.strategy.name
-    title = f"{name}: sweeping combinations over {len(bounds)} phases"
+    title = f"{name}: sweeping {len(bounds)} phases"
     with (
         progress.stage(title, len(grid)) as tick,
         SweepWriter(folder.sweep(name), len(grid), len(bounds)) as writer,
@@ -273,17 +290,6 @@ def _sweep(
         for start, stop, block in iter_sweep(prices, grid, settings, bounds, engine, threads):
             writer.append(block)
             tick(stop - start)
-    write_json(
-        folder.sweep(name) / "meta.json",
-        {
-            "complete": True,
-            "grid": grid.to_dict(),
-            "phases": [list(b) for b in bounds],
-            "settings": settings.to_dict(),
-            "engine": engine,
-            "build": build_info(),
-        },
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +308,7 @@ class _Stages:
         stored = StoredSweep(self.folder.sweep(name), len(grid), len(self.phases))
         with (
             self.clock.stage(f"score {name}"),
-            self.progress.stage(f"{name}: scoring combinations, twice", 2 * len(grid)) as tick,
+            self.progress.stage(f"{name}: scoring in two passes", 2 * len(grid)) as tick,
         ):
             scores = score_figures(
                 grid,
@@ -320,12 +326,19 @@ class _Stages:
             write_with(path, lambda part: frame.write_parquet(part, compression="zstd"))
             rows = frame if self.csv_all else frame.head(CSV_ROWS)
             write_with(self.folder.candidates(name, grid.name, "csv"), rows.write_csv)
+        # It takes seconds, most of them to load scikit-learn, and has no units to count.
+        self.progress.say(f"{name}: looking for plateaus")
         with self.clock.stage(f"plateaus {name}"):
             plateaus = detect_plateaus(frame, grid, cells=scores.cells)
             write_text(self.folder.plateaus(name, grid.name), plateaus_csv(plateaus, grid))
         with self.clock.stage(f"ranges {name}"):
             found = [plateau_ranges(p, frame, grid) for p in plateaus]
             ranges = tuple(r for r in found if r is not None)
+            for p in (p for p, r in zip(plateaus, found, strict=True) if r is None):
+                self.progress.say(
+                    f"warning: {name}: plateau {p.rank} has no range file, since none of its"
+                    f" combinations is among the best {len(frame):,}"
+                )
             for item in ranges:
                 write_text(self.folder.path / item.file_name, item.to_csv())
                 for note in item.notes:
@@ -342,7 +355,7 @@ def plateaus_csv(plateaus: Plateaus, grid: Grid) -> str:
     lines = [",".join(heads)]
     for p in plateaus:
         fields = [str(p.rank), p.regime, str(len(p.cells)), str(p.combinations)]
-        fields += [f"{p.level:.4f}", f"{p.stability:.4f}"]
+        fields += [f"{p.level:.4f}", f"{p.stability:.4f}" if math.isfinite(p.stability) else ""]
         for values, mean in zip(zip(*p.cells, strict=True), p.center, strict=True):
             fields += [f"{min(values):g}", f"{mean:.4f}", f"{max(values):g}"]
         lines.append(",".join(fields))
@@ -392,13 +405,22 @@ def _describe_report(report: StrategyReport) -> dict[str, Any]:
         "stable": scores.stable,
         "candidates": len(scores.candidates),
         "warnings": list(scores.warnings),
-        "plateaus": report.plateaus.to_dict(),
+        "plateaus": _describe_plateaus(report.plateaus),
         "ranges": [{"file": r.file_name, "tests": r.tests} for r in report.ranges],
     }
 
 
+def _describe_plateaus(plateaus: Plateaus) -> dict[str, Any]:
+    described = plateaus.to_dict()
+    for plateau in described["plateaus"]:
+        # A plateau none of whose combinations was kept has no score, and JSON has no NaN.
+        if not math.isfinite(plateau["stability"]):
+            plateau["stability"] = None
+    return described
+
+
 def _describe_data(bars: pl.DataFrame, meta: BarsMeta) -> dict[str, Any]:
-    stamps = bars[bars_module.stamp_column(bars)]
+    stamps = bars[time_column(bars)]
     return {
         "symbol": meta.symbol,
         "timeframe": meta.timeframe,

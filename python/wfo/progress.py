@@ -87,7 +87,7 @@ class Bar:
 
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=10),
             TextColumn("{task.fields[status]}"),
         )
         begun = time.monotonic()
@@ -98,7 +98,7 @@ class Bar:
             def tick(count: int) -> None:
                 nonlocal done
                 done += count
-                status = describe(done, total, time.monotonic() - begun)
+                status = _brief(done, total, time.monotonic() - begun)
                 shown.update(task, completed=done, status=status)
 
             yield tick
@@ -119,9 +119,16 @@ def describe(done: int, total: int, seconds: float) -> str:
     """Return share, rate and time left."""
     if not done or seconds <= 0:
         return f"0 of {total:,}"
+    return _brief(done, total, seconds).replace("%", f"% of {total:,}", 1)
+
+
+def _brief(done: int, total: int, seconds: float) -> str:
+    """Return the same in so few characters that bar and title fit beside it in 80 columns."""
+    if not done or seconds <= 0:
+        return ""
     left = (total - done) * seconds / done
     share = 100 * done / total
-    return f"{share:.0f} % of {total:,}, {rate(done, seconds)}, {duration(left)} left"
+    return f"{share:.0f} %, {rate(done, seconds)}, {duration(left)} left"
 
 
 def rate(done: int, seconds: float) -> str:

@@ -8,6 +8,7 @@ streams: mapped, their pages would count as memory.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -92,8 +93,13 @@ class RunFolder:
         """Return the plateaus file."""
         return self.path / f"plateaus_{strategy}_{grid}.csv"
 
-    def read_manifest(self) -> dict[str, Any]:
+    def read_manifest(self, *, scored: bool = True) -> dict[str, Any]:
         """Return ``run.json`` of a run that is complete.
+
+        Parameters
+        ----------
+        scored
+            Whether candidates, plateaus and ranges must be complete too, or the sweeps alone.
 
         Raises
         ------
@@ -105,10 +111,19 @@ class RunFolder:
                 f"there is no run in {self.path}: it has no run.json; 'wfo run' makes one, and"
                 " --out says where"
             )
-        manifest = read_json(self.manifest)
+        try:
+            manifest = read_json(self.manifest)
+        except ResultsError as error:
+            raise ResultsError(f"{error}; run again") from error
         if not isinstance(manifest, dict) or "fingerprint" not in manifest:
             raise ResultsError(f"{self.manifest} is not the manifest of a run; run again")
-        if manifest.get("status") != "complete":
+        status = manifest.get("status")
+        if status == "rescoring" and scored:
+            raise ResultsError(
+                f"the run in {self.path} was being rescored, which did not finish; do it again:"
+                f" wfo rescore {self.path}"
+            )
+        if status not in {"complete", "rescoring"}:
             raise ResultsError(
                 f"the run in {self.path} did not finish; run it again: {manifest.get('command')}"
             )
@@ -132,14 +147,20 @@ class RunFolder:
                 stale.unlink()
         if not self.manifest.is_file():
             return None
-        earlier = read_json(self.manifest).get("fingerprint", "unknown")
+        earlier = _stated(self.manifest, "fingerprint")
         if earlier == run_fingerprint:
             return None
-        target = self.history / str(earlier)[:8]
+        target = self.history / earlier[:8]
+        kept = target / self.manifest.name
+        if _stated(kept, "status") == "complete" != _stated(self.manifest, "status"):
+            # An attempt that did not finish takes nothing away from one that did.
+            target = self.history / f"{earlier[:8]}-unfinished"
         with naming_the_file(target):
-            # The same run again is the same files again.
-            shutil.rmtree(target, ignore_errors=True)
-            target.mkdir(parents=True)
+            # The same run again is the same files again; without a manifest it is this very one,
+            # whose move was cut short.
+            if (target / self.manifest.name).exists():
+                shutil.rmtree(target)
+            target.mkdir(parents=True, exist_ok=True)
             # The manifest goes last: until then the folder still says whose files these are.
             entries = [e for e in self.path.iterdir() if e not in {self.history, self.trials}]
             for entry in sorted(entries, key=lambda e: e == self.manifest):
@@ -190,20 +211,28 @@ class SweepWriter:
         self._files: list[list[IO[bytes]]] = []
 
     def __enter__(self) -> Self:
+        try:
+            with naming_the_file(self.folder):
+                self._open()
+        except BaseException:
+            # A block that was never entered is never left either.
+            self._discard()
+            raise
+        return self
+
+    def _open(self) -> None:
         import numpy as np
 
-        with naming_the_file(self.folder):
-            for paths in self._paths:
-                paths[0].parent.mkdir(parents=True, exist_ok=True)
-                self._files.append([])
-                for path, dtype in zip(paths, DTYPES, strict=True):
-                    file = _part(path).open("wb")
-                    self._files[-1].append(file)
-                    np.lib.format.write_array_header_1_0(
-                        file,
-                        {"descr": dtype, "fortran_order": False, "shape": (self.combinations,)},
-                    )
-        return self
+        for paths in self._paths:
+            paths[0].parent.mkdir(parents=True, exist_ok=True)
+            self._files.append([])
+            for path, dtype in zip(paths, DTYPES, strict=True):
+                file = _part(path).open("wb")
+                self._files[-1].append(file)
+                np.lib.format.write_array_header_1_0(
+                    file,
+                    {"descr": dtype, "fortran_order": False, "shape": (self.combinations,)},
+                )
 
     def append(self, block: Sequence[Figures]) -> None:
         """Write the next combinations, one item of `block` a phase."""
@@ -222,19 +251,22 @@ class SweepWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        parts = [_part(path) for paths in self._paths for path in paths]
         try:
             if kind is None:
                 self._finish()
         finally:
-            for file in (f for files in self._files for f in files):
-                # Closing flushes, and a full disk would say so here once more.
-                try:
-                    file.close()
-                except OSError:
-                    continue
-            for part in parts:
-                part.unlink(missing_ok=True)
+            self._discard()
+
+    def _discard(self) -> None:
+        """Close and remove whatever has not taken its name."""
+        for file in (f for files in self._files for f in files):
+            # Closing flushes, and a full disk would say so here once more.
+            with contextlib.suppress(OSError):
+                file.close()
+        for path in (path for paths in self._paths for path in paths):
+            # A file where a folder should be was the error, and is not ours.
+            with contextlib.suppress(OSError):
+                _part(path).unlink()
 
     def _finish(self) -> None:
         if self.written != self.combinations:
@@ -279,6 +311,14 @@ class StoredSweep:
     def read(self, start: int, stop: int) -> list[Figures]:
         """Return the figures of combinations ``start..stop``, one item a phase."""
         return [Figures(*(_stretch(*f, start, stop) for f in files)) for files in self._files]
+
+
+def _stated(manifest: Path, key: str) -> str:
+    """Return what a manifest states, or ``"unknown"`` if it cannot be read."""
+    try:
+        return str(read_json(manifest)[key])
+    except (ResultsError, KeyError, TypeError):
+        return "unknown"
 
 
 def _part(path: Path) -> Path:

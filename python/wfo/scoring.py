@@ -442,19 +442,39 @@ class _Best:
         self.parts.append({name: column[better] for name, column in rows.items()})
         self.held += int(np.count_nonzero(better))
         if self.held > 2 * self.kept:
-            best = self.sorted()
-            self.parts = [best]
-            self.held = self.kept
-            self.floor = float(best["Stability_Score"][-1]) if self.kept else math.inf
+            self._cut()
+
+    def _cut(self) -> None:
+        """Keep the best, in index order; no sort, which would keep an interrupt waiting."""
+        import numpy as np
+
+        rows = self._together()
+        score = rows["Stability_Score"]
+        worst = len(score) - self.kept
+        self.floor = float(np.partition(score, worst)[worst]) if self.kept else math.inf
+        above = score > self.floor
+        level = np.flatnonzero(score == self.floor)[: self.kept - np.count_nonzero(above)]
+        above[level] = True
+        self.parts = [{name: column[above] for name, column in rows.items()}]
+        self.held = self.kept
 
     def sorted(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of the best rows, best first; an empty dict without any."""
+        import numpy as np
+
+        rows = self._together()
+        if not rows:
+            return rows
+        # Rows stand in index order, which a stable sort keeps among equals.
+        order = np.argsort(-rows["Stability_Score"], kind="stable")[: self.kept]
+        return {name: column[order] for name, column in rows.items()}
+
+    def _together(self) -> dict[str, NDArray[Any]]:
         import numpy as np
 
         if not self.parts:
             return {}
-        rows = {name: np.concatenate([p[name] for p in self.parts]) for name in self.parts[0]}
-        order = np.lexsort((rows["index"], -rows["Stability_Score"]))[: self.kept]
-        return {name: column[order] for name, column in rows.items()}
+        return {name: np.concatenate([p[name] for p in self.parts]) for name in self.parts[0]}
 
 
 def _candidates(

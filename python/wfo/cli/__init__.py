@@ -16,6 +16,9 @@ from wfo.errors import WfoError
 #: Exit codes besides 0: failed, wrong usage, interrupted.
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
+#: Seconds after which an interrupt that was swallowed is raised again.
+_REMINDER = 0.2
+
 # Where each command lives. They load when called, so that `wfo --help` is quick.
 _COMMANDS = {
     "data": ("wfo.cli.data", "Import, list and check bars."),
@@ -64,7 +67,7 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wfo", message="wfo %(version)s")
 def cli() -> None:
-    r"""Walk-forward optimization of trading strategies over whole parameter grids.
+    """Walk-forward optimization of trading strategies over whole parameter grids.
 
     \b
     Examples:
@@ -78,6 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     # A service manager's or a scheduler's request to stop is an interrupt like Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
+    # Jobs that a shell puts into the background are to ignore Ctrl-C, and go on doing so.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         code = cli.main(args=arguments, prog_name="wfo", standalone_mode=False)
     except click.exceptions.Abort:
@@ -94,14 +100,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of a pipe has gone; a second complaint at exit would go to nobody as well.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
+    finally:
+        _remind(0)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise `KeyboardInterrupt`, again and again until it comes through.
+
+    Compiled modules can swallow whatever is raised while they are imported; numpy.random does. An
+    interrupt that is on its way out, through blocks that clean up, is left alone.
+    """
     del number, frame
+    _remind(_REMINDER)
+    error = sys.exc_info()[1]
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return
+        error = error.__context__
     raise KeyboardInterrupt
 
 
+def _remind(seconds: float) -> None:
+    """Call `_interrupt` once more after a while, where the system can; 0 calls that off."""
+    if sys.platform != "win32":
+        # One that is called off may be on its way already.
+        signal.signal(signal.SIGALRM, _interrupt if seconds else _ignore)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    del number, frame
+
+
 def _interrupted() -> int:
+    # Everything is cleaned up; whoever loses patience now would only spoil the exit code.
+    signal.signal(signal.SIGTERM, _ignore)
+    signal.signal(signal.SIGINT, _ignore)
+    _remind(0)
+    # An interrupt swallowed below PyRun_String, where Cython's modules patch abc, leaves a mark by
+    # which CPython ends as if killed, whatever the exit code. Any text that is run wipes it off.
+    exec("")  # noqa: S102
     click.echo("interrupted; what was complete is kept, nothing is half-written", err=True)
     return INTERRUPTED

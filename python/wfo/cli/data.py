@@ -53,7 +53,7 @@ def data() -> None:
     Example:
       wfo data import QQQ.csv --symbol QQQ
       wfo data list
-    """  # noqa: D301 (click needs the backspace itself)
+    """
 
 
 @data.command("import")
@@ -120,7 +120,7 @@ def import_(
       wfo data import QQQ.csv --symbol QQQ
       wfo data import QQQ.csv --symbol QQQ --adjust split-and-dividend
       wfo data import btc.csv --symbol BTC --timeframe 1hour --calendar 24/7
-    """  # noqa: D301 (click needs the backspace itself)
+    """
     from wfo.data import DataStore, import_bars
 
     saved = import_bars(
@@ -159,7 +159,7 @@ def list_(data_dir: Path) -> None:
     \b
     Example:
       wfo data list --data-dir data
-    """  # noqa: D301 (click needs the backspace itself)
+    """
     from wfo.data import DataStore
 
     store = DataStore(data_dir)
@@ -207,7 +207,7 @@ def check(symbol: str | None, timeframe: str | None, data_dir: Path) -> None:
     Examples:
       wfo data check
       wfo data check QQQ --timeframe 1day
-    """  # noqa: D301 (click needs the backspace itself)
+    """
     from wfo.data import DataStore
 
     store = DataStore(data_dir)

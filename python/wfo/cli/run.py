@@ -38,30 +38,34 @@ out_option = click.option(
     help="Folder below which every symbol's run gets its own.",
 )
 
-gate_options = _options(
-    click.option(
-        "--min-phases",
-        type=int,
-        help="Valid phases of a stable combination.  [default: the schedule's]",
-    ),
-    click.option(
-        "--wfe",
-        type=float,
-        help="Efficiency, out-of-sample by in-sample profit, that a valid combination exceeds."
-        f"  [default: {_GATES.wfe}]",
-    ),
-    click.option(
-        "--dd-ratio",
-        type=float,
-        help="In-sample drawdowns that its out-of-sample one stays below."
-        f"  [default: {_GATES.dd_ratio:g}]",
-    ),
-    click.option(
-        "--csv-all",
-        is_flag=True,
-        help="Write all candidates to the CSV file, not only the best 100,000.",
-    ),
-)
+
+def _gate_options(min_phases: str, wfe: str, dd_ratio: str) -> Callable[[_Command], _Command]:
+    """Return the gates as options that are None where not given; the texts say what holds then."""
+    return _options(
+        click.option(
+            "--min-phases",
+            type=int,
+            help=f"Valid phases of a stable combination.  [default: {min_phases}]",
+        ),
+        click.option(
+            "--wfe",
+            type=float,
+            help="Efficiency, out-of-sample by in-sample profit, that a valid combination exceeds."
+            f"  [default: {wfe}]",
+        ),
+        click.option(
+            "--dd-ratio",
+            type=float,
+            help="In-sample drawdowns that its out-of-sample one stays below."
+            f"  [default: {dd_ratio}]",
+        ),
+        click.option(
+            "--csv-all",
+            is_flag=True,
+            help="Write all candidates to the CSV file, not only the best 100,000.",
+        ),
+    )
+
 
 setting_options = _options(
     click.option(
@@ -145,7 +149,7 @@ threads_option = click.option(
 )
 @click.option("--no-expand", is_flag=True, help="Do not run the simpler strategies beside it.")
 @setting_options
-@gate_options
+@_gate_options("the schedule's", f"{_GATES.wfe:g}", f"{_GATES.dd_ratio:g}")
 @threads_option
 @click.option(
     "--data-dir",
@@ -167,7 +171,7 @@ def run(
     csv_all: bool,
     **options: Any,
 ) -> None:
-    r"""Search a strategy's whole grid, from stored bars to TradeStation ranges.
+    """Search a strategy's whole grid, from stored bars to TradeStation ranges.
 
     Every combination of the grid is backtested over all phases of the schedule. What is valid in
     enough phases is scored, plateaus are looked for, and the range around each is written for
@@ -178,7 +182,7 @@ def run(
     Examples:
       wfo run --symbol QQQ --strategy atr_d_l --grid coarse
       wfo run --symbol QQQ --strategy atr_d_l --slip 0.0005 --fee 0.0001
-      wfo run --symbol SMH --strategy atr_d_l --grid my_grid.yaml --as-of 2024-12-31
+      wfo run --symbol SMH --strategy atr_d_l --grid my.yaml --as-of 2024-12-31
     """
     from wfo.cli.summary import summary
     from wfo.data import DataStore
@@ -215,7 +219,7 @@ def run(
 @threads_option
 @out_option
 def demo(symbol: str, threads: int | None, out: Path) -> None:
-    r"""Run a coarse grid on the sample that ships with the package.
+    """Run a coarse grid on the sample that ships with the package.
 
     The sample holds daily bars of two stock indices, 1999 to 2018. Some seconds later there are
     candidates, plateaus and TradeStation ranges to look at.
@@ -244,12 +248,12 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--symbol", help="Symbol whose run below OUT is meant, instead of its folder.")
-@gate_options
+@_gate_options(*["the run's"] * 3)
 @out_option
 def rescore(
     folder: Path | None, symbol: str | None, out: Path, csv_all: bool, **options: Any
 ) -> None:
-    r"""Score a run again with other gates, without a sweep.
+    """Score a run again with other gates, without a sweep.
 
     FOLDER is the run's folder. Its candidates, plateaus and ranges are replaced; gates that are not
     given stay as the run has them.
@@ -267,7 +271,7 @@ def rescore(
     if (folder is None) == (symbol is None):
         raise click.UsageError("give the run's folder, or --symbol, and not both")
     found = RunFolder(folder) if folder else RunFolder.of(out, symbol or "")
-    before = Gates.from_dict(found.read_manifest()["gates"])
+    before = Gates.from_dict(found.read_manifest(scored=False)["gates"])
     report = rescore_run(
         found,
         gates=_gates(options, before),

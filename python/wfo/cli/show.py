@@ -9,7 +9,7 @@ import click
 @click.argument("name", required=False)
 @click.option("--strategy", default="atr_d_l", show_default=True, help="Strategy to show it for.")
 def grids(name: str | None, strategy: str) -> None:
-    r"""List the grids, or show the values of one.
+    """List the grids, or show the values of one.
 
     NAME is a grid of the list or a .yaml file of your own.
 
@@ -34,7 +34,7 @@ def grids(name: str | None, strategy: str) -> None:
 @click.command()
 @click.argument("name", required=False)
 def strategies(name: str | None) -> None:
-    r"""List the strategies, or show the parameters of one.
+    """List the strategies, or show the parameters of one.
 
     \b
     Examples:
@@ -57,7 +57,7 @@ def strategies(name: str | None) -> None:
 
 @click.command()
 def info() -> None:
-    r"""Show versions and what this installation runs on.
+    """Show versions and what this installation runs on.
 
     \b
     Example:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from wfo.grid import Grid
@@ -68,7 +69,7 @@ def _plateaus(item: StrategyReport) -> list[str]:
             (
                 f"{p.rank} {_letter(p.rank)}",
                 p.regime,
-                f"{p.stability:.1f}",
+                f"{p.stability:.1f}" if math.isfinite(p.stability) else "-",
                 str(len(p.cells)),
                 f"{p.combinations:,}",
                 f"{100 * p.level:.0f} %",
@@ -106,13 +107,12 @@ def _letter(rank: int) -> str:
 
 
 def _files(report: RunReport) -> list[str]:
-    timings = report.manifest["timings"]
     lines = [f"Written to {report.folder.path}"]
     lines += [f"  {path.relative_to(report.folder.path)}" for path in report.files]
     if report.moved:
         lines.append(f"The earlier run was another one and moved to {report.moved}")
     lines.append(
-        f"Took {duration(sum(timings.values()))}; {report.trials:,} combinations were ever searched"
+        f"Took {duration(report.seconds)}; {report.trials:,} combinations were ever searched"
         f" on {report.manifest['symbol']}"
     )
     return lines

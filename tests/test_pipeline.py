@@ -1,0 +1,722 @@
+"""A run from bars to ranges: what its folder holds, when it moves, and scoring it again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import functools
+import itertools
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import wfo
+from wfo import pipeline
+from wfo.data import fingerprint, sample_store
+from wfo.engine import Figures
+from wfo.errors import InputError, ResultsError, WfoError
+from wfo.pipeline import RunPlan, RunReport, rescore, run
+from wfo.plateaus import Plateau, Plateaus
+from wfo.progress import Tick
+from wfo.results import RunFolder
+from wfo.scoring import Cells, Gates, score_figures
+from wfo.settings import Settings
+
+# 128 combinations in 4 cells: too few for plateaus, whose search takes most of a small run's time.
+TINY = """
+atr_d_l:
+  atr_period: [4, 64]
+  atr_multiplier: [13, 24]
+  bb_length: [10]
+  bb_deviation: [0.5, 4]
+  vol_threshold: [0.04, 0.32]
+  min_tightening: [0.10, 0.85]
+  scaling_method: [0]
+  atr_buy_period: [8, 56]
+  atr_buy_multiplier: [0.5, 2.5]
+  atr_smooth_period: [2]
+  equity_price_method: [0]
+"""
+MONEY = ("is_pnl", "oos_pnl", "is_dd", "oos_dd")
+TRADES = ("is_trades", "oos_trades")
+HISTORY = ".history"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return str(path)
+
+
+@pytest.fixture
+def plan(tiny: str, tmp_path: Path) -> Any:
+    """Builds plans of the tiny grid, with what a test changes."""
+    return functools.partial(RunPlan, "NASDAQ", "atr_d_l", grid=tiny, out=tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
+    """One run of the smoke grid; its folder is for reading only."""
+    out = tmp_path_factory.mktemp("smoke")
+    plan = RunPlan("NASDAQ", "atr_d_l", grid="smoke", out=out, command="wfo run --grid smoke")
+    return run(plan, sample_store())
+
+
+@pytest.fixture
+def smoke_copy(smoke: RunReport, tmp_path: Path) -> RunFolder:
+    return RunFolder(shutil.copytree(smoke.folder.path, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def memory() -> list[wfo.SweepResult]:
+    """The same sweep without a folder."""
+    bars = wfo.load_sample("NASDAQ")
+    phases = wfo.Windows.preset("default").resolve(bars["date"])
+    found: list[wfo.SweepResult] = wfo.sweep(
+        "atr_d_l", bars, wfo.Grid.load("smoke", "atr_d_l"), windows=phases
+    )
+    return found
+
+
+def contents(folder: Path, *without: str) -> dict[str, bytes]:
+    """The files of a run by relative name, the history left out."""
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name not in without and HISTORY not in p.relative_to(folder).parts
+    }
+
+
+def figures(folder: Path, phase: int, name: str) -> Any:
+    return np.load(folder / f"wfo/atr_d_l/phase{phase}/{name}.npy")
+
+
+def manifest(folder: Path) -> Any:
+    return json.loads((folder / "run.json").read_text())
+
+
+def parts(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.part"))
+
+
+# The folder
+
+
+def test_layout_is_the_one_that_is_specified(smoke: RunReport) -> None:
+    ranks = [f"phase5_refine_ATR-D-v1.5-L_rank{p.rank}.csv" for p in smoke.strategies[0].plateaus]
+    expected = {
+        "run.json",
+        "trials.json",
+        "bars.parquet",
+        "candidates_atr_d_l_smoke.parquet",
+        "candidates_atr_d_l_smoke.csv",
+        "plateaus_atr_d_l_smoke.csv",
+        "phase5_refine_config.csv",
+        *ranks,
+        "wfo/atr_d_l/meta.json",
+        *(f"wfo/atr_d_l/phase{k}/{n}.npy" for k in (1, 2, 3, 4) for n in MONEY + TRADES),
+    }
+    assert set(contents(smoke.folder.path)) == expected
+    assert smoke.folder.path.name == "NASDAQ"
+    assert not (smoke.folder.path / HISTORY).exists()
+    assert all(p.is_file() for p in smoke.files)
+
+
+def test_figures_are_those_of_the_sweep_in_memory(
+    smoke: RunReport, memory: list[wfo.SweepResult]
+) -> None:
+    for k, phase in enumerate(memory, 1):
+        for name in MONEY:
+            found = figures(smoke.folder.path, k, name)
+            assert found.dtype == np.dtype("<f4")
+            np.testing.assert_array_equal(found, getattr(phase, name).astype(np.float32))
+            assert len(np.unique(found)) > 10, "figures that are all alike would prove no order"
+        for name in TRADES:
+            found = figures(smoke.folder.path, k, name)
+            assert found.dtype == np.dtype("<u2")
+            np.testing.assert_array_equal(found, getattr(phase, name))
+        assert phase.is_pnl.shape == (1280,)
+
+
+@pytest.mark.parametrize("index", [0, 1, 639, 1001, 1279])
+def test_cell_i_is_combination_i(index: int, smoke: RunReport) -> None:
+    bars = wfo.load_sample("NASDAQ")
+    grid = wfo.Grid.load("smoke", "atr_d_l")
+    for k, phase in enumerate(smoke.phases, 1):
+        alone = wfo.simulate(
+            "atr_d_l",
+            bars[: phase.end],
+            grid.params(index),
+            split=phase.split,
+            warmup=phase.warmup,
+        )
+        for name in MONEY:
+            assert figures(smoke.folder.path, k, name)[index] == np.float32(getattr(alone, name))
+        for name in TRADES:
+            assert figures(smoke.folder.path, k, name)[index] == getattr(alone, name)
+
+
+def test_meta_says_what_the_figures_are(smoke: RunReport) -> None:
+    meta = json.loads((smoke.folder.path / "wfo/atr_d_l/meta.json").read_text())
+    assert meta["complete"] is True
+    assert meta["grid"] == wfo.Grid.load("smoke", "atr_d_l").to_dict()
+    assert meta["phases"] == smoke.phases.to_dict()
+    assert meta["settings"] == Settings().to_dict()
+    assert meta["data"]["fingerprint"] == fingerprint(wfo.load_sample("NASDAQ"))
+    assert meta["engine"] == "direct"
+    assert meta["build"]["version"] == wfo.__version__
+
+
+def test_manifest_says_what_was_done_with_what(smoke: RunReport) -> None:
+    bars = wfo.load_sample("NASDAQ")
+    found = manifest(smoke.folder.path)
+    assert found["status"] == "complete"
+    assert found["command"] == "wfo run --grid smoke"
+    assert (found["symbol"], found["timeframe"]) == ("NASDAQ", "1day")
+    assert found["strategy"] == "atr_d_l"
+    data = found["data"]
+    assert (data["symbol"], data["rows"]) == ("NASDAQ", 5031)
+    assert (data["first"], data["last"]) == ("1999-01-04", "2018-12-31")
+    assert data["fingerprint"] == fingerprint(bars)
+    assert [g["name"] for g in found["grids"]] == ["smoke"]
+    assert found["grids"][0]["combinations"] == 1280
+    assert found["windows"]["name"] == "default"
+    assert found["phases"] == wfo.Windows.preset("default").resolve(bars["date"]).to_dict()
+    assert found["settings"] == Settings().to_dict()
+    assert found["gates"] == {"wfe": 0.35, "dd_ratio": 3.0, "min_phases": None}
+    assert found["engine"] == "direct"
+    assert found["threads"] == len(os.sched_getaffinity(0))
+    assert found["build"] == wfo.build_info()
+    assert {"version", "commit", "numpy", "polars"} <= set(found["build"])
+    assert found["host"]["cores"] == os.cpu_count()
+    stages = {f"{s} atr_d_l" for s in ("sweep", "score", "candidates", "plateaus", "ranges")}
+    assert set(found["timings"]) == stages | {"bars"}
+    assert all(t >= 0 for t in found["timings"].values())
+    assert found["timings"]["sweep atr_d_l"] > 0
+    begun, ended = (
+        dt.datetime.fromisoformat(found[k]).astimezone(dt.UTC) for k in ("started", "finished")
+    )
+    assert begun <= ended <= dt.datetime.now(dt.UTC)
+    assert found["trials"] == 1280
+    named = {smoke.folder.path / name for name in found["files"]}
+    assert named == set(smoke.files)
+
+
+def test_bars_are_kept_as_they_were_used(smoke: RunReport) -> None:
+    kept = pl.read_parquet(smoke.folder.path / "bars.parquet")
+    assert_frame_equal(kept, wfo.load_sample("NASDAQ"), check_exact=True)
+
+
+def test_library_says_nothing(plan: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    run(plan(), sample_store())
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_do_not_change_a_byte(threads: int, smoke: RunReport, tmp_path: Path) -> None:
+    plan = RunPlan("NASDAQ", "atr_d_l", grid="smoke", out=tmp_path, threads=threads)
+    other = run(plan, sample_store())
+    timed = ("run.json", "meta.json")
+    assert contents(other.folder.path, *timed) == contents(smoke.folder.path, *timed)
+
+
+# Candidates
+
+
+def test_candidates_are_those_of_score(smoke: RunReport, memory: list[wfo.SweepResult]) -> None:
+    expected = wfo.score(memory)
+    assert len(expected) > 100
+    stored = pl.read_parquet(smoke.folder.path / "candidates_atr_d_l_smoke.parquet")
+    assert_frame_equal(stored, expected, check_exact=True)
+    text = pl.read_csv(
+        smoke.folder.path / "candidates_atr_d_l_smoke.csv", schema=dict(expected.schema)
+    )
+    assert_frame_equal(text, expected, check_exact=True)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_csv_holds_the_best_unless_all_are_asked_for(
+    everything: bool, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pipeline.CSV_ROWS == 100_000
+    monkeypatch.setattr(pipeline, "CSV_ROWS", 10)
+    folder = run(plan(csv_all=everything), sample_store()).folder.path
+    frame = pl.read_parquet(folder / "candidates_atr_d_l_tiny.parquet")
+    assert len(frame) > 10
+    text = pl.read_csv(folder / "candidates_atr_d_l_tiny.csv", schema=dict(frame.schema))
+    assert_frame_equal(text, frame if everything else frame.head(10), check_exact=True)
+
+
+def test_nothing_stable_leaves_headings(plan: Any) -> None:
+    usual = run(plan(), sample_store()).folder.path
+    headings = {p.name: p.read_text().splitlines()[0] for p in usual.glob("*.csv")}
+    report = run(plan(gates=Gates(wfe=1000)), sample_store())
+    scores = report.strategies[0].scores
+    assert scores.stable == 0
+    assert any("none is stable" in w for w in scores.warnings)
+    frame = pl.read_parquet(usual / "candidates_atr_d_l_tiny.parquet")
+    assert len(frame) == 0
+    assert headings["candidates_atr_d_l_tiny.csv"].split(",") == frame.columns
+    for name, heading in headings.items():
+        assert (usual / name).read_text() == heading + "\n"
+    assert manifest(usual)["status"] == "complete"
+    assert not list(usual.glob("phase5_refine_*_rank*"))
+
+
+def test_plateau_without_candidates_is_recorded_without_a_score(
+    plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = functools.partial(score_figures, kept=1)
+    monkeypatch.setattr(pipeline, "score_figures", few)
+    best = run(plan(), sample_store()).strategies[0].scores.candidates.row(0, named=True)
+    cell = (best["atr_multiplier"], best["atr_buy_multiplier"])
+    other = next(c for c in itertools.product((13.0, 24.0), (0.5, 2.5)) if c != cell)
+    monkeypatch.setattr(pipeline, "detect_plateaus", two_plateaus(cell, other))
+    progress = _Interrupting(0)
+    folder = run(plan(), sample_store(), progress=progress).folder.path
+    (result,) = manifest(folder)["results"]
+    assert [p["stability"] for p in result["plateaus"]["plateaus"]] == [50.0, None]
+    assert pl.read_csv(folder / "plateaus_atr_d_l_tiny.csv")["stability"].to_list() == [50.0, None]
+    ranges = [p.name for p in folder.glob("phase5_refine_*_rank*.csv")]
+    assert ranges == ["phase5_refine_ATR-D-v1.5-L_rank1.csv"]
+    assert any("plateau 2 has no range file" in text for text in progress.said)
+
+
+def two_plateaus(first: tuple[float, float], second: tuple[float, float]) -> Any:
+    """A stand-in for the search for plateaus; the second one has no score."""
+
+    def detect(candidates: pl.DataFrame, grid: wfo.Grid, *, cells: Cells) -> Plateaus:
+        pairs = ((first, 50.0), (second, math.nan))
+        return Plateaus(
+            tuple(
+                Plateau(rank, "WIDE", (cell,), 30, 0.9, stability, cell)
+                for rank, (cell, stability) in enumerate(pairs, 1)
+            ),
+            cells,
+        )
+
+    return detect
+
+
+# Trials
+
+
+def test_trials_count_every_search_once(plan: Any, tmp_path: Path) -> None:
+    wider = tmp_path / "wider.yaml"
+    wider.write_text(TINY.replace("[10]", "[10, 20]"))
+    plans = [
+        (plan(), 128),
+        (plan(), 128),
+        (plan(gates=Gates(wfe=0.5)), 128),
+        (plan(threads=1), 128),
+        (plan(settings=Settings(slip=0.001)), 256),
+        (plan(windows="sixty-forty"), 384),
+        (plan(as_of=dt.date(2018, 6, 29)), 512),
+        (plan(grid=str(wider)), 768),
+        (plan(), 768),
+        (plan(settings=Settings(slip=0.001)), 768),
+    ]
+    for each, total in plans:
+        report = run(each, sample_store())
+        trials = json.loads(report.folder.trials.read_text())
+        assert (report.trials, trials["total"]) == (total, total)
+        assert sum(s["combinations"] for s in trials["searches"]) == total
+        assert manifest(report.folder.path)["trials"] == total
+
+
+# Another run in the same folder
+
+
+def changed_bars(tmp_path: Path) -> wfo.DataStore:
+    """The sample with a last close that is different in its last digit."""
+    store = wfo.DataStore(tmp_path / "store")
+    bars = sample_store().load("NASDAQ")
+    last = pl.int_range(pl.len()) == pl.len() - 1
+    close = pl.when(last).then(pl.col("close") - 0.01).otherwise(pl.col("close"))
+    origin = sample_store().meta("NASDAQ").origin
+    store.save("NASDAQ", "1day", bars.with_columns(close), origin)
+    return store
+
+
+@pytest.mark.parametrize("what", ["settings", "windows", "as_of", "grid", "data"])
+def test_another_run_moves_the_earlier_one_whole(what: str, plan: Any, tmp_path: Path) -> None:
+    first = run(plan(), sample_store())
+    folder = first.folder.path
+    before = contents(folder, "trials.json")
+    changes: dict[str, dict[str, Any]] = {
+        "settings": {"settings": Settings(fee=0.0001)},
+        "windows": {"windows": "sixty-forty"},
+        "as_of": {"as_of": dt.date(2018, 12, 28)},
+        "grid": {"grid": "smoke"},
+        "data": {},
+    }
+    store = changed_bars(tmp_path) if what == "data" else sample_store()
+    second = run(plan(**changes[what]), store)
+    moved = folder / HISTORY / manifest(folder / HISTORY / before_hash(before))["fingerprint"][:8]
+    assert second.moved == moved
+    assert contents(moved) == before
+    assert (folder / "trials.json").is_file()
+    assert manifest(folder)["fingerprint"] != json.loads(before["run.json"])["fingerprint"]
+    # What is left is what the second run makes in a folder of its own.
+    alone = run(plan(out=tmp_path / "alone", **changes[what]), store)
+    timed = ("run.json", "meta.json", "trials.json")
+    assert contents(folder, *timed) == contents(alone.folder.path, *timed)
+
+
+def before_hash(before: dict[str, bytes]) -> str:
+    return str(json.loads(before["run.json"])["fingerprint"])[:8]
+
+
+def test_the_same_run_again_stays_where_it_is(plan: Any) -> None:
+    first = run(plan(), sample_store())
+    before = contents(first.folder.path, "run.json")
+    again = run(plan(), sample_store())
+    assert again.moved is None
+    assert not (first.folder.path / HISTORY).exists()
+    assert contents(first.folder.path, "run.json") == before
+
+
+def test_other_gates_are_the_same_run_scored_otherwise(plan: Any, tmp_path: Path) -> None:
+    run(plan(), sample_store())
+    strict = plan(gates=Gates(wfe=0.9))
+    report = run(strict, sample_store())
+    assert report.moved is None
+    alone = run(plan(out=tmp_path / "alone", gates=Gates(wfe=0.9)), sample_store())
+    timed = ("run.json", "meta.json")
+    assert contents(report.folder.path, *timed) == contents(alone.folder.path, *timed)
+
+
+def test_runs_can_take_turns(plan: Any) -> None:
+    plans = [plan(), plan(settings=Settings(slip=0.001))]
+    for each in (*plans, *plans):
+        folder = run(each, sample_store()).folder.path
+    moved = list((folder / HISTORY).iterdir())
+    assert len(moved) == 2
+    for each in moved:
+        assert manifest(each)["status"] == "complete"
+        assert manifest(each)["fingerprint"][:8] == each.name
+        assert contents(each).keys() | {"trials.json"} == contents(folder).keys()
+
+
+def test_unfinished_run_does_not_replace_a_finished_one(plan: Any) -> None:
+    first, second = plan(), plan(settings=Settings(slip=0.001))
+    folder = run(first, sample_store()).folder.path
+    run(second, sample_store())
+    kept = next((folder / HISTORY).iterdir())
+    before = contents(kept)
+    with pytest.raises(KeyboardInterrupt):
+        run(first, sample_store(), progress=_Interrupting(1))
+    moved = run(second, sample_store()).moved
+    assert contents(kept) == before
+    assert moved is not None
+    assert moved != kept
+    assert manifest(moved)["status"] == "interrupted"
+
+
+def test_move_that_was_cut_short_is_completed(plan: Any) -> None:
+    folder = run(plan(), sample_store()).folder.path
+    before = contents(folder, "trials.json")
+    # As a kill between two renames leaves it: some files are over, the manifest is still here.
+    target = folder / HISTORY / before_hash(before)
+    target.mkdir(parents=True)
+    for name in ("wfo", "bars.parquet"):
+        (folder / name).rename(target / name)
+    assert run(plan(settings=Settings(slip=0.001)), sample_store()).moved == target
+    assert contents(target) == before
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", ""])
+def test_manifest_that_cannot_be_read_is_moved_with_its_files(text: str, plan: Any) -> None:
+    folder = run(plan(), sample_store()).folder.path
+    (folder / "run.json").write_text(text)
+    (folder / "note.txt").write_text("of the earlier run")
+    report = run(plan(), sample_store())
+    assert report.moved is not None
+    assert (report.moved / "run.json").read_text() == text
+    assert not (folder / "note.txt").exists()
+    assert (report.moved / "note.txt").is_file()
+    assert manifest(folder)["status"] == "complete"
+
+
+def test_files_of_a_killed_process_are_removed(plan: Any) -> None:
+    folder = run(plan(), sample_store()).folder.path
+    # None of them is a name that the next run writes to.
+    names = ("candidates_atr_d_l_other.csv.part", "wfo/atr_d_ls/phase9/is_dd.npy.part")
+    stale = [folder / name for name in names]
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    run(plan(), sample_store())
+    assert not any(path.exists() for path in stale)
+    assert not parts(folder)
+
+
+# What goes wrong
+
+
+class _Interrupting:
+    """Progress that is interrupted at a tick, which comes between two blocks; at 0 never."""
+
+    def __init__(self, at: int) -> None:
+        self._ticks = itertools.count(1)
+        self._at = at
+        self.said: list[str] = []
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Tick]:
+        def tick(count: int) -> None:
+            if next(self._ticks) == self._at:
+                raise KeyboardInterrupt
+
+        yield tick
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+# The tiny grid is swept in one block and scored in two.
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_interrupted_run_says_so_and_leaves_nothing_half_written(at: int, plan: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(), sample_store(), progress=_Interrupting(at))
+    folder = RunFolder(plan().out / "NASDAQ")
+    assert manifest(folder.path)["status"] == "interrupted"
+    assert not parts(folder.path)
+    with pytest.raises(ResultsError, match=r"did not finish; run it again"):
+        folder.read_manifest()
+    assert run(plan(), sample_store()).moved is None
+    assert manifest(folder.path)["status"] == "complete"
+
+
+@contextmanager
+def full_disk(monkeypatch: pytest.MonkeyPatch, first: int, *, once: bool) -> Iterator[list[int]]:
+    """Let file number `first` fail when it is synced, alone or with all that follow."""
+    synced = [0]
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced[0] += 1
+        if synced[0] == first or (synced[0] > first and not once):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        yield synced
+
+
+def test_full_disk_at_any_file(plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with full_disk(monkeypatch, 10**9, once=True) as count:
+        clean = run(plan(out=tmp_path / "clean"), sample_store()).folder.path
+    expected = contents(clean, "run.json")
+    # Manifest, bars, 24 arrays, meta, trials, candidates twice, plateaus, jobs, manifest.
+    assert count[0] == 33
+    for first, once in itertools.product(range(1, count[0] + 1), (True, False)):
+        each = plan(out=tmp_path / f"{first}{once}")
+        folder = each.out / "NASDAQ"
+        with (
+            full_disk(monkeypatch, first, once=once),
+            pytest.raises(ResultsError, match=r"cannot write .*No space left.*--out"),
+        ):
+            run(each, sample_store())
+        assert not parts(folder)
+        if (folder / "run.json").exists():
+            assert manifest(folder)["status"] == ("failed" if once else "running")
+        else:
+            assert first == 1
+        with pytest.raises(ResultsError):
+            RunFolder(folder).read_manifest()
+        if once and first % 4 == 0:
+            assert run(each, sample_store()).moved is None
+            assert contents(folder, "run.json") == expected
+
+
+def test_grid_that_does_not_fit_the_disk(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000_000))
+    # Figures of 20 bytes in four phases for each of 58 million combinations: 4.6 GB and candidates.
+    with pytest.raises(ResultsError, match=r"58,060,800 .* 4 phases .*5\.0 GB free.*--out"):
+        run(plan(grid="phase1_slim"), sample_store())
+    assert not plan().out.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"symbol": "NASDAK"}, "NASDAQ"),
+        ({"strategy": "atr_d_x"}, "atr_d_l"),
+        ({"grid": "smok"}, "smoke"),
+        ({"windows": "defaul"}, "default"),
+        ({"timeframe": "1hour"}, "1day"),
+        ({"as_of": dt.date(2031, 1, 1)}, "2018-12-31"),
+        ({"as_of": dt.date(1999, 9, 1)}, "too little history"),
+        ({"gates": Gates(min_phases=5)}, "min_phases = 5 .* 4 phases"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_written(
+    change: dict[str, Any], message: str, tiny: str, tmp_path: Path
+) -> None:
+    arguments: dict[str, Any] = {"symbol": "NASDAQ", "strategy": "atr_d_l", "grid": tiny}
+    out = tmp_path / "out"
+    with pytest.raises(WfoError, match=message):
+        run(RunPlan(**(arguments | {"out": out} | change)), sample_store())
+    assert not out.exists()
+
+
+def test_file_where_the_folder_should_be(plan: Any) -> None:
+    plan().out.mkdir()
+    (plan().out / "NASDAQ").write_text("in the way")
+    with pytest.raises(ResultsError, match=r"cannot write .*NASDAQ.*--out"):
+        run(plan(), sample_store())
+    assert (plan().out / "NASDAQ").read_text() == "in the way"
+
+
+# Scoring again
+
+
+def test_rescore_with_the_same_gates_changes_no_byte(smoke_copy: RunFolder) -> None:
+    before = contents(smoke_copy.path, "run.json")
+    report = rescore(smoke_copy, command="wfo rescore")
+    assert contents(smoke_copy.path, "run.json") == before
+    found = manifest(smoke_copy.path)
+    assert found["status"] == "complete"
+    assert found["rescored"]["command"] == "wfo rescore"
+    assert found["command"] == "wfo run --grid smoke"
+    assert found["timings"]["sweep atr_d_l"] > 0
+    assert report.seconds < sum(found["timings"].values())
+
+
+def test_rescore_is_a_run_with_those_gates(smoke_copy: RunFolder, tmp_path: Path) -> None:
+    before = contents(smoke_copy.path, "run.json")
+    gates = Gates(wfe=0.6, dd_ratio=2.0, min_phases=2)
+    rescore(smoke_copy, gates=gates)
+    plan = RunPlan("NASDAQ", "atr_d_l", grid="smoke", out=tmp_path, gates=gates)
+    whole = run(plan, sample_store()).folder.path
+    assert contents(smoke_copy.path, "run.json") == contents(whole, "run.json") != before
+    assert manifest(smoke_copy.path)["gates"] == gates.to_dict()
+    found, expected = manifest(smoke_copy.path), manifest(whole)
+    for key in ("results", "files", "fingerprint", "trials", "gates", "phases", "data"):
+        assert found[key] == expected[key]
+
+
+def test_rescore_removes_ranges_that_are_no_more(
+    plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "detect_plateaus", two_plateaus((13.0, 0.5), (24.0, 0.5)))
+        folder = run(plan(), sample_store()).folder
+    assert len(list(folder.path.glob("phase5_refine_*_rank?.csv"))) == 2
+    assert len((folder.path / "phase5_refine_config.csv").read_text().splitlines()) == 3
+    rescore(folder)
+    assert not list(folder.path.glob("phase5_refine_*_rank*.csv"))
+    assert len((folder.path / "phase5_refine_config.csv").read_text().splitlines()) == 1
+    files = manifest(folder.path)["files"]
+    assert all((folder.path / f).is_file() for f in files)
+    assert not any("rank" in f for f in files)
+
+
+def test_rescore_without_gates_keeps_those_of_the_run(plan: Any) -> None:
+    gates = Gates(wfe=0.7, dd_ratio=1.5, min_phases=2)
+    folder = run(plan(gates=gates), sample_store()).folder
+    before = contents(folder.path, "run.json")
+    rescore(folder)
+    assert contents(folder.path, "run.json") == before
+    assert manifest(folder.path)["gates"] == gates.to_dict()
+
+
+def _edit(**changes: Any) -> Any:
+    def edit(folder: Path) -> None:
+        (folder / "run.json").write_text(json.dumps(manifest(folder) | changes))
+
+    return edit
+
+
+def _array(dtype: str, length: int) -> Any:
+    def replace(folder: Path) -> None:
+        np.save(folder / "wfo/atr_d_l/phase3/oos_dd.npy", np.zeros(length, dtype))
+
+    return replace
+
+
+def _truncate(size: int) -> Any:
+    return lambda folder: os.truncate(folder / "wfo/atr_d_l/phase3/oos_dd.npy", size)
+
+
+ARRAY = r"phase3/oos_dd\.npy"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (shutil.rmtree, "there is no run in .*NASDAQ.*wfo run"),
+        (lambda f: (f / "run.json").unlink(), r"there is no run in .*NASDAQ.*wfo run"),
+        (lambda f: (f / "run.json").write_text("{,"), r"run\.json cannot be read.*; run again"),
+        (lambda f: (f / "run.json").write_bytes(b"\xff"), r"run\.json cannot be read.*; run again"),
+        (lambda f: (f / "run.json").write_text("[1]"), r"run\.json is not the manifest.*run again"),
+        (_edit(status="running", command="wfo run X"), "did not finish; run it again: wfo run X"),
+        (_edit(status="interrupted"), "did not finish; run it again"),
+        (_edit(status="failed"), "did not finish; run it again"),
+        (_truncate(600), ARRAY + r" is cut off at 600 bytes; run again"),
+        (_truncate(639), ARRAY + r" is cut off at 639 bytes; run again"),
+        (_truncate(20), ARRAY + r" cannot be read .*; run again"),
+        (_truncate(0), ARRAY + r" cannot be read .*; run again"),
+        (_array("<f8", 128), ARRAY + r" holds .*float64.* 128 of float32; run again"),
+        (_array("<f4", 127), ARRAY + r" holds \(127,\).* 128 of float32; run again"),
+        (lambda f: shutil.rmtree(f / "wfo/atr_d_l/phase4"), r"phase4/is_pnl\.npy .*run again"),
+        (lambda f: shutil.rmtree(f / "wfo"), r"phase1/is_pnl\.npy .*run again"),
+    ],
+)
+def test_rescore_of_a_broken_run(spoil: Any, message: str, plan: Any) -> None:
+    folder = run(plan(), sample_store()).folder
+    assert (folder.path / "wfo/atr_d_l/phase3/oos_dd.npy").stat().st_size == 128 + 4 * 128
+    spoil(folder.path)
+    before = contents(folder.path)
+    with pytest.raises(ResultsError, match=message):
+        rescore(folder, gates=Gates(wfe=0.5))
+    assert contents(folder.path) == before
+
+
+def test_rescore_refuses_more_phases_than_there_are(plan: Any) -> None:
+    folder = run(plan(), sample_store()).folder
+    before = contents(folder.path)
+    with pytest.raises(InputError, match=r"min_phases = 5 .* 4 phases"):
+        rescore(folder, gates=Gates(min_phases=5))
+    assert contents(folder.path) == before
+
+
+def test_rescore_that_fails_can_be_repeated(
+    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gates = Gates(wfe=0.8)
+    expected = contents(
+        run(plan(out=tmp_path / "alone", gates=gates), sample_store()).folder.path, "run.json"
+    )
+    folder = run(plan(), sample_store()).folder
+    # Of manifest, candidates twice, plateaus, jobs and manifest, the CSV fails.
+    with (
+        full_disk(monkeypatch, 3, once=True),
+        pytest.raises(ResultsError, match=r"candidates_atr_d_l_tiny\.csv"),
+    ):
+        rescore(folder, gates=gates)
+    assert not parts(folder.path)
+    assert manifest(folder.path)["status"] != "complete"
+    with pytest.raises(ResultsError, match=r"rescored, which did not finish; .*wfo rescore"):
+        folder.read_manifest()
+    rescore(folder, gates=gates)
+    assert contents(folder.path, "run.json") == expected
+    assert folder.read_manifest()["gates"] == gates.to_dict()
+
+
+def test_figures_names_are_the_files_names() -> None:
+    assert Figures._fields == MONEY + TRADES
