@@ -1,4 +1,4 @@
-"""Scenarios small enough to compute by hand.
+"""Scenarios of long trades, small enough to compute by hand.
 
 Each follows a preamble of 100 quiet bars, ``open = close = 100, high = 101, low = 99``, so trading
 starts in bar 100 with a highest high of 101. All ATRs have length 1 and the EMA has factor 1, so
@@ -36,20 +36,24 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def params(**changes: float) -> list[float]:
-    values: dict[str, float] = {
-        "atr_period": 1,
-        "atr_multiplier": 2,
-        "bb_length": 2,
-        "bb_deviation": 25,
-        "vol_threshold": 4,
-        "min_tightening": 1,
-        "scaling_method": 0,
-        "atr_buy_period": 1,
-        "atr_buy_multiplier": 1,
-        "atr_smooth_period": 1,
-        "equity_price_method": 1,
-    }
+COMMON: dict[str, float] = {
+    "atr_period": 1,
+    "atr_multiplier": 2,
+    "bb_length": 2,
+    "bb_deviation": 25,
+    "vol_threshold": 4,
+    "min_tightening": 1,
+    "scaling_method": 0,
+    "atr_buy_period": 1,
+    "atr_buy_multiplier": 1,
+    "atr_smooth_period": 1,
+    "equity_price_method": 1,
+}
+
+
+def params(more: dict[str, float] | None = None, **changes: float) -> list[float]:
+    """Return a parameter set: the usual one, with the parameters of a variant behind it."""
+    values = COMMON | (more or {})
     assert values.keys() >= changes.keys()
     return list((values | changes).values())
 
@@ -57,20 +61,24 @@ def params(**changes: float) -> list[float]:
 def run(
     bars: Sequence[Bar],
     *,
+    strategy: str = "atr_d_l",
     capital: float = 99_000,
     split: int = 101,
     preamble: Sequence[Bar] = PREAMBLE,
     row: Sequence[float] | None = None,
+    second: Sequence[Bar] | None = None,
     **changes: Any,
 ) -> ReferenceResult:
-    """Simulate the preamble and then ``bars``."""
+    """Simulate the preamble and then ``bars``; ``second`` are the whole bars of Data2."""
     open_, high, low, close = np.array([*preamble, *bars], dtype=np.float64).T
     return simulate(
+        strategy,
         open_,
         high,
         low,
         close,
         params() if row is None else row,
+        second=None if second is None else tuple(np.array(second, dtype=np.float64).T),
         warmup=100,
         split=split,
         capital=capital,

@@ -10,6 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from wfo.reference import atr_d, indicators, money, touches
+from wfo.reference.states import LONG, SHORT
+from wfo.reference.touches import Bar
+from wfo.reference.variants import COLUMNS, VARIANTS, complete, parameters
 
 Floats = NDArray[np.float64]
 Prices = tuple[Floats, Floats, Floats, Floats]
@@ -34,6 +37,12 @@ def left_to_right(values: list[float]) -> float:
     for value in values:
         total = total + value
     return total
+
+
+def complete_row(strategy: str, row: list[float]) -> Floats:
+    """Return a parameter set with all columns."""
+    (full,) = complete(VARIANTS[strategy], np.array([row], dtype=np.float64))
+    return np.asarray(full)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -149,8 +158,11 @@ def test_no_product_is_fused_with_a_sum() -> None:
         q, shares = 1e5 * rng.random(), 1e3 * rng.random()
         close, cost = 100 * rng.random(), 100 * rng.random()
         plain = q + shares * (close - cost)
-        assert money.long_mark(q, shares, close, cost) == plain
-        assert money.long_exit(q, shares, close, cost) == plain
+        assert money.mark(LONG, q, shares, cost, close) == plain
+        assert money.mark(SHORT, q, shares, close, cost) == plain
+        # Without costs an exit is a mark.
+        assert money.after_exit(LONG, q, shares, cost, close, 0.0, 0.0) == plain
+        assert money.after_exit(SHORT, q, shares, close, cost, 0.0, 0.0) == plain
         discriminating += plain != fused(shares, close - cost, q)
     assert discriminating > 30  # else the test could not see a fused operation
 
@@ -169,7 +181,7 @@ def test_no_product_is_fused_with_a_sum() -> None:
     ],
 )
 def test_tightening(scaling: int, r: float, floor: float, expected: float) -> None:
-    row = np.array([1, 1, 2, 1, 0.5, floor, scaling, 1, 1, 1, 1], dtype=np.float64)
+    row = complete_row("atr_d_l", [1, 1, 2, 1, 0.5, floor, scaling, 1, 1, 1, 1])
     # Width r·vol_threshold, with the threshold a power of two, gives back r.
     assert atr_d.tightening(r * 0.5, atr_d.params_of(row)) == expected
 
@@ -181,13 +193,18 @@ def test_tightening(scaling: int, r: float, floor: float, expected: float) -> No
         (100.0, 97.0, (True, 97.0)),  # exactly on it
         (97.0, 97.0, (True, 97.0)),
         (96.5, 96.0, (True, 96.5)),  # opened below: fill at the open
+        (100.0, 97.01, (False, 97.0)),
     ],
 )
 def test_touches_below(open_: float, low: float, expected: tuple[bool, float]) -> None:
-    assert touches.long_stop(open_, low, 101.0, 4.0) == expected
-    assert touches.buy_pullback(open_, low, 101.0, 4.0) == expected
-    assert not touches.long_stop(100.0, 97.01, 101.0, 4.0)[0]
-    assert not touches.buy_pullback(100.0, 97.01, 101.0, 4.0)[0]
+    bar = Bar(open_, 200.0, low)
+    for touch in (
+        touches.long_stop(bar, 101.0, 4.0),
+        touches.buy_pullback(bar, 101.0, 4.0),
+        touches.sell_breakout(bar, 101.0, 4.0),
+    ):
+        assert (touch.happens, touch.fill) == expected
+        assert (touch.upward, touch.level) == (False, 97.0)
 
 
 @pytest.mark.parametrize(
@@ -196,23 +213,40 @@ def test_touches_below(open_: float, low: float, expected: tuple[bool, float]) -
         (100.0, 103.0, (True, 102.0)),  # through the level 100 + 2
         (100.0, 102.0, (True, 102.0)),
         (102.5, 103.0, (True, 102.5)),  # opened above
+        (100.0, 101.99, (False, 102.0)),
     ],
 )
 def test_touches_above(open_: float, high: float, expected: tuple[bool, float]) -> None:
-    assert touches.buy_breakout(open_, high, 100.0, 2.0) == expected
-    assert not touches.buy_breakout(100.0, 101.99, 100.0, 2.0)[0]
+    bar = Bar(open_, high, 1.0)
+    for touch in (
+        touches.short_stop(bar, 100.0, 2.0),
+        touches.sell_pullback(bar, 100.0, 2.0),
+        touches.buy_breakout(bar, 100.0, 2.0),
+    ):
+        assert (touch.happens, touch.fill) == expected
+        assert (touch.upward, touch.level) == (True, 102.0)
 
 
 def test_an_unknown_distance_touches_nothing() -> None:
-    assert not touches.long_stop(1.0, 1.0, 100.0, math.nan)[0]
-    assert not touches.buy_pullback(1.0, 1.0, 100.0, math.nan)[0]
-    assert not touches.buy_breakout(1e9, 1e9, 100.0, math.nan)[0]
+    bar = Bar(100.0, 1e9, 1e-9)
+    for order in (
+        touches.long_stop,
+        touches.short_stop,
+        touches.buy_pullback,
+        touches.sell_pullback,
+        touches.buy_breakout,
+        touches.sell_breakout,
+    ):
+        assert not order(bar, 100.0, math.nan).happens
 
 
 def test_costs() -> None:
     # 64·1.25·1.5 = 120 and 64·0.75·0.5 = 24
-    assert money.long_cost(64.0, 0.25, 0.5) == 120.0
-    assert money.long_proceeds(64.0, 0.25, 0.5) == 24.0
+    assert money.paid(64.0, 0.25, 0.5) == 120.0
+    assert money.received(64.0, 0.25, 0.5) == 24.0
+    # 1200 pay for 10 shares with their fee; 10 shares sold short at 48 after slippage are 480.
+    assert money.shares_for(LONG, 1200.0, 64.0, 0.25, 0.5) == 10.0
+    assert money.shares_for(SHORT, 480.0, 64.0, 0.25, 0.5) == 10.0
 
 
 @pytest.mark.parametrize(
@@ -240,8 +274,168 @@ def test_base_capital() -> None:
 
 def test_largest_fall() -> None:
     marks = np.array([50.0, 12.0, 9.0, 15.0, 11.0, 14.0, 1.0])
+    none = np.full(7, np.nan)
     # Bars 1..5 from a peak of 10: 12 -> 9 falls 3, 15 -> 11 falls 4.
-    assert money.largest_fall(marks, 1, 6, 10.0) == 4.0
+    assert money.largest_fall(none, marks, 1, 6, 10.0) == 4.0
     # A peak of 20 before them: 20 -> 9 falls 11.
-    assert money.largest_fall(marks, 1, 6, 20.0) == 11.0
-    assert money.largest_fall(np.array([1.0, 2.0, 3.0]), 0, 3, 1.0) == 0.0
+    assert money.largest_fall(none, marks, 1, 6, 20.0) == 11.0
+    rising = np.array([1.0, 2.0, 3.0])
+    assert money.largest_fall(none[:3], rising, 0, 3, 1.0) == 0.0
+    # A mark at a fill comes before the close of its bar: up to 9 and down to 2, or down to -4.
+    assert money.largest_fall(np.array([np.nan, 9.0, np.nan]), rising, 0, 3, 1.0) == 7.0
+    assert money.largest_fall(np.array([np.nan, -4.0, np.nan]), rising, 0, 3, 1.0) == 5.0
+    # The close of the first bar is no peak yet when its fill is marked.
+    assert money.largest_fall(np.array([2.0, np.nan]), np.array([5.0, 5.0]), 0, 2, 1.0) == 0.0
+    # Outside of the bars looked at it is none.
+    assert money.largest_fall(np.array([9.0, np.nan, 9.0]), rising, 1, 2, 1.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("period", "multiplier", "expected"),
+    [
+        (14, 1.0, 14),
+        (3, 0.5, 2),  # 1.5, the half goes up
+        (5, 0.5, 3),  # 2.5 likewise: not to the even number
+        (14, 1.25, 18),  # 17.5
+        (2, 0.7, 1),  # 1.4
+        (1, 0.5, 1),
+        (1, 0.3, 1),  # 0.3 would be 0 bars
+        (10, 0.01, 1),
+        # In float64 3·1.1 is 3.3000000000000003 and 45·0.7 is 31.499999999999996.
+        (3, 1.1, 3),
+        (45, 0.7, 31),
+    ],
+)
+def test_periods_of_the_short_side(period: int, multiplier: float, expected: int) -> None:
+    assert atr_d.short_period(period, multiplier) == expected
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.7, 1.0, 1.3, 2.5])
+def test_distances_of_the_short_side(scale: float) -> None:
+    """They are the long ones of a set whose periods and multipliers have been scaled by hand."""
+    open_, high, low, close = bars(11)
+    slice_bars = atr_d.Bars(open_, high, low, close)
+    nothing = atr_d.params_of(np.zeros(len(COLUMNS)))
+
+    def distances(strategy: str, row: list[float]) -> atr_d.Distances:
+        params = atr_d.params_of(complete_row(strategy, row))
+        variant = VARIANTS[strategy]
+        series = atr_d.series_of(
+            slice_bars, slice_bars, variant, params, nothing, atr_d.no_series()
+        )
+        return atr_d.distances_of(series, variant, params, 3.0)
+
+    row: list[float] = [9, 2.3, 20, 2, 0.04, 0.3, 1, 7, 1.1, 4, 0]
+    both = distances("atr_d_ls", [*row, scale, 0, 1, 0, 0])
+    scaled = row.copy()
+    for period, multiplier in ((0, 1), (7, 8)):
+        scaled[period] = max(1, math.floor(row[period] * scale + 0.5))
+        scaled[multiplier] = row[multiplier] * scale
+    one, other = distances("atr_d_l", row), distances("atr_d_l", scaled)
+    for got, expected in (
+        (both.stop_long, one.stop_long),
+        (both.buy, one.buy),
+        (both.stop_short, other.stop_long),
+        (both.sell, other.buy),
+    ):
+        assert np.array_equal(got, expected, equal_nan=True)
+        assert np.isfinite(got[70:]).all()
+    assert np.isnan(one.stop_short).all()
+    assert np.isnan(one.sell).all()
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 7, 40])
+def test_wma(period: int) -> None:
+    _, _, _, x = bars(period)
+    average = indicators.wma(x, period)
+    assert np.isnan(average[: period - 1]).all()
+    weights = np.arange(1, period + 1)
+    for t in range(period - 1, x.size):
+        window = x[t - period + 1 : t + 1]
+        terms = [float(w) * float(v) for w, v in zip(weights, window, strict=True)]
+        assert average[t] == left_to_right(terms) / (period * (period + 1) / 2)
+        assert average[t] == pytest.approx(float(np.average(window, weights=weights)), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("period", "half", "root"),
+    [(1, 1, 1), (2, 1, 1), (3, 1, 2), (4, 2, 2), (6, 3, 2), (7, 3, 3), (12, 6, 3), (13, 6, 4)],
+)
+def test_hma_is_a_filter_of_the_price(period: int, half: int, root: int) -> None:
+    """The three averages together weigh each price once: their weights, convolved."""
+    _, _, _, x = bars(period)
+
+    def weights(length: int) -> Floats:
+        """Return the weights of an average, the newest first."""
+        ramp = np.arange(length, 0, -1)
+        return np.asarray(ramp / ramp.sum())
+
+    ahead = -weights(period)
+    ahead[:half] += 2 * weights(half)
+    kernel = np.convolve(ahead, weights(root))
+    average = indicators.hma(x, period)
+    first = period + root - 2
+    assert np.isnan(average[:first]).all()
+    assert average[first:] == pytest.approx(np.convolve(x, kernel, mode="valid"), rel=1e-12)
+    assert indicators.round_half_up(math.sqrt(period)) == root
+
+
+def test_hma_of_a_straight_line() -> None:
+    """It runs ahead by as much as its last average lags, but for the rounding of the lengths."""
+    line = 100.0 + np.arange(60.0)
+    # WMA(p) of a line lags by (p-1)/3: for p = 16 that is 2·7/3 - 15/3 + 3/3 = 2/3.
+    assert indicators.hma(line, 16)[40:] == pytest.approx(line[40:] - 2 / 3, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "count", "last"),
+    [
+        ("atr_d_l", 11, ("equity_price_method",)),
+        ("atr_d_duals_l", 11, ("equity_price_method",)),
+        ("atr_d_ls", 16, ("short_multiplier", "entry_mode", "trend_filter_period")),
+        ("atr_d_duals_ls", 16, ("short_multiplier", "entry_mode", "trend_filter_period")),
+        ("atr_d_hma_l", 13, ("hma_fast_length", "hma_slow_length")),
+        ("atr_d_hma_ls", 14, ("short_multiplier", "hma_fast_length", "hma_slow_length")),
+    ],
+)
+def test_parameters_of_each_variant(strategy: str, count: int, last: tuple[str, ...]) -> None:
+    names = parameters(VARIANTS[strategy])
+    assert len(names) == count
+    assert names[:11] == COLUMNS[:11] == atr_d.Params._fields[:11]
+    rest = names[11:] if count > 11 else names[10:]
+    assert rest[: len(last)] == last
+    if count == 16:
+        assert rest[3:] == ("trend_veto_threshold", "both_triggered_mode")
+
+
+def test_a_complete_set_has_its_values_in_their_places() -> None:
+    assert atr_d.Params._fields == COLUMNS
+    for variant in VARIANTS.values():
+        names = parameters(variant)
+        row = np.arange(2.0, 2.0 + len(names))
+        params = atr_d.params_of(complete(variant, row[np.newaxis])[0])
+        given = dict(zip(names, row.tolist(), strict=True))
+        assert {name: getattr(params, name) for name in names} == given
+        assert params.entry_mode == 0 or variant.modes
+        assert params.both_triggered_mode == 0 or variant.modes
+
+
+def test_the_veto_is_computed_as_it_is_written() -> None:
+    """The threshold must be exceeded, and its last bit decides."""
+    rng = np.random.default_rng(2)
+    discriminating = 0
+    for _ in range(300):
+        before, now = (float(x) for x in rng.uniform(50, 150, 2))
+        slope = -100.0 * (now / before - 1.0)
+        assert not atr_d.falls_steeply(now, before, slope)
+        assert atr_d.falls_steeply(now, before, math.nextafter(slope, -math.inf))
+        discriminating += slope != -100.0 * (now - before) / before
+    assert discriminating > 30  # else another order of the operations would pass too
+
+
+def test_the_band_of_the_hull_averages() -> None:
+    above = math.nextafter(1e-12, 1.0)
+    for slow in (1.0, -1.0):
+        assert not atr_d.is_above(1e-12, 0.0, slow)
+        assert atr_d.is_above(above, 0.0, slow)
+    assert not atr_d.is_above(0.0, above, 1.0)

@@ -14,10 +14,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from wfo.errors import EngineError, InputError
 from wfo.reference import ReferenceResult, SweepFigures, simulate, sweep
+from wfo.reference.variants import VARIANTS, parameters
 
 Floats = NDArray[np.float64]
 
-ROW = [14, 2.5, 20, 2, 0.5, 0.3, 1, 10, 1.2, 5, 0]
+ROW: list[float] = [14, 2.5, 20, 2, 0.5, 0.3, 1, 10, 1.2, 5, 0]
+MODES: list[float] = [0.8, 2, 20, -0.05, 0]
+LENGTHS: list[float] = [9, 25]
+ROWS: dict[str, list[float]] = {
+    "atr_d_l": ROW,
+    "atr_d_ls": ROW + MODES,
+    "atr_d_hma_l": ROW + LENGTHS,
+    "atr_d_hma_ls": ROW + MODES[:1] + LENGTHS,
+    "atr_d_duals_l": ROW,
+    "atr_d_duals_ls": ROW + MODES,
+}
 SETTINGS: dict[str, Any] = {
     "capital": 100_000,
     "slip": 0.0005,
@@ -29,23 +40,27 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def make(n: int = 300) -> list[Floats]:
+def make(n: int = 300, seed: int = 5) -> list[Floats]:
     """Random bars: open, high, low, close."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.015, n)))
     open_ = np.roll(close, 1)
     open_[0] = 100
     return [open_, np.maximum(open_, close) * 1.005, np.minimum(open_, close) * 0.995, close]
 
 
-def simulate_on(bars: list[Floats], params: Sequence[float], **arguments: Any) -> ReferenceResult:
+def simulate_on(
+    bars: list[Floats], params: Sequence[float], strategy: str = "atr_d_l", **arguments: Any
+) -> ReferenceResult:
     open_, high, low, close = bars
-    return simulate(open_, high, low, close, params, **arguments)
+    return simulate(strategy, open_, high, low, close, params, **arguments)
 
 
-def sweep_on(bars: list[Floats], rows: ArrayLike, **arguments: Any) -> list[SweepFigures]:
+def sweep_on(
+    bars: list[Floats], rows: ArrayLike, strategy: str = "atr_d_l", **arguments: Any
+) -> list[SweepFigures]:
     open_, high, low, close = bars
-    return sweep(open_, high, low, close, rows, **arguments)
+    return sweep(strategy, open_, high, low, close, rows, **arguments)
 
 
 def python(code: str, **environment: str) -> str:
@@ -74,7 +89,7 @@ sys.modules["numba"] = None
 from wfo.errors import EngineError
 from wfo.reference import {name}
 try:
-    {name}([], [], [], [], [], {more}, **{SETTINGS!r})
+    {name}('atr_d_l', [], [], [], [], [], {more}, **{SETTINGS!r})
 except EngineError as error:
     print(error)
 """
@@ -121,29 +136,65 @@ def test_types_of_a_result() -> None:
     assert result.equity.size == 300
 
 
+OTHERS: dict[str, float] = {
+    "atr_period": 9,
+    "atr_multiplier": 1.7,
+    "bb_length": 33,
+    "bb_deviation": 1.5,
+    "vol_threshold": 0.3,
+    "min_tightening": 0.6,
+    "scaling_method": 2,
+    "atr_buy_period": 4,
+    "atr_buy_multiplier": 0.7,
+    "atr_smooth_period": 12,
+    "equity_price_method": 1,
+    "short_multiplier": 0.55,
+    "entry_mode": 0,
+    "trend_filter_period": 3,
+    "trend_veto_threshold": 0.1,
+    "both_triggered_mode": 1,
+    "hma_fast_length": 4,
+    "hma_slow_length": 17,
+}
+
+
+@pytest.mark.parametrize("strategy", list(ROWS))
 @pytest.mark.parametrize("entry_style", ["pullback", "breakout"])
 @pytest.mark.parametrize("sizing", ["compound", "fixed"])
-def test_a_sweep_is_simulate_row_by_row(entry_style: str, sizing: str) -> None:
+def test_a_sweep_is_simulate_row_by_row(strategy: str, entry_style: str, sizing: str) -> None:
     """Rows change one parameter at a time, and back: a series kept too long would show."""
     settings = SETTINGS | {"entry_style": entry_style, "sizing": sizing, "max_stop_atr": 2}
-    other = [9, 1.7, 33, 1.5, 0.3, 0.6, 2, 4, 0.7, 12, 1]
-    rows = [ROW]
-    for column in range(11):
-        changed = ROW.copy()
-        changed[column] = other[column]
-        rows += [changed, changed, ROW]
-    rows += [other, ROW]
+    first = ROWS[strategy].copy()
+    first[8] = 0.3  # entries so near that both are touched in many bars
+    other = [OTHERS[name] for name in parameters(VARIANTS[strategy])]
+    rows = [first]
+    for column, value in enumerate(other):
+        changed = first.copy()
+        changed[column] = value
+        rows += [changed, changed, first]
+    rows += [other, first]
     phases = [(100, 200, 300), (80, 81, 82), (150, 220, 260)]
     bars = make()
+    second = make(seed=6) if "dual" in strategy else None
 
-    found = sweep_on(bars, rows, phases=phases, **settings)
+    found = sweep_on(bars, rows, strategy, phases=phases, second=second, **settings)
     assert len(found) == len(phases)
     for (warmup, split, end), figures in zip(phases, found, strict=True):
         for i, row in enumerate(rows):
-            one = simulate_on([x[:end] for x in bars], row, warmup=warmup, split=split, **settings)
+            one = simulate_on(
+                [x[:end] for x in bars],
+                row,
+                strategy,
+                second=None if second is None else [x[:end] for x in second],
+                warmup=warmup,
+                split=split,
+                **settings,
+            )
             for name in SweepFigures.__dataclass_fields__:
                 assert getattr(figures, name)[i] == getattr(one, name), (name, i)
-    assert len(set(found[0].is_pnl.tolist())) == 13  # every parameter matters here
+    # Every parameter matters here.
+    results = zip(found[0].is_pnl.tolist(), found[0].oos_pnl.tolist(), strict=True)
+    assert len(set(results)) == len(first) + 2
 
 
 def test_types_of_a_sweep() -> None:
@@ -180,16 +231,44 @@ def test_refused_arguments(changes: dict[str, Any], message: str) -> None:
         simulate_on(make(), ROW, **arguments)
 
 
+def test_an_unknown_strategy() -> None:
+    for arguments in ({"warmup": 100, "split": 200}, {"phases": [(100, 200, 300)]}):
+        call: Any = simulate_on if "split" in arguments else sweep_on
+        with pytest.raises(InputError, match=r"unknown strategy 'atr_d_hm_ls'; did you mean"):
+            call(make(), ROW, "atr_d_hm_ls", **arguments, **SETTINGS)
+
+
 def test_refused_shapes() -> None:
     open_, high, low, close = make()
+    bounds = {"warmup": 100, "split": 200, **SETTINGS}
+    phase = {"phases": [(100, 200, 300)], **SETTINGS}
     with pytest.raises(InputError, match="one length n"):
-        simulate(open_, high[1:], low, close, ROW, warmup=100, split=200, **SETTINGS)
-    with pytest.raises(InputError, match="params has shape"):
-        simulate(open_, high, low, close, ROW[1:], warmup=100, split=200, **SETTINGS)
+        simulate("atr_d_l", open_, high[1:], low, close, ROW, **bounds)
+    with pytest.raises(
+        InputError, match=r"params has shape \(10,\); give the 11 numbers of atr_d_l"
+    ):
+        simulate_on(make(), ROW[1:], **bounds)
+    with pytest.raises(InputError, match=r"give the 14 numbers of atr_d_hma_ls"):
+        simulate_on(make(), ROW, "atr_d_hma_ls", **bounds)
     with pytest.raises(InputError, match="rows has shape"):
-        sweep(open_, high, low, close, ROW, phases=[(100, 200, 300)], **SETTINGS)
+        sweep_on(make(), ROW, **phase)
+    with pytest.raises(InputError, match=r"give \(sets, 16\) for atr_d_ls"):
+        sweep_on(make(), [ROW], "atr_d_ls", **phase)
     with pytest.raises(InputError, match="a phase ends at bar 301, but there are 300 bars"):
-        sweep(open_, high, low, close, [ROW], phases=[(100, 200, 301)], **SETTINGS)
+        sweep_on(make(), [ROW], phases=[(100, 200, 301)], **SETTINGS)
+
+
+def test_data2_is_asked_for_where_it_is_needed() -> None:
+    bars = make()
+    bounds = {"warmup": 100, "split": 200, **SETTINGS}
+    with pytest.raises(InputError, match="atr_d_duals_l needs second"):
+        simulate_on(bars, ROW, "atr_d_duals_l", **bounds)
+    with pytest.raises(InputError, match="atr_d_l has one symbol"):
+        simulate_on(bars, ROW, second=bars, **bounds)
+    with pytest.raises(InputError, match="second has 299 bars and the first symbol 300"):
+        simulate_on(bars, ROW, "atr_d_duals_l", second=[x[1:] for x in bars], **bounds)
+    with pytest.raises(InputError, match="one length n"):
+        simulate_on(bars, ROW, "atr_d_duals_l", second=[bars[0][1:], *bars[1:]], **bounds)
 
 
 def test_too_few_bars_stay_inside_their_arrays() -> None:
@@ -200,9 +279,12 @@ from wfo.reference import simulate, sweep
 x = np.full(60, 100.0)
 for n in (3, 4, 5, 20, 60):
     y = x[:n]
-    result = simulate(y, y + 1, y - 1, y, {ROW!r}, warmup=1, split=2, **{SETTINGS!r})
-    assert result.pnl.size == 0 and np.isfinite(result.equity).all()
-    sweep(y, y + 1, y - 1, y, [{ROW!r}] * 2, phases=[(1, 2, 3), (1, 2, n)], **{SETTINGS!r})
+    for strategy, row in {ROWS!r}.items():
+        second = (y, y, y, y) if "dual" in strategy else None
+        bars, more = (strategy, y, y + 1, y - 1, y), dict(second=second, **{SETTINGS!r})
+        result = simulate(*bars, row, warmup=1, split=2, **more)
+        assert result.pnl.size == 0 and np.isfinite(result.equity).all()
+        sweep(*bars, [row] * 2, phases=[(1, 2, 3), (1, 2, n)], **more)
 print("fine")
 """
     assert python(code, NUMBA_BOUNDSCHECK="1") == "fine"

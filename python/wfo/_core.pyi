@@ -17,6 +17,11 @@ __all__ = [
 ]
 __version__: str
 
+# Open, high, low and close of the second symbol, where there is one.
+_Second = (
+    tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None
+)
+
 class _Settings(Protocol):
     @property
     def capital(self) -> float: ...
@@ -53,6 +58,7 @@ def simulate(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
     close: NDArray[np.float64],
+    second: _Second,
     params: list[float],
     settings: _Settings,
     warmup: int,
@@ -60,6 +66,7 @@ def simulate(
 ) -> tuple[
     tuple[float, float, float, float, int, int],
     tuple[
+        NDArray[np.int8],
         NDArray[np.uint64],
         NDArray[np.float64],
         NDArray[np.uint64],
@@ -70,8 +77,8 @@ def simulate(
 ]:
     """Simulate one parameter set, bar by bar.
 
-    Returns the six figures, the closed trades (entry bar and price, exit bar and price, profit)
-    and the equity, float64[n].
+    Returns the six figures, the closed trades (side as +1 or -1, entry bar and price, exit bar and
+    price, profit) and the equity, float64[n].
     """
 
 @final
@@ -85,6 +92,7 @@ class Sweep:
         high: NDArray[np.float64],
         low: NDArray[np.float64],
         close: NDArray[np.float64],
+        second: _Second,
         axes: list[list[float]],
         settings: _Settings,
         phases: list[tuple[int, int, int]],

@@ -1,4 +1,4 @@
-"""The reference engine: strategy ``atr_d_l`` as readable Numba, bar by bar.
+"""The reference engine: the six variants of ATR-D as readable Numba, bar by bar.
 
 This package is the definition in code, `CONTRACT.md` beside it is the definition in words, and
 the Rust engines are tested against both. Numba is loaded by the first call, not by the import.
@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wfo.errors import EngineError, InputError, did_you_mean
+from wfo.reference.variants import VARIANTS, Variant, complete, parameters
 
 if TYPE_CHECKING:
     from wfo.reference.atr_d import Bars, Settings
 
 __all__ = ["ReferenceResult", "SweepFigures", "simulate", "sweep"]
 
-#: Parameters of ``atr_d_l``.
-PARAMS = 11
+#: The prices of a symbol: open, high, low, close.
+Prices = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,7 +33,8 @@ class ReferenceResult:
     Attributes
     ----------
     side
-        +1 for long, int8[trades]. Trades are those closed in the slice, in order of their exits.
+        +1 for long, -1 for short, int8[trades]. Trades are those closed in the slice, in order of
+        their exits.
     entry_bar, exit_bar
         Bars of the fills, int64[trades], counted from the first bar of the slice.
     entry_price, exit_price
@@ -44,7 +46,8 @@ class ReferenceResult:
     is_pnl, oos_pnl
         Change of the mark in-sample and out-of-sample, in currency.
     is_dd, oos_dd
-        Largest fall from a running peak of the marks, in currency, >= 0.
+        Largest fall from a running peak of the marks, in currency, >= 0. Equity at the fill of a
+        reversal is a mark too, although `equity` shows only closes.
     is_trades, oos_trades
         Trades closed in-sample and out-of-sample.
     """
@@ -85,12 +88,14 @@ class SweepFigures:
 
 
 def simulate(
+    strategy: str,
     open: ArrayLike,  # noqa: A002 - the price's own name
     high: ArrayLike,
     low: ArrayLike,
     close: ArrayLike,
     params: Sequence[float],
     *,
+    second: Prices | None = None,
     warmup: int,
     split: int,
     capital: float,
@@ -101,17 +106,24 @@ def simulate(
     max_stop_atr: float,
     entry_style: str,
 ) -> ReferenceResult:
-    """Simulate one parameter set of ``atr_d_l`` over one slice.
+    """Simulate one parameter set over one slice.
 
     Parameters and settings are expected to be validated; only what would read outside of an
     array is refused here.
 
     Parameters
     ----------
+    strategy
+        One of the six variants: ``"atr_d_l"``, ``"atr_d_ls"``, ``"atr_d_hma_l"``,
+        ``"atr_d_hma_ls"``, ``"atr_d_duals_l"``, ``"atr_d_duals_ls"``.
     open, high, low, close
         Prices, float64[n]. They may be read-only and are never changed.
     params
-        The 11 parameters in canonical order; whole numbers may be given as floats.
+        The parameters of the variant in canonical order, 11 to 16 numbers; whole numbers may be
+        given as floats.
+    second
+        Open, high, low and close of Data2, float64[n] each and aligned to the first symbol, for
+        the dual-symbol variants and only for them.
     warmup
         First trading bar, at least the longest lookback.
     split
@@ -137,16 +149,22 @@ def simulate(
     Raises
     ------
     InputError
-        If arrays differ in length, ``params`` is not 11 numbers, the bars of the slice are not in
-        order, or ``sizing`` or ``entry_style`` is unknown.
+        If the strategy, ``sizing`` or ``entry_style`` is unknown, ``params`` has the wrong number
+        of values, arrays differ in length, Data2 is missing or not expected, or the bars of the
+        slice are not in order.
     EngineError
         If Numba is not installed.
     """
     kernels = _kernels()
-    bars = _bars(kernels, open, high, low, close)
+    variant = _variant(strategy)
+    bars = _bars(kernels, (open, high, low, close))
+    width_bars = _width_bars(kernels, strategy, variant, bars, second)
     row = np.array(params, dtype=np.float64)
-    if row.shape != (PARAMS,):
-        raise InputError(f"params has shape {row.shape}; give {PARAMS} numbers, one set")
+    count = len(parameters(variant))
+    if row.shape != (count,):
+        raise InputError(
+            f"params has shape {row.shape}; give the {count} numbers of {strategy}, one set"
+        )
     _check_phase(warmup, split, bars.close.size)
     settings = _settings(
         kernels,
@@ -158,7 +176,10 @@ def simulate(
         max_stop_atr=max_stop_atr,
         entry_style=entry_style,
     )
-    trades, equity, figures = kernels.simulate_long(bars, row, int(warmup), int(split), settings)
+    (full_row,) = complete(variant, row[np.newaxis])
+    trades, equity, figures = kernels.simulate_one(
+        variant, bars, width_bars, full_row, int(warmup), int(split), settings
+    )
     # The kernel cuts the trades out of longer arrays: copies let those go.
     return ReferenceResult(
         side=trades.side.copy(),
@@ -178,12 +199,14 @@ def simulate(
 
 
 def sweep(
+    strategy: str,
     open: ArrayLike,  # noqa: A002 - the price's own name
     high: ArrayLike,
     low: ArrayLike,
     close: ArrayLike,
     rows: ArrayLike,
     *,
+    second: Prices | None = None,
     phases: Sequence[tuple[int, int, int]],
     capital: float,
     slip: float,
@@ -193,14 +216,14 @@ def sweep(
     max_stop_atr: float,
     entry_style: str,
 ) -> list[SweepFigures]:
-    """Simulate many parameter sets of ``atr_d_l`` over one or more phases of a slice.
+    """Simulate many parameter sets over one or more phases of a slice.
 
     Parameters
     ----------
-    open, high, low, close
-        Prices, float64[n]. They may be read-only and are never changed.
+    strategy, open, high, low, close, second
+        As in `simulate`.
     rows
-        Parameter sets, float64[m, 11] in canonical order.
+        Parameter sets, float64[m, number of parameters] in canonical order.
     phases
         (warmup, split, end) of each phase, ``1 <= warmup < split < end <= n``. A phase is what
         `simulate` does over ``bars[:end]``.
@@ -220,10 +243,13 @@ def sweep(
         If Numba is not installed.
     """
     kernels = _kernels()
-    bars = _bars(kernels, open, high, low, close)
-    table = np.array(rows, dtype=np.float64, order="C")
-    if table.ndim != 2 or table.shape[1] != PARAMS:
-        raise InputError(f"rows has shape {table.shape}; give (sets, {PARAMS})")
+    variant = _variant(strategy)
+    bars = _bars(kernels, (open, high, low, close))
+    width_bars = _width_bars(kernels, strategy, variant, bars, second)
+    table = np.array(rows, dtype=np.float64)
+    count = len(parameters(variant))
+    if table.ndim != 2 or table.shape[1] != count:
+        raise InputError(f"rows has shape {table.shape}; give (sets, {count}) for {strategy}")
     for warmup, split, end in phases:
         if end > bars.close.size:
             raise InputError(f"a phase ends at bar {end}, but there are {bars.close.size} bars")
@@ -239,7 +265,8 @@ def sweep(
         entry_style=entry_style,
     )
     phase_table = np.array(phases, dtype=np.int64).reshape(len(phases), 3)
-    money, counts = kernels.sweep_long(bars, table, phase_table, settings)
+    full_table = complete(variant, table)
+    money, counts = kernels.sweep_rows(variant, bars, width_bars, full_table, phase_table, settings)
     return [SweepFigures(*money[j], *counts[j]) for j in range(len(phases))]
 
 
@@ -257,17 +284,38 @@ def _kernels() -> ModuleType:
     return atr_d
 
 
-def _bars(
-    kernels: ModuleType, open_: ArrayLike, high: ArrayLike, low: ArrayLike, close: ArrayLike
-) -> Bars:
+def _variant(strategy: str) -> Variant:
+    if strategy not in VARIANTS:
+        raise InputError(f"unknown strategy {strategy!r}{did_you_mean(strategy, VARIANTS)}")
+    return VARIANTS[strategy]
+
+
+def _bars(kernels: ModuleType, prices: Prices) -> Bars:
     """Copy the prices, so that the kernels see one array type and the caller's stay untouched."""
-    bars: Bars = kernels.Bars(
-        *(np.array(x, dtype=np.float64, order="C") for x in (open_, high, low, close))
-    )
+    bars: Bars = kernels.Bars(*(np.array(x, dtype=np.float64, order="C") for x in prices))
     shapes = [x.shape for x in bars]
     if any(shape != (bars.close.size,) for shape in shapes):
         raise InputError(f"open, high, low, close have shapes {shapes}; give one length n")
     return bars
+
+
+def _width_bars(
+    kernels: ModuleType, strategy: str, variant: Variant, bars: Bars, second: Prices | None
+) -> Bars:
+    """Return the bars that feed the Bollinger width: Data2 where the variant has it."""
+    if not variant.second:
+        if second is not None:
+            raise InputError(f"{strategy} has one symbol; leave out second")
+        return bars
+    if second is None:
+        raise InputError(f"{strategy} needs second: open, high, low and close of Data2")
+    width_bars = _bars(kernels, second)
+    if width_bars.close.size != bars.close.size:
+        raise InputError(
+            f"second has {width_bars.close.size} bars and the first symbol {bars.close.size};"
+            " align them to the same dates"
+        )
+    return width_bars
 
 
 def _check_phase(warmup: int, split: int, n: int) -> None:

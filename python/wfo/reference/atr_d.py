@@ -1,4 +1,4 @@
-"""ATR-D, long only: parameters, distances, and the states bar by bar."""
+"""ATR-D: parameters, indicators, distances, gates, and the walk through the bars."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wfo.reference import indicators, money, touches
+from wfo.reference import indicators, money, states, touches
 from wfo.reference._jit import njit
 from wfo.reference.indicators import FloatArray
+from wfo.reference.states import FLAT, LONG, SHORT
+from wfo.reference.touches import Bar, Touch
+from wfo.reference.variants import Variant
 
+BoolArray = NDArray[np.bool_]
 Int8Array = NDArray[np.int8]
 Int64Array = NDArray[np.int64]
 
@@ -22,9 +26,9 @@ LINEAR = 0
 SQUARE_ROOT = 1
 QUADRATIC = 2
 
-#: States.
-FLAT = 0
-LONG = 1
+#: The smallest distance between two Hull averages that counts, as a fraction of the slow one. Of
+#: quiet prices the averages are equal but for their last bits, which must not make crosses.
+HULL_BAND = 1e-12
 
 
 class Bars(NamedTuple):
@@ -37,7 +41,7 @@ class Bars(NamedTuple):
 
 
 class Params(NamedTuple):
-    """One parameter set, in canonical order."""
+    """One complete parameter set, in canonical order."""
 
     atr_period: int
     atr_multiplier: float
@@ -50,14 +54,13 @@ class Params(NamedTuple):
     atr_buy_multiplier: float
     atr_smooth_period: int
     equity_price_method: int
-
-
-# The columns that decide which indicator series a row of a grid needs.
-ATR_PERIOD = Params._fields.index("atr_period")
-BB_LENGTH = Params._fields.index("bb_length")
-ATR_BUY_PERIOD = Params._fields.index("atr_buy_period")
-ATR_SMOOTH_PERIOD = Params._fields.index("atr_smooth_period")
-EQUITY_PRICE_METHOD = Params._fields.index("equity_price_method")
+    short_multiplier: float
+    entry_mode: int
+    trend_filter_period: int
+    trend_veto_threshold: float
+    both_triggered_mode: int
+    hma_fast_length: int
+    hma_slow_length: int
 
 
 class Settings(NamedTuple):
@@ -73,20 +76,54 @@ class Settings(NamedTuple):
 
 
 class Series(NamedTuple):
-    """Indicators that one parameter set looks at, float64[n] each, in price units."""
+    """Indicators that one parameter set looks at, float64[n] each, in price units.
 
-    stop_atr: FloatArray
+    ``mean`` and ``sigma`` are those of the Bollinger width, in prices of Data2 where there is one.
+    ``trend`` is the average that the veto looks at.
+    """
+
+    long_stop_atr: FloatArray
+    short_stop_atr: FloatArray
     buy_atr: FloatArray
+    sell_atr: FloatArray
+    baseline_atr: FloatArray
     mean: FloatArray
     sigma: FloatArray
-    baseline_atr: FloatArray
+    trend: FloatArray
+    hma_fast: FloatArray
+    hma_slow: FloatArray
 
 
 class Distances(NamedTuple):
     """Distances of the orders that work in the bar after, float64[n] each, in price units."""
 
     stop_long: FloatArray
+    stop_short: FloatArray
     buy: FloatArray
+    sell: FloatArray
+
+
+class Gates(NamedTuple):
+    """What may happen in a bar, bool[n] each, decided by the bars before it.
+
+    ``buy`` and ``sell`` are for touches. Where one of ``..._at_open`` is on, an entry from flat
+    waits for no touch.
+    """
+
+    buy: BoolArray
+    sell: BoolArray
+    buy_at_open: BoolArray
+    sell_at_open: BoolArray
+
+
+class Position(NamedTuple):
+    """What is held: `FLAT`, or what the fill of the entry made of it."""
+
+    side: int
+    entry_bar: int
+    entry_price: float
+    at_entry: float
+    shares: float
 
 
 class Trades(NamedTuple):
@@ -100,6 +137,13 @@ class Trades(NamedTuple):
     pnl: FloatArray
 
 
+class Marks(NamedTuple):
+    """Equity, float64[n] each: at the fill of a reversal (else NaN), then at the bar's close."""
+
+    at_fill: FloatArray
+    at_close: FloatArray
+
+
 class Figures(NamedTuple):
     """In-sample and out-of-sample figures of one slice; money in currency."""
 
@@ -111,9 +155,12 @@ class Figures(NamedTuple):
     oos_trades: int
 
 
+NO_POSITION = Position(FLAT, -1, np.nan, np.nan, 0.0)
+
+
 @njit
 def params_of(row: FloatArray) -> Params:
-    """Return the parameter set written in ``row``, float64[11] in canonical order."""
+    """Return the parameter set written in ``row``, float64[18], all columns."""
     return Params(
         int(row[0]),
         row[1],
@@ -126,13 +173,118 @@ def params_of(row: FloatArray) -> Params:
         row[8],
         int(row[9]),
         int(row[10]),
+        row[11],
+        int(row[12]),
+        int(row[13]),
+        row[14],
+        int(row[15]),
+        int(row[16]),
+        int(row[17]),
     )
+
+
+@njit
+def short_period(period: int, short_multiplier: float) -> int:
+    """Return the period of the short side."""
+    return max(1, indicators.round_half_up(float(period) * short_multiplier))
 
 
 @njit
 def smoothed_atr(tr: FloatArray, period: int, smooth: int) -> FloatArray:
     """Return ``EMA(ATR(period), smooth)``, which starts at the first bar with a full ATR."""
     return indicators.ema(indicators.atr(tr, period), smooth, period - 1)
+
+
+@njit
+def no_series() -> Series:
+    """Return series of no bars, for `series_of` to start from."""
+    x = np.empty(0)
+    return Series(x, x, x, x, x, x, x, x, x, x)
+
+
+@njit
+def series_of(
+    bars: Bars, width_bars: Bars, variant: Variant, params: Params, before: Params, known: Series
+) -> Series:
+    """Return the indicators of a parameter set.
+
+    Parameters
+    ----------
+    bars
+        Prices of Data1, float64[n] each.
+    width_bars
+        Prices that the Bollinger width looks at: those of Data2, or ``bars`` again.
+    variant
+        Which indicators are looked at; the others stay as they are in ``known``.
+    params
+        The parameter set.
+    before, known
+        Another set and its series. What does not depend on the difference is taken over. A set
+        whose periods are 0 shares nothing.
+
+    Returns
+    -------
+    Series
+        float64[n] each, or float64[0] where the variant does not look at it.
+    """
+    long_stop_atr, short_stop_atr = known.long_stop_atr, known.short_stop_atr
+    buy_atr, sell_atr = known.buy_atr, known.sell_atr
+    baseline_atr = known.baseline_atr
+    mean, sigma = known.mean, known.sigma
+    trend = known.trend
+    hma_fast, hma_slow = known.hma_fast, known.hma_slow
+    tr = indicators.true_range(bars.high, bars.low, bars.close)
+
+    if baseline_atr.size == 0:
+        baseline_atr = indicators.atr(tr, BASELINE_PERIOD)
+
+    stops_differ = params.atr_period != before.atr_period
+    entries_differ = (
+        params.atr_buy_period != before.atr_buy_period
+        or params.atr_smooth_period != before.atr_smooth_period
+    )
+    scale_differs = params.short_multiplier != before.short_multiplier
+    if stops_differ:
+        long_stop_atr = indicators.atr(tr, params.atr_period)
+    if entries_differ:
+        buy_atr = smoothed_atr(tr, params.atr_buy_period, params.atr_smooth_period)
+    if variant.shorts and (stops_differ or scale_differs):
+        period = short_period(params.atr_period, params.short_multiplier)
+        short_stop_atr = indicators.atr(tr, period)
+    if variant.shorts and (entries_differ or scale_differs):
+        period = short_period(params.atr_buy_period, params.short_multiplier)
+        sell_atr = smoothed_atr(tr, period, params.atr_smooth_period)
+
+    price_differs = params.equity_price_method != before.equity_price_method
+    if price_differs or params.bb_length != before.bb_length:
+        price = indicators.equity_price(
+            width_bars.high, width_bars.low, width_bars.close, params.equity_price_method
+        )
+        mean = indicators.window_mean(price, params.bb_length)
+        sigma = indicators.window_sigma(price, mean, params.bb_length)
+
+    if variant.modes and params.trend_filter_period != before.trend_filter_period:
+        trend = indicators.ema(bars.close, params.trend_filter_period, 0)
+
+    if variant.hull:
+        price = indicators.equity_price(bars.high, bars.low, bars.close, params.equity_price_method)
+        if price_differs or params.hma_fast_length != before.hma_fast_length:
+            hma_fast = indicators.hma(price, params.hma_fast_length)
+        if price_differs or params.hma_slow_length != before.hma_slow_length:
+            hma_slow = indicators.hma(price, params.hma_slow_length)
+
+    return Series(
+        long_stop_atr,
+        short_stop_atr,
+        buy_atr,
+        sell_atr,
+        baseline_atr,
+        mean,
+        sigma,
+        trend,
+        hma_fast,
+        hma_slow,
+    )
 
 
 @njit
@@ -154,13 +306,17 @@ def tightening(width: float, params: Params) -> float:
 
 
 @njit
-def distances_of(series: Series, params: Params, max_stop_atr: float) -> Distances:
+def distances_of(
+    series: Series, variant: Variant, params: Params, max_stop_atr: float
+) -> Distances:
     """Return the distances at every bar.
 
     Parameters
     ----------
     series
         Indicators, float64[n] each.
+    variant
+        Whether there is a short side.
     params
         The parameter set.
     max_stop_atr
@@ -169,31 +325,138 @@ def distances_of(series: Series, params: Params, max_stop_atr: float) -> Distanc
     Returns
     -------
     Distances
-        float64[n] each; NaN where an indicator is not full.
+        float64[n] each; NaN where an indicator is not full, or where there is no short side.
     """
     n = series.mean.size
     stop_long = np.full(n, np.nan)
+    stop_short = np.full(n, np.nan)
     buy = np.full(n, np.nan)
+    sell = np.full(n, np.nan)
+    short_stop_multiplier = params.atr_multiplier * params.short_multiplier
+    sell_multiplier = params.atr_buy_multiplier * params.short_multiplier
     for t in range(n):
         width = indicators.bollinger_width(series.mean[t], series.sigma[t], params.bb_deviation)
-        stop = series.stop_atr[t] * params.atr_multiplier * tightening(width, params)
-        stop_long[t] = np.minimum(stop, series.baseline_atr[t] * max_stop_atr)
+        factor = tightening(width, params)
+        widest = series.baseline_atr[t] * max_stop_atr
+        stop_long[t] = np.minimum(series.long_stop_atr[t] * params.atr_multiplier * factor, widest)
         buy[t] = series.buy_atr[t] * params.atr_buy_multiplier
-    return Distances(stop_long, buy)
+        if variant.shorts:
+            stop = series.short_stop_atr[t] * short_stop_multiplier * factor
+            stop_short[t] = np.minimum(stop, widest)
+            sell[t] = series.sell_atr[t] * sell_multiplier
+    return Distances(stop_long, stop_short, buy, sell)
+
+
+@njit
+def falls_steeply(now: float, before: float, threshold: float) -> bool:
+    """Return whether the trend's average has fallen by more than ``threshold`` percent in a bar."""
+    return -100.0 * (now / before - 1.0) > threshold
+
+
+@njit
+def is_above(one: float, other: float, slow: float) -> bool:
+    """Return whether a Hull average lies above another by more than the band of the slow one."""
+    return one - other > HULL_BAND * abs(slow)
+
+
+@njit
+def gates_of(series: Series, variant: Variant, params: Params, n: int) -> Gates:
+    """Return what may happen in each bar.
+
+    Parameters
+    ----------
+    series
+        Indicators, float64[n] each.
+    variant
+        Whether there is a short side, with or without the veto, and Hull averages.
+    params
+        The parameter set.
+    n
+        Number of bars.
+
+    Returns
+    -------
+    Gates
+        bool[n] each; all off in bars 0 and 1, where there are no two bars to look back at.
+    """
+    buy = np.zeros(n, dtype=np.bool_)
+    sell = np.zeros(n, dtype=np.bool_)
+    buy_at_open = np.zeros(n, dtype=np.bool_)
+    sell_at_open = np.zeros(n, dtype=np.bool_)
+    for t in range(2, n):
+        if variant.hull:
+            fast, slow = series.hma_fast, series.hma_slow
+            up = is_above(fast[t - 1], slow[t - 1], slow[t - 1])
+            up_before = is_above(fast[t - 2], slow[t - 2], slow[t - 2])
+            down = is_above(slow[t - 1], fast[t - 1], slow[t - 1])
+            down_before = is_above(slow[t - 2], fast[t - 2], slow[t - 2])
+            buy[t] = up
+            buy_at_open[t] = up and not up_before
+            if variant.shorts:
+                sell[t] = down
+                sell_at_open[t] = down and not down_before
+        else:
+            buy[t] = True
+            if variant.modes:
+                sell[t] = falls_steeply(
+                    series.trend[t - 1], series.trend[t - 2], params.trend_veto_threshold
+                )
+    return Gates(buy, sell, buy_at_open, sell_at_open)
+
+
+@njit
+def opened(side: int, t: int, fill: float, q: float, settings: Settings) -> Position:
+    """Return the position that a fill in bar ``t`` opens with the equity ``q``."""
+    base = money.base_capital(q, settings.capital, settings.fixed)
+    shares = money.shares_for(side, base, fill, settings.slip, settings.fee)
+    return Position(
+        side,
+        t,
+        fill,
+        money.at_entry_of(side, fill, settings.slip, settings.fee),
+        money.round_to_lots(shares, settings.lot_size),
+    )
+
+
+@njit
+def buy_touch(
+    bar: Bar, highest: float, close_before: float, distance: float, breakout: bool
+) -> Touch:
+    """Return the touch of the buy, in the style of entry chosen."""
+    if breakout:
+        return touches.buy_breakout(bar, close_before, distance)
+    return touches.buy_pullback(bar, highest, distance)
+
+
+@njit
+def sell_touch(
+    bar: Bar, lowest: float, close_before: float, distance: float, breakout: bool
+) -> Touch:
+    """Return the touch of the sell, in the style of entry chosen."""
+    if breakout:
+        return touches.sell_breakout(bar, close_before, distance)
+    return touches.sell_pullback(bar, lowest, distance)
 
 
 @njit
 def run(
-    bars: Bars, distances: Distances, warmup: int, settings: Settings
-) -> tuple[Trades, FloatArray]:
+    bars: Bars,
+    distances: Distances,
+    gates: Gates,
+    params: Params,
+    warmup: int,
+    settings: Settings,
+) -> tuple[Trades, Marks]:
     """Walk through the bars of a slice.
 
     Parameters
     ----------
     bars
         Prices, float64[n] each.
-    distances
-        Distances, float64[>= n] each.
+    distances, gates
+        Distances and gates, [>= n] each.
+    params
+        The parameter set, of which only the modes are looked at.
     warmup
         The first trading bar, >= 1.
     settings
@@ -203,177 +466,208 @@ def run(
     -------
     trades : Trades
         Closed trades of more than 0 shares.
-    equity : float64[n]
-        The mark at every close; the starting capital before the first trading bar.
+    marks : Marks
+        Equity; at the closes before the first trading bar it is the starting capital.
     """
     n = bars.close.size
 
-    # At most one event happens in a bar, so a trade takes two bars at least.
-    most = n // 2 + 1
-    side = np.zeros(most, dtype=np.int8)
-    entry_bars = np.full(most, -1, dtype=np.int64)
-    entry_prices = np.full(most, np.nan)
-    exit_bars = np.full(most, -1, dtype=np.int64)
-    exit_prices = np.full(most, np.nan)
-    pnl = np.full(most, np.nan)
+    # A bar closes one trade at most.
+    trades = Trades(
+        np.zeros(n, dtype=np.int8),
+        np.full(n, -1, dtype=np.int64),
+        np.full(n, np.nan),
+        np.full(n, -1, dtype=np.int64),
+        np.full(n, np.nan),
+        np.full(n, np.nan),
+    )
     closed = 0
+    marks = Marks(np.full(n, np.nan), np.full(n, np.nan))
+    marks.at_close[:warmup] = settings.capital
 
-    equity = np.full(n, np.nan)
-    equity[:warmup] = settings.capital
-
-    # Flat since the bar before the first trading bar, so that bar `warmup` can already buy.
-    state = FLAT
+    # Flat since the bar before the first trading bar, so that bar `warmup` can already trade.
+    position = NO_POSITION
     highest = bars.high[warmup - 1]
+    lowest = bars.low[warmup - 1]
     q = settings.capital
-    entry_bar = -1
-    entry_price = np.nan
-    cost = np.nan
-    shares = 0.0
 
     for t in range(warmup, n):
-        event = False
+        bar = Bar(bars.open[t], bars.high[t], bars.low[t])
+        before = bars.close[t - 1]
+        buy = buy_touch(bar, highest, before, distances.buy[t - 1], settings.breakout)
+        sell = sell_touch(bar, lowest, before, distances.sell[t - 1], settings.breakout)
+        buy = touches.behind(gates.buy[t], buy)
+        sell = touches.behind(gates.sell[t], sell)
 
-        if state == FLAT:
-            if settings.breakout:
-                touched, fill = touches.buy_breakout(
-                    bars.open[t], bars.high[t], bars.close[t - 1], distances.buy[t - 1]
-                )
-            else:
-                touched, fill = touches.buy_pullback(
-                    bars.open[t], bars.low[t], highest, distances.buy[t - 1]
-                )
-            # Equity used up at a fill ends trading for the rest of the slice.
-            if touched and q > 0.0:
-                event = True
-                state = LONG
-                entry_bar = t
-                entry_price = fill
-                cost = money.long_cost(fill, settings.slip, settings.fee)
-                base = money.base_capital(q, settings.capital, settings.fixed)
-                shares = money.round_to_lots(base / cost, settings.lot_size)
+        # Which of these orders work depends on the state.
+        if position.side == FLAT:
+            # A cross of the Hull averages asks for no touch. Up and down exclude each other, so
+            # of the four rules those of one side are all hidden behind their gates.
+            if gates.buy_at_open[t]:
+                buy = touches.at_the_open(bar)
+            if gates.sell_at_open[t]:
+                sell = touches.at_the_open(bar)
+            event = states.from_flat(bar, buy, sell, params.both_triggered_mode)
+        elif position.side == LONG:
+            stop = touches.long_stop(bar, highest, distances.stop_long[t - 1])
+            sell = touches.behind(params.entry_mode == states.FULL_REVERSAL, sell)
+            event = states.from_position(bar, stop, sell, SHORT)
+        else:
+            stop = touches.short_stop(bar, lowest, distances.stop_short[t - 1])
+            buy = touches.behind(params.entry_mode != states.FLAT_ONLY, buy)
+            event = states.from_position(bar, stop, buy, LONG)
 
-        elif state == LONG:
-            touched, fill = touches.long_stop(
-                bars.open[t], bars.low[t], highest, distances.stop_long[t - 1]
-            )
-            if touched:
-                event = True
-                state = FLAT
-                proceeds = money.long_proceeds(fill, settings.slip, settings.fee)
-                after = money.long_exit(q, shares, proceeds, cost)
+        # Equity used up at a fill ends trading for the rest of the slice.
+        if position.side == FLAT and q <= 0.0:
+            event = (states.NO_FILL, states.NO_FILL)
+
+        for fill in event:
+            if fill.to == FLAT:
+                after = money.after_exit(
+                    position.side,
+                    q,
+                    position.shares,
+                    position.at_entry,
+                    fill.price,
+                    settings.slip,
+                    settings.fee,
+                )
                 # A trade of 0 shares passes through the same states, but it is no trade.
-                if shares > 0.0:
-                    side[closed] = 1
-                    entry_bars[closed] = entry_bar
-                    entry_prices[closed] = entry_price
-                    exit_bars[closed] = t
-                    exit_prices[closed] = fill
-                    pnl[closed] = after - q
+                if position.shares > 0.0:
+                    trades.side[closed] = position.side
+                    trades.entry_bar[closed] = position.entry_bar
+                    trades.entry_price[closed] = position.entry_price
+                    trades.exit_bar[closed] = t
+                    trades.exit_price[closed] = fill.price
+                    trades.pnl[closed] = after - q
                     closed += 1
                 q = after
+                position = NO_POSITION
+            elif fill.to != states.NOWHERE and q > 0.0:
+                position = opened(fill.to, t, fill.price, q, settings)
 
-        # The extreme starts afresh with the bar of an event: the whole bar belongs to the new
+        closes, opens = event[0].to == FLAT, event[1].to in (LONG, SHORT)
+        if closes and opens:
+            marks.at_fill[t] = q
+
+        # The extremes start afresh with the bar of an event: the whole bar belongs to the new
         # state, also the part of it that came before the fill.
-        highest = bars.high[t] if event else max(highest, bars.high[t])
-
-        if state == LONG:
-            equity[t] = money.long_mark(q, shares, bars.close[t], cost)
+        if event[0].to != states.NOWHERE:
+            highest, lowest = bars.high[t], bars.low[t]
         else:
-            equity[t] = q
+            highest, lowest = max(highest, bars.high[t]), min(lowest, bars.low[t])
 
-    trades = Trades(
-        side[:closed],
-        entry_bars[:closed],
-        entry_prices[:closed],
-        exit_bars[:closed],
-        exit_prices[:closed],
-        pnl[:closed],
+        if position.side == FLAT:
+            marks.at_close[t] = q
+        else:
+            marks.at_close[t] = money.mark(
+                position.side, q, position.shares, position.at_entry, bars.close[t]
+            )
+
+    listed = Trades(
+        trades.side[:closed],
+        trades.entry_bar[:closed],
+        trades.entry_price[:closed],
+        trades.exit_bar[:closed],
+        trades.exit_price[:closed],
+        trades.pnl[:closed],
     )
-    return trades, equity
+    return listed, marks
 
 
 @njit
-def figures_of(trades: Trades, equity: FloatArray, warmup: int, split: int) -> Figures:
+def figures_of(trades: Trades, marks: Marks, warmup: int, split: int) -> Figures:
     """Return the figures on either side of the boundary.
 
     Parameters
     ----------
-    trades, equity
+    trades, marks
         What `run` returned.
     warmup, split
         The first in-sample and the first out-of-sample bar.
     """
-    n = equity.size
-    capital = equity[warmup - 1]
-    at_boundary = equity[split - 1]
+    n = marks.at_close.size
+    capital = marks.at_close[warmup - 1]
+    at_boundary = marks.at_close[split - 1]
     is_trades = 0
     for exit_bar in trades.exit_bar:
         if exit_bar < split:
             is_trades += 1
     return Figures(
         at_boundary - capital,
-        equity[n - 1] - at_boundary,
-        money.largest_fall(equity, warmup, split, capital),
-        money.largest_fall(equity, split, n, at_boundary),
+        marks.at_close[n - 1] - at_boundary,
+        money.largest_fall(marks.at_fill, marks.at_close, warmup, split, capital),
+        money.largest_fall(marks.at_fill, marks.at_close, split, n, at_boundary),
         is_trades,
         trades.exit_bar.size - is_trades,
     )
 
 
 @njit
-def simulate_long(
-    bars: Bars, row: FloatArray, warmup: int, split: int, settings: Settings
+def simulate_one(
+    variant: Variant,
+    bars: Bars,
+    width_bars: Bars,
+    row: FloatArray,
+    warmup: int,
+    split: int,
+    settings: Settings,
 ) -> tuple[Trades, FloatArray, Figures]:
     """Simulate one parameter set over one slice.
 
     Parameters
     ----------
+    variant
+        The options of the strategy.
     bars
         Prices, float64[n] each.
+    width_bars
+        Prices that the Bollinger width looks at: those of Data2, or ``bars`` again.
     row
-        The parameter set, float64[11] in canonical order.
+        The parameter set, float64[18], all columns.
     warmup, split
         The first in-sample and the first out-of-sample bar, ``1 <= warmup < split < n``.
     settings
         What is not searched.
+
+    Returns
+    -------
+    trades : Trades
+        Closed trades.
+    equity : float64[n]
+        The mark at every close.
+    figures : Figures
+        What they come to.
     """
     params = params_of(row)
-    tr = indicators.true_range(bars.high, bars.low, bars.close)
-    price = indicators.equity_price(bars.high, bars.low, bars.close, params.equity_price_method)
-    mean = indicators.window_mean(price, params.bb_length)
-    series = Series(
-        indicators.atr(tr, params.atr_period),
-        smoothed_atr(tr, params.atr_buy_period, params.atr_smooth_period),
-        mean,
-        indicators.window_sigma(price, mean, params.bb_length),
-        indicators.atr(tr, BASELINE_PERIOD),
-    )
-    distances = distances_of(series, params, settings.max_stop_atr)
-    trades, equity = run(bars, distances, warmup, settings)
-    return trades, equity, figures_of(trades, equity, warmup, split)
+    nothing = params_of(np.zeros(row.size))
+    series = series_of(bars, width_bars, variant, params, nothing, no_series())
+    distances = distances_of(series, variant, params, settings.max_stop_atr)
+    gates = gates_of(series, variant, params, bars.close.size)
+    trades, marks = run(bars, distances, gates, params, warmup, settings)
+    return trades, marks.at_close, figures_of(trades, marks, warmup, split)
 
 
 @njit
-def changed(rows: FloatArray, row: int, column: int) -> bool:
-    """Return whether a column differs from the row before (always in row 0)."""
-    return row == 0 or rows[row, column] != rows[row - 1, column]
-
-
-@njit
-def sweep_long(
-    bars: Bars, rows: FloatArray, phases: Int64Array, settings: Settings
+def sweep_rows(
+    variant: Variant,
+    bars: Bars,
+    width_bars: Bars,
+    rows: FloatArray,
+    phases: Int64Array,
+    settings: Settings,
 ) -> tuple[FloatArray, Int64Array]:
     """Simulate every parameter set over every phase, one after the other.
 
-    An indicator series is computed anew when one of its own parameters differs from the row
-    before; bars beyond the end of a phase cannot change a value in it, so phases share the series.
+    Bars beyond the end of a phase cannot change an indicator in it, so phases share the series.
 
     Parameters
     ----------
-    bars
-        Prices, float64[n] each.
+    variant
+        The options of the strategy.
+    bars, width_bars
+        As in `simulate_one`, float64[n] each.
     rows
-        Parameter sets, float64[m, 11] in canonical order.
+        Parameter sets, float64[m, 18], all columns.
     phases
         (warmup, split, end) of each phase, int64[k, 3]; a phase runs over ``bars[:end]``.
     settings
@@ -391,30 +685,20 @@ def sweep_long(
     out_money = np.full((k, 4, m), np.nan)
     out_counts = np.full((k, 2, m), -1, dtype=np.int64)
 
-    tr = indicators.true_range(bars.high, bars.low, bars.close)
-    baseline_atr = indicators.atr(tr, BASELINE_PERIOD)
-    stop_atr = buy_atr = mean = sigma = baseline_atr
-
+    before = params_of(np.zeros(rows.shape[1]))
+    series = no_series()
     for i in range(m):
         params = params_of(rows[i])
-        if changed(rows, i, ATR_PERIOD):
-            stop_atr = indicators.atr(tr, params.atr_period)
-        if changed(rows, i, ATR_BUY_PERIOD) or changed(rows, i, ATR_SMOOTH_PERIOD):
-            buy_atr = smoothed_atr(tr, params.atr_buy_period, params.atr_smooth_period)
-        if changed(rows, i, BB_LENGTH) or changed(rows, i, EQUITY_PRICE_METHOD):
-            price = indicators.equity_price(
-                bars.high, bars.low, bars.close, params.equity_price_method
-            )
-            mean = indicators.window_mean(price, params.bb_length)
-            sigma = indicators.window_sigma(price, mean, params.bb_length)
-        series = Series(stop_atr, buy_atr, mean, sigma, baseline_atr)
-        distances = distances_of(series, params, settings.max_stop_atr)
+        series = series_of(bars, width_bars, variant, params, before, series)
+        before = params
+        distances = distances_of(series, variant, params, settings.max_stop_atr)
+        gates = gates_of(series, variant, params, bars.close.size)
 
         for j in range(k):
             warmup, split, end = phases[j, 0], phases[j, 1], phases[j, 2]
             slice_bars = Bars(bars.open[:end], bars.high[:end], bars.low[:end], bars.close[:end])
-            trades, equity = run(slice_bars, distances, warmup, settings)
-            figures = figures_of(trades, equity, warmup, split)
+            trades, marks = run(slice_bars, distances, gates, params, warmup, settings)
+            figures = figures_of(trades, marks, warmup, split)
             out_money[j, 0, i] = figures.is_pnl
             out_money[j, 1, i] = figures.oos_pnl
             out_money[j, 2, i] = figures.is_dd

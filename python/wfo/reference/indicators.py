@@ -183,3 +183,62 @@ def ema(x: FloatArray, period: int, first: int) -> FloatArray:
             e += factor * (x[t] - e)
         average[t] = e
     return average
+
+
+@njit
+def round_half_up(x: float) -> int:
+    """Return the nearest whole number, the upper one of two that are equally near."""
+    return int(np.floor(x + 0.5))
+
+
+@njit
+def wma(x: FloatArray, period: int) -> FloatArray:
+    """Return the weighted moving average of ``x``: weights 1 to ``period``, the newest weighs most.
+
+    Parameters
+    ----------
+    x
+        Values, float64[n]; it may begin with NaN.
+    period
+        Bars in the window, >= 1.
+
+    Returns
+    -------
+    float64[n]
+        In the unit of ``x``; NaN before bar ``period - 1`` and where the window holds a NaN.
+    """
+    average = np.full(x.size, np.nan)
+    weights = float(period * (period + 1) // 2)
+    for t in range(period - 1, x.size):
+        total = 0.0
+        for weight in range(1, period + 1):
+            total += float(weight) * x[t - period + weight]
+        average[t] = total / weights
+    return average
+
+
+@njit
+def hma(price: FloatArray, period: int) -> FloatArray:
+    """Return the Hull moving average.
+
+    Twice a fast average minus a slow one points ahead of price by about the lag of the slow one;
+    a short average over the result smooths it.
+
+    Parameters
+    ----------
+    price
+        Prices, float64[n].
+    period
+        Length, >= 1.
+
+    Returns
+    -------
+    float64[n]
+        In price units; NaN before bar ``period + round_half_up(sqrt(period)) - 2``.
+    """
+    fast = wma(price, max(1, period // 2))
+    slow = wma(price, period)
+    ahead = np.full(price.size, np.nan)
+    for t in range(price.size):
+        ahead[t] = 2.0 * fast[t] - slow[t]
+    return wma(ahead, max(1, round_half_up(np.sqrt(float(period)))))

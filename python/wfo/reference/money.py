@@ -1,7 +1,8 @@
 """Money: what a fill costs, what a position is worth, how far equity falls.
 
 ``slip`` moves every fill against the trade and ``fee`` is paid on its notional; both are fractions
-of price. ``q`` is the equity before the trade, in currency.
+of price. ``q`` is the equity before the trade, in currency. ``at_entry`` is what one share cost
+when it was bought, or brought when it was sold short.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import numpy as np
 
 from wfo.reference._jit import njit
 from wfo.reference.indicators import FloatArray
+from wfo.reference.states import LONG
 
 
 @njit
-def long_cost(price: float, slip: float, fee: float) -> float:
+def paid(price: float, slip: float, fee: float) -> float:
     """Return what one share bought at ``price`` costs, with slippage and fee."""
     return price * (1.0 + slip) * (1.0 + fee)
 
 
 @njit
-def long_proceeds(price: float, slip: float, fee: float) -> float:
+def received(price: float, slip: float, fee: float) -> float:
     """Return what one share sold at ``price`` brings, after slippage and fee."""
     return price * (1.0 - slip) * (1.0 - fee)
 
@@ -37,6 +39,18 @@ def base_capital(q: float, capital: float, fixed: bool) -> float:
 
 
 @njit
+def shares_for(side: int, base: float, price: float, slip: float, fee: float) -> float:
+    """Return how many shares ``base`` trades, before lots.
+
+    A purchase, with its fee, must be paid for out of ``base``. A short sale is worth ``base``; its
+    fee is paid out of what it brings.
+    """
+    if side == LONG:
+        return base / paid(price, slip, fee)
+    return base / (price * (1.0 - slip))
+
+
+@njit
 def round_to_lots(shares: float, lot_size: float) -> float:
     """Return ``shares`` rounded down to whole lots; a ``lot_size`` of 0 leaves them as they are.
 
@@ -48,28 +62,46 @@ def round_to_lots(shares: float, lot_size: float) -> float:
 
 
 @njit
-def long_mark(q: float, shares: float, close: float, cost: float) -> float:
-    """Return the equity at a close with a long position open.
+def at_entry_of(side: int, price: float, slip: float, fee: float) -> float:
+    """Return what one share costs at the entry (long) or brings (short)."""
+    if side == LONG:
+        return paid(price, slip, fee)
+    return received(price, slip, fee)
+
+
+@njit
+def mark(side: int, q: float, shares: float, at_entry: float, close: float) -> float:
+    """Return the equity at a close with a position open.
 
     Entry costs are paid in the mark, exit costs only by an exit.
     """
-    return q + shares * (close - cost)
+    if side == LONG:
+        return q + shares * (close - at_entry)
+    return q + shares * (at_entry - close)
 
 
 @njit
-def long_exit(q: float, shares: float, proceeds: float, cost: float) -> float:
-    """Return the equity after a long position was sold."""
-    return q + shares * (proceeds - cost)
+def after_exit(
+    side: int, q: float, shares: float, at_entry: float, price: float, slip: float, fee: float
+) -> float:
+    """Return the equity after a position was closed at ``price``."""
+    if side == LONG:
+        return q + shares * (received(price, slip, fee) - at_entry)
+    return q + shares * (at_entry - paid(price, slip, fee))
 
 
 @njit
-def largest_fall(marks: FloatArray, first: int, end: int, peak: float) -> float:
-    """Return the largest fall from a running peak, in currency, >= 0.
+def largest_fall(
+    at_fill: FloatArray, at_close: FloatArray, first: int, end: int, peak: float
+) -> float:
+    """Return the largest fall of the marks from a running peak, in currency, >= 0.
 
     Parameters
     ----------
-    marks
-        Equity at each close, float64[n].
+    at_fill
+        The mark at a reversal's fill, float64[n], NaN in other bars. It comes before the close's.
+    at_close
+        The mark at each close, float64[n].
     first, end
         The bars looked at: ``first <= t < end``.
     peak
@@ -77,6 +109,9 @@ def largest_fall(marks: FloatArray, first: int, end: int, peak: float) -> float:
     """
     fall = 0.0
     for t in range(first, end):
-        peak = max(peak, marks[t])
-        fall = max(fall, peak - marks[t])
+        if not np.isnan(at_fill[t]):
+            peak = max(peak, at_fill[t])
+            fall = max(fall, peak - at_fill[t])
+        peak = max(peak, at_close[t])
+        fall = max(fall, peak - at_close[t])
     return fall

@@ -1,66 +1,131 @@
-"""Touches: each function is one row of the contract's table.
+"""Touches: each order is one row of the contract's table, and two in one bar have an order.
 
-Level, condition and fill of an order that works in bar ``t``. ``highest`` is the highest high from
-the bar in which the state was entered up to bar ``t - 1``, ``distance`` and ``close_before`` are
-those of bar ``t - 1``: of bar ``t`` itself only its open and the extreme on the order's side are
-looked at.
-
-A level that the open has already passed is filled at the open.
+An order that works in bar ``t`` has a level made of bars up to ``t - 1``: ``highest`` and
+``lowest`` are the extremes since the bar in which the state was entered, ``distance`` and
+``close_before`` are those of bar ``t - 1``. Of bar ``t`` itself its open, high and low decide
+whether the level is touched, where the fill lies, and which of two touches came first.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from wfo.reference._jit import njit
 
 
-@njit
-def long_stop(open_: float, low: float, highest: float, distance: float) -> tuple[bool, float]:
-    """Return whether the stop of a long position is touched, and its fill.
+class Bar(NamedTuple):
+    """What an order sees of the bar it works in; the close is not among it."""
 
-    Parameters
+    open: float
+    high: float
+    low: float
+
+
+class Touch(NamedTuple):
+    """What a bar does to one order.
+
+    Attributes
     ----------
-    open_, low
-        Prices of bar t.
-    highest
-        Highest high since the entry bar, up to bar t - 1.
-    distance
-        Stop distance of bar t - 1, in price units.
+    happens
+        Whether the level is touched.
+    upward
+        Whether it is touched from below, by the high, or from above, by the low.
+    level, fill
+        In price units. A level that the open has already passed is filled at the open.
     """
-    level = highest - distance
-    return low <= level, min(open_, level)
 
-
-@njit
-def buy_pullback(open_: float, low: float, highest: float, distance: float) -> tuple[bool, float]:
-    """Return whether a limit buy below the highest high is touched, and its fill.
-
-    Parameters
-    ----------
-    open_, low
-        Prices of bar t.
-    highest
-        Highest high since the flat state began, up to bar t - 1.
-    distance
-        Entry distance of bar t - 1, in price units.
-    """
-    level = highest - distance
-    return low <= level, min(open_, level)
+    happens: bool
+    upward: bool
+    level: float
+    fill: float
 
 
 @njit
-def buy_breakout(
-    open_: float, high: float, close_before: float, distance: float
-) -> tuple[bool, float]:
-    """Return whether a stop buy above the last close is touched, and its fill.
+def falls_to(bar: Bar, level: float) -> Touch:
+    """Return the touch of a level by a falling price."""
+    return Touch(bar.low <= level, False, level, min(bar.open, level))
 
-    Parameters
-    ----------
-    open_, high
-        Prices of bar t.
-    close_before
-        Close of bar t - 1.
-    distance
-        Entry distance of bar t - 1, in price units.
+
+@njit
+def rises_to(bar: Bar, level: float) -> Touch:
+    """Return the touch of a level by a rising price."""
+    return Touch(bar.high >= level, True, level, max(bar.open, level))
+
+
+@njit
+def long_stop(bar: Bar, highest: float, distance: float) -> Touch:
+    """Return the touch of the stop of a long position."""
+    return falls_to(bar, highest - distance)
+
+
+@njit
+def short_stop(bar: Bar, lowest: float, distance: float) -> Touch:
+    """Return the touch of the stop of a short position."""
+    return rises_to(bar, lowest + distance)
+
+
+@njit
+def buy_pullback(bar: Bar, highest: float, distance: float) -> Touch:
+    """Return the touch of a buy below the highest high."""
+    return falls_to(bar, highest - distance)
+
+
+@njit
+def sell_pullback(bar: Bar, lowest: float, distance: float) -> Touch:
+    """Return the touch of a sell above the lowest low."""
+    return rises_to(bar, lowest + distance)
+
+
+@njit
+def buy_breakout(bar: Bar, close_before: float, distance: float) -> Touch:
+    """Return the touch of a buy above the last close."""
+    return rises_to(bar, close_before + distance)
+
+
+@njit
+def sell_breakout(bar: Bar, close_before: float, distance: float) -> Touch:
+    """Return the touch of a sell below the last close."""
+    return falls_to(bar, close_before - distance)
+
+
+@njit
+def at_the_open(bar: Bar) -> Touch:
+    """Return the touch of an order that is filled at the open, whatever the price."""
+    return rises_to(bar, bar.open)
+
+
+@njit
+def behind(gate: bool, touch: Touch) -> Touch:
+    """Return the touch as it is where the gate is on; where it is off, it does not happen."""
+    return Touch(touch.happens and gate, touch.upward, touch.level, touch.fill)
+
+
+@njit
+def reached_by_open(bar: Bar, touch: Touch) -> bool:
+    """Return whether the open has reached the level, which makes the open the fill."""
+    if touch.upward:
+        return bar.open >= touch.level
+    return bar.open <= touch.level
+
+
+@njit
+def comes_first(bar: Bar, one: Touch, other: Touch) -> bool:
+    """Return whether ``one`` comes before ``other`` in a bar in which both happen.
+
+    ``one`` is the order that comes first among equals (rule 3): a stop before an entry, a buy
+    before a sell.
     """
-    level = close_before + distance
-    return high >= level, max(open_, level)
+    # Rule 1: what the open has reached comes before anything that happens later.
+    one_at_open = reached_by_open(bar, one)
+    other_at_open = reached_by_open(bar, other)
+    if one_at_open or other_at_open:
+        return one_at_open
+
+    # Rule 2: the path goes from the open to the nearer extreme, then to the other one; of two
+    # levels in the same direction it meets the nearer one first.
+    if one.upward and other.upward:
+        return one.level <= other.level
+    if not one.upward and not other.upward:
+        return one.level >= other.level
+    high_first = bar.high - bar.open < bar.open - bar.low
+    return one.upward == high_first

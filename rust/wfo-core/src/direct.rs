@@ -2,22 +2,22 @@
 //!
 //! It is the readable one of the fast engines: a parameter set is simulated by a loop over bars, as
 //! in the Numba reference. A grid is cheaper than its parts because every indicator is computed once
-//! per distinct length, and the stop's distances once per run of combinations that share them.
+//! per distinct length, and the stops' distances once per run of combinations that share them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::atr_d::{BASELINE_PERIOD, Entry, Params, Stop};
+use crate::atr_d::{BASELINE_PERIOD, BothTriggered, Entry, EntryMode, Hull, Params, Stop, Variant};
 use crate::bars::Bars;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::indicators::{self, PriceMethod};
-use crate::money::{Account, Long};
+use crate::money::{Account, Position, Side};
 use crate::settings::{EntryStyle, Settings};
 use crate::slice::Slice;
-use crate::touches;
+use crate::touches::{self, Touch};
 
 /// Combinations a worker takes at a time: a millisecond or more of work, so that handing it out does
 /// not show, and few enough that the workers finish together.
@@ -55,6 +55,8 @@ impl Figures {
 /// A closed trade, at its raw fills.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trade {
+    /// Which way it was to earn.
+    pub side: Side,
     /// Bar of the entry.
     pub entry_bar: usize,
     /// Fill of the entry, before slippage.
@@ -78,33 +80,63 @@ pub struct Simulation {
     pub equity: Vec<f64>,
 }
 
+/// The bars that a variant reads: its own, and those of the second symbol where it has one.
+#[derive(Debug, Clone)]
+pub struct Data {
+    bars: Bars,
+    second: Option<Bars>,
+}
+
+impl Data {
+    /// Puts the bars of a variant together.
+    ///
+    /// # Errors
+    /// A second symbol that is missing, that the variant does not read, or of another length.
+    pub fn new(variant: Variant, bars: Bars, second: Option<Bars>) -> Result<Self> {
+        match &second {
+            Some(other) if variant.dual && other.len() != bars.len() => {
+                Err(Error::SecondLength { len: other.len(), expected: bars.len() })
+            }
+            Some(_) if !variant.dual => Err(Error::SecondSymbol { needed: false }),
+            None if variant.dual => Err(Error::SecondSymbol { needed: true }),
+            _ => Ok(Self { bars, second }),
+        }
+    }
+
+    /// The bars that the Bollinger width is made of.
+    fn width(&self) -> &Bars {
+        self.second.as_ref().unwrap_or(&self.bars)
+    }
+}
+
 /// Simulates one parameter set, given in canonical order.
 ///
 /// # Errors
 /// A parameter or setting out of range, positions out of order, or too short a warm-up.
 pub fn simulate(
-    bars: &Bars,
+    variant: Variant,
+    data: &Data,
     values: &[f64],
     settings: &Settings,
     slice: Slice,
 ) -> Result<Simulation> {
-    let params = Params::from_values(values)?;
+    let params = Params::from_values(variant, values)?;
     let settings = settings.checked()?;
-    let slice = slice.checked(bars.len(), params.need())?;
-    let series = Series::new(bars, &[params], settings.max_stop_atr);
-    let mut stop = vec![f64::NAN; bars.len()];
-    series.stop_distances(&params.stop, slice.warmup - 1..slice.end, &mut stop);
+    let slice = slice.checked(data.bars.len(), params.need())?;
+    let series = Series::new(data, &[params], settings.max_stop_atr);
+    let mut stops = StopCache::new(data.bars.len(), slice.warmup - 1..slice.end);
     let mut diary = Diary { trades: Vec::new(), equity: vec![f64::NAN; slice.end] };
     diary.equity[..slice.warmup].fill(settings.capital);
-    let figures = Walk { bars, settings: &settings, stop: &stop, buy: series.buy(&params.buy) }
-        .run(slice, &mut diary);
+    let walk = Walk::new(data, &settings, &series, stops.get(&series, &params), &params);
+    let figures = walk.run(slice, &mut diary);
     Ok(Simulation { figures, trades: diary.trades, equity: diary.equity })
 }
 
 /// A grid over one history, ready to be computed in any pieces and order.
 #[derive(Debug)]
 pub struct Sweep {
-    bars: Bars,
+    variant: Variant,
+    data: Data,
     grid: Grid,
     settings: Settings,
     slices: Vec<Slice>,
@@ -116,15 +148,21 @@ impl Sweep {
     ///
     /// # Errors
     /// A parameter or setting out of range, positions out of order, or too short a warm-up.
-    pub fn new(bars: Bars, grid: Grid, settings: Settings, slices: Vec<Slice>) -> Result<Self> {
+    pub fn new(
+        variant: Variant,
+        data: Data,
+        grid: Grid,
+        settings: Settings,
+        slices: Vec<Slice>,
+    ) -> Result<Self> {
         let settings = settings.checked()?;
-        let distinct = distinct_params(&grid)?;
+        let distinct = distinct_params(variant, &grid)?;
         let need = distinct.iter().map(Params::need).max().unwrap_or(BASELINE_PERIOD);
         for slice in &slices {
-            slice.checked(bars.len(), need)?;
+            slice.checked(data.bars.len(), need)?;
         }
-        let series = Series::new(&bars, &distinct, settings.max_stop_atr);
-        Ok(Self { bars, grid, settings, slices, series })
+        let series = Series::new(&data, &distinct, settings.max_stop_atr);
+        Ok(Self { variant, data, grid, settings, slices, series })
     }
 
     /// Number of combinations.
@@ -172,19 +210,15 @@ impl Sweep {
     fn fill(&self, first: u64, out: &mut [Figures]) -> Result<()> {
         let from = self.slices.iter().map(|s| s.warmup).min().unwrap_or(1) - 1;
         let to = self.slices.iter().map(|s| s.end).max().unwrap_or(0);
-        let mut stops = StopCache::new(self.bars.len(), from..to);
+        let mut stops = StopCache::new(self.data.bars.len(), from..to);
         let mut cursor = self.grid.at(first)?;
-        let mut values = Vec::with_capacity(self.grid.axes().len());
+        let mut values = Vec::new();
         for row in out.chunks_mut(self.phases()) {
             values.clear();
             values.extend(cursor.values());
-            let params = Params::from_values(&values)?;
-            let walk = Walk {
-                bars: &self.bars,
-                settings: &self.settings,
-                stop: stops.get(&self.series, &params.stop),
-                buy: self.series.buy(&params.buy),
-            };
+            let params = Params::from_values(self.variant, &values)?;
+            let stops = stops.get(&self.series, &params);
+            let walk = Walk::new(&self.data, &self.settings, &self.series, stops, &params);
             for (figures, slice) in row.iter_mut().zip(&self.slices) {
                 *figures = walk.run(*slice, &mut Ignore);
             }
@@ -194,16 +228,22 @@ impl Sweep {
     }
 }
 
-/// One parameter set for every value of every axis, so that the checks and the indicators see each
-/// value once instead of every combination of them.
-fn distinct_params(grid: &Grid) -> Result<Vec<Params>> {
-    let axes = grid.axes();
-    let longest = axes.iter().map(Vec::len).max().unwrap_or(0);
-    let diagonal = (0..longest).map(|i| {
-        let values: Vec<f64> = axes.iter().map(|axis| axis[i.min(axis.len() - 1)]).collect();
-        Params::from_values(&values)
-    });
-    diagonal.collect()
+/// Parameter sets that between them hold every value of every axis, and every pair of a period and
+/// the multiplier of the short side that scales it, so that the checks and the indicators see each
+/// of them once instead of every combination.
+fn distinct_params(variant: Variant, grid: &Grid) -> Result<Vec<Params>> {
+    let longest = grid.axes().iter().map(|axis| axis.len()).max().unwrap_or(0);
+    let at = variant.parameters().position(|name| name == "short_multiplier");
+    let multipliers = at.map_or(1, |at| grid.axes()[at].len());
+    let mut found = Vec::with_capacity(longest * multipliers);
+    for m in 0..multipliers {
+        for i in 0..longest {
+            let digit = |axis: usize| if Some(axis) == at { m } else { i };
+            let values = grid.values_at(digit);
+            found.push(Params::from_values(variant, &values)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Indicator series by their lengths.
@@ -212,41 +252,64 @@ struct Series {
     atr: BTreeMap<usize, Vec<f64>>,
     /// Mean and deviation of the price window.
     window: BTreeMap<(PriceMethod, usize), (Vec<f64>, Vec<f64>)>,
-    /// Smoothed ATR of the entry, by ATR period and smoothing period.
+    /// Smoothed ATR of an entry, by ATR period and smoothing period.
     smoothed: BTreeMap<(usize, usize), Vec<f64>>,
+    /// Slope of the veto's average into each bar, in percent, falls above 0.
+    fall: BTreeMap<usize, Vec<f64>>,
+    /// Whether the fast Hull average is above the slow one, below it, or neither.
+    trend: BTreeMap<Hull, Vec<Trend>>,
     /// The widest stop allowed.
     widest: Vec<f64>,
 }
 
+/// Where the fast Hull average stands to the slow one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trend {
+    Up,
+    Down,
+    /// Within rounding of each other, or not known yet.
+    Neither,
+}
+
 impl Series {
     /// Computes what any mix of the values in `params` can ask for.
-    fn new(bars: &Bars, params: &[Params], max_stop_atr: f64) -> Self {
-        let true_range = indicators::true_range(bars);
+    fn new(data: &Data, params: &[Params], max_stop_atr: f64) -> Self {
+        let true_range = indicators::true_range(&data.bars);
+        let sides = |p: &Params| {
+            let short = p.short.map(|s| (s.stop, s.sell));
+            [Some((p.stop, p.buy)), short].into_iter().flatten()
+        };
         let mut atr = BTreeMap::new();
-        for period in params.iter().flat_map(|p| [p.stop.atr_period, p.buy.atr_period]) {
-            atr.entry(period).or_insert_with(|| indicators::mean(&true_range, period));
-        }
-        let mut window = BTreeMap::new();
-        let mut smoothed = BTreeMap::new();
-        for a in params {
-            let price = indicators::price(bars, a.stop.price);
-            for b in params {
-                window.entry((a.stop.price, b.stop.bb_length)).or_insert_with(|| {
-                    let means = indicators::mean(&price, b.stop.bb_length);
-                    let deviations = indicators::deviation(&price, &means, b.stop.bb_length);
-                    (means, deviations)
-                });
-                smoothed.entry((a.buy.atr_period, b.buy.smooth_period)).or_insert_with(|| {
-                    let full = a.buy.atr_period - 1;
-                    indicators::ema(&atr[&a.buy.atr_period], full, b.buy.smooth_period)
-                });
+        for (stop, entry) in params.iter().flat_map(sides) {
+            for period in [stop.atr_period, entry.atr_period] {
+                atr.entry(period).or_insert_with(|| indicators::mean(&true_range, period));
             }
         }
+        let mut window = BTreeMap::new();
+        for method in distinct(params.iter().map(|p| p.stop.price)) {
+            let price = indicators::price(data.width(), method);
+            for length in distinct(params.iter().map(|p| p.stop.bb_length)) {
+                let means = indicators::mean(&price, length);
+                let deviations = indicators::deviation(&price, &means, length);
+                window.insert((method, length), (means, deviations));
+            }
+        }
+        let mut smoothed = BTreeMap::new();
+        for period in distinct(params.iter().flat_map(sides).map(|(_, e)| e.atr_period)) {
+            for smooth in distinct(params.iter().map(|p| p.buy.smooth_period)) {
+                let series = indicators::ema(&atr[&period], period - 1, smooth);
+                smoothed.insert((period, smooth), series);
+            }
+        }
+        let fall = distinct(params.iter().filter_map(|p| p.veto).map(|v| v.period))
+            .map(|period| (period, falls(data.bars.close(), period)))
+            .collect();
+        let trend = trends(&data.bars, params);
         let widest = indicators::mean(&true_range, BASELINE_PERIOD)
             .into_iter()
             .map(|baseline| baseline * max_stop_atr)
             .collect();
-        Self { atr, window, smoothed, widest }
+        Self { atr, window, smoothed, fall, trend, widest }
     }
 
     /// Writes the stop's distance at the bars of `range` into `out`.
@@ -258,44 +321,98 @@ impl Series {
         }
     }
 
-    /// The buy's smoothed ATR and its multiplier.
-    fn buy(&self, entry: &Entry) -> Buy<'_> {
-        Buy {
+    /// An entry's smoothed ATR and its multiplier.
+    fn offset(&self, entry: &Entry) -> Offset<'_> {
+        Offset {
             smoothed: &self.smoothed[&(entry.atr_period, entry.smooth_period)],
             multiplier: entry.atr_multiplier,
         }
     }
 }
 
-/// Distances of the stops met last, one for each price method: the method varies fastest in the flat
-/// index, so with a single slot a grid over both methods would never find what it has.
+fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    values.collect::<std::collections::BTreeSet<_>>().into_iter()
+}
+
+/// How much an average of closes fell into each bar, in percent.
+fn falls(close: &[f64], period: usize) -> Vec<f64> {
+    let average = indicators::ema(close, 0, period);
+    let mut out = vec![f64::NAN; close.len()];
+    for (t, pair) in average.windows(2).enumerate() {
+        out[t + 1] = -100.0 * (pair[1] / pair[0] - 1.0);
+    }
+    out
+}
+
+/// The trend of every pair of Hull lengths that `params` can be mixed to.
+fn trends(bars: &Bars, params: &[Params]) -> BTreeMap<Hull, Vec<Trend>> {
+    let hulls: Vec<Hull> = distinct(params.iter().filter_map(|p| p.hull)).collect();
+    let mut out = BTreeMap::new();
+    for method in distinct(hulls.iter().map(|h| h.price)) {
+        let price = indicators::price(bars, method);
+        let averages: BTreeMap<usize, Vec<f64>> =
+            distinct(hulls.iter().flat_map(|h| [h.fast, h.slow]))
+                .map(|length| (length, indicators::hull(&price, length)))
+                .collect();
+        for pair in distinct(hulls.iter().map(|h| (h.fast, h.slow))) {
+            let trend = averages[&pair.0].iter().zip(&averages[&pair.1]).map(|(fast, slow)| {
+                let (gap, band) = (fast - slow, 1e-12 * slow.abs());
+                match () {
+                    () if gap > band => Trend::Up,
+                    () if -gap > band => Trend::Down,
+                    () => Trend::Neither,
+                }
+            });
+            out.insert(Hull { fast: pair.0, slow: pair.1, price: method }, trend.collect());
+        }
+    }
+    out
+}
+
+/// Distances of the stops met last, one for each side and price method: the method varies faster in
+/// the flat index than the rest, so with a single slot a grid over both would never find what it has.
 struct StopCache {
     range: Range<usize>,
-    slots: [(Option<Stop>, Vec<f64>); 2],
+    slots: [(Option<Stop>, Vec<f64>); 4],
+}
+
+/// The distances of a parameter set's stops, at every bar.
+#[derive(Clone, Copy)]
+struct Stops<'a> {
+    long: &'a [f64],
+    /// Those of the long side again, where there is no short one.
+    short: &'a [f64],
 }
 
 impl StopCache {
     fn new(bars: usize, range: Range<usize>) -> Self {
-        let slot = || (None, vec![f64::NAN; bars]);
-        Self { range, slots: [slot(), slot()] }
+        let slots = std::array::from_fn(|_| (None, vec![f64::NAN; bars]));
+        Self { range, slots }
     }
 
-    fn get(&mut self, series: &Series, stop: &Stop) -> &[f64] {
-        let (held, distances) = &mut self.slots[match stop.price {
+    fn get(&mut self, series: &Series, params: &Params) -> Stops<'_> {
+        let method = match params.stop.price {
             PriceMethod::Typical => 0,
-            PriceMethod::Close => 1,
-        }];
-        if *held != Some(*stop) {
-            series.stop_distances(stop, self.range.clone(), distances);
-            *held = Some(*stop);
+            PriceMethod::Close => 2,
+        };
+        let sides = [Some(params.stop), params.short.map(|s| s.stop)];
+        for (side, stop) in sides.into_iter().enumerate() {
+            let (held, distances) = &mut self.slots[method + side];
+            if let Some(stop) = stop
+                && *held != Some(stop)
+            {
+                series.stop_distances(&stop, self.range.clone(), distances);
+                *held = Some(stop);
+            }
         }
-        distances
+        let long = &self.slots[method].1;
+        Stops { long, short: if params.short.is_some() { &self.slots[method + 1].1 } else { long } }
     }
 }
 
-/// The buy's distance, bar by bar: `smoothed[t] * multiplier`.
+/// An entry's distance, bar by bar: `smoothed[t] * multiplier`.
 #[derive(Clone, Copy)]
-struct Buy<'a> {
+struct Offset<'a> {
     smoothed: &'a [f64],
     multiplier: f64,
 }
@@ -333,12 +450,19 @@ impl Listener for Diary {
 struct Walk<'a> {
     bars: &'a Bars,
     settings: &'a Settings,
-    /// The stop's distance at every bar.
-    stop: &'a [f64],
-    buy: Buy<'a>,
+    stops: Stops<'a>,
+    buy: Offset<'a>,
+    /// The sell's distance; the buy's again, where nothing is sold short.
+    sell: Offset<'a>,
+    shorts: bool,
+    entry_mode: EntryMode,
+    both_triggered: BothTriggered,
+    /// The falls that a veto looks at, and what they must exceed.
+    veto: Option<(&'a [f64], f64)>,
+    trend: Option<&'a [Trend]>,
 }
 
-/// The bars of one part of a phase. Beside each bar stand the distances of the bar *before* it: an
+/// The bars of one part of a phase. Beside each bar stands what was known at the bar *before* it: an
 /// order can be computed from nothing later, because nothing later is in reach.
 struct Part<'a> {
     first: usize,
@@ -347,38 +471,117 @@ struct Part<'a> {
     low: &'a [f64],
     close: &'a [f64],
     close_before: &'a [f64],
-    stop_before: &'a [f64],
-    smoothed_before: &'a [f64],
+    long_stop: &'a [f64],
+    short_stop: &'a [f64],
+    buy: &'a [f64],
+    sell: &'a [f64],
+    falls: Option<&'a [f64]>,
+    /// The trend one bar before, and two.
+    trend: Option<(&'a [Trend], &'a [Trend])>,
+}
+
+/// A position, and where it came from.
+#[derive(Clone, Copy)]
+struct Holding {
+    position: Position,
+    entry_bar: usize,
+    entry_price: f64,
 }
 
 /// Where a walk stands between two bars.
 struct State {
-    /// The highest high since the last event.
+    /// The highest high and lowest low since the last event, its bar included.
     highest: f64,
-    /// The position, the bar and the raw price of its entry; nothing while flat.
-    long: Option<(Long, usize, f64)>,
+    lowest: f64,
+    holding: Option<Holding>,
 }
 
-impl Walk<'_> {
+/// What happens in a bar: at most one of these.
+enum Event {
+    /// From flat into a position.
+    Enter(Side, f64),
+    /// Out of the position held.
+    Leave(f64),
+    /// Out of the position held and into the opposite one, at one price.
+    Reverse(f64),
+    /// Into a position and out of it in the same bar.
+    Visit(Side, f64, f64),
+}
+
+impl<'a> Walk<'a> {
+    fn new(
+        data: &'a Data,
+        settings: &'a Settings,
+        series: &'a Series,
+        stops: Stops<'a>,
+        params: &Params,
+    ) -> Self {
+        let buy = series.offset(&params.buy);
+        Self {
+            bars: &data.bars,
+            settings,
+            stops,
+            buy,
+            sell: params.short.map_or(buy, |s| series.offset(&s.sell)),
+            shorts: params.short.is_some(),
+            entry_mode: params.entry_mode,
+            both_triggered: params.both_triggered,
+            veto: params.veto.map(|v| (series.fall[&v.period].as_slice(), v.threshold)),
+            trend: params.hull.map(|hull| series.trend[&hull].as_slice()),
+        }
+    }
+
+    fn part(&self, bars: Range<usize>) -> Part<'a> {
+        let before = bars.start - 1..bars.end - 1;
+        let twice = |t: &'a [Trend]| (&t[before.clone()], &t[before.start - 1..before.end - 1]);
+        Part {
+            first: bars.start,
+            open: &self.bars.open()[bars.clone()],
+            high: &self.bars.high()[bars.clone()],
+            low: &self.bars.low()[bars.clone()],
+            close: &self.bars.close()[bars],
+            close_before: &self.bars.close()[before.clone()],
+            long_stop: &self.stops.long[before.clone()],
+            short_stop: &self.stops.short[before.clone()],
+            buy: &self.buy.smoothed[before.clone()],
+            sell: &self.sell.smoothed[before.clone()],
+            falls: self.veto.map(|(falls, _)| &falls[before.clone()]),
+            trend: self.trend.map(twice),
+        }
+    }
+
     fn run<L: Listener>(&self, slice: Slice, listener: &mut L) -> Figures {
-        // The style is fixed for a whole sweep: asked once here, the loop has no branch for it.
-        match self.settings.entry_style {
-            EntryStyle::Pullback => self.run_styled::<false, L>(slice, listener),
-            EntryStyle::Breakout => self.run_styled::<true, L>(slice, listener),
+        // What is fixed for a whole sweep is asked once here, so that the loops have no branch for
+        // it: a long-only walk is what it would be if there were no other.
+        let breakout = self.settings.entry_style == EntryStyle::Breakout;
+        match (self.shorts, self.trend.is_some(), breakout) {
+            (false, false, false) => self.run_as::<false, false, false, L>(slice, listener),
+            (false, false, true) => self.run_as::<false, false, true, L>(slice, listener),
+            (false, true, false) => self.run_as::<false, true, false, L>(slice, listener),
+            (false, true, true) => self.run_as::<false, true, true, L>(slice, listener),
+            (true, false, false) => self.run_as::<true, false, false, L>(slice, listener),
+            (true, false, true) => self.run_as::<true, false, true, L>(slice, listener),
+            (true, true, false) => self.run_as::<true, true, false, L>(slice, listener),
+            (true, true, true) => self.run_as::<true, true, true, L>(slice, listener),
         }
     }
 
     #[inline]
-    fn run_styled<const BREAKOUT: bool, L: Listener>(
+    fn run_as<const SHORTS: bool, const HULL: bool, const BREAKOUT: bool, L: Listener>(
         &self,
         Slice { warmup, split, end }: Slice,
         listener: &mut L,
     ) -> Figures {
         let mut account = Account::new(self.settings);
-        let mut state = State { highest: self.bars.high()[warmup - 1], long: None };
+        let mut state = State {
+            highest: self.bars.high()[warmup - 1],
+            lowest: self.bars.low()[warmup - 1],
+            holding: None,
+        };
         let mut go = |bars: Range<usize>, account: &mut Account<'_>| {
+            let part = self.part(bars);
             let trades =
-                self.through::<BREAKOUT, L>(&self.part(bars), &mut state, account, listener);
+                self.through::<SHORTS, HULL, BREAKOUT, L>(&part, &mut state, account, listener);
             (account.marked(), account.drawdown(), trades)
         };
         let (is_mark, is_dd, is_trades) = go(warmup..split, &mut account);
@@ -394,25 +597,11 @@ impl Walk<'_> {
         }
     }
 
-    fn part(&self, bars: Range<usize>) -> Part<'_> {
-        let before = bars.start - 1..bars.end - 1;
-        Part {
-            first: bars.start,
-            open: &self.bars.open()[bars.clone()],
-            high: &self.bars.high()[bars.clone()],
-            low: &self.bars.low()[bars.clone()],
-            close: &self.bars.close()[bars],
-            close_before: &self.bars.close()[before.clone()],
-            stop_before: &self.stop[before.clone()],
-            smoothed_before: &self.buy.smoothed[before],
-        }
-    }
-
     /// Walks through the bars of a part, from one event to the next, and counts the closed trades.
     ///
     /// At most one event happens in a bar, and what was entered in it acts from the next bar on.
-    #[inline]
-    fn through<const BREAKOUT: bool, L: Listener>(
+    #[inline(always)]
+    fn through<const SHORTS: bool, const HULL: bool, const BREAKOUT: bool, L: Listener>(
         &self,
         part: &Part<'_>,
         state: &mut State,
@@ -422,102 +611,280 @@ impl Walk<'_> {
         let mut trades = 0;
         let mut k = 0;
         while k < part.open.len() {
-            if let Some((position, entry_bar, entry_price)) = state.long {
-                let Some((at, exit_price)) = hold(part, k, position, state, account, listener)
-                else {
-                    break;
-                };
-                let exit_bar = part.first + at;
-                let before = account.equity();
-                account.sell(position, exit_price);
-                if position.shares > 0.0 {
-                    trades += 1;
-                    let pnl = account.equity() - before;
-                    listener.trade(Trade { entry_bar, entry_price, exit_bar, exit_price, pnl });
+            // One loop for each state: a bar then asks for nothing but what can happen in it.
+            let next = match state.holding {
+                None if account.is_ruined() => {
+                    scan(part, k, state, None, account, listener, |_, _| None)
                 }
-                state.long = None;
-                k = at;
-            } else {
-                let Some((at, price)) = self.wait::<BREAKOUT, L>(part, k, state, account, listener)
-                else {
-                    break;
-                };
-                let position = account.buy(price);
+                None => scan(part, k, state, None, account, listener, |k, state| {
+                    self.flat::<SHORTS, HULL, BREAKOUT>(part, k, state)
+                }),
+                Some(Holding { position, .. }) if !SHORTS || position.side == Side::Long => {
+                    scan(part, k, state, Some(position), account, listener, |k, state| {
+                        self.long::<SHORTS, BREAKOUT>(part, k, state)
+                    })
+                }
+                Some(Holding { position, .. }) => {
+                    scan(part, k, state, Some(position), account, listener, |k, state| {
+                        self.short::<BREAKOUT>(part, k, state)
+                    })
+                }
+            };
+            let Some((at, event)) = next else { break };
+            trades += carry_out(event, part.first + at, state, account, listener);
+            // The extremes are followed afresh from the bar of the event on.
+            (state.highest, state.lowest) = (part.high[at], part.low[at]);
+            if let Some(Holding { position, .. }) = state.holding {
                 account.mark(position, part.close[at]);
-                state.long = Some((position, part.first + at, price));
-                k = at;
             }
-            // The extreme is followed afresh from the bar of the event on.
-            state.highest = part.high[k];
-            listener.mark(part.first + k, account.marked());
-            k += 1;
+            listener.mark(part.first + at, account.marked());
+            k = at + 1;
         }
         trades
     }
 
-    /// Waits for the buy from bar `k` on: the bar in which it is touched, and its fill.
+    /// What happens in bar `k` to somebody who holds nothing.
     #[inline(always)]
-    fn wait<const BREAKOUT: bool, L: Listener>(
+    fn flat<const SHORTS: bool, const HULL: bool, const BREAKOUT: bool>(
         &self,
         part: &Part<'_>,
         k: usize,
-        state: &mut State,
-        account: &Account<'_>,
-        listener: &mut L,
-    ) -> Option<(usize, f64)> {
-        for k in k..part.open.len() {
-            let offset = part.smoothed_before[k] * self.buy.multiplier;
-            let fill = if BREAKOUT {
-                touches::up(part.close_before[k] + offset, part.open[k], part.high[k])
-            } else {
-                touches::down(state.highest - offset, part.open[k], part.low[k])
-            };
-            if let Some(price) = fill
-                && !account.is_ruined()
-            {
-                return Some((k, price));
-            }
-            state.follow(part.high[k]);
-            listener.mark(part.first + k, account.marked());
+        state: &State,
+    ) -> Option<Event> {
+        if HULL {
+            return self.flat_in_trend::<SHORTS, BREAKOUT>(part, k, state);
         }
-        None
+        let buy = self.buy::<BREAKOUT>(part, k, state);
+        if !SHORTS {
+            return buy.map(|b| Event::Enter(Side::Long, b.fill));
+        }
+        let sell = self.sell::<BREAKOUT>(part, k, state).filter(|_| self.allowed(part, k));
+        match (buy, sell) {
+            (None, None) => None,
+            (Some(buy), None) => Some(Event::Enter(Side::Long, buy.fill)),
+            (None, Some(sell)) => Some(Event::Enter(Side::Short, sell.fill)),
+            (Some(buy), Some(sell)) => {
+                let (side, first, second) = if part.reversed(buy, sell, k) {
+                    (Side::Short, sell, buy)
+                } else {
+                    (Side::Long, buy, sell)
+                };
+                Some(match self.both_triggered {
+                    BothTriggered::FirstCancels => Event::Enter(side, first.fill),
+                    BothTriggered::BothFill => Event::Visit(side, first.fill, second.fill),
+                })
+            }
+        }
+    }
+
+    /// The same where Hull averages allow entries, and open them at a cross.
+    #[inline(always)]
+    fn flat_in_trend<const SHORTS: bool, const BREAKOUT: bool>(
+        &self,
+        part: &Part<'_>,
+        k: usize,
+        state: &State,
+    ) -> Option<Event> {
+        let (before, earlier) = part.trend?;
+        let enter = |side, touch: Option<Touch>| {
+            let cross = earlier[k] != before[k];
+            let fill = if cross { Some(part.open[k]) } else { touch.map(|x| x.fill) };
+            fill.map(|price| Event::Enter(side, price))
+        };
+        match before[k] {
+            Trend::Up => enter(Side::Long, self.buy::<BREAKOUT>(part, k, state)),
+            Trend::Down if SHORTS => enter(Side::Short, self.sell::<BREAKOUT>(part, k, state)),
+            _ => None,
+        }
+    }
+
+    /// What happens in bar `k` to somebody who is long.
+    #[inline(always)]
+    fn long<const SHORTS: bool, const BREAKOUT: bool>(
+        &self,
+        part: &Part<'_>,
+        k: usize,
+        state: &State,
+    ) -> Option<Event> {
+        let level = state.highest - part.long_stop[k];
+        let stop = touches::down(level, part.open[k], part.low[k]);
+        if SHORTS && self.entry_mode == EntryMode::FullReversal {
+            let sell = self.sell::<BREAKOUT>(part, k, state).filter(|_| self.allowed(part, k));
+            return part.stop_or_reverse(stop, sell, k);
+        }
+        stop.map(|s| Event::Leave(s.fill))
+    }
+
+    /// What happens in bar `k` to somebody who is short.
+    #[inline(always)]
+    fn short<const BREAKOUT: bool>(
+        &self,
+        part: &Part<'_>,
+        k: usize,
+        state: &State,
+    ) -> Option<Event> {
+        let level = state.lowest + part.short_stop[k];
+        let stop = touches::up(level, part.open[k], part.high[k]);
+        if self.entry_mode >= EntryMode::LongPriority {
+            return part.stop_or_reverse(stop, self.buy::<BREAKOUT>(part, k, state), k);
+        }
+        stop.map(|s| Event::Leave(s.fill))
+    }
+
+    #[inline(always)]
+    fn buy<const BREAKOUT: bool>(&self, part: &Part<'_>, k: usize, state: &State) -> Option<Touch> {
+        let offset = part.buy[k] * self.buy.multiplier;
+        if BREAKOUT {
+            touches::up(part.close_before[k] + offset, part.open[k], part.high[k])
+        } else {
+            touches::down(state.highest - offset, part.open[k], part.low[k])
+        }
+    }
+
+    #[inline(always)]
+    fn sell<const BREAKOUT: bool>(
+        &self,
+        part: &Part<'_>,
+        k: usize,
+        state: &State,
+    ) -> Option<Touch> {
+        let offset = part.sell[k] * self.sell.multiplier;
+        if BREAKOUT {
+            touches::down(part.close_before[k] - offset, part.open[k], part.low[k])
+        } else {
+            touches::up(state.lowest + offset, part.open[k], part.high[k])
+        }
+    }
+
+    /// Whether the veto lets a short be opened in bar `k`.
+    #[inline(always)]
+    fn allowed(&self, part: &Part<'_>, k: usize) -> bool {
+        match (part.falls, self.veto) {
+            (Some(falls), Some((_, threshold))) => falls[k] > threshold,
+            _ => true,
+        }
     }
 }
 
-/// Holds a position from bar `k` on, marking it at every close: the bar of its stop, and the fill.
+impl Part<'_> {
+    #[inline(always)]
+    fn stop_or_reverse(
+        &self,
+        stop: Option<Touch>,
+        entry: Option<Touch>,
+        k: usize,
+    ) -> Option<Event> {
+        match (stop, entry) {
+            (Some(stop), Some(entry)) if self.reversed(stop, entry, k) => {
+                Some(Event::Reverse(entry.fill))
+            }
+            (Some(stop), _) => Some(Event::Leave(stop.fill)),
+            (None, entry) => entry.map(|e| Event::Reverse(e.fill)),
+        }
+    }
+
+    #[inline(always)]
+    fn reversed(&self, first: Touch, second: Touch, k: usize) -> bool {
+        touches::reversed(first, second, self.open[k], self.high[k], self.low[k])
+    }
+}
+
+/// Goes on from bar `k` until something happens: the bar, and what it is. On the way extremes are
+/// followed, and what is held is marked at every close.
 #[inline(always)]
-fn hold<L: Listener>(
+fn scan<L: Listener>(
     part: &Part<'_>,
     k: usize,
-    position: Long,
     state: &mut State,
+    held: Option<Position>,
     account: &mut Account<'_>,
     listener: &mut L,
-) -> Option<(usize, f64)> {
+    event: impl Fn(usize, &State) -> Option<Event>,
+) -> Option<(usize, Event)> {
     for k in k..part.open.len() {
-        let level = state.highest - part.stop_before[k];
-        if let Some(price) = touches::down(level, part.open[k], part.low[k]) {
-            return Some((k, price));
+        if let Some(event) = event(k, state) {
+            return Some((k, event));
         }
-        account.mark(position, part.close[k]);
-        state.follow(part.high[k]);
+        if part.high[k] > state.highest {
+            state.highest = part.high[k];
+        }
+        if part.low[k] < state.lowest {
+            state.lowest = part.low[k];
+        }
+        if let Some(position) = held {
+            account.mark(position, part.close[k]);
+        }
         listener.mark(part.first + k, account.marked());
     }
     None
 }
 
-impl State {
-    #[inline(always)]
-    fn follow(&mut self, high: f64) {
-        if high > self.highest {
-            self.highest = high;
+/// Settles what happened in bar `t`, and returns how many trades that closed.
+#[inline(always)]
+fn carry_out<L: Listener>(
+    event: Event,
+    t: usize,
+    state: &mut State,
+    account: &mut Account<'_>,
+    listener: &mut L,
+) -> u32 {
+    let enter = |side, price, account: &Account<'_>| Holding {
+        position: account.open(side, price),
+        entry_bar: t,
+        entry_price: price,
+    };
+    match event {
+        Event::Enter(side, price) => {
+            state.holding = Some(enter(side, price, account));
+            0
+        }
+        Event::Leave(price) => {
+            state.holding.take().map_or(0, |held| leave(held, t, price, account, listener))
+        }
+        Event::Reverse(price) => state.holding.take().map_or(0, |held| {
+            let closed = leave(held, t, price, account, listener);
+            let other = match held.position.side {
+                Side::Long => Side::Short,
+                Side::Short => Side::Long,
+            };
+            // After a ruin nothing is left to open the second half with.
+            if !account.is_ruined() {
+                state.holding = Some(enter(other, price, account));
+            }
+            closed
+        }),
+        Event::Visit(side, entry, exit) => {
+            leave(enter(side, entry, account), t, exit, account, listener)
         }
     }
+}
+
+/// Closes a position, and returns whether that was a trade: one of no shares is none.
+#[inline(always)]
+fn leave<L: Listener>(
+    held: Holding,
+    exit_bar: usize,
+    exit_price: f64,
+    account: &mut Account<'_>,
+    listener: &mut L,
+) -> u32 {
+    let Holding { position, entry_bar, entry_price } = held;
+    let before = account.equity();
+    account.close(position, exit_price);
+    if position.shares <= 0.0 {
+        return 0;
+    }
+    let pnl = account.equity() - before;
+    let side = position.side;
+    listener.trade(Trade { side, entry_bar, entry_price, exit_bar, exit_price, pnl });
+    1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::atr_d::VARIANTS;
+    use crate::grid::Axis;
     use crate::settings::Sizing;
 
     const WARMUP: usize = 100;
@@ -535,6 +902,27 @@ mod tests {
         Bars::new(open, high, low, close).expect("valid bars")
     }
 
+    /// Bars that swing enough for every variant to trade.
+    fn swings(bars: usize) -> Bars {
+        let tail: Vec<[f64; 4]> = (0..bars)
+            .map(|i| {
+                let wave = 9.0 * (i as f64 * 0.7).sin() + 5.0 * (i as f64 * 0.13).cos();
+                let close = 100.0 + wave;
+                [close + 0.5, close + 1.5, close - 1.0, close]
+            })
+            .collect();
+        history(&tail)
+    }
+
+    fn data(variant: Variant, bars: Bars) -> Data {
+        let second = variant.dual.then(|| bars.clone());
+        Data::new(variant, bars, second).expect("bars that fit")
+    }
+
+    fn long() -> Variant {
+        VARIANTS[0]
+    }
+
     /// Stop 3 and buy 1.5 ATRs away; the width of a quiet market tightens nothing at this threshold.
     const PARAMS: [f64; 11] = [70.0, 3.0, 10.0, 2.0, 1e-9, 1.0, 0.0, 70.0, 1.5, 1.0, 1.0];
 
@@ -547,10 +935,13 @@ mod tests {
             [96.0, 96.5, 95.5, 96.0],
         ]);
         let slice = Slice { warmup: WARMUP, split: WARMUP + 2, end: bars.len() };
-        let sim = simulate(&bars, &PARAMS, &Settings::default(), slice).expect("a simulation");
+        let data = data(long(), bars);
+        let sim =
+            simulate(long(), &data, &PARAMS, &Settings::default(), slice).expect("a simulation");
         let shares = 100_000.0 / 98.0;
         assert_eq!(sim.trades.len(), 1);
         let trade = sim.trades[0];
+        assert_eq!(trade.side, Side::Long);
         assert_eq!((trade.entry_bar, trade.entry_price), (WARMUP, 98.0));
         assert_eq!((trade.exit_bar, trade.exit_price), (WARMUP + 2, 97.0));
         assert_eq!(sim.figures.is_pnl, 100_000.0 + shares * 5.0 - 100_000.0);
@@ -562,49 +953,63 @@ mod tests {
         assert!((sim.equity[WARMUP + 3] - (100_000.0 - shares)).abs() < 1e-9);
     }
 
-    #[test]
-    fn sweep_and_simulation_agree_in_any_division() {
-        let tail: Vec<[f64; 4]> = (0..200)
-            .map(|i| {
-                let close =
-                    100.0 + 9.0 * (f64::from(i) * 0.7).sin() + 5.0 * (f64::from(i) * 0.13).cos();
-                [close + 0.5, close + 1.5, close - 1.0, close]
-            })
-            .collect();
-        let bars = history(&tail);
-        let axes = vec![
+    fn axes(variant: Variant) -> Vec<Axis> {
+        let mut axes: Vec<Axis> = [
             vec![5.0, 20.0],
             vec![1.0, 2.5],
             vec![10.0],
             vec![1.0, 2.0],
             vec![0.02, 0.2],
             vec![0.3],
-            vec![0.0, 1.0, 2.0],
+            vec![0.0, 2.0],
             vec![8.0, 30.0],
             vec![0.5, 1.0],
             vec![3.0],
             vec![0.0, 1.0],
-        ];
+        ]
+        .map(Axis::of)
+        .into();
+        if variant.shorts {
+            axes.push(Axis::of(vec![0.4, 1.0, 1.7]));
+        }
+        if variant.modes {
+            axes.push(Axis::of(vec![0.0, 1.0, 2.0]));
+            axes.push(Axis::of(vec![4.0]));
+            axes.push(Axis::of(vec![-1.0, 0.05]));
+            axes.push(Axis::of(vec![0.0, 1.0]));
+        }
+        if variant.hull {
+            axes.push(Axis::ordered_pairs(&[5.0, 12.0], &[9.0, 16.0]));
+        }
+        axes
+    }
+
+    #[test]
+    fn sweep_and_simulation_agree_in_any_division() {
         let slices = vec![
             Slice { warmup: 100, split: 180, end: 240 },
             Slice { warmup: 150, split: 220, end: 300 },
         ];
-        let settings = Settings { sizing: Sizing::Fixed, slip: 0.001, ..Settings::default() };
-        let grid = Grid::new(axes).expect("a grid");
-        let sweep =
-            Sweep::new(bars.clone(), grid.clone(), settings, slices.clone()).expect("a sweep");
-        let whole = sweep.run(0..sweep.len()).expect("figures");
-        for (i, row) in whole.chunks(2).enumerate() {
-            let values: Vec<f64> = grid.at(i as u64).expect("inside").values().collect();
-            for (figures, &slice) in row.iter().zip(&slices) {
-                let sim = simulate(&bars, &values, &settings, slice).expect("a simulation");
-                assert_eq!(*figures, sim.figures, "combination {i}");
+        for variant in VARIANTS {
+            let settings = Settings { sizing: Sizing::Fixed, slip: 0.001, ..Settings::default() };
+            let grid = Grid::new(axes(variant)).expect("a grid");
+            let data = data(variant, swings(200));
+            let sweep = Sweep::new(variant, data.clone(), grid.clone(), settings, slices.clone())
+                .expect("a sweep");
+            let whole = sweep.run(0..sweep.len()).expect("figures");
+            for (i, row) in whole.chunks(2).enumerate().step_by(7) {
+                let values: Vec<f64> = grid.at(i as u64).expect("inside").values().collect();
+                for (figures, &slice) in row.iter().zip(&slices) {
+                    let sim =
+                        simulate(variant, &data, &values, &settings, slice).expect("a simulation");
+                    assert_eq!(*figures, sim.figures, "{} combination {i}", variant.name);
+                }
             }
+            let mut pieces = sweep.run(0..7).expect("figures");
+            pieces.extend(sweep.run(7..sweep.len()).expect("figures"));
+            assert_eq!(whole, pieces);
+            assert!(whole.iter().any(|f| f.is_trades > 0 && f.oos_trades > 0), "{}", variant.name);
         }
-        let mut pieces = sweep.run(0..7).expect("figures");
-        pieces.extend(sweep.run(7..sweep.len()).expect("figures"));
-        assert_eq!(whole, pieces);
-        assert!(whole.iter().any(|f| f.is_trades > 0 && f.oos_trades > 0));
     }
 
     #[test]
@@ -612,15 +1017,25 @@ mod tests {
         let bars = history(&[[100.0, 101.0, 99.0, 100.0]; 20]);
         let settings = Settings::default();
         let slice = Slice { warmup: 69, split: 110, end: 120 };
+        let own = data(long(), bars.clone());
         assert_eq!(
-            simulate(&bars, &PARAMS, &settings, slice),
+            simulate(long(), &own, &PARAMS, &settings, slice),
             Err(Error::Warmup { warmup: 69, need: 70 })
         );
-        let grid = || Grid::new(PARAMS.iter().map(|&x| vec![x]).collect()).expect("a grid");
-        assert!(Sweep::new(bars.clone(), grid(), settings, vec![slice]).is_err());
+        let grid =
+            || Grid::new(PARAMS.iter().map(|&x| Axis::of(vec![x])).collect()).expect("a grid");
+        assert!(Sweep::new(long(), own.clone(), grid(), settings, vec![slice]).is_err());
         let good = vec![Slice { warmup: 70, ..slice }];
-        let sweep = Sweep::new(bars, grid(), settings, good).expect("a sweep");
+        let sweep = Sweep::new(long(), own, grid(), settings, good).expect("a sweep");
         assert_eq!(sweep.run(0..2), Err(Error::IndexRange { start: 0, stop: 2, len: 1 }));
         assert_eq!(sweep.run(1..1), Ok(vec![]));
+        let dual = VARIANTS[4];
+        let error = |variant, second| Data::new(variant, bars.clone(), second).err();
+        assert_eq!(error(dual, None), Some(Error::SecondSymbol { needed: true }));
+        assert_eq!(error(long(), Some(bars.clone())), Some(Error::SecondSymbol { needed: false }));
+        assert_eq!(
+            error(dual, Some(history(&[]))),
+            Some(Error::SecondLength { len: 100, expected: 120 })
+        );
     }
 }

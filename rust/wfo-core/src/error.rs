@@ -18,6 +18,21 @@ pub enum Error {
         /// The length of `open`.
         expected: usize,
     },
+    /// A second symbol's bars that do not match the first one's.
+    #[error("the second symbol has {len} bars, the first one {expected}; join them on dates first")]
+    SecondLength {
+        /// Bars of the second symbol.
+        len: usize,
+        /// Bars of the first.
+        expected: usize,
+    },
+    /// A second symbol that is missing, or one too many.
+    #[error("{}", if *needed { "the strategy reads a second symbol, and none was given" }
+        else { "the strategy reads one symbol only, and a second one was given" })]
+    SecondSymbol {
+        /// Whether the strategy reads one.
+        needed: bool,
+    },
     /// A price that no bar can have.
     #[error("bar {index}: {column} = {value} is not a finite price above 0")]
     Price {

@@ -2,19 +2,54 @@
 
 use crate::error::{Error, Result};
 
-/// The values of every parameter; in the flat index the last parameter varies fastest.
+/// The values of one parameter, or of several that only occur together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// One row a position on the axis, one value in it a parameter.
+    rows: Vec<Vec<f64>>,
+}
+
+impl Axis {
+    /// An axis of one parameter.
+    #[must_use]
+    pub fn of(values: Vec<f64>) -> Self {
+        Self { rows: values.into_iter().map(|v| vec![v]).collect() }
+    }
+
+    /// An axis of two parameters, of which the first must be below the second: the pairs that are
+    /// left, the second varying fastest. A flat index over it has no holes.
+    #[must_use]
+    pub fn ordered_pairs(first: &[f64], second: &[f64]) -> Self {
+        let pairs = first.iter().flat_map(|&a| second.iter().map(move |&b| (a, b)));
+        Self { rows: pairs.filter(|(a, b)| a < b).map(|(a, b)| vec![a, b]).collect() }
+    }
+
+    /// Number of positions.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no position.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// The values of every parameter; in the flat index the last axis varies fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
-    axes: Vec<Vec<f64>>,
+    axes: Vec<Axis>,
     len: u64,
 }
 
 impl Grid {
-    /// Takes over the values, one list a parameter, in canonical order.
+    /// Takes over the axes, whose parameters are in canonical order.
     ///
     /// # Errors
     /// An axis without values, or more than 2^64 combinations.
-    pub fn new(axes: Vec<Vec<f64>>) -> Result<Self> {
+    pub fn new(axes: Vec<Axis>) -> Result<Self> {
         let mut len = 1_u64;
         for (axis, values) in axes.iter().enumerate() {
             if values.is_empty() {
@@ -37,10 +72,16 @@ impl Grid {
         false
     }
 
-    /// The values of every parameter, in canonical order.
+    /// The axes, in order.
     #[must_use]
-    pub fn axes(&self) -> &[Vec<f64>] {
+    pub fn axes(&self) -> &[Axis] {
         &self.axes
+    }
+
+    /// The parameter values at a position on every axis; positions beyond an axis are its last one.
+    pub fn values_at(&self, digit: impl Fn(usize) -> usize) -> Vec<f64> {
+        let row = |(i, axis): (usize, &'_ Axis)| axis.rows[digit(i).min(axis.len() - 1)].clone();
+        self.axes.iter().enumerate().flat_map(row).collect()
     }
 
     /// A cursor that stands on combination `index`.
@@ -76,9 +117,14 @@ impl Cursor<'_> {
         &self.digits
     }
 
-    /// The value on every axis.
+    /// The value of every parameter, in canonical order.
     pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
-        self.grid.axes.iter().zip(&self.digits).map(|(values, &digit)| values[digit])
+        self.grid
+            .axes
+            .iter()
+            .zip(&self.digits)
+            .flat_map(|(axis, &digit)| &axis.rows[digit])
+            .copied()
     }
 
     /// Steps to the next combination; from the last one back to the first.
@@ -98,30 +144,47 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn rows(grid: &Grid) -> Vec<Vec<f64>> {
+        (0..grid.len()).map(|i| grid.at(i).expect("within the grid").values().collect()).collect()
+    }
+
     #[test]
     fn the_last_axis_varies_fastest() {
-        let grid = Grid::new(vec![vec![1.0, 2.0], vec![10.0, 20.0, 30.0]]).expect("a grid");
-        let rows: Vec<Vec<f64>> = (0..grid.len())
-            .map(|i| grid.at(i).expect("within the grid").values().collect())
-            .collect();
+        let axes = vec![Axis::of(vec![1.0, 2.0]), Axis::of(vec![10.0, 20.0, 30.0])];
+        let grid = Grid::new(axes).expect("a grid");
         assert_eq!(
-            rows,
+            rows(&grid),
             [[1.0, 10.0], [1.0, 20.0], [1.0, 30.0], [2.0, 10.0], [2.0, 20.0], [2.0, 30.0]]
         );
     }
 
     #[test]
+    fn pairs_out_of_order_leave_no_holes() {
+        let pairs = Axis::ordered_pairs(&[10.0, 40.0, 50.0], &[40.0, 50.0, 60.0]);
+        let grid = Grid::new(vec![Axis::of(vec![1.0, 2.0]), pairs]).expect("a grid");
+        let wanted =
+            [(10.0, 40.0), (10.0, 50.0), (10.0, 60.0), (40.0, 50.0), (40.0, 60.0), (50.0, 60.0)];
+        let wanted: Vec<Vec<f64>> = [1.0, 2.0]
+            .iter()
+            .flat_map(|&x| wanted.iter().map(move |&(a, b)| vec![x, a, b]))
+            .collect();
+        assert_eq!(rows(&grid), wanted);
+        assert_eq!(grid.values_at(|_| 4), [2.0, 40.0, 60.0]);
+    }
+
+    #[test]
     fn empty_axes_and_overflow_are_errors() {
-        assert_eq!(Grid::new(vec![vec![1.0], vec![]]), Err(Error::EmptyAxis { axis: 1 }));
-        assert_eq!(Grid::new(vec![vec![0.0; 65_536]; 4]), Err(Error::GridTooLarge));
-        let grid = Grid::new(vec![vec![1.0]]).expect("a grid");
+        let one = || Axis::of(vec![1.0]);
+        assert_eq!(Grid::new(vec![one(), Axis::of(vec![])]), Err(Error::EmptyAxis { axis: 1 }));
+        assert_eq!(Grid::new(vec![Axis::of(vec![0.0; 65_536]); 4]), Err(Error::GridTooLarge));
+        let grid = Grid::new(vec![one()]).expect("a grid");
         assert!(matches!(grid.at(1), Err(Error::IndexRange { len: 1, .. })));
     }
 
     proptest! {
         #[test]
         fn stepping_and_decoding_agree(lens in prop::collection::vec(1_usize..5, 1..6)) {
-            let axes = lens.iter().map(|&n| (0..n).map(|v| v as f64).collect()).collect();
+            let axes = lens.iter().map(|&n| Axis::of((0..n).map(|v| v as f64).collect())).collect();
             let grid = Grid::new(axes).expect("a grid");
             let mut cursor = grid.at(0).expect("within the grid");
             for index in 0..grid.len() {

@@ -7,6 +7,7 @@
 //!
 //! Bars in which a window is not full hold NaN, which no comparison lets through.
 
+use crate::atr_d::hull_smoothing;
 use crate::bars::Bars;
 
 /// Which price the Bollinger width is made of.
@@ -79,6 +80,26 @@ pub fn ema(values: &[f64], start: usize, period: usize) -> Vec<f64> {
     out
 }
 
+/// Average of the last `length` values with weights `1..=length`, the newest weighing most; NaN
+/// until there are as many.
+#[must_use]
+pub fn wma(values: &[f64], length: usize) -> Vec<f64> {
+    let weights = (length * (length + 1)) as f64 / 2.0;
+    over_windows(values, length, |window| {
+        window.iter().zip(1_u32..).map(|(x, weight)| f64::from(weight) * x).sum::<f64>() / weights
+    })
+}
+
+/// Hull's average: twice the fast weighted average less the slow one, smoothed.
+///
+/// A. Hull's formula; a value needs `length + round(sqrt(length)) - 1` bars.
+#[must_use]
+pub fn hull(values: &[f64], length: usize) -> Vec<f64> {
+    let (fast, slow) = (wma(values, (length / 2).max(1)), wma(values, length));
+    let raw: Vec<f64> = fast.iter().zip(&slow).map(|(f, s)| 2.0 * f - s).collect();
+    wma(&raw, hull_smoothing(length))
+}
+
 fn over_windows(values: &[f64], length: usize, mut f: impl FnMut(&[f64]) -> f64) -> Vec<f64> {
     let mut out = vec![f64::NAN; values.len()];
     if length > 0 {
@@ -128,6 +149,25 @@ mod tests {
     #[test]
     fn a_window_longer_than_the_values_is_never_full() {
         assert!(mean(&[1.0, 2.0], 3).iter().all(|x| x.is_nan()));
+    }
+
+    #[test]
+    fn the_newest_value_weighs_most() {
+        let out = wma(&[1.0, 2.0, 6.0, 6.0], 3);
+        assert!(out[1].is_nan());
+        assert_eq!(out[2..], [(1.0 + 4.0 + 18.0) / 6.0, (2.0 + 12.0 + 18.0) / 6.0]);
+    }
+
+    #[test]
+    fn hull_of_a_straight_line_is_the_line() {
+        let line: Vec<f64> = (0..30).map(f64::from).collect();
+        let out = hull(&line, 9);
+        // Two averages of lag 4/3 and 8/3 leave a lead that the last one, of 3 bars, takes back.
+        assert!(out[..10].iter().all(|x| x.is_nan()));
+        for (t, x) in out.iter().enumerate().skip(10) {
+            assert!((x - (t as f64 - 2.0 / 3.0)).abs() < 1.0, "{t}: {x}");
+        }
+        assert_eq!(hull(&line, 1)[0], 0.0);
     }
 
     #[test]

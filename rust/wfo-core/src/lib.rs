@@ -6,7 +6,7 @@
 //! for one parameter set or for the whole [`grid`]. [`distribution`] serves the scores that follow.
 //!
 //! What the numbers mean is fixed by `python/wfo/reference/CONTRACT.md`; the Numba reference next to
-//! it has a file of the same name for each module here.
+//! it has files of the same names for [`indicators`], [`touches`], [`money`] and [`atr_d`].
 
 pub mod atr_d;
 pub mod bars;
@@ -22,6 +22,6 @@ pub mod touches;
 
 pub use bars::Bars;
 pub use error::{Error, Result};
-pub use grid::Grid;
+pub use grid::{Axis, Grid};
 pub use settings::{EntryStyle, Settings, Sizing};
 pub use slice::Slice;

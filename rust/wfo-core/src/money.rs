@@ -2,13 +2,35 @@
 
 use crate::settings::{Settings, Sizing};
 
-/// A long position at its cost.
+/// Which way a position earns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// When the price rises.
+    Long,
+    /// When it falls.
+    Short,
+}
+
+/// A position at what was paid for it, or got.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Long {
-    /// Shares held; 0 where the lot size leaves none.
+pub struct Position {
+    /// Which way it earns.
+    pub side: Side,
+    /// Shares held or owed; 0 where the lot size leaves none.
     pub shares: f64,
-    /// Price of one share, slippage and fee included.
-    pub cost: f64,
+    /// Price of one share, slippage and fee included: the cost of a long, the gain of a short.
+    pub basis: f64,
+}
+
+impl Position {
+    /// Profit or loss if one share goes for `price`, costs included, times the shares.
+    #[inline]
+    fn profit(&self, price: f64) -> f64 {
+        match self.side {
+            Side::Long => self.shares * (price - self.basis),
+            Side::Short => self.shares * (self.basis - price),
+        }
+    }
 }
 
 /// The equity of one backtest: settled cash, marks, and their drawdown.
@@ -58,26 +80,37 @@ impl<'a> Account<'a> {
         self.equity <= 0.0
     }
 
-    /// Buys at `price`.
+    /// Buys or sells short at `price`.
     #[inline]
     #[must_use]
-    pub fn buy(&self, price: f64) -> Long {
+    pub fn open(&self, side: Side, price: f64) -> Position {
         let Settings { slip, fee, .. } = *self.settings;
-        let cost = price * (1.0 + slip) * (1.0 + fee);
-        Long { shares: self.whole_lots(self.base() / cost), cost }
+        let (basis, each) = match side {
+            Side::Long => {
+                let cost = price * (1.0 + slip) * (1.0 + fee);
+                (cost, cost)
+            }
+            // A short is sized by what it sells for, before the fee on it.
+            Side::Short => (price * (1.0 - slip) * (1.0 - fee), price * (1.0 - slip)),
+        };
+        Position { side, shares: self.whole_lots(self.base() / each), basis }
     }
 
     /// Marks an open position at `close`.
     #[inline]
-    pub fn mark(&mut self, position: Long, close: f64) {
-        self.set_mark(self.equity + position.shares * (close - position.cost));
+    pub fn mark(&mut self, position: Position, close: f64) {
+        self.set_mark(self.equity + position.profit(close));
     }
 
-    /// Sells `position` at `price`; the bar's mark is then the settled equity.
+    /// Settles `position` at `price`; the settled equity is a mark.
     #[inline]
-    pub fn sell(&mut self, position: Long, price: f64) {
+    pub fn close(&mut self, position: Position, price: f64) {
         let Settings { slip, fee, .. } = *self.settings;
-        self.equity += position.shares * (price * (1.0 - slip) * (1.0 - fee) - position.cost);
+        let net = match position.side {
+            Side::Long => price * (1.0 - slip) * (1.0 - fee),
+            Side::Short => price * (1.0 + slip) * (1.0 + fee),
+        };
+        self.equity += position.profit(net);
         self.set_mark(self.equity);
     }
 
@@ -123,18 +156,44 @@ mod tests {
     fn a_round_trip_pays_slippage_and_fee_on_both_fills() {
         let settings = Settings { slip: 0.01, fee: 0.002, ..Settings::default() };
         let mut account = Account::new(&settings);
-        let position = account.buy(50.0);
-        assert_eq!(position.cost, 50.0 * 1.01 * 1.002);
-        account.sell(position, 60.0);
+        let position = account.open(Side::Long, 50.0);
+        assert_eq!(position.basis, 50.0 * 1.01 * 1.002);
+        account.close(position, 60.0);
         let wanted = 100_000.0 * (60.0 * 0.99 * 0.998) / (50.0 * 1.01 * 1.002);
         assert!((account.equity() / wanted - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_short_earns_what_the_price_falls() {
+        let settings = Settings { slip: 0.01, fee: 0.002, ..Settings::default() };
+        let mut account = Account::new(&settings);
+        let position = account.open(Side::Short, 50.0);
+        assert_eq!(position.shares, 100_000.0 / (50.0 * 0.99));
+        account.close(position, 40.0);
+        let wanted =
+            100_000.0 + 100_000.0 / (50.0 * 0.99) * (50.0 * 0.99 * 0.998 - 40.0 * 1.01 * 1.002);
+        assert!((account.equity() / wanted - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_short_can_be_ruined_and_a_mark_alone_ruins_nobody() {
+        let settings = Settings::default();
+        let mut account = Account::new(&settings);
+        let position = account.open(Side::Short, 50.0);
+        account.mark(position, 150.0);
+        assert_eq!(account.marked(), -100_000.0);
+        assert!(!account.is_ruined());
+        account.close(position, 100.0);
+        assert_eq!(account.equity(), 0.0);
+        assert!(account.is_ruined());
+        assert_eq!(account.drawdown(), 200_000.0);
     }
 
     #[test]
     fn drawdown_is_measured_from_the_running_peak() {
         let settings = Settings::default();
         let mut account = Account::new(&settings);
-        let position = account.buy(100.0);
+        let position = account.open(Side::Long, 100.0);
         for close in [90.0, 120.0, 105.0] {
             account.mark(position, close);
         }
@@ -148,18 +207,18 @@ mod tests {
     fn fixed_sizing_never_takes_more_than_the_capital_or_the_equity() {
         let settings = Settings { sizing: Sizing::Fixed, ..Settings::default() };
         let mut account = Account::new(&settings);
-        account.sell(account.buy(100.0), 150.0);
-        assert_eq!(account.buy(100.0).shares, 1_000.0);
-        account.sell(account.buy(100.0), 10.0);
+        account.close(account.open(Side::Long, 100.0), 150.0);
+        assert_eq!(account.open(Side::Long, 100.0).shares, 1_000.0);
+        account.close(account.open(Side::Long, 100.0), 10.0);
         assert_eq!(account.equity(), 60_000.0);
-        assert_eq!(account.buy(100.0).shares, 600.0);
+        assert_eq!(account.open(Side::Short, 100.0).shares, 600.0);
     }
 
     #[test]
     fn lots_round_down_even_to_nothing() {
         let settings = Settings { lot_size: 300.0, ..Settings::default() };
         let account = Account::new(&settings);
-        assert_eq!(account.buy(100.0).shares, 900.0);
-        assert_eq!(account.buy(500.0).shares, 0.0);
+        assert_eq!(account.open(Side::Long, 100.0).shares, 900.0);
+        assert_eq!(account.open(Side::Short, 500.0).shares, 0.0);
     }
 }

@@ -4,8 +4,10 @@
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
+use wfo_core::atr_d::{VARIANTS, Variant};
 use wfo_core::distribution::{Distribution, Ranks};
-use wfo_core::{Bars, EntryStyle, Grid, Settings, Sizing, Slice, atr_d, direct};
+use wfo_core::money::Side;
+use wfo_core::{Axis, Bars, EntryStyle, Grid, Settings, Sizing, Slice, direct};
 
 mod errors {
     pyo3::import_exception!(wfo.errors, InputError);
@@ -68,8 +70,39 @@ fn bars(open: &Prices, high: &Prices, low: &Prices, close: &Prices) -> PyResult<
     Bars::new(column(open), column(high), column(low), column(close)).map_err(raise)
 }
 
-fn only_known(strategy: &str) -> PyResult<()> {
-    if strategy == "atr_d_l" { Ok(()) } else { Err(unknown("strategy", strategy, "atr_d_l")) }
+/// Open, high, low and close of the second symbol, where there is one.
+type Second<'py> = Option<(Prices<'py>, Prices<'py>, Prices<'py>, Prices<'py>)>;
+
+fn data(variant: Variant, bars: Bars, second: Second<'_>) -> PyResult<direct::Data> {
+    let second = second.map(|(o, h, l, c)| self::bars(&o, &h, &l, &c)).transpose()?;
+    direct::Data::new(variant, bars, second).map_err(raise)
+}
+
+fn variant(name: &str) -> PyResult<Variant> {
+    Variant::named(name).ok_or_else(|| {
+        let known: Vec<_> = VARIANTS.iter().map(|v| v.name).collect();
+        unknown("strategy", name, &format!("one of {}", known.join(", ")))
+    })
+}
+
+/// One axis a parameter, but for the Hull lengths, of which only the pairs in order are combinations.
+fn grid(variant: Variant, mut values: Vec<Vec<f64>>) -> PyResult<Grid> {
+    let pairs = match (variant.hull, values.len()) {
+        (true, 2..) => {
+            let lengths = values.split_off(values.len() - 2);
+            Some(Axis::ordered_pairs(&lengths[0], &lengths[1]))
+        }
+        _ => None,
+    };
+    Grid::new(values.into_iter().map(Axis::of).chain(pairs).collect()).map_err(raise)
+}
+
+/// How the package writes sides: +1 long, -1 short.
+fn sign(side: Side) -> i8 {
+    match side {
+        Side::Long => 1,
+        Side::Short => -1,
+    }
 }
 
 #[pymodule(gil_used = false)]
@@ -99,7 +132,7 @@ mod _core {
     /// Canonical parameter names of each strategy that the core knows.
     #[pyfunction]
     fn strategies() -> Vec<(&'static str, Vec<&'static str>)> {
-        vec![("atr_d_l", atr_d::PARAMETERS.to_vec())]
+        VARIANTS.iter().map(|v| (v.name, v.parameters().collect())).collect()
     }
 
     /// Raises unless the columns are bars: prices above 0, open and close within low and high.
@@ -124,6 +157,7 @@ mod _core {
         high: Prices<'py>,
         low: Prices<'py>,
         close: Prices<'py>,
+        second: Second<'py>,
         params: Vec<f64>,
         settings: PySettings,
         warmup: usize,
@@ -131,6 +165,7 @@ mod _core {
     ) -> PyResult<(
         (f64, f64, f64, f64, u32, u32),
         (
+            Bound<'py, PyArray1<i8>>,
             Bound<'py, PyArray1<u64>>,
             Bound<'py, PyArray1<f64>>,
             Bound<'py, PyArray1<u64>>,
@@ -139,12 +174,14 @@ mod _core {
         ),
         Bound<'py, PyArray1<f64>>,
     )> {
-        only_known(strategy)?;
+        let variant = variant(strategy)?;
         let bars = bars(&open, &high, &low, &close)?;
-        let settings = settings.try_into()?;
         let slice = Slice { warmup, split, end: bars.len() };
-        let sim =
-            py.detach(|| direct::simulate(&bars, &params, &settings, slice)).map_err(raise)?;
+        let data = data(variant, bars, second)?;
+        let settings = settings.try_into()?;
+        let sim = py
+            .detach(|| direct::simulate(variant, &data, &params, &settings, slice))
+            .map_err(raise)?;
         let f = sim.figures;
         let trades = &sim.trades;
         let count = |f: fn(&direct::Trade) -> usize| -> Bound<'py, PyArray1<u64>> {
@@ -156,6 +193,7 @@ mod _core {
         Ok((
             (f.is_pnl, f.oos_pnl, f.is_dd, f.oos_dd, f.is_trades, f.oos_trades),
             (
+                trades.iter().map(|t| sign(t.side)).collect::<Vec<_>>().into_pyarray(py),
                 count(|t| t.entry_bar),
                 money(|t| t.entry_price),
                 count(|t| t.exit_bar),
@@ -184,21 +222,23 @@ mod _core {
             high: Prices<'_>,
             low: Prices<'_>,
             close: Prices<'_>,
+            second: Second<'_>,
             axes: Vec<Vec<f64>>,
             settings: PySettings,
             phases: Vec<(usize, usize, usize)>,
             threads: usize,
         ) -> PyResult<Self> {
-            only_known(strategy)?;
-            let bars = bars(&open, &high, &low, &close)?;
+            let variant = variant(strategy)?;
+            let data = data(variant, bars(&open, &high, &low, &close)?, second)?;
             let settings = settings.try_into()?;
             let slices = phases
                 .into_iter()
                 .map(|(warmup, split, end)| Slice { warmup, split, end })
                 .collect();
-            let grid = Grid::new(axes).map_err(raise)?;
-            let inner =
-                py.detach(|| direct::Sweep::new(bars, grid, settings, slices)).map_err(raise)?;
+            let grid = grid(variant, axes)?;
+            let inner = py
+                .detach(|| direct::Sweep::new(variant, data, grid, settings, slices))
+                .map_err(raise)?;
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .thread_name(|i| format!("wfo-{i}"))
