@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+import wfo
 from wfo import Settings
 
 Params = dict[str, int | float]
@@ -18,7 +21,9 @@ class Case:
     """One backtest, made from `seed` alone, so that a failure is repeated by ``case(seed)``."""
 
     seed: int
+    strategy: str
     bars: pl.DataFrame
+    bars2: pl.DataFrame | None
     params: Params
     settings: Settings
     warmup: int
@@ -26,21 +31,46 @@ class Case:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        return {"split": self.split, "warmup": self.warmup, "settings": self.settings}
+        return {
+            "split": self.split,
+            "warmup": self.warmup,
+            "settings": self.settings,
+            "bars2": self.bars2,
+        }
+
+    def simulate(self, engine: str) -> wfo.Simulation:
+        """Run the case, all of it."""
+        return wfo.simulate(self.strategy, self.bars, self.params, **self.arguments, engine=engine)
 
 
-def case(seed: int) -> Case:
+def case(seed: int, strategy: str = "atr_d_l", style: str | None = None) -> Case:
     rng = np.random.default_rng(seed)
-    params = random_params(rng)
-    lookbacks = ("atr_period", "bb_length", "atr_buy_period")
-    need = max(70, *(int(params[name]) for name in lookbacks))
+    params = random_params(rng, strategy)
+    need = lookback(params)
     warmup = need + int(rng.choice([0, 0, 1, 30]))
     bars = random_bars(rng, warmup + int(rng.integers(2, 400)))
     split = int(rng.integers(warmup + 1, len(bars)))
-    return Case(seed, bars, params, random_settings(rng), warmup, split)
+    settings = random_settings(rng)
+    if style:
+        settings = dataclasses.replace(settings, entry_style=style)
+    dual = wfo.strategies()[strategy].dual_symbol
+    bars2 = random_bars(rng, len(bars)) if dual else None
+    return Case(seed, strategy, bars, bars2, params, settings, warmup, split)
 
 
-def random_params(rng: np.random.Generator) -> Params:
+def lookback(params: Params) -> int:
+    """The longest lookback by the contract's text, in bars."""
+    m = params.get("short_multiplier", 1)
+    lengths = [70, params["bb_length"]]
+    for name in ("atr_period", "atr_buy_period"):
+        lengths += [params[name], math.floor(params[name] * m + 0.5)]
+    for name in ("hma_fast_length", "hma_slow_length"):
+        if name in params:
+            lengths.append(params[name] + math.floor(math.sqrt(params[name]) + 0.5))
+    return int(max(lengths))
+
+
+def random_params(rng: np.random.Generator, strategy: str = "atr_d_l") -> Params:
     """Anything allowed, usual values more often than odd ones."""
 
     def whole(least: int, usual: int, most: int) -> int:
@@ -49,7 +79,8 @@ def random_params(rng: np.random.Generator) -> Params:
     def real(low: float, high: float) -> float:
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
-    return {
+    fast = whole(1, 20, 60)
+    everything: Params = {
         "atr_period": whole(1, 40, 150),
         "atr_multiplier": real(0.05, 40),
         "bb_length": whole(2, 40, 150),
@@ -61,7 +92,15 @@ def random_params(rng: np.random.Generator) -> Params:
         "atr_buy_multiplier": real(0.02, 5),
         "atr_smooth_period": whole(1, 20, 100),
         "equity_price_method": int(rng.integers(2)),
+        "short_multiplier": float(rng.choice([1.0, 0.2, 0.5, 1.5, real(0.05, 3)])),
+        "entry_mode": int(rng.integers(3)),
+        "trend_filter_period": whole(1, 20, 100),
+        "trend_veto_threshold": float(rng.choice([0.0, -1.0, -100.0, 0.05, rng.normal(0, 0.3)])),
+        "both_triggered_mode": int(rng.integers(2)),
+        "hma_fast_length": fast,
+        "hma_slow_length": fast + whole(1, 20, 60),
     }
+    return {name: everything[name] for name in wfo.strategies()[strategy].names}
 
 
 def random_settings(rng: np.random.Generator) -> Settings:

@@ -306,7 +306,7 @@ def test_unknown_names_get_the_nearest_one(bars: pl.DataFrame, grid: wfo.Grid) -
     params = grid.params(0)
     for error, message, strategy, values, engine in (
         (wfo.InputError, "strategy 'atr_d'; did you mean 'atr_d_l'", "atr_d", params, "direct"),
-        (wfo.InputError, "no strategy None; known: atr_d_l", None, params, "direct"),
+        (wfo.InputError, "no strategy None; known: atr_d_duals_l, ", None, params, "direct"),
         (wfo.EngineError, "engine 'Direct'; did you mean 'direct'", "atr_d_l", params, "Direct"),
         (wfo.EngineError, "no engine None; known: auto, direct", "atr_d_l", params, None),
         (

@@ -73,7 +73,8 @@ def test_phase1_slim_is_the_table() -> None:
     assert dict(slim.values) == PHASE1_SLIM
     assert tuple(slim.values) == NAMES
     assert len(slim) == 58_060_800
-    assert slim.shape == (6, 12, 4, 8, 8, 6, 3, 5, 7, 5, 1)
+    lengths = [len(axis) for axis in slim.values.values()]
+    assert lengths == [6, 12, 4, 8, 8, 6, 3, 5, 7, 5, 1]
 
 
 def test_phase1_has_both_prices() -> None:
@@ -307,7 +308,7 @@ def test_what_is_no_axis_is_named(axis: object, message: str) -> None:
 
 def test_the_longest_axis_will_do() -> None:
     axis = {"from": 1, "to": 100_000, "step": 1}
-    assert grid(atr_period=axis).shape[0] == 100_000
+    assert len(grid(atr_period=axis).values["atr_period"]) == 100_000
 
 
 def test_a_value_repeated_in_another_type_is_repeated() -> None:

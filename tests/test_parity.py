@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import cases
 import hypothesis
@@ -15,96 +17,149 @@ import pytest
 
 import wfo
 
+#: The next engine is one more name here.
 ENGINES = ["direct"]
+STYLES = ["pullback", "breakout"]
+VARIANTS = list(wfo.strategies())
+DUAL = [name for name, strategy in wfo.strategies().items() if strategy.dual_symbol]
 SEEDS = st.integers(0, 2**40)
 
-
-def check(engine: str, seed: int) -> None:
-    c = cases.case(seed)
-    wanted = wfo.simulate("atr_d_l", c.bars, c.params, **c.arguments, engine="reference")
-    found = wfo.simulate("atr_d_l", c.bars, c.params, **c.arguments, engine=engine)
-    said = parity.differences(wanted, found)
-    assert not said, f"cases.case({seed}), {engine}:\n" + "\n".join(said)
+each_engine = pytest.mark.parametrize("engine", ENGINES)
+each_style = pytest.mark.parametrize("style", STYLES)
+each_variant = pytest.mark.parametrize("strategy", VARIANTS)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@hypothesis.settings(max_examples=400)
+def check(engine: str, strategy: str, style: str, seed: int) -> None:
+    c = cases.case(seed, strategy, style)
+    said = parity.differences(c.simulate("reference"), c.simulate(engine))
+    # The line to paste into a test of its own.
+    call = f"check({engine!r}, {strategy!r}, {style!r}, {seed})"
+    assert not said, call + "\n" + "\n".join(said)
+
+
+@each_engine
+@each_style
+@each_variant
+@hypothesis.settings(max_examples=100)
 @hypothesis.given(SEEDS)
-def test_simulations_agree(engine: str, seed: int) -> None:
-    check(engine, seed)
+def test_simulations_agree(engine: str, strategy: str, style: str, seed: int) -> None:
+    check(engine, strategy, style, seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES)
-@hypothesis.settings(max_examples=20_000)
+@each_engine
+@each_style
+@each_variant
+@hypothesis.settings(max_examples=5_000)
 @hypothesis.given(SEEDS)
-def test_simulations_agree_in_twenty_thousand_cases(engine: str, seed: int) -> None:
-    check(engine, seed)
+def test_simulations_agree_in_many_cases(engine: str, strategy: str, style: str, seed: int) -> None:
+    check(engine, strategy, style, seed)
 
 
-def test_cases_are_hard_enough() -> None:
-    """Agreement means something only if the cases trade, gap, tie, and lose."""
-    trades = gaps = ties = zero = losses = 0
-    for seed in range(200):
-        c = cases.case(seed)
-        sim = wfo.simulate("atr_d_l", c.bars, c.params, **c.arguments)
+@each_variant
+def test_cases_are_hard_enough(strategy: str) -> None:
+    """Agreement means something only if the cases trade, gap, tie, reverse, lose and stop."""
+    trades = gaps = ties = without = losses = shorts = reversals = visits = ruined = 0
+    for seed in range(300):
+        c = cases.case(seed, strategy)
+        sim = c.simulate("direct")
         at_exit = c.bars[sim.trades["exit_bar"].to_list()]
         trades += len(sim.trades)
         gaps += (at_exit["open"] == sim.trades["exit_price"]).sum()
-        ties += (at_exit["low"] == sim.trades["exit_price"]).sum()
-        zero += len(sim.trades) == 0
+        extremes = pl.Series(at_exit["low"] == sim.trades["exit_price"])
+        extremes |= at_exit["high"] == sim.trades["exit_price"]
+        ties += extremes.sum()
+        without += len(sim.trades) == 0
         losses += sim.equity.min() < 0.2 * c.settings.capital
-    assert trades > 2_000
-    assert gaps > 200
+        shorts += (sim.trades["side"] == "short").sum()
+        after = sim.trades["entry_bar"].shift(-1) == sim.trades["exit_bar"]
+        reversals += after.fill_null(value=False).sum()
+        visits += (sim.trades["entry_bar"] == sim.trades["exit_bar"]).sum()
+        ruined += sim.equity[-1] <= 0
+    has = wfo.strategies()[strategy]
+    assert trades > 1_000
+    assert gaps > 100
     assert ties > 20
-    assert 5 < zero < 100
-    assert losses > 3
+    assert 5 < without < 250
+    assert losses > 2
+    assert (shorts > 500) == has.shorts
+    if "entry_mode" in has.names:
+        assert reversals > 100
+        assert visits > 20
+        assert ruined > 0
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("style", ["pullback", "breakout"])
+@each_engine
+@each_style
+@each_variant
 @pytest.mark.parametrize("name", ["NASDAQ", "SP500"])
-def test_sweeps_agree_on_the_sample(engine: str, style: str, name: str) -> None:
+def test_sweeps_agree_on_the_sample(engine: str, strategy: str, style: Any, name: str) -> None:
     bars = wfo.load_sample(name)
-    grid = wfo.Grid.load("smoke", "atr_d_l")
-    phases = wfo.Windows.preset().resolve(bars["date"])
+    other = wfo.load_sample("SP500" if name == "NASDAQ" else "NASDAQ")
+    sweeps_agree(engine, strategy, style, bars, other)
+
+
+def sweeps_agree(
+    engine: str, strategy: str, style: Any, bars: pl.DataFrame, other: pl.DataFrame
+) -> None:
+    """Compare the smoke grid over all phases, after a look at whether it trades at all."""
+    grid = wfo.Grid.load("smoke", strategy)
+    phases = wfo.Windows.preset().resolve(bars["date"], warmup=max(100, grid.need))
     settings = wfo.Settings(entry_style=style, slip=0.0005, fee=0.0002)
+    options: dict[str, Any] = {"windows": phases, "settings": settings}
+    if strategy in DUAL:
+        options["bars2"] = other
     wanted, found = (
-        wfo.sweep("atr_d_l", bars, grid, windows=phases, settings=settings, engine=each)
-        for each in ("reference", engine)
+        wfo.sweep(strategy, bars, grid, engine=each, **options) for each in ("reference", engine)
     )
     for w, f in zip(wanted, found, strict=True):
-        assert w.is_trades.sum() > 1_000
-        assert not parity.figure_differences(w.figures(), f.figures(), scale=settings.capital)
+        assert w.is_trades.sum() > 500
+        scale = max(settings.capital, float(np.abs(w.is_pnl).max()))
+        assert not parity.figure_differences(w.figures(), f.figures(), scale)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@hypothesis.settings(max_examples=40)
+@each_engine
+@each_style
+@each_variant
+@pytest.mark.parametrize("name", ["TQQQ", "SMH", "SPY"])
+def test_sweeps_agree_on_real_bars(
+    engine: str, strategy: str, style: str, name: str, real_bars: Path
+) -> None:
+    bars, other = (
+        pl.read_csv(real_bars / f"{symbol}_1day.csv", try_parse_dates=True)
+        for symbol in (name, "QQQ")
+    )
+    joined = wfo.join_bars(bars, other)
+    sweeps_agree(engine, strategy, style, joined.first, joined.second)
+
+
+@each_engine
+@each_variant
+@hypothesis.settings(max_examples=15)
 @hypothesis.given(SEEDS)
-def test_sweeps_agree_over_random_grids(engine: str, seed: int) -> None:
+def test_sweeps_agree_over_random_grids(engine: str, strategy: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    c = cases.case(seed)
+    c = cases.case(seed, strategy)
     values = {name: {value} for name, value in c.params.items()}
     for _ in range(5):
-        other = cases.random_params(rng)
+        other = cases.random_params(rng, strategy)
         name = str(rng.choice(list(values)))
         values[name].add(other[name])
-    grid = wfo.Grid({name: list(v) for name, v in values.items()})
+    grid = wfo.Grid({name: list(v) for name, v in values.items()}, strategy=strategy)
     bars = cases.random_bars(rng, grid.need + 300)
-    phases = [
-        (grid.need + 5, grid.need + 90, grid.need + 200),
-        (grid.need, grid.need + 150, len(bars)),
-    ]
-    for warmup, split, end in phases:
+    bars2 = cases.random_bars(rng, len(bars)) if strategy in DUAL else None
+    need = grid.need
+    for warmup, split, end in ((need + 5, need + 90, need + 200), (need, need + 150, len(bars))):
         wanted, found = (
             wfo.sweep(
-                "atr_d_l",
+                strategy,
                 bars[:end],
                 grid,
                 split=split,
                 warmup=warmup,
                 engine=each,
                 settings=c.settings,
+                bars2=None if bars2 is None else bars2[:end],
             )
             for each in ("reference", engine)
         )
@@ -113,18 +168,21 @@ def test_sweeps_agree_over_random_grids(engine: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("engine", ["reference", *ENGINES])
-@hypothesis.settings(max_examples=60)
+@each_variant
+@hypothesis.settings(max_examples=40)
 @hypothesis.given(SEEDS)
-def test_the_future_changes_no_decision_before_it(engine: str, seed: int) -> None:
-    c = cases.case(seed)
+def test_the_future_changes_no_decision_before_it(engine: str, strategy: str, seed: int) -> None:
+    c = cases.case(seed, strategy)
     rng = np.random.default_rng(seed + 1)
     t = int(rng.integers(c.warmup, len(c.bars)))
-    later = cases.random_bars(rng, len(c.bars))
-    changed = pl.concat([c.bars[:t], later[t:]])
-    before, after = (
-        wfo.simulate("atr_d_l", bars, c.params, **c.arguments, engine=engine)
-        for bars in (c.bars, changed)
+    other = dataclasses.replace(
+        c,
+        bars=pl.concat([c.bars[:t], cases.random_bars(rng, len(c.bars))[t:]]),
+        bars2=None
+        if c.bars2 is None
+        else pl.concat([c.bars2[:t], cases.random_bars(rng, len(c.bars))[t:]]),
     )
+    before, after = c.simulate(engine), other.simulate(engine)
     assert before.equity[:t].tolist() == after.equity[:t].tolist()
     closed = [sim.trades.filter(pl.col("exit_bar") < t) for sim in (before, after)]
     assert closed[0].equals(closed[1])
@@ -133,13 +191,32 @@ def test_the_future_changes_no_decision_before_it(engine: str, seed: int) -> Non
         set(sim.trades.filter(pl.col("entry_bar") < t).select("entry_bar", "entry_price").rows())
         for sim in (before, after)
     ]
-    ends_open = opened[0] ^ opened[1]
-    assert len(ends_open) <= 1  # a position that one of the two futures never closes
+    assert len(opened[0] ^ opened[1]) <= 1  # a position that one of the futures never closes
+
+
+@pytest.mark.parametrize("strategy", DUAL)
+def test_the_second_symbol_feeds_only_the_width(strategy: str) -> None:
+    """Where no width tightens the stop, Data2 changes nothing; else it does."""
+    changed = 0
+    for seed in range(30):
+        c = cases.case(seed, strategy)
+        other = cases.random_bars(np.random.default_rng(seed + 1), len(c.bars))
+        for floor, same in ((1.0, True), (0.1, False)):
+            params = c.params | {"min_tightening": floor}
+            one, two = (
+                dataclasses.replace(c, params=params, bars2=bars2).simulate("direct")
+                for bars2 in (c.bars2, other)
+            )
+            if same:
+                assert one.trades.equals(two.trades)
+            else:
+                changed += not one.trades.equals(two.trades)
+    assert changed > 5
 
 
 def simulation() -> tuple[wfo.Simulation, cases.Case]:
     c = cases.case(7)
-    sim = wfo.simulate("atr_d_l", c.bars, c.params, **c.arguments)
+    sim = c.simulate("direct")
     assert len(sim.trades) > 1
     return sim, c
 
@@ -159,6 +236,8 @@ def test_the_comparator_sees_a_changed_trade(column: str) -> None:
     trades = sim.trades.with_columns(pl.col(column) + 1)
     assert parity.differences(sim, dataclasses.replace(sim, trades=trades))
     assert parity.differences(sim, dataclasses.replace(sim, trades=sim.trades[:-1]))
+    other_side = sim.trades.with_columns(side=pl.lit("short"))
+    assert parity.differences(sim, dataclasses.replace(sim, trades=other_side))
 
 
 def test_the_comparator_sees_a_cell_that_nobody_wrote() -> None:

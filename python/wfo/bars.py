@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wfo.data.frames import PRICES, conform, time_column
 from wfo.errors import DataError
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
+
+
+#: Share of either symbol's bars that a join may drop unasked.
+_MOST_DROPPED = 0.05
 
 
 class Prices(NamedTuple):
@@ -67,6 +72,111 @@ def prices(bars: pl.DataFrame) -> Prices:
     except ValueError as error:
         raise DataError(_dated(str(error), stamps)) from None
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Bars of two symbols on the dates that both have.
+
+    Attributes
+    ----------
+    first, second
+        The bars, row by row of one date.
+    dropped_first, dropped_second
+        How many bars only one of them had.
+    """
+
+    first: pl.DataFrame
+    second: pl.DataFrame
+    dropped_first: int
+    dropped_second: int
+
+    def to_dict(self) -> dict[str, int]:
+        """Return what was dropped, for the manifest."""
+        return {"dropped_first": self.dropped_first, "dropped_second": self.dropped_second}
+
+
+def join_bars(first: pl.DataFrame, second: pl.DataFrame, *, allow_gaps: bool = False) -> Joined:
+    """Join the bars of two symbols on their stamps, within the time that both cover.
+
+    Parameters
+    ----------
+    first, second
+        Bars of one length, in one time zone.
+    allow_gaps
+        Whether more than 5 % of either's bars may be dropped.
+
+    Raises
+    ------
+    DataError
+        If the stamps are of different kinds, zones or spacings, nothing is common, or too much
+        would be dropped.
+    """
+    import polars as pl
+
+    first, second = conform(first), conform(second)
+    name = time_column(first)
+    if time_column(second) != name:
+        raise DataError(
+            "the two symbols have bars of different lengths: one has dates, the other date-times"
+        )
+    zones = [getattr(frame.schema[name], "time_zone", None) for frame in (first, second)]
+    if zones[0] != zones[1]:
+        raise DataError(
+            f"the two symbols are in different time zones, {zones[0]} and {zones[1]};"
+            " import one of them with --timezone"
+        )
+    spacings: list[Any] = [
+        frame[name].diff().drop_nulls().mode().min() for frame in (first, second)
+    ]
+    if None not in spacings and spacings[0] != spacings[1]:
+        raise DataError(
+            f"the two symbols have bars of different lengths, {spacings[0]!s} and {spacings[1]!s}"
+        )
+    # What lies outside the common time is a shorter history and no gap.
+    if first.is_empty() or second.is_empty():
+        raise DataError("one of the two symbols has no bars")
+    begin: Any = max(first[name][0], second[name][0])
+    end: Any = min(first[name][-1], second[name][-1])
+    within = [frame.filter(pl.col(name).is_between(begin, end)) for frame in (first, second)]
+    joined = [
+        one.join(other.select(name), on=name, how="semi", maintain_order="left")
+        for one, other in (within, within[::-1])
+    ]
+    if joined[0].is_empty():
+        raise DataError("the two symbols have no date in common")
+    dropped = [len(w) - len(j) for w, j in zip(within, joined, strict=True)]
+    for which, lost, kept in zip(("first", "second"), dropped, within, strict=True):
+        if lost > _MOST_DROPPED * len(kept) and not allow_gaps:
+            raise DataError(
+                f"{lost} of the {which} symbol's {len(kept)} bars between {begin} and {end} are on"
+                f" dates that the other lacks, more than {_MOST_DROPPED:.0%}; --allow-gaps drops"
+                " them all the same"
+            )
+    return Joined(joined[0], joined[1], *dropped)
+
+
+def check_same_stamps(first: pl.DataFrame, second: pl.DataFrame) -> None:
+    """Raise unless two symbols' bars are on the same dates, row by row.
+
+    Raises
+    ------
+    DataError
+        With the first row that differs.
+    """
+    stamps = [frame[time_column(frame)] for frame in (first, second)]
+    if len(stamps[0]) != len(stamps[1]) or stamps[0].dtype != stamps[1].dtype:
+        raise DataError(
+            f"the second symbol has {len(stamps[1])} bars ({stamps[1].dtype}), the first"
+            f" {len(stamps[0])} ({stamps[0].dtype}); wfo.join_bars puts them on the same dates"
+        )
+    differ = stamps[0] != stamps[1]
+    if differ.any():
+        row = differ.arg_true()[0]
+        raise DataError(
+            f"bar {row} is {stamps[0][row]} for the first symbol and {stamps[1][row]} for the"
+            " second; wfo.join_bars puts them on the same dates"
+        )
 
 
 def dates(bars: pl.DataFrame) -> list[dt.date]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from wfo.bars import Prices, prices
+from wfo.bars import Prices, check_same_stamps, prices
 from wfo.catalogue import Number, Strategy, get_strategy
 from wfo.errors import EngineError, InputError, did_you_mean
 from wfo.grid import Grid
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
     CountArray = NDArray[np.uint32]
+
+_TRADE_COLUMNS = ("side", "entry_bar", "entry_price", "exit_bar", "exit_price", "pnl")
 
 #: Seconds that a block of a sweep should take: short enough for Ctrl-C and a progress line, long
 #: enough that handing it out costs nothing.
@@ -131,6 +133,18 @@ class SweepResult:
         return pl.DataFrame(columns | self.figures()._asdict())
 
 
+class Data(NamedTuple):
+    """The bars that a strategy reads, and those of the second symbol where it has one."""
+
+    bars: Prices
+    second: Prices | None = None
+
+    def until(self, end: int) -> Data:
+        """Return the bars before `end`."""
+        second = self.second and Prices(*(column[:end] for column in self.second))
+        return Data(Prices(*(column[:end] for column in self.bars)), second)
+
+
 class Prepared(Protocol):
     """A grid on a history, ready to be computed in any pieces and order."""
 
@@ -144,7 +158,7 @@ class Engine(Protocol):
     def simulate(
         self,
         strategy: Strategy,
-        bars: Prices,
+        data: Data,
         values: Sequence[Number],
         settings: Settings,
         bounds: tuple[int, int, int],
@@ -153,7 +167,7 @@ class Engine(Protocol):
 
     def prepare(
         self,
-        bars: Prices,
+        data: Data,
         grid: Grid,
         settings: Settings,
         phases: Sequence[tuple[int, int, int]],
@@ -168,7 +182,7 @@ class _Direct:
     def simulate(
         self,
         strategy: Strategy,
-        bars: Prices,
+        data: Data,
         values: Sequence[Number],
         settings: Settings,
         bounds: tuple[int, int, int],
@@ -176,16 +190,16 @@ class _Direct:
         from wfo import _core
 
         warmup, split, end = bounds
-        cut = Prices(*(column[:end] for column in bars))
+        bars, second = data.until(end)
         params = [float(v) for v in values]
         figures, trades, equity = _core.simulate(
-            strategy.name, *cut, params, settings, warmup, split
+            strategy.name, *bars, second, params, settings, warmup, split
         )
         return _simulation(figures, trades, equity)
 
     def prepare(
         self,
-        bars: Prices,
+        data: Data,
         grid: Grid,
         settings: Settings,
         phases: Sequence[tuple[int, int, int]],
@@ -193,7 +207,8 @@ class _Direct:
     ) -> Prepared:
         from wfo import _core
 
-        sweep = _core.Sweep(grid.strategy.name, *bars, grid.axes, settings, list(phases), threads)
+        name, axes = grid.strategy.name, grid.axes
+        sweep = _core.Sweep(name, *data.bars, data.second, axes, settings, list(phases), threads)
         return _DirectSweep(sweep.run)
 
 
@@ -210,8 +225,8 @@ class _Reference:
 
     def simulate(
         self,
-        strategy: Strategy,  # noqa: ARG002  # the reference knows one
-        bars: Prices,
+        strategy: Strategy,
+        data: Data,
         values: Sequence[Number],
         settings: Settings,
         bounds: tuple[int, int, int],
@@ -219,28 +234,29 @@ class _Reference:
         from wfo import reference
 
         warmup, split, end = bounds
-        cut = Prices(*(column[:end] for column in bars))
-        found = reference.simulate(*cut, values, warmup=warmup, split=split, **settings.to_dict())
+        bars, second = data.until(end)
+        options = {"warmup": warmup, "split": split, **settings.to_dict()}
+        found = reference.simulate(strategy.name, *bars, values, second=second, **options)
         return _simulation(
             tuple(getattr(found, name) for name in Figures._fields),
-            (found.entry_bar, found.entry_price, found.exit_bar, found.exit_price, found.pnl),
+            tuple(getattr(found, name) for name in _TRADE_COLUMNS),
             found.equity,
         )
 
     def prepare(
         self,
-        bars: Prices,
+        data: Data,
         grid: Grid,
         settings: Settings,
         phases: Sequence[tuple[int, int, int]],
         threads: int,  # noqa: ARG002  # the reference is read, not raced
     ) -> Prepared:
-        return _ReferenceSweep(bars, grid, settings, list(phases))
+        return _ReferenceSweep(data, grid, settings, list(phases))
 
 
 @dataclass(frozen=True, slots=True)
 class _ReferenceSweep:
-    bars: Prices
+    data: Data
     grid: Grid
     settings: Settings
     phases: list[tuple[int, int, int]]
@@ -252,7 +268,9 @@ class _ReferenceSweep:
 
         columns = self.grid.columns(np.arange(start, stop, dtype=np.int64))
         rows = np.column_stack([c.astype(np.float64) for c in columns.values()])
-        found = reference.sweep(*self.bars, rows, phases=self.phases, **self.settings.to_dict())
+        bars, second = self.data
+        options = {"phases": self.phases, **self.settings.to_dict()}
+        found = reference.sweep(self.grid.strategy.name, *bars, rows, second=second, **options)
         return [Figures(*(getattr(phase, n) for n in Figures._fields)) for phase in found]
 
 
@@ -329,11 +347,10 @@ def simulate(
     strategy = get_strategy(strategy)
     values = strategy.check_params(params)
     need = strategy.need({n: (v,) for n, v in zip(strategy.names, values, strict=True)})
-    _no_second_symbol(strategy, bars2)
     _, chosen = get_engine(engine)
-    arrays = prices(bars)
-    bounds = _bounds(split, warmup, need, len(arrays.open))
-    return chosen.simulate(strategy, arrays, values, _settings(settings), bounds)
+    data = read_data(strategy, bars, bars2)
+    bounds = _bounds(split, warmup, need, len(data.bars.open))
+    return chosen.simulate(strategy, data, values, _settings(settings), bounds)
 
 
 def sweep(
@@ -391,13 +408,13 @@ def sweep(
         grid = Grid(grid, strategy=strategy)
     if grid.strategy.name != strategy.name:
         raise InputError(f"the grid is one of {grid.strategy.name}, not of {strategy.name}")
-    _no_second_symbol(strategy, bars2)
-    arrays = prices(bars)
+    data = read_data(strategy, bars, bars2)
+    count = len(data.bars.open)
     if windows is None:
         if split is None:
             raise InputError("a sweep needs split=, the first out-of-sample bar, or windows=")
         phases: list[Phase | None] = [None]
-        bounds = [_bounds(split, warmup, grid.need, len(arrays.open))]
+        bounds = [_bounds(split, warmup, grid.need, count)]
     else:
         if split is not None or warmup is not None:
             raise InputError("windows= brings its own split and warmup; leave those out")
@@ -408,10 +425,17 @@ def sweep(
                 f"windows = {windows!r} are no phases; Windows.preset().resolve(dates) makes them"
             )
         phases = list(windows)
-        bounds = [_bounds(p.split, p.warmup, grid.need, len(arrays.open), p.end) for p in windows]
+        bounds = [_bounds(p.split, p.warmup, grid.need, count, p.end) for p in windows]
     dtypes = (np.float64,) * 4 + (np.uint32,) * 2
-    out = [Figures(*(np.empty(len(grid), d) for d in dtypes)) for _ in bounds]
-    for start, stop, block in iter_sweep(arrays, grid, settings, bounds, engine, threads):
+    try:
+        out = [Figures(*(np.empty(len(grid), d) for d in dtypes)) for _ in bounds]
+    except MemoryError:
+        size = len(grid) * len(bounds) * sum(np.dtype(d).itemsize for d in dtypes)
+        raise InputError(
+            f"the figures of {len(grid):,} combinations over {len(bounds)} phases take"
+            f" {size / 1e9:.1f} GB of memory, more than there is; 'wfo run' keeps them on disk"
+        ) from None
+    for start, stop, block in iter_sweep(data, grid, settings, bounds, engine, threads):
         for held, found in zip(out, block, strict=True):
             for column, piece in zip(held, found, strict=True):
                 column[start:stop] = piece
@@ -424,7 +448,7 @@ def sweep(
 
 
 def iter_sweep(
-    bars: Prices,
+    data: Data,
     grid: Grid,
     settings: Settings | None,
     bounds: Sequence[tuple[int, int, int]],
@@ -444,7 +468,7 @@ def iter_sweep(
         One item a phase.
     """
     _, chosen = get_engine(engine)
-    prepared = chosen.prepare(bars, grid, _settings(settings), bounds, thread_count(threads))
+    prepared = chosen.prepare(data, grid, _settings(settings), bounds, thread_count(threads))
     start, size = 0, _FIRST_BLOCK
     while start < len(grid):
         stop = min(start + size, len(grid))
@@ -497,9 +521,24 @@ def _whole(value: object) -> int | None:
         return None
 
 
-def _no_second_symbol(strategy: Strategy, bars2: object) -> None:
+def read_data(strategy: Strategy, bars: pl.DataFrame, bars2: pl.DataFrame | None) -> Data:
+    """Check the frames that a strategy reads, and return their prices.
+
+    Raises
+    ------
+    DataError
+        If a frame cannot be used, or the two do not have the same stamps.
+    InputError
+        If the second symbol is missing, or one too many.
+    """
+    if strategy.dual_symbol and bars2 is None:
+        raise InputError(f"{strategy.name} reads a second symbol; give its bars as bars2")
     if bars2 is not None and not strategy.dual_symbol:
         raise InputError(f"{strategy.name} reads one symbol only; leave bars2 out")
+    data = Data(prices(bars), None if bars2 is None else prices(bars2))
+    if bars2 is not None:
+        check_same_stamps(bars, bars2)
+    return data
 
 
 def _bounds(
@@ -528,15 +567,9 @@ def _bounds(
 def _simulation(figures: Sequence[Any], trades: Sequence[Any], equity: FloatArray) -> Simulation:
     import polars as pl
 
-    names = ("entry_bar", "entry_price", "exit_bar", "exit_price", "pnl")
-    columns = dict(zip(names, trades, strict=True))
-    frame = pl.DataFrame(columns).select(
-        pl.lit("long").alias("side"),
-        pl.col("entry_bar").cast(pl.Int64),
-        "entry_price",
-        pl.col("exit_bar").cast(pl.Int64),
-        "exit_price",
-        "pnl",
+    sides = pl.when(pl.col("side") > 0).then(pl.lit("long")).otherwise(pl.lit("short"))
+    frame = pl.DataFrame(dict(zip(_TRADE_COLUMNS, trades, strict=True))).with_columns(
+        sides.alias("side"), pl.col("entry_bar", "exit_bar").cast(pl.Int64)
     )
     is_pnl, oos_pnl, is_dd, oos_dd, is_trades, oos_trades = figures
     return Simulation(

@@ -5,6 +5,7 @@ In the flat index the last parameter, in canonical order, varies fastest.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Iterable, Mapping
@@ -50,7 +51,7 @@ class Grid:
     True
     """
 
-    __slots__ = ("_lengths", "_values", "name", "strategy")
+    __slots__ = ("_lengths", "_pairs", "_values", "name", "strategy")
 
     def __init__(
         self, values: Mapping[str, Any], *, strategy: str | Strategy | None = None, name: str = ""
@@ -74,7 +75,20 @@ class Grid:
                 raise InputError(f"{parameter.name} has the value {repeated} more than once")
             axes[parameter.name] = axis
         self._values = axes
-        self._lengths = tuple(len(a) for a in axes.values())
+        # The two Hull lengths come last and are one axis of the pairs in order, the second one
+        # varying fastest: a flat index over it has no holes.
+        hulls = self.strategy.hulls
+        positions = [range(len(axes[name])) for name in hulls]
+        self._pairs: list[tuple[int, int]] = [
+            (i, j)
+            for i, j in (itertools.product(*positions) if hulls else ())
+            if axes[hulls[0]][i] < axes[hulls[1]][j]
+        ]
+        single = [len(a) for name, a in axes.items() if name not in hulls]
+        if hulls and not self._pairs:
+            fast, slow = (f"{name} = {list(axes[name])}" for name in hulls)
+            raise InputError(f"{fast} is nowhere below {slow}; the grid would be empty")
+        self._lengths = (*single, len(self._pairs)) if hulls else tuple(single)
         if math.prod(self._lengths) > 2**63 - 1:
             raise InputError("the grid has more than 2^63 combinations; take wider steps")
 
@@ -84,9 +98,12 @@ class Grid:
         return dict(self._values)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of values of every parameter, in canonical order."""
-        return self._lengths
+    def left_out(self) -> int:
+        """Grid points that are no combination, their fast Hull length not being below the slow."""
+        if not self._pairs:
+            return 0
+        pairs = math.prod(len(self._values[name]) for name in self.strategy.hulls)
+        return len(self) // len(self._pairs) * (pairs - len(self._pairs))
 
     @property
     def need(self) -> int:
@@ -129,11 +146,15 @@ class Grid:
             raise InputError(
                 f"combination {index} is not in the grid, which has 0 … {len(self) - 1}"
             )
-        found: dict[str, Number] = {}
-        for name, axis in reversed(list(self._values.items())):
-            rest, digit = divmod(rest, len(axis))
-            found[name] = axis[digit]
-        return dict(reversed(found.items()))
+        positions: list[int] = []
+        for length in reversed(self._lengths):
+            rest, position = divmod(rest, length)
+            positions.append(position)
+        if self._pairs:
+            fast, slow = self._pairs[positions.pop(0)]
+            positions[:0] = [slow, fast]
+        named = zip(self._values.items(), reversed(positions), strict=True)
+        return {name: axis[position] for (name, axis), position in named}
 
     def digits(self, name: str, indices: IndexArray) -> IndexArray:
         """Return the position on axis `name` of each flat index.
@@ -150,6 +171,12 @@ class Grid:
         int64[m]
         """
         at = self.strategy.names.index(self.strategy.parameter(name).name)
+        if name in self.strategy.hulls:
+            import numpy as np
+
+            pairs = np.asarray(self._pairs, np.int64)
+            found: IndexArray = pairs[indices % len(pairs), self.strategy.hulls.index(name)]
+            return found
         stride = math.prod(self._lengths[at + 1 :])
         return indices // stride % self._lengths[at]
 
@@ -180,6 +207,7 @@ class Grid:
             "name": self.name,
             "strategy": self.strategy.name,
             "combinations": len(self),
+            "left_out": self.left_out,
             "values": {name: list(axis) for name, axis in self._values.items()},
         }
 
@@ -230,6 +258,11 @@ def grid_names() -> dict[str, str]:
     described = {p.stem: str(_read_raw(p).get("description", "")) for p in _shipped()}
     order = ("smoke", "coarse", "phase1_slim", "phase1")
     return {n: described[n] for n in sorted(described, key=lambda n: (order.index(n), n))}
+
+
+def grid_strategies(name: str) -> tuple[str, ...]:
+    """Return the strategies that a shipped grid, or one of your own, covers by name."""
+    return tuple(key for key in _read(_find(name)) if key in strategies())
 
 
 def _shipped() -> list[Path]:

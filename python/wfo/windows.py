@@ -370,6 +370,7 @@ def preset_names() -> tuple[str, ...]:
 def _phase(
     number: int, days: list[dt.date], today: dt.date, start: dt.date, stop: dt.date, share: float
 ) -> Phase:
+    # Half to even, as Python rounds: four years have 1,461 days, and half of them is always a tie.
     split_date = start + dt.timedelta(round(share * (stop - start).days))
     warmup, split = bisect_left(days, start), bisect_left(days, split_date)
     end = len(days) if stop == today else bisect_left(days, stop)

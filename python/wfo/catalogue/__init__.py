@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from wfo.catalogue.atr_d import ATR_D_L
+from wfo.catalogue.atr_d import ATR_D
 from wfo.catalogue.parameter import Fine, Number, Parameter
 from wfo.catalogue.strategy import Strategy
 from wfo.errors import InputError, did_you_mean
 
 __all__ = ["Fine", "Number", "Parameter", "Strategy", "get_strategy", "strategies"]
 
-_CATALOGUE: tuple[Strategy, ...] = (ATR_D_L,)
+_CATALOGUE: tuple[Strategy, ...] = (*ATR_D,)
 
 
 def strategies() -> dict[str, Strategy]:

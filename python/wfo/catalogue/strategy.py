@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wfo.catalogue.parameter import Number, Parameter
 from wfo.errors import InputError, did_you_mean
@@ -31,8 +32,14 @@ class Strategy:
         Names of the parameters that are lookbacks themselves.
     expansion
         Simpler strategies that a run of this one also runs, to show whether its extras pay.
+    simpler
+        Strategies that lack one of its extras, and the name of that extra.
     shorts, dual_symbol
         Whether it sells short, and whether it reads a second symbol.
+    scaled
+        Lookbacks that ``short_multiplier`` scales on the short side.
+    hulls
+        Lengths of two Hull averages, the first of which must be below the second.
     """
 
     name: str
@@ -43,8 +50,11 @@ class Strategy:
     baseline: int
     lookbacks: tuple[str, ...]
     expansion: tuple[str, ...] = ()
+    simpler: Mapping[str, str] = field(default_factory=dict, hash=False)
     shorts: bool = False
     dual_symbol: bool = False
+    scaled: tuple[str, ...] = ()
+    hulls: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,8 +101,27 @@ class Strategy:
         if not isinstance(params, Mapping):
             raise InputError(f"params must name each parameter, as a dict does, not be {params!r}")
         self.check_names(params)
-        return tuple(p.check(params[p.name]) for p in self.parameters)
+        values = tuple(p.check(params[p.name]) for p in self.parameters)
+        if self.hulls:
+            fast, slow = (values[self.names.index(name)] for name in self.hulls)
+            if fast >= slow:
+                raise InputError(
+                    f"{self.hulls[0]} = {fast} is not allowed; it must be below"
+                    f" {self.hulls[1]} = {slow}"
+                )
+        return values
 
     def need(self, values: Mapping[str, Iterable[Number]]) -> int:
         """Return the longest lookback, in bars, that `values` of the parameters can ask for."""
-        return max([self.baseline, *(int(max(values[name])) for name in self.lookbacks)])
+        longest = {name: int(max(values[name])) for name in (*self.lookbacks, *self.hulls)}
+        bars = [self.baseline, *(longest[name] for name in self.lookbacks)]
+        if self.scaled:
+            widest = float(max(values["short_multiplier"]))
+            bars += [_round_half_up(longest[name] * widest) for name in self.scaled]
+        # A Hull average smooths what it made of its window over the root of its length.
+        bars += [longest[n] + _round_half_up(math.sqrt(longest[n])) for n in self.hulls]
+        return max(bars)
+
+
+def _round_half_up(x: float) -> int:
+    return math.floor(x + 0.5)
