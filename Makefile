@@ -64,7 +64,7 @@ $(STAMP)/install: $(PACKAGE) | $(STAMP)/venv
 	@touch $@
 
 $(STAMP)/test: $(STAMP)/install
-	$(BIN)/python -m pip install --quiet --group test --editable '.[reference]'
+	$(BIN)/python -m pip install --quiet --group test --editable '.[reference,plot]'
 	@touch $@
 
 $(STAMP)/lint: $(STAMP)/install

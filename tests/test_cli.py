@@ -173,8 +173,8 @@ def test_examples_can_be_parsed() -> None:
 def test_run_takes_the_options_that_are_specified() -> None:
     options = {o for p in commands()["wfo run"].params for o in p.opts}
     assert options == {
-        *("--symbol", "--timeframe", "--strategy", "--grid", "--windows", "--as-of"),
-        *("--no-expand", "--threads", "--data-dir", "--out"),
+        *("--symbol", "--symbol2", "--allow-gaps", "--timeframe", "--strategy", "--grid"),
+        *("--windows", "--as-of", "--no-expand", "--threads", "--data-dir", "--out"),
         *("--capital", "--slip", "--fee", "--sizing", "--lot-size", "--max-stop-atr"),
         *("--entry-style", "--min-phases", "--wfe", "--dd-ratio", "--csv-all"),
     }
@@ -196,7 +196,13 @@ def test_version_and_lists(wfo_: Callable[..., Called]) -> None:
     shown = {line.split()[0]: line.split(None, 2)[1:] for line in coarse[1:]}
     assert tuple(shown) == wfo.strategies()["atr_d_l"].names
     assert shown["atr_buy_multiplier"] == ["7", "0.5, 1, 1.5, 2, 2.5, 3, 3.5"]
-    assert [line.split()[0] for line in wfo_("strategies").out.splitlines()] == ["atr_d_l"]
+    listed = [line.split()[0] for line in wfo_("strategies").out.splitlines()]
+    assert listed == list(wfo.strategies())
+    of_both = wfo_("grids", "--strategy", "atr_d_ls").out.splitlines()
+    assert [line.split()[:2] for line in of_both[2:]] == [
+        ["phase1_slim", "2,239,488,000"],
+        ["phase1", "-"],
+    ]
     one = wfo_("strategies", "atr_d_l").out
     assert "ATR-D-v1.5-L" in one
     for p in wfo.strategies()["atr_d_l"].parameters:

@@ -720,3 +720,32 @@ def test_rescore_that_fails_can_be_repeated(
 
 def test_figures_names_are_the_files_names() -> None:
     assert Figures._fields == MONEY + TRADES
+
+
+def test_a_repeat_that_is_interrupted_takes_nothing_from_the_complete_run(plan: Any) -> None:
+    done = run(plan(), sample_store())
+    before = contents(done.folder.path)
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(), sample_store(), progress=_Interrupting(1))
+    assert contents(done.folder.path) == before
+    assert rescore(done.folder).strategies[0].scores.stable == done.strategies[0].scores.stable
+
+
+def test_a_damaged_count_of_trials_is_found_before_anything_is_done(plan: Any) -> None:
+    done = run(plan(), sample_store())
+    done.folder.trials.write_text("{}")
+    before = contents(done.folder.path)
+    with pytest.raises(ResultsError, match=r"trials\.json is not the count"):
+        run(plan(settings=Settings(slip=0.001)), sample_store())
+    assert contents(done.folder.path) == before
+
+
+def test_a_folder_in_use_is_left_alone(plan: Any) -> None:
+    done = run(plan(), sample_store())
+    before = contents(done.folder.path)
+    with done.folder.hold("somebody else"):
+        with pytest.raises(ResultsError, match=r"in use by .* somebody else"):
+            run(plan(settings=Settings(slip=0.001)), sample_store())
+        with pytest.raises(ResultsError, match="in use"):
+            rescore(done.folder)
+    assert contents(done.folder.path) == before

@@ -84,6 +84,19 @@ def test_a_slope_gives_its_upper_part_and_not_the_map() -> None:
     assert X[top].min() >= 7
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2)])
+@pytest.mark.parametrize("at", [(0, 0), (0, 2), (4, 0), (5, 3), (-1, -1)])
+def test_a_block_is_found_wherever_it_lies(shape: tuple[int, int], at: tuple[int, int]) -> None:
+    """In a corner, along an edge or within: the map's border costs a plateau no cell."""
+    i, j = (a if a >= 0 else n - s for a, n, s in zip(at, SHAPE, shape, strict=True))
+    wanted = np.zeros(SHAPE, bool)
+    wanted[i : i + shape[0], j : j + shape[1]] = True
+    for seed in range(3):
+        noise = 0.02 * np.random.default_rng(seed).standard_normal(SHAPE)
+        (found,) = find_clusters(cells(0.2 + 0.4 * wanted + noise)).members
+        assert np.array_equal(found, wanted)
+
+
 def test_a_single_peak_is_no_plateau() -> None:
     level = np.full(SHAPE, 0.2) + 0.02 * np.random.default_rng(4).standard_normal(SHAPE)
     level[6, 3] = 0.95

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import wfo
 from wfo.engine import Figures
 from wfo.errors import ResultsError
 from wfo.files import read_json, whole_file, write_json, write_text, write_with
@@ -208,10 +211,10 @@ def test_folder_of_a_symbol(tmp_path: Path) -> None:
 
 
 def test_trials_are_counted_by_search(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
+    folder = RunFolder.of(tmp_path, "QQQ")
     one = {"fingerprint": "1", "combinations": 100, "grid": "a"}
     two = {"fingerprint": "2", "combinations": 50, "grid": "b"}
-    assert [folder.count_trials(s) for s in (one, one, two, one)] == [100, 100, 150, 150]
+    assert [folder.count_trials("QQQ", s) for s in (one, one, two, one)] == [100, 100, 150, 150]
     data = json.loads(folder.trials.read_text())
     assert data["total"] == 150
     assert sorted(s["fingerprint"] for s in data["searches"]) == ["1", "2"]
@@ -228,3 +231,40 @@ def test_ranges_that_are_not_kept_go(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     RunFolder(tmp_path).remove_ranges([tmp_path / names[0]])
     assert {p.name for p in tmp_path.iterdir()} == {names[0], *names[2:]}
+
+
+@pytest.mark.parametrize("text", ["{}", '{"searches": [{"fingerprint": "1"}]}', "[1]", "oops"])
+def test_a_damaged_count_of_trials_is_named(tmp_path: Path, text: str) -> None:
+    folder = RunFolder.of(tmp_path, "QQQ")
+    folder.path.mkdir()
+    folder.trials.write_text(text)
+    with pytest.raises(wfo.ResultsError, match=r"trials\.json"):
+        folder.read_trials("QQQ")
+
+
+def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
+    folder = RunFolder.of(tmp_path, "QQQ")
+    held = r"in use by process \d+: wfo run --symbol QQQ"
+    with (
+        folder.hold("wfo run --symbol QQQ"),
+        pytest.raises(wfo.ResultsError, match=held),
+        folder.hold("another"),
+    ):
+        raise AssertionError("two hold it")
+    assert list(folder.path.iterdir()) == []
+    with folder.hold("again"):
+        assert [p.name for p in folder.path.iterdir()] == [".lock"]
+
+
+def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from wfo.results import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).hold('killed'):\n"
+        "    os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert (tmp_path / ".lock").exists()
+    with RunFolder(tmp_path).hold("next"):
+        assert "next" in (tmp_path / ".lock").read_text()

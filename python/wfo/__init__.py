@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wfo.bars import join_bars
     from wfo.build import build_info
     from wfo.catalogue import Strategy, strategies
     from wfo.data import DataStore, load_sample
@@ -50,6 +51,7 @@ __all__ = [
     "build_info",
     "detect_plateaus",
     "grid_names",
+    "join_bars",
     "load_sample",
     "score",
     "simulate",
@@ -76,6 +78,7 @@ _HOMES = {
     "WfoError": "errors",
     "Windows": "windows",
     "build_info": "build",
+    "join_bars": "bars",
     "detect_plateaus": "plateaus",
     "grid_names": "grid",
     "load_sample": "data",

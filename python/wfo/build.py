@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+from pathlib import Path
 
 
 def build_info() -> dict[str, str]:
@@ -11,9 +13,11 @@ def build_info() -> dict[str, str]:
     Returns
     -------
     dict of str
-        ``version``, ``commit`` (of the source that the Rust core was built from), ``profile``,
-        ``target``, ``rustc``, ``instructions``, ``threads`` (cores that this process may use),
-        ``python``, and the versions of the libraries that figures depend on.
+        ``version``, ``commit`` (of the work tree that the package runs from, ``-dirty`` if it has
+        changes; of an installed one that of its core), ``core_commit`` (of the source that the Rust
+        core was built from), ``profile``, ``target``, ``rustc``, ``instructions``, ``threads``
+        (cores that this process may use), ``python``, and versions of the libraries that figures
+        depend on.
     """
     from importlib import metadata
 
@@ -21,6 +25,8 @@ def build_info() -> dict[str, str]:
     from wfo.engine import available_threads
 
     info = dict(_core.build_info())
+    info["core_commit"] = info["commit"]
+    info["commit"] = _work_tree() or info["commit"]
     info["threads"] = str(available_threads())
     info["python"] = platform.python_version()
     for package in ("numpy", "polars", "scikit-learn"):
@@ -30,3 +36,18 @@ def build_info() -> dict[str, str]:
     except metadata.PackageNotFoundError:
         info["numba"] = "not installed"
     return info
+
+
+def _work_tree() -> str:
+    """Return the commit of the work tree that this file stands in, or an empty text."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(  # noqa: S603  # nothing of it comes from outside
+            [*command, "--exclude=*"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from wfo.errors import ResultsError
 
@@ -52,10 +54,35 @@ def naming_the_file(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or error.errno is None
+        what = "free some space" if full else "see to it"
         raise ResultsError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another"
-            " folder with --out"
+            f"cannot write {path}: {error.strerror or error}; {what} or choose another folder with"
+            " --out"
         ) from error
+
+
+def locked(path: Path) -> IO[str] | None:
+    """Open a file and lock it for this process, until it is closed; None if another holds it."""
+    while True:
+        file = path.open("a+", encoding="utf-8")
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            return None
+        # Its last holder may have removed it between the opening and the locking.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        file.close()
 
 
 def write_text(path: Path, text: str) -> None:

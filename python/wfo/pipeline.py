@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import math
 import os
 import platform
@@ -22,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 from wfo import bars as bars_module
 from wfo.build import build_info
 from wfo.catalogue import Strategy, get_strategy
+from wfo.comparison import Comparison, Standing, compare, standing
 from wfo.data.frames import time_column
-from wfo.engine import get_engine, iter_sweep, thread_count
-from wfo.errors import ResultsError
+from wfo.engine import Data, get_engine, iter_sweep, thread_count
+from wfo.errors import InputError, ResultsError
 from wfo.export import PlateauRanges, config_csv, plateau_ranges
 from wfo.files import write_json, write_text, write_with
 from wfo.grid import Grid
@@ -58,6 +60,10 @@ class RunPlan:
     ----------
     symbol, timeframe
         Which stored bars.
+    symbol2
+        The second symbol, for strategies that read one.
+    allow_gaps
+        Whether joining the two may drop more than 5 % of either's bars.
     strategy
         Name; the simpler strategies of its expansion run too, unless `expand` is off.
     grid
@@ -81,6 +87,8 @@ class RunPlan:
     symbol: str
     strategy: str
     timeframe: str = "1day"
+    symbol2: str | None = None
+    allow_gaps: bool = False
     grid: str = "phase1_slim"
     windows: str = "default"
     as_of: dt.date | None = None
@@ -102,6 +110,7 @@ class StrategyReport:
     scores: Scores
     plateaus: Plateaus
     ranges: tuple[PlateauRanges, ...]
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +152,12 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
     grids = [Grid.load(plan.grid, name) for name in names]
     schedule = Windows.load(plan.windows)
 
+    _check_symbols(plan, requested)
     with clock.stage("bars"):
-        meta = store.meta(plan.symbol, plan.timeframe)
-        bars = store.load(plan.symbol, plan.timeframe)
+        loaded = _load(plan, store)
+        bars = loaded.bars
         prices = bars_module.prices(bars)
+        second = None if loaded.second is None else bars_module.prices(loaded.second)
     warmup = max([LEAST_WARMUP, *(g.need for g in grids)])
     phases = schedule.resolve(bars_module.dates(bars), as_of=plan.as_of, warmup=warmup)
     plan.gates.required(len(phases), phases.min_phases)
@@ -157,15 +168,15 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
         "layout": LAYOUT,
         "symbol": plan.symbol,
         "timeframe": plan.timeframe,
-        "data": meta.fingerprint,
+        "data": loaded.fingerprints,
         "windows": phases.to_dict(),
         "settings": plan.settings.to_dict(),
         "grids": [g.to_dict() for g in grids],
     }
-    folder = RunFolder.of(plan.out, plan.symbol)
+    folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
     _check_disk(folder, grids, len(phases))
+    trials = folder.read_trials(plan.symbol)["total"]
     run_fingerprint = fingerprint(identity)
-    moved = folder.prepare(run_fingerprint)
     manifest: dict[str, Any] = {
         "status": "running",
         "fingerprint": run_fingerprint,
@@ -173,7 +184,7 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
         "started": _now(),
         "symbol": plan.symbol,
         "timeframe": plan.timeframe,
-        "data": _describe_data(bars, meta),
+        **loaded.described,
         "strategy": requested.name,
         "windows": schedule.to_dict(),
         "phases": phases.to_dict(),
@@ -185,39 +196,47 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
         "build": build_info(),
         "host": _host(),
     }
-    write_json(folder.manifest, manifest)
-    try:
-        write_with(folder.bars, lambda path: bars.write_parquet(path, compression="zstd"))
-        bounds = [p.bounds for p in phases]
-        reports = []
-        for grid in grids:
-            name = grid.strategy.name
-            with clock.stage(f"sweep {name}"):
-                _sweep(folder, grid, prices, plan.settings, bounds, engine, threads, progress)
-            described = {key: manifest[key] for key in ("data", "phases", "settings", "engine")}
-            write_json(
-                folder.sweep(name) / "meta.json",
-                {"complete": True, "grid": grid.to_dict()} | described | {"build": build_info()},
-            )
-            search = {"strategy": name, "grid": grid.to_dict()} | {
-                key: identity[key] for key in ("timeframe", "data", "windows", "settings")
-            }
-            trials = folder.count_trials(
-                {
-                    "fingerprint": fingerprint(search),
+    with folder.hold(plan.command):
+        moved = folder.prepare(run_fingerprint)
+        # Figures follow from the fingerprint alone. Where the same run is complete already, another
+        # sweep changes no byte, and its manifest stays true until the scoring begins.
+        ours = not folder.is_complete()
+        if ours:
+            write_json(folder.manifest, manifest)
+        try:
+            _write_bars(folder, loaded)
+            bounds = [p.bounds for p in phases]
+            for grid in grids:
+                name = grid.strategy.name
+                data = Data(prices, second if grid.strategy.dual_symbol else None)
+                with clock.stage(f"sweep {name}"):
+                    _sweep(folder, grid, data, plan.settings, bounds, engine, threads, progress)
+                keys = (*loaded.described, "phases", "settings", "engine")
+                described = {key: manifest[key] for key in keys} | {"build": manifest["build"]}
+                meta = {"complete": True, "grid": grid.to_dict()} | described
+                write_json(folder.sweep(name) / "meta.json", meta)
+                keys = ("timeframe", "data", "windows", "settings")
+                search = {"strategy": name, "grid": grid.to_dict()}
+                counted = {
+                    "fingerprint": fingerprint(search | {key: identity[key] for key in keys}),
                     "strategy": name,
                     "grid": grid.name,
                     "combinations": len(grid),
                 }
-            )
+                trials = folder.count_trials(plan.symbol, counted)
+            if not ours:
+                ours = True
+                write_json(folder.manifest, manifest)
             stage = _Stages(folder, phases, plan.gates, plan.csv_all, progress, clock)
-            reports.append(stage.score(grid))
-        files = _finish(folder, reports, manifest, clock, trials)
-    except BaseException as error:
-        status = "failed" if isinstance(error, Exception) else "interrupted"
-        with contextlib.suppress(ResultsError):
-            write_json(folder.manifest, manifest | {"status": status, "finished": _now()})
-        raise
+            reports = [stage.score(grid) for grid in grids]
+            files = _finish(folder, reports, manifest, clock, trials)
+        except BaseException as error:
+            status = "failed" if isinstance(error, Exception) else "interrupted"
+            if ours:
+                with contextlib.suppress(ResultsError):
+                    ended = {"status": status, "finished": _now()}
+                    write_json(folder.manifest, manifest | ended)
+            raise
     seconds = sum(clock.seconds.values())
     return RunReport(folder, phases, tuple(reports), files, moved, trials, seconds, manifest)
 
@@ -252,28 +271,39 @@ def rescore(
     """
     progress = progress or Silent()
     clock = _Clock()
-    manifest = folder.read_manifest(scored=False)
-    gates = gates or Gates.from_dict(manifest["gates"])
-    phases = Phases.from_dict(manifest["phases"])
-    gates.required(len(phases), phases.min_phases)
-    grids = [Grid.from_dict(data) for data in manifest["grids"]]
-    for grid in grids:
-        StoredSweep(folder.sweep(grid.strategy.name), len(grid), len(phases))
-    # From here on the folder may hold files of two scorings, and says so until the last is written.
-    write_json(folder.manifest, manifest | {"status": "rescoring"})
-    stage = _Stages(folder, phases, gates, csv_all, progress, clock)
-    reports = [stage.score(grid) for grid in grids]
-    manifest |= {"gates": gates.to_dict(), "rescored": {"command": command, "at": _now()}}
-    trials = manifest["trials"]
-    files = _finish(folder, reports, manifest, clock, trials)
+    # Before anything is held or made: there may be no such folder.
+    folder.read_manifest(scored=False)
+    with folder.hold(command):
+        manifest = folder.read_manifest(scored=False)
+        gates = gates or Gates.from_dict(manifest["gates"])
+        phases = Phases.from_dict(manifest["phases"])
+        gates.required(len(phases), phases.min_phases)
+        grids = [Grid.from_dict(data) for data in manifest["grids"]]
+        for grid in grids:
+            StoredSweep(folder.sweep(grid.strategy.name), len(grid), len(phases))
+        # From here on the folder may hold files of two scorings, and says so until the last is
+        # written.
+        write_json(folder.manifest, manifest | {"status": "rescoring"})
+        stage = _Stages(folder, phases, gates, csv_all, progress, clock)
+        reports = [stage.score(grid) for grid in grids]
+        manifest |= {"gates": gates.to_dict(), "rescored": {"command": command, "at": _now()}}
+        trials = manifest["trials"]
+        files = _finish(folder, reports, manifest, clock, trials)
     seconds = sum(clock.seconds.values())
     return RunReport(folder, phases, tuple(reports), files, None, trials, seconds, manifest)
+
+
+def _write_bars(folder: RunFolder, loaded: _Loaded) -> None:
+    """Keep the bars that a run uses beside its results."""
+    for path, bars in ((folder.bars, loaded.bars), (folder.bars2, loaded.second)):
+        if bars is not None:
+            write_with(path, functools.partial(bars.write_parquet, compression="zstd"))
 
 
 def _sweep(
     folder: RunFolder,
     grid: Grid,
-    prices: bars_module.Prices,
+    data: Data,
     settings: Settings,
     bounds: Sequence[tuple[int, int, int]],
     engine: str,
@@ -287,7 +317,7 @@ def _sweep(
         progress.stage(title, len(grid)) as tick,
         SweepWriter(folder.sweep(name), len(grid), len(bounds)) as writer,
     ):
-        for start, stop, block in iter_sweep(prices, grid, settings, bounds, engine, threads):
+        for start, stop, block in iter_sweep(data, grid, settings, bounds, engine, threads):
             writer.append(block)
             tick(stop - start)
 
@@ -343,19 +373,21 @@ class _Stages:
                 write_text(self.folder.path / item.file_name, item.to_csv())
                 for note in item.notes:
                     self.progress.say(f"warning: {item.file_name}: {note}")
-        return StrategyReport(grid.strategy, grid, scores, plateaus, ranges)
+        summed = standing(grid.strategy, len(grid), scores.stable, frame)
+        return StrategyReport(grid.strategy, grid, scores, plateaus, ranges, summed)
 
 
 def plateaus_csv(plateaus: Plateaus, grid: Grid) -> str:
     """Return the plateaus as CSV, one line each, best first; headings alone if there are none."""
     x, y = grid.strategy.map_axes
-    heads = ["rank", "regime", "cells", "combinations", "stable_share", "stability"]
+    heads = ["rank", "regime", "cells", "combinations", "stable_share", "stability", "trades"]
     for axis in (x, y):
         heads += [f"{axis}_min", f"{axis}_mean", f"{axis}_max"]
     lines = [",".join(heads)]
     for p in plateaus:
         fields = [str(p.rank), p.regime, str(len(p.cells)), str(p.combinations)]
-        fields += [f"{p.level:.4f}", f"{p.stability:.4f}" if math.isfinite(p.stability) else ""]
+        fields.append(f"{p.level:.4f}")
+        fields += [f"{v:.4f}" if math.isfinite(v) else "" for v in (p.stability, p.trades)]
         for values, mean in zip(zip(*p.cells, strict=True), p.center, strict=True):
             fields += [f"{min(values):g}", f"{mean:.4f}", f"{max(values):g}"]
         lines.append(",".join(fields))
@@ -380,17 +412,28 @@ def _finish(
         name, grid = report.strategy.name, report.grid.name
         files += [folder.candidates(name, grid, ending) for ending in ("parquet", "csv")]
         files.append(folder.plateaus(name, grid))
+    comparison = compare_reports(reports)
+    if comparison.verdicts:
+        path = folder.path / f"comparison_{reports[0].grid.name}.csv"
+        write_text(path, comparison.to_csv())
+        files.append(path)
     files += [*paths, config, folder.manifest]
     manifest |= {
         "status": "complete",
         "finished": _now(),
         "trials": trials,
         "results": [_describe_report(r) for r in reports],
+        "comparison": comparison.to_dict(),
         "files": [str(p.relative_to(folder.path)) for p in files],
         "timings": manifest.get("timings", {}) | clock.seconds,
     }
     write_json(folder.manifest, manifest)
     return tuple(files)
+
+
+def compare_reports(reports: Sequence[StrategyReport]) -> Comparison:
+    """Return the strategies of a run side by side."""
+    return compare([r.strategy for r in reports], [r.standing for r in reports])
 
 
 def _describe_report(report: StrategyReport) -> dict[str, Any]:
@@ -405,18 +448,54 @@ def _describe_report(report: StrategyReport) -> dict[str, Any]:
         "stable": scores.stable,
         "candidates": len(scores.candidates),
         "warnings": list(scores.warnings),
-        "plateaus": _describe_plateaus(report.plateaus),
+        "plateaus": report.plateaus.to_dict(),
         "ranges": [{"file": r.file_name, "tests": r.tests} for r in report.ranges],
     }
 
 
-def _describe_plateaus(plateaus: Plateaus) -> dict[str, Any]:
-    described = plateaus.to_dict()
-    for plateau in described["plateaus"]:
-        # A plateau none of whose combinations was kept has no score, and JSON has no NaN.
-        if not math.isfinite(plateau["stability"]):
-            plateau["stability"] = None
-    return described
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """The bars of a run, what identifies them, and what the manifest says of them."""
+
+    bars: pl.DataFrame
+    second: pl.DataFrame | None
+    fingerprints: list[str]
+    described: dict[str, Any]
+
+
+def _check_symbols(plan: RunPlan, strategy: Strategy) -> None:
+    """Raise unless there are as many symbols as the strategy reads.
+
+    Raises
+    ------
+    InputError
+        If the second one is missing, or one too many.
+    """
+    if strategy.dual_symbol and plan.symbol2 is None:
+        raise InputError(f"{strategy.name} reads a second symbol; name it with --symbol2")
+    if plan.symbol2 is not None and not strategy.dual_symbol:
+        raise InputError(f"{strategy.name} reads one symbol only; leave --symbol2 out")
+    if plan.symbol2 == plan.symbol:
+        raise InputError(f"--symbol2 {plan.symbol2} is the first symbol; name another one")
+
+
+def _load(plan: RunPlan, store: DataStore) -> _Loaded:
+    meta = store.meta(plan.symbol, plan.timeframe)
+    bars = store.load(plan.symbol, plan.timeframe)
+    if plan.symbol2 is None:
+        described = {"data": _describe_data(bars, meta)}
+        return _Loaded(bars, None, [meta.fingerprint], described)
+    meta2 = store.meta(plan.symbol2, plan.timeframe)
+    joined = bars_module.join_bars(
+        bars, store.load(plan.symbol2, plan.timeframe), allow_gaps=plan.allow_gaps
+    )
+    described = {
+        "data": _describe_data(joined.first, meta),
+        "data2": _describe_data(joined.second, meta2),
+        "join": joined.to_dict(),
+    }
+    prints = [meta.fingerprint, meta2.fingerprint]
+    return _Loaded(joined.first, joined.second, prints, described)
 
 
 def _describe_data(bars: pl.DataFrame, meta: BarsMeta) -> dict[str, Any]:

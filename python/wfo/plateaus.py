@@ -24,8 +24,9 @@ largest. For that test the other plateaus are set aside, lest a large one hides 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from wfo.errors import InputError
@@ -86,6 +87,9 @@ class Plateau:
         Mean stability score of the candidates in its cells; NaN if none of them was kept.
     center
         Count-weighted mean of the two map parameters.
+    trades
+        Median out-of-sample trades of those candidates over all phases: where it is near the number
+        of phases, the plateau is one of holding rather than trading. NaN if none was kept.
     """
 
     rank: int
@@ -95,6 +99,7 @@ class Plateau:
     level: float
     stability: float
     center: tuple[float, float]
+    trades: float = math.nan
 
     def candidates(self, candidates: pl.DataFrame, grid: Grid) -> pl.DataFrame:
         """Return the rows of `candidates` that lie in this plateau's cells, best first."""
@@ -119,7 +124,9 @@ class Plateau:
             "cells": [list(c) for c in self.cells],
             "combinations": self.combinations,
             "level": self.level,
-            "stability": self.stability,
+            # JSON has no NaN: what no candidate was kept for is null.
+            "stability": self.stability if math.isfinite(self.stability) else None,
+            "trades": self.trades if math.isfinite(self.trades) else None,
             "center": list(self.center),
         }
 
@@ -209,10 +216,7 @@ def detect_plateaus(
     plateaus.sort(
         key=lambda p: (-p.stability if p.stability == p.stability else 1e9, -p.combinations)
     )
-    ranked = tuple(
-        Plateau(i, p.regime, p.cells, p.combinations, p.level, p.stability, p.center)
-        for i, p in enumerate(plateaus, 1)
-    )
+    ranked = tuple(replace(p, rank=i) for i, p in enumerate(plateaus, 1))
     return Plateaus(
         ranked, cells, found.level, found.reach, found.density, found.quality, found.note
     )
@@ -280,12 +284,13 @@ def _search(
     import numpy as np
 
     best: tuple[float, float, int, float, IntArray] | None = None
-    for threshold in np.unique(np.quantile(level, _LEVEL_QUANTILES)):
+    # Downwards, and the first of equals wins: the highest level that gives a division is the one at
+    # which the fewest cells are above it, and chance has least to make clusters of.
+    for threshold in np.unique(np.quantile(level, _LEVEL_QUANTILES))[::-1]:
         for reach, densities in _DENSITIES.items():
             for density in densities:
                 labels = _cluster(level, usable, threshold, reach, density)
                 quality = _quality(level, labels)
-                # The first of equals wins: the lower level, the shorter reach, the lesser density.
                 if quality > (best[3] if best else 0.0):
                     best = (float(threshold), reach, density, quality, labels)
     return best
@@ -298,12 +303,15 @@ def _cluster(
     import numpy as np
     from sklearn.cluster import DBSCAN
 
-    labels = np.full(level.shape, -1, np.int64)
-    above = usable & (level > threshold)
+    # Beyond the map nothing is known: its border is taken to go on, or a cell there would need a
+    # fuller neighbourhood than one within, and a corner could never be the middle of anything.
+    above = np.pad(usable & (level > threshold), 1, mode="edge")
+    padded = np.full(above.shape, -1, np.int64)
     positions = np.argwhere(above)
     if len(positions) >= density:
         # Positions on the axes are coordinates in units of the grid's own pitch.
-        labels[above] = DBSCAN(eps=reach, min_samples=density).fit(positions).labels_
+        padded[above] = DBSCAN(eps=reach, min_samples=density).fit(positions).labels_
+    labels = padded[1:-1, 1:-1]
     kept = 0
     for k in range(labels.max() + 1):
         members = labels == k
@@ -394,24 +402,22 @@ def _describe(members: BoolArray, cells: Cells, candidates: pl.DataFrame, grid: 
         float(np.average(y[at_y], weights=stable)),
     )
     plateau = Plateau(
-        0,
-        "TIGHT" if center[0] < 5 else "MEDIUM" if center[0] <= 12 else "WIDE",
-        tuple(zip(x[at_x].tolist(), y[at_y].tolist(), strict=True)),
-        int(stable.sum()),
-        float(stable.sum() / (cells.total * len(stable))),
-        float("nan"),
-        center,
+        rank=0,
+        regime="TIGHT" if center[0] < 5 else "MEDIUM" if center[0] <= 12 else "WIDE",
+        cells=tuple(zip(x[at_x].tolist(), y[at_y].tolist(), strict=True)),
+        combinations=int(stable.sum()),
+        level=float(stable.sum() / (cells.total * len(stable))),
+        stability=math.nan,
+        center=center,
     )
-    own = plateau.candidates(candidates, grid)["Stability_Score"]
-    stability = float(own.to_numpy().mean()) if len(own) else float("nan")
-    return Plateau(
-        0,
-        plateau.regime,
-        plateau.cells,
-        plateau.combinations,
-        plateau.level,
-        stability,
-        center,
+    own = plateau.candidates(candidates, grid)
+    if own.is_empty():
+        return plateau
+    trades = own["Total_OOS_Trades"].to_numpy() if "Total_OOS_Trades" in own.columns else [math.nan]
+    return replace(
+        plateau,
+        stability=float(own["Stability_Score"].to_numpy().mean()),
+        trades=float(np.median(trades)),
     )
 
 

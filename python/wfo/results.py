@@ -13,14 +13,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from wfo.engine import Figures
 from wfo.errors import ResultsError
-from wfo.files import PART, naming_the_file, read_json, write_json
+from wfo.files import PART, locked, naming_the_file, read_json, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,9 @@ DTYPES = ("<f4", "<f4", "<f4", "<f4", "<u2", "<u2")
 CELL_BYTES = 20
 
 _MOST_TRADES = 65_535
+
+#: The file that a process holds while it writes into a folder.
+_LOCK = ".lock"
 
 
 def fingerprint(data: Any) -> str:
@@ -57,9 +60,9 @@ class RunFolder:
         return f"RunFolder({str(self.path)!r})"
 
     @classmethod
-    def of(cls, out: Path, symbol: str) -> RunFolder:
-        """Return the folder of a symbol's run below `out`."""
-        return cls(out / symbol)
+    def of(cls, out: Path, symbol: str, symbol2: str | None = None) -> RunFolder:
+        """Return the folder below `out` of a run of one symbol, or of two."""
+        return cls(out / (f"{symbol}_{symbol2}" if symbol2 else symbol))
 
     @property
     def manifest(self) -> Path:
@@ -70,6 +73,11 @@ class RunFolder:
     def bars(self) -> Path:
         """The bars that the run used."""
         return self.path / "bars.parquet"
+
+    @property
+    def bars2(self) -> Path:
+        """Those of the second symbol, on the same dates."""
+        return self.path / "bars2.parquet"
 
     @property
     def trials(self) -> Path:
@@ -129,6 +137,46 @@ class RunFolder:
             )
         return manifest
 
+    def is_complete(self) -> bool:
+        """Whether the folder holds a complete run."""
+        return self.manifest.is_file() and _stated(self.manifest, "status") == "complete"
+
+    @contextlib.contextmanager
+    def hold(self, who: str) -> Iterator[None]:
+        """Make the folder and hold it for one process, until the block ends or the process dies.
+
+        Parameters
+        ----------
+        who
+            What another process is told that wants it meanwhile.
+
+        Raises
+        ------
+        ResultsError
+            If the folder cannot be made, or another process holds it.
+        """
+        path = self.path / _LOCK
+        with naming_the_file(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = locked(path)
+        if file is None:
+            holder = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+            raise ResultsError(
+                f"{self.path} is in use by {holder or 'another process'}; wait for it, or choose"
+                " another folder with --out"
+            )
+        with file:
+            file.truncate(0)
+            file.write(f"process {os.getpid()}: {who}")
+            file.flush()
+            try:
+                yield
+            finally:
+                # Gone before it is let go, so that nobody comes to hold a file without a name. An
+                # open file cannot be removed on Windows, where an empty one stays behind.
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
     def prepare(self, run_fingerprint: str) -> Path | None:
         """Make the folder ready for a run, and return where an earlier, other one was moved.
 
@@ -161,8 +209,9 @@ class RunFolder:
             if (target / self.manifest.name).exists():
                 shutil.rmtree(target)
             target.mkdir(parents=True, exist_ok=True)
+            kept_here = {self.history, self.trials, self.path / _LOCK}
             # The manifest goes last: until then the folder still says whose files these are.
-            entries = [e for e in self.path.iterdir() if e not in {self.history, self.trials}]
+            entries = [e for e in self.path.iterdir() if e not in kept_here]
             for entry in sorted(entries, key=lambda e: e == self.manifest):
                 entry.rename(target / entry.name)
         return target
@@ -173,20 +222,48 @@ class RunFolder:
             if path not in keep:
                 path.unlink()
 
-    def count_trials(self, search: Mapping[str, Any]) -> int:
+    def count_trials(self, symbol: str, search: Mapping[str, Any]) -> int:
         """Count a search of the symbol, once however often it is repeated; return the total.
 
         Parameters
         ----------
+        symbol
+            The symbol that was searched; runs of it beside different second symbols count together.
         search
             ``fingerprint`` and ``combinations`` of the search, and what else describes it.
         """
-        data = read_json(self.trials) if self.trials.is_file() else {"searches": []}
+        data = self.read_trials(symbol)
         searches = [s for s in data["searches"] if s["fingerprint"] != search["fingerprint"]]
         searches.append(dict(search))
         total = sum(int(s["combinations"]) for s in searches)
-        write_json(self.trials, {"total": total, "searches": searches})
+        path = RunFolder.of(self.path.parent, symbol).trials
+        with naming_the_file(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"total": total, "searches": searches})
         return total
+
+    def read_trials(self, symbol: str) -> dict[str, Any]:
+        """Return the searches of a symbol so far.
+
+        Raises
+        ------
+        ResultsError
+            If the file that counts them is damaged.
+        """
+        path = RunFolder.of(self.path.parent, symbol).trials
+        if not path.is_file():
+            return {"total": 0, "searches": []}
+        data = read_json(path)
+        try:
+            counted = sum(int(s["combinations"]) for s in data["searches"] if s["fingerprint"])
+        except (KeyError, TypeError, ValueError):
+            counted = None
+        if counted is None:
+            raise ResultsError(
+                f"{path} is not the count of a symbol's trials; put a good copy in its place, or"
+                " remove it to count from nothing"
+            )
+        return {"total": counted, "searches": data["searches"]}
 
 
 class SweepWriter:

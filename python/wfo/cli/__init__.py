@@ -27,6 +27,7 @@ _COMMANDS = {
     "info": ("wfo.cli.show", "Show versions and what this installation runs on."),
     "rescore": ("wfo.cli.run", "Score a run again with other gates, without a sweep."),
     "run": ("wfo.cli.run", "Search a strategy's whole grid, from bars to TradeStation ranges."),
+    "simulate": ("wfo.cli.simulate", "Simulate one parameter set: metrics, trades and equity."),
     "strategies": ("wfo.cli.show", "List the strategies, or show one's parameters."),
 }
 
@@ -99,6 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         # The reader of a pipe has gone; a second complaint at exit would go to nobody as well.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {where}{error.strerror or error}", err=True)
         code = FAILED
     finally:
         _remind(0)

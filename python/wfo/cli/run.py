@@ -128,6 +128,12 @@ threads_option = click.option(
 
 @click.command()
 @click.option("--symbol", required=True, help="Symbol in the store; 'wfo data list' shows them.")
+@click.option("--symbol2", help="Second symbol, for strategies that read one.")
+@click.option(
+    "--allow-gaps",
+    is_flag=True,
+    help="Join two symbols even if more than 5 % of either's bars are dropped.",
+)
 @click.option("--strategy", required=True, help="Strategy; 'wfo strategies' lists them.")
 @click.option(
     "--grid",
@@ -159,6 +165,8 @@ threads_option = click.option(
 @out_option
 def run(
     symbol: str,
+    symbol2: str | None,
+    allow_gaps: bool,
     strategy: str,
     grid: str,
     timeframe: str,
@@ -183,6 +191,7 @@ def run(
       wfo run --symbol QQQ --strategy atr_d_l --grid coarse
       wfo run --symbol QQQ --strategy atr_d_l --slip 0.0005 --fee 0.0001
       wfo run --symbol SMH --strategy atr_d_l --grid my.yaml --as-of 2024-12-31
+      wfo run --symbol TQQQ --symbol2 QQQ --strategy atr_d_duals_ls --grid coarse
     """
     from wfo.cli.summary import summary
     from wfo.data import DataStore
@@ -192,6 +201,8 @@ def run(
 
     plan = RunPlan(
         symbol=symbol,
+        symbol2=symbol2,
+        allow_gaps=allow_gaps,
         strategy=strategy,
         timeframe=timeframe,
         grid=grid,
@@ -248,10 +259,16 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--symbol", help="Symbol whose run below OUT is meant, instead of its folder.")
+@click.option("--symbol2", help="Second symbol of that run, if it has one.")
 @_gate_options(*["the run's"] * 3)
 @out_option
 def rescore(
-    folder: Path | None, symbol: str | None, out: Path, csv_all: bool, **options: Any
+    folder: Path | None,
+    symbol: str | None,
+    symbol2: str | None,
+    out: Path,
+    csv_all: bool,
+    **options: Any,
 ) -> None:
     """Score a run again with other gates, without a sweep.
 
@@ -270,7 +287,7 @@ def rescore(
 
     if (folder is None) == (symbol is None):
         raise click.UsageError("give the run's folder, or --symbol, and not both")
-    found = RunFolder(folder) if folder else RunFolder.of(out, symbol or "")
+    found = RunFolder(folder) if folder else RunFolder.of(out, symbol or "", symbol2)
     before = Gates.from_dict(found.read_manifest(scored=False)["gates"])
     report = rescore_run(
         found,

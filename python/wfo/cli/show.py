@@ -18,12 +18,13 @@ def grids(name: str | None, strategy: str) -> None:
       wfo grids
       wfo grids coarse --strategy atr_d_l
     """
-    from wfo.grid import Grid, grid_names
+    from wfo.grid import Grid, grid_names, grid_strategies
 
     if name is None:
         for each, text in grid_names().items():
-            grid = Grid.load(each, strategy)
-            click.echo(f"{each:12} {len(grid):>14,}  {text}")
+            covered = strategy in grid_strategies(each)
+            count = f"{len(Grid.load(each, strategy)):,}" if covered else "-"
+            click.echo(f"{each:12} {count:>14}  {text}")
         return
     grid = Grid.load(name, strategy)
     click.echo(f"{grid.name}, {strategy}: {len(grid):,} combinations")

@@ -6,20 +6,32 @@ import math
 from collections.abc import Iterable
 
 from wfo.grid import Grid
-from wfo.pipeline import RunReport, StrategyReport
+from wfo.pipeline import RunReport, StrategyReport, compare_reports
 from wfo.plateaus import Plateaus
 from wfo.progress import duration
 from wfo.scoring import GATE_NAMES
+
+#: Share of the map above which plateaus are called broad, and stable share that is called low.
+_BROAD, _LOW = 0.4, 0.2
 
 
 def summary(report: RunReport) -> str:
     """Return windows, gates, plateaus and files of a run as text."""
     data = report.manifest["data"]
     span = f"{data['rows']:,} bars, {data['first']} to {data['last']}"
-    lines = ["", f"{data['symbol']} {data['timeframe']}: {span}", "", *_windows(report)]
+    adjusted = "" if data["adjust"] == "none" else f", adjusted: {data['adjust']}"
+    lines = ["", f"{data['symbol']} {data['timeframe']}: {span}{adjusted}"]
+    lines += [f"  Warning: {w}" for w in data["warnings"]]
+    if "join" in report.manifest:
+        lost = report.manifest["join"]
+        lines.append(
+            f"With {report.manifest['data2']['symbol']} on the same dates; dropped for want of the"
+            f" other: {lost['dropped_first']} and {lost['dropped_second']}"
+        )
+    lines += ["", *_windows(report)]
     for item in report.strategies:
         lines += ["", *_gates(item), "", *_plateaus(item)]
-    lines += ["", *_files(report)]
+    lines += [*_comparison(report), "", *_files(report)]
     return "\n".join(lines) + "\n"
 
 
@@ -39,6 +51,8 @@ def _windows(report: RunReport) -> list[str]:
 
 
 def _gates(item: StrategyReport) -> list[str]:
+    import polars as pl
+
     scores = item.scores
     phases = scores.phase_counts
     rows = [
@@ -55,6 +69,12 @@ def _gates(item: StrategyReport) -> list[str]:
         f"  Combinations by valid phases: {spread}",
         f"  Stable, valid in {scores.min_phases} or more: {scores.stable:,} ({share:.1f} %)",
     ]
+    if len(scores.candidates):
+        idle = scores.candidates.filter(pl.col("Total_OOS_Trades") <= len(phases))
+        lines.append(
+            f"  Of the candidates {100 * len(idle) / len(scores.candidates):.0f} % close one"
+            " out-of-sample trade a phase or fewer: they hold rather than trade"
+        )
     return lines + [f"  Warning: {w}." for w in scores.warnings]
 
 
@@ -70,6 +90,7 @@ def _plateaus(item: StrategyReport) -> list[str]:
                 f"{p.rank} {_letter(p.rank)}",
                 p.regime,
                 f"{p.stability:.1f}" if math.isfinite(p.stability) else "-",
+                f"{p.trades:.0f}" if math.isfinite(p.trades) else "-",
                 str(len(p.cells)),
                 f"{p.combinations:,}",
                 f"{100 * p.level:.0f} %",
@@ -77,12 +98,23 @@ def _plateaus(item: StrategyReport) -> list[str]:
                 f"{ys[0]:g} to {ys[-1]:g}",
             )
         )
-    heads = ("Rank", "Regime", "Stability", "Cells", "Stable", "Share", "Stop ATRs", "Entry ATRs")
+    heads = ("Rank", "Regime", "Stability", "Trades", "Cells", "Stable", "Share", "Stop", "Entry")
     found = (
         f"Plateaus: cells of which more than {100 * (plateaus.level or 0):.0f} % are stable"
         f" (quality {plateaus.quality:.2f})"
     )
-    return [found, *_table(heads, rows, "<<>>>>>>"), "", *_map(plateaus, item.grid)]
+    covered = sum(len(p.cells) for p in plateaus) / plateaus.cells.level.size
+    notes = []
+    if covered > _BROAD:
+        notes.append(
+            f"  Note: they cover {100 * covered:.0f} % of the map, so their ranges are wide; the"
+            " map shows where they are highest."
+        )
+    if plateaus.level is not None and plateaus.level < _LOW:
+        notes.append(
+            "  Note: few combinations are stable even there; better than its surroundings."
+        )
+    return [found, *notes, *_table(heads, rows, "<<>>>>>>>"), "", *_map(plateaus, item.grid)]
 
 
 def _map(plateaus: Plateaus, grid: Grid) -> list[str]:
@@ -100,6 +132,42 @@ def _map(plateaus: Plateaus, grid: Grid) -> list[str]:
         lines.append(f"  {float(ys[j]):6g} |{cells}")
     lines.append("         " + "".join(f"{float(x):4g} " for x in xs))
     return [line.rstrip() for line in lines]
+
+
+def _comparison(report: RunReport) -> list[str]:
+    """Say of each extra whether it paid; nothing where one strategy ran alone."""
+    found = compare_reports(report.strategies)
+    if not found.verdicts:
+        return []
+
+    def text(value: float | None, form: str) -> str:
+        return "-" if value is None else format(value, form)
+
+    rows = [
+        (
+            s.strategy,
+            f"{s.stable:,}",
+            f"{100 * s.share:.1f} %",
+            f"{text(s.best_stability, '.1f')} / {text(s.median_stability, '.1f')}",
+            f"{text(s.best_pnl, ',.0f')} / {text(s.median_pnl, ',.0f')}",
+            f"{text(s.best_drawdown, ',.0f')} / {text(s.median_drawdown, ',.0f')}",
+            f"{text(s.best_trades, '.0f')} / {text(s.median_trades, '.0f')}",
+        )
+        for s in found.standings
+    ]
+    heads = ("Strategy", "Stable", "Share", "Stability", "OOS P/L", "Drawdown", "Trades")
+    lines = ["", "Side by side; most stable candidate / median of all candidates"]
+    lines += _table(heads, rows, "<>>>>>>")
+    for v in found.verdicts:
+        change = f"stable share {100 * v.share:+.1f} points"
+        if v.stability is not None and v.pnl is not None:
+            change += f", median stability {v.stability:+.1f}, median OOS P/L {v.pnl:+,.0f}"
+        lines.append(
+            f"  Did {v.extra} pay, {v.strategy} against {v.simpler}?"
+            f" {(v.paid or 'cannot be said').capitalize()}:"
+        )
+        lines.append(f"    {change}")
+    return lines
 
 
 def _letter(rank: int) -> str:

@@ -1,0 +1,403 @@
+"""The equity of one backtest as a chart: plain characters, a PNG image or an HTML page.
+
+All three show the same: equity above, the fall from its running peak below, and the boundary
+between in-sample and out-of-sample. The characters and the page need no library, the page not even
+a network; the image needs matplotlib, ``pip install 'wfo[plot]'``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import importlib.util
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from wfo.errors import InputError
+from wfo.files import whole_file, write_text
+from wfo.metrics import drawdowns
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+#: Endings of the files that a chart can be written to.
+ENDINGS = (".png", ".html")
+
+_MISSING = (
+    "a PNG chart needs matplotlib, which is not installed: pip install 'wfo[plot]'"
+    " (HTML and terminal charts need no library)"
+)
+
+#: Columns and rows that a chart in a terminal takes, besides those given.
+_LABEL = 11
+_EQUITY_ROWS, _FALL_ROWS = 12, 5
+_NARROWEST = 66
+
+#: Marks that a page draws, so that a history of minutes does not make it megabytes.
+_MOST_POINTS = 2_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EquityChart:
+    """What a chart shows.
+
+    Attributes
+    ----------
+    title
+        One line above it.
+    dates
+        The date of each of the m marks.
+    equity
+        float64[m], in currency, the first one above 0.
+    boundary
+        Index of the first out-of-sample mark.
+
+    Raises
+    ------
+    InputError
+        If there are less than three marks, lengths differ, the boundary is not among them, or the
+        marks are not numbers to draw.
+    """
+
+    title: str
+    dates: Sequence[dt.date]
+    equity: FloatArray
+    boundary: int
+
+    def __post_init__(self) -> None:
+        import numpy as np
+
+        count = len(self.equity)
+        if count < 3 or len(self.dates) != count:
+            raise InputError(
+                f"a chart needs 3 marks or more, and a date for each, not {count} marks and"
+                f" {len(self.dates)} dates"
+            )
+        if not 0 < self.boundary < count:
+            raise InputError(f"boundary = {self.boundary} is none of the {count} marks' positions")
+        if not np.isfinite(self.equity).all() or self.equity[0] <= 0:
+            raise InputError("equity must be finite numbers, the first one above 0")
+
+    @property
+    def falls(self) -> FloatArray:
+        """float64[m]: the fall from the running peak, as a fraction of it."""
+        # The first mark is above 0, and so is every peak.
+        return cast("FloatArray", drawdowns(self.equity))
+
+
+def require_drawable(path: Path) -> None:
+    """Raise unless a chart can be drawn into a file of that ending, here.
+
+    Raises
+    ------
+    InputError
+        If the ending is another one than those of `ENDINGS`, or matplotlib is missing.
+    """
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise InputError(f"{path} must end in {' or '.join(ENDINGS)}")
+    if ending == ".png" and importlib.util.find_spec("matplotlib") is None:
+        raise InputError(_MISSING)
+
+
+def write_chart(chart: EquityChart, path: Path) -> None:
+    """Write a chart to a ``.png`` or ``.html`` file, whole.
+
+    Raises
+    ------
+    InputError
+        If the ending is another one, or matplotlib is missing.
+    ResultsError
+        If the file cannot be written.
+    """
+    require_drawable(path)
+    if path.suffix.lower() == ".png":
+        _write_png(chart, path)
+    else:
+        write_text(path, page(chart))
+
+
+# Characters
+
+
+def text_chart(chart: EquityChart, width: int = 80) -> str:
+    """Return the chart in plain characters.
+
+    Parameters
+    ----------
+    chart
+        What to show.
+    width
+        Characters a line; fewer than 66 are taken as 66.
+
+    Returns
+    -------
+    str
+        Lines without colours, none longer than that.
+    """
+    width = max(width, _NARROWEST)
+    columns = width - _LABEL
+    # The column whose bucket holds the boundary.
+    boundary = ((chart.boundary + 1) * columns - 1) // len(chart.equity)
+    lines = [chart.title[:width].rstrip(), *_curve_rows(chart.equity, columns, boundary)]
+    rule = "".join("+" if j == boundary else "-" for j in range(columns))
+    lines += [f"{'':{_LABEL - 1}}+{rule}", *_fall_rows(chart.falls, columns, boundary)]
+    lines += _captions(chart, columns, boundary)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _buckets(values: FloatArray, columns: int) -> list[FloatArray]:
+    """Return the values that each column shows, one at least."""
+    count = len(values)
+    starts = [j * count // columns for j in range(columns + 1)]
+    return [values[a : max(b, a + 1)] for a, b in pairwise(starts)]
+
+
+def _curve_rows(equity: FloatArray, columns: int, boundary: int) -> list[str]:
+    low, high = _span(float(equity.min()), float(equity.max()))
+
+    def row(value: float) -> int:
+        return round((value - low) / (high - low) * (_EQUITY_ROWS - 1))
+
+    cells = [[" "] * columns for _ in range(_EQUITY_ROWS)]
+    for line in cells:
+        line[boundary] = ":"
+    before = float(equity[0])
+    for j, bucket in enumerate(_buckets(equity, columns)):
+        # From the mark before, so that the curve has no holes where it is steep.
+        bottom = min(before, float(bucket.min()))
+        top = max(before, float(bucket.max()))
+        for i in range(row(bottom), row(top) + 1):
+            cells[i][j] = "*"
+        before = float(bucket[-1])
+    step = (high - low) / (_EQUITY_ROWS - 1)
+    lines = []
+    for i in range(_EQUITY_ROWS - 1, -1, -1):
+        labelled = i in {0, _EQUITY_ROWS // 2, _EQUITY_ROWS - 1}
+        label = short_money(low + i * step) if labelled else ""
+        lines.append(f"{label:>{_LABEL - 2}} |{''.join(cells[i])}")
+    return lines
+
+
+def _fall_rows(falls: FloatArray, columns: int, boundary: int) -> list[str]:
+    deepest = float(falls.max()) or 0.01
+    depths = [float(b.max()) / deepest * _FALL_ROWS for b in _buckets(falls, columns)]
+    lines = []
+    for i in range(_FALL_ROWS):
+        # A row is filled where the fall passes its middle.
+        cells = (
+            "#" if d > i + 0.5 else ":" if j == boundary else " " for j, d in enumerate(depths)
+        )
+        share = {0: 0.0, _FALL_ROWS - 1: -deepest}.get(i)
+        label = "" if share is None else f"{100 * share:.1f} %"
+        lines.append(f"{label:>{_LABEL - 2}} |{''.join(cells)}")
+    return lines
+
+
+def _captions(chart: EquityChart, columns: int, boundary: int) -> list[str]:
+    first, middle, last = (_day(chart.dates[i]) for i in (0, chart.boundary, -1))
+    cells = [" "] * (_LABEL + columns)
+
+    def put(text: str, at: int) -> None:
+        at = max(0, min(at, len(cells) - len(text)))
+        around = cells[max(0, at - 1) : at + len(text) + 1]
+        if set(around) == {" "}:
+            cells[at : at + len(text)] = text
+
+    put(first, _LABEL)
+    put(last, len(cells))
+    put(middle, _LABEL + boundary)
+    legend = f"{'':{_LABEL}}* equity   # drawdown   : out-of-sample from {middle}"
+    return ["".join(cells), legend]
+
+
+# Image
+
+
+def _write_png(chart: EquityChart, path: Path) -> None:
+    # Without pyplot, which would look for a display and keep the figure.
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+    days = list(chart.dates)
+    split = chart.dates[chart.boundary]
+    figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    above.plot(days, chart.equity, color="#1f5fa8", linewidth=1.2)
+    above.set_title(chart.title, loc="left", fontsize=11)
+    above.set_ylabel("Equity")
+    above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    below.fill_between(days, -chart.falls, 0, color="#b5413b", alpha=0.45, linewidth=0)
+    below.plot(days, -chart.falls, color="#b5413b", linewidth=0.8)
+    below.set_ylabel("Drawdown")
+    below.yaxis.set_major_formatter(PercentFormatter(1.0))
+    below.set_ylim(top=0)
+    for axes in (above, below):
+        axes.axvline(split, color="#444444", linestyle="--", linewidth=1)
+        axes.axvspan(split, days[-1], color="#000000", alpha=0.04, linewidth=0)
+        axes.grid(visible=True, color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    above.margins(x=0.01)
+    for offset, side, text in ((-6, "right", "in-sample"), (6, "left", "out-of-sample")):
+        above.annotate(
+            text,
+            (split, 0.98),
+            xycoords=("data", "axes fraction"),
+            xytext=(offset, 0),
+            textcoords="offset points",
+            ha=side,
+            va="top",
+            fontsize=9,
+            color="#444444",
+        )
+    with whole_file(path) as part:
+        figure.savefig(part, format="png", metadata={"Software": None})
+
+
+# Page
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+  :root {{ --ink: #222; --faint: #ddd; --paper: #fff;
+          --equity: #1f5fa8; --fall: #b5413b; }}
+  @media (prefers-color-scheme: dark) {{
+    :root {{ --ink: #ddd; --faint: #444; --paper: #1b1b1b;
+            --equity: #6ea8e6; --fall: #e0807a; }}
+  }}
+  body {{ margin: 1rem auto; max-width: 1000px; padding: 0 1rem; color: var(--ink);
+         background: var(--paper); font: 15px/1.4 system-ui, sans-serif; }}
+  h1 {{ font-size: 1.1rem; }}
+  svg {{ width: 100%; height: auto; }}
+  svg text {{ fill: var(--ink); font-size: 12px; }}
+  .grid {{ stroke: var(--faint); }}
+  .equity {{ fill: none; stroke: var(--equity); stroke-width: 1.5; }}
+  .fall {{ fill: var(--fall); fill-opacity: .45; stroke: var(--fall); stroke-width: .8; }}
+  .boundary {{ stroke: var(--ink); stroke-dasharray: 5 4; }}
+  .oos {{ fill: var(--ink); fill-opacity: .05; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{svg}
+</body>
+</html>
+"""
+
+_WIDTH, _HEIGHT = 960, 540
+_LEFT, _RIGHT = 90, 945
+_TOP, _MIDDLE, _FALL_TOP, _BOTTOM = 24, 370, 390, 505
+
+
+def page(chart: EquityChart) -> str:
+    """Return the chart as an HTML page that stands alone: an SVG drawing, no script, no library."""
+    count = len(chart.equity)
+
+    def x(index: float) -> float:
+        return _LEFT + (_RIGHT - _LEFT) * index / (count - 1)
+
+    low, high = _span(float(chart.equity.min()), float(chart.equity.max()))
+    deepest = float(chart.falls.max()) or 0.01
+
+    def y(value: float) -> float:
+        return _MIDDLE - (_MIDDLE - _TOP) * (value - low) / (high - low)
+
+    def y_fall(share: float) -> float:
+        return _FALL_TOP + (_BOTTOM - _FALL_TOP) * share / deepest
+
+    split = x(chart.boundary)
+    day = _day(chart.dates[chart.boundary])
+    width, height = _RIGHT - split, _BOTTOM - _TOP
+    parts = [
+        f'<rect class="oos" x="{split:.1f}" y="{_TOP}" width="{width:.1f}" height="{height}"/>'
+    ]
+    for value in _ticks(low, high):
+        parts += _grid_line(y(value), short_money(value))
+    for share in _ticks(0.0, deepest, 3):
+        parts += _grid_line(y_fall(share), f"{-100 * share:.3g} %" if share else "0 %")
+    for i in range(6):
+        index = round(i * (count - 1) / 5)
+        anchor = "start" if i == 0 else "end" if i == 5 else "middle"
+        parts.append(
+            f'<text x="{x(index):.1f}" y="{_BOTTOM + 20}" text-anchor="{anchor}">'
+            f"{_day(chart.dates[index])}</text>"
+        )
+    curve = " ".join(f"{x(i):.1f},{y(chart.equity[i]):.1f}" for i in _kept(chart.equity))
+    falls = " ".join(f"{x(i):.1f},{y_fall(chart.falls[i]):.1f}" for i in _kept(chart.falls))
+    parts += [
+        f'<polygon class="fall" points="{_LEFT},{_FALL_TOP} {falls} {_RIGHT},{_FALL_TOP}"/>',
+        f'<polyline class="equity" points="{curve}"/>',
+        f'<line class="boundary" x1="{split:.1f}" x2="{split:.1f}" y1="{_TOP}" y2="{_BOTTOM}"/>',
+        f'<text x="{split - 6:.1f}" y="{_TOP - 8}" text-anchor="end">in-sample</text>',
+        f'<text x="{split + 6:.1f}" y="{_TOP - 8}">out-of-sample from {day}</text>',
+        f'<text x="{_LEFT + 6}" y="{_BOTTOM - 6}">Drawdown</text>',
+        f'<text x="{_LEFT + 6}" y="{_TOP + 14}">Equity</text>',
+    ]
+    body = "\n".join(parts)
+    svg = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">\n{body}\n</svg>'
+    return _PAGE.format(title=html.escape(chart.title), svg=svg)
+
+
+def _grid_line(at: float, label: str) -> list[str]:
+    return [
+        f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>',
+        f'<text x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{label}</text>',
+    ]
+
+
+def _kept(values: FloatArray) -> list[int]:
+    """Return the positions to draw: all, or the lowest and highest of each of many stretches."""
+    count = len(values)
+    if count <= _MOST_POINTS:
+        return list(range(count))
+    kept = {0, count - 1}
+    stretches = _MOST_POINTS // 2
+    for j in range(stretches):
+        start, stop = j * count // stretches, (j + 1) * count // stretches
+        piece = values[start:stop]
+        kept |= {start + int(piece.argmin()), start + int(piece.argmax())}
+    return sorted(kept)
+
+
+def _ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Return round numbers from `low` to `high`, at most so many steps of them."""
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [i * step for i in range(first, last + 1)]
+
+
+def _span(low: float, high: float) -> tuple[float, float]:
+    """Return the range to draw, one with a height where the marks have none."""
+    margin = 0.0 if high > low else max(abs(high) * 0.01, 1e-6)
+    return low - margin, high + margin
+
+
+def short_money(value: float) -> str:
+    """Return an amount in nine characters or less, for the side of a chart."""
+    size = abs(value)
+    if size < 0.5:
+        return "0" if size < 0.005 else f"{value:.2f}"
+    if size < 9_999_999.5:
+        return f"{value:,.0f}"
+    for limit, unit in ((1e6, "M"), (1e9, "G"), (1e12, "T")):
+        if size < 9999.5 * limit:
+            return f"{value / limit:,.1f}{unit}"
+    return f"{value:.1e}"
+
+
+def _day(date: dt.date) -> str:
+    return (date.date() if isinstance(date, dt.datetime) else date).isoformat()

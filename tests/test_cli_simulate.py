@@ -1,0 +1,784 @@
+"""``wfo simulate`` as a user calls it: metrics, files, charts, and what cannot be simulated."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+import signal
+import struct
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+import pytest
+
+import wfo
+import wfo.data
+from wfo import charts
+from wfo.catalogue import get_strategy
+from wfo.cli import main
+from wfo.cli.simulate import _load_bars
+from wfo.data import sample_store
+from wfo.metrics import DEFINITIONS, compute_metrics, simulation_metrics
+
+SAMPLE = str(Path(wfo.data.__file__).parent / "sample")
+SIMULATE = ("simulate", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE)
+
+PARAMS: dict[str, int | float] = {
+    "atr_period": 14,
+    "atr_multiplier": 6.5,
+    "bb_length": 20,
+    "bb_deviation": 2.0,
+    "vol_threshold": 0.1,
+    "min_tightening": 0.4,
+    "scaling_method": 1,
+    "atr_buy_period": 10,
+    "atr_buy_multiplier": 1.5,
+    "atr_smooth_period": 3,
+    "equity_price_method": 0,
+}
+
+GRID = """
+atr_d_l:
+  atr_period: [4, 64]
+  atr_multiplier: [6, 13]
+  bb_length: [10]
+  bb_deviation: [0.5, 4]
+  vol_threshold: [0.04, 0.32]
+  min_tightening: [0.10, 0.85]
+  scaling_method: [0]
+  atr_buy_period: [8, 56]
+  atr_buy_multiplier: [0.5]
+  atr_smooth_period: [2]
+  equity_price_method: [0]
+"""
+
+
+class Called:
+    """What a command came to."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def __repr__(self) -> str:
+        return f"exit {self.code}\n{self.out}\n{self.err}"
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """Puts back the handlers that the command line sets."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers += [signal.SIGALRM] if sys.platform != "win32" else []
+    before = {n: signal.getsignal(n) for n in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Called]:
+    """Calls the command line in an empty folder, in a terminal of 80 columns."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WFO_DATA_DIR", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: object) -> Called:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            main([str(a) for a in arguments])
+        assert isinstance(exit_.value.code, int)
+        return Called(exit_.value.code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small run on the sample."""
+    folder = tmp_path_factory.mktemp("run")
+    grid = folder / "tiny.yaml"
+    grid.write_text(GRID)
+    with pytest.raises(SystemExit) as exit_:
+        main(
+            ["run", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE,
+             "--grid", str(grid), "--out", str(folder), "--slip", "0.0005"]
+        )  # fmt: skip
+    assert exit_.value.code == 0
+    return folder / "NASDAQ"
+
+
+def setting(**params: object) -> list[str]:
+    return [part for n, v in params.items() for part in ("--set", f"{n}={v}")]
+
+
+ALL = setting(**PARAMS)
+
+
+def bars() -> pl.DataFrame:
+    return wfo.load_sample("NASDAQ")
+
+
+def dates() -> list[dt.date]:
+    return bars()["date"].to_list()
+
+
+def phase(number: int, windows: str = "default") -> wfo.Phase:
+    return wfo.Windows.preset(windows).resolve(dates())[number - 1]
+
+
+def simulated(
+    at: wfo.Phase, params: dict[str, Any] | None = None, **settings: Any
+) -> wfo.Simulation:
+    return wfo.simulate(
+        "atr_d_l", bars()[: at.end], params or PARAMS, split=at.split, warmup=at.warmup,
+        settings=wfo.Settings(**settings),
+    )  # fmt: skip
+
+
+def printed(out: str) -> dict[str, list[str]]:
+    """The rows of the metrics table by their heading."""
+    rows = (re.split(r" {2,}", line.strip()) for line in out.splitlines())
+    return {row[0]: row[1:] for row in rows if len(row) == 4}
+
+
+# The table
+
+
+def test_metrics_side_by_side(call: Callable[..., Called]) -> None:
+    called = call(*SIMULATE, *ALL)
+    assert called.code == 0, called
+    assert called.err == ""
+    for line in called.out.splitlines():
+        assert len(line) <= 80
+        assert line == line.rstrip()
+    assert called.out.startswith("NASDAQ 1day, atr_d_l, phase 4 of 'default'\n")
+    at = phase(4)
+    sim = simulated(at)
+    parts = simulation_metrics(sim, dates(), warmup=at.warmup, split=at.split, bars_per_year=252)
+    rows = printed(called.out)
+    columns = (parts.in_sample, parts.out_of_sample, parts.whole)
+    assert rows["First bar"] == ["2014-12-31", "2016-12-30", "2014-12-31"]
+    assert rows["Last bar"] == ["2016-12-29", "2018-12-31", "2018-12-31"]
+    assert len(sim.trades) > 10, "a set that trades"
+    for d in DEFINITIONS:
+        title = d.title + {"share": ", %", "days": ", days"}.get(d.unit, "")
+        scale = 100 if d.unit == "share" else 1
+        for text, column in zip(rows[title], columns, strict=True):
+            shown = float(text.replace(",", ""))
+            assert shown == pytest.approx(scale * getattr(column, d.name), abs=0.00501), title
+    assert "A year has 252 bars" in called.out
+    for name, value in PARAMS.items():
+        assert re.search(rf"\b{name} {value:g}[,\n]", called.out), name
+    # The last trades, with the dates of their bars.
+    last = sim.trades.row(-1, named=True)
+    assert f"Last 10 of {len(sim.trades)} trades" in called.out
+    assert re.search(
+        rf"^  long  {dates()[last['entry_bar']]} .* {dates()[last['exit_bar']]} "
+        rf".* {last['pnl']:,.2f}$",
+        called.out,
+        re.MULTILINE,
+    )
+
+
+def test_nothing_that_trades_has_no_ratios(call: Callable[..., Called]) -> None:
+    called = call(*SIMULATE, *ALL, "--set", "atr_buy_multiplier=500", "--plot", "terminal")
+    assert called.code == 2, "a name is set once"
+    idle = setting(**(PARAMS | {"atr_buy_multiplier": 500}))
+    called = call(*SIMULATE, *idle, "--plot", "terminal", "--plot", "flat.html")
+    assert called.code == 0, called
+    rows = printed(called.out)
+    for title in ("Sharpe ratio", "Sortino ratio", "MAR (Calmar) ratio", "Profit factor"):
+        assert rows[title] == ["-"] * 3
+    assert rows["Trades"] == ["0"] * 3
+    assert rows["Exposure, %"] == ["0.00"] * 3
+    assert "No trades were closed." in called.out
+    assert "nan" not in called.out
+    assert "open after the last bar" not in called.out
+
+
+def test_position_that_stays_open_is_said(call: Callable[..., Called]) -> None:
+    wide = setting(**(PARAMS | {"atr_multiplier": 500, "atr_buy_multiplier": 0.1}))
+    called = call(*SIMULATE, *wide, "--max-stop-atr", "500")
+    assert "No trades were closed.\n  A position is open after the last bar" in called.out
+
+
+# Where parameters come from
+
+
+def test_rows_of_both_files_are_what_the_run_found(
+    call: Callable[..., Called], run_folder: Path
+) -> None:
+    """What `wfo run` found for a row in a phase is what its simulation comes to."""
+    paths = [run_folder / f"candidates_atr_d_l_tiny.{e}" for e in ("csv", "parquet")]
+    frame = pl.read_parquet(paths[1])
+    assert len(frame) > 5
+    seen = 0
+    for row in (0, 2, len(frame) - 1):
+        for number in (1, 4):
+            outs = []
+            for path in paths:
+                arguments = ("--from-candidates", path, "--row", row, "--phase", number)
+                called = call(
+                    *SIMULATE, *arguments, "--slip", "0.0005", "--out-equity", "e.parquet"
+                )
+                assert called.code == 0, called
+                outs.append(called.out)
+            assert outs[0] == outs[1]
+            equity = pl.read_parquet("e.parquet")
+            marks = dict(equity.group_by("part").agg(pl.col("equity").last()).iter_rows())
+            found = frame.row(row, named=True)
+            if found[f"P{number}_OOS_PnL"] is not None:
+                seen += 1
+                is_pnl = marks["in-sample"] - marks["start"]
+                oos_pnl = marks["out-of-sample"] - marks["in-sample"]
+                assert is_pnl == pytest.approx(found[f"P{number}_IS_PnL"], rel=1e-6)
+                assert oos_pnl == pytest.approx(found[f"P{number}_OOS_PnL"], rel=1e-6)
+    assert seen > 2
+
+
+def test_first_row_is_the_default_and_what_is_set_replaces(
+    call: Callable[..., Called], run_folder: Path
+) -> None:
+    path = run_folder / "candidates_atr_d_l_tiny.csv"
+    row = pl.read_parquet(path.with_suffix(".parquet")).row(0, named=True)
+    taken = {name: row[name] for name in PARAMS}
+    given = call(*SIMULATE, *setting(**taken))
+    assert given.code == 0, given
+    assert call(*SIMULATE, "--from-candidates", path).out == given.out
+    varied = call(*SIMULATE, "--from-candidates", path, "--set", "atr_multiplier = 7.25")
+    assert varied.out == call(*SIMULATE, *setting(**(taken | {"atr_multiplier": 7.25}))).out
+    assert varied.out != given.out
+
+
+def test_settings_and_engine_reach_the_simulation(call: Callable[..., Called]) -> None:
+    options = ("--capital", "5000", "--slip", "0.001", "--fee", "0.0002", "--sizing", "fixed")
+    options += ("--lot-size", "0.5", "--max-stop-atr", "3", "--entry-style", "breakout")
+    called = call(*SIMULATE, *ALL, *options, "--out-equity", "e.parquet")
+    assert called.code == 0, called
+    at = phase(4)
+    sim = simulated(
+        at, capital=5000, slip=0.001, fee=0.0002, sizing="fixed", lot_size=0.5, max_stop_atr=3,
+        entry_style="breakout",
+    )  # fmt: skip
+    assert pl.read_parquet("e.parquet")["equity"].to_list() == sim.equity[at.warmup - 1 :].tolist()
+    pytest.importorskip("numba")
+    again = call(*SIMULATE, *ALL, *options, "--engine", "reference")
+    assert printed(again.out) == printed(called.out)
+
+
+# Where the bars are cut
+
+
+@pytest.mark.parametrize(
+    ("arguments", "windows", "number"),
+    [
+        ((), "default", 4),
+        (("--phase", "2"), "default", 2),
+        (("--windows", "sixty-forty"), "sixty-forty", 4),
+        (("--windows", "sixty-forty", "--phase", "1"), "sixty-forty", 1),
+    ],
+)
+def test_phases(
+    arguments: tuple[str, ...], windows: str, number: int, call: Callable[..., Called]
+) -> None:
+    called = call(*SIMULATE, *ALL, *arguments, "--out-equity", "e.csv")
+    assert called.code == 0, called
+    at = phase(number, windows)
+    assert f"phase {number} of '{windows}'" in called.out
+    equity = pl.read_csv("e.csv")
+    assert equity["bar"].to_list() == list(range(at.warmup - 1, at.end))
+    assert equity["equity"].to_list() == simulated(at).equity[at.warmup - 1 :].tolist()
+    parts = dict(equity["part"].value_counts().iter_rows())
+    assert parts == {
+        "start": 1,
+        "in-sample": at.split - at.warmup,
+        "out-of-sample": at.end - at.split,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warmup", "split", "end"),
+    [
+        # 2015-01-01 is a holiday; the first bar on or after it counts. The warm-up is 100 bars.
+        (("--split", "2015-01-01"), 100, "2015-01-02", "2018-12-31"),
+        (("--split", "2015-01-02", "--from", "2010-01-02"), "2010-01-04", "2015-01-02", None),
+        (("--split", "2010-01-04", "--as-of", "2012-12-30"), 100, "2010-01-04", "2012-12-28"),
+    ],
+)
+def test_split_of_ones_own(
+    arguments: tuple[str, ...],
+    warmup: int | str,
+    split: str,
+    end: str | None,
+    call: Callable[..., Called],
+) -> None:
+    called = call(*SIMULATE, *ALL, *arguments, "--out-equity", "e.parquet")
+    assert called.code == 0, called
+    days = [d.isoformat() for d in dates()]
+    first = warmup if isinstance(warmup, int) else days.index(warmup)
+    last = len(days) if end is None else days.index(end) + 1
+    sim = wfo.simulate("atr_d_l", bars()[:last], PARAMS, split=days.index(split), warmup=first)
+    equity = pl.read_parquet("e.parquet")
+    assert equity["equity"].to_list() == sim.equity[first - 1 :].tolist()
+    assert equity["bar"].to_list() == list(range(first - 1, last))
+    boundary = equity.filter(pl.col("part") == "out-of-sample")["date"][0]
+    assert boundary.isoformat() == split
+
+
+def test_longer_lookback_takes_a_longer_warm_up(call: Callable[..., Called]) -> None:
+    slow = setting(**(PARAMS | {"atr_period": 250}))
+    called = call(*SIMULATE, *slow, "--split", "2015-01-02", "--out-equity", "e.csv")
+    assert called.code == 0, called
+    assert pl.read_csv("e.csv")["bar"][0] == 249
+
+
+def test_short_history_says_what_became_of_the_schedule(call: Callable[..., Called]) -> None:
+    called = call(*SIMULATE, *ALL, "--as-of", "2005-12-30")
+    assert called.code == 0, called
+    assert "too few for the 'default' schedule" in called.out
+    assert "4 shorter phases" in called.out
+    assert call(*SIMULATE, *ALL, "--as-of", "2002-12-30", "--phase", "4").code == 1
+
+
+# Files
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "CSV"])
+def test_files_hold_trades_and_equity(ending: str, call: Callable[..., Called]) -> None:
+    called = call(*SIMULATE, *ALL, "--out-trades", f"t.{ending}", "--out-equity", f"e.{ending}")
+    assert called.code == 0, called
+    assert called.out.endswith(f"\nWritten\n  t.{ending}\n  e.{ending}\n")
+    assert sorted(p.name for p in Path.cwd().iterdir()) == [f"e.{ending}", f"t.{ending}"]
+
+    def read(name: str) -> pl.DataFrame:
+        path = f"{name}.{ending}"
+        return (
+            pl.read_parquet(path)
+            if ending == "parquet"
+            else pl.read_csv(path, try_parse_dates=True)
+        )
+
+    at, days = phase(4), dates()
+    sim = simulated(at)
+    trades, equity = read("t"), read("e")
+    assert trades.columns == [
+        "side", "entry_bar", "entry_date", "entry_price", "exit_bar", "exit_date", "exit_price",
+        "pnl", "part",
+    ]  # fmt: skip
+    assert trades.select(sim.trades.columns).equals(sim.trades)
+    assert trades["entry_date"].to_list() == [days[i] for i in sim.trades["entry_bar"]]
+    assert trades["exit_date"].to_list() == [days[i] for i in sim.trades["exit_bar"]]
+    assert (trades["part"] == "in-sample").sum() == sim.is_trades
+    assert (trades["part"] == "out-of-sample").sum() == sim.oos_trades
+    assert equity["date"].to_list() == days[at.warmup - 1 : at.end]
+    # The file alone gives the metrics again.
+    again = compute_metrics(
+        equity["equity"].to_numpy(), trades, dates=equity["date"].to_list(), bars_per_year=252
+    )
+    assert equity["drawdown"].max() == again.max_drawdown
+    rows = printed(called.out)
+    assert rows["Sharpe ratio"][2] == f"{again.sharpe:.2f}"
+    assert rows["Net profit"][2] == f"{again.net_profit:,.2f}"
+
+
+def hourly(folder: Path) -> None:
+    """Store five years of seven bars a day under HOURS."""
+    random = np.random.default_rng(3)
+    first, zone = dt.date(2015, 1, 5), ZoneInfo("America/New_York")
+    days = [first + dt.timedelta(i) for i in range(1825)]
+    times = [
+        dt.datetime(d.year, d.month, d.day, hour, 30, tzinfo=zone)
+        for d in days if d.weekday() < 5 for hour in range(9, 16)
+    ]  # fmt: skip
+    close = 100 * np.exp(np.cumsum(random.normal(0.0001, 0.005, len(times))))
+    opens = np.concatenate([[100.0], close[:-1]])
+    frame = pl.DataFrame(
+        {
+            "datetime": times,
+            "open": opens,
+            "high": np.maximum(opens, close) * 1.002,
+            "low": np.minimum(opens, close) * 0.998,
+            "close": close,
+        }
+    )
+    path = folder / "hours.parquet"
+    frame.write_parquet(path)
+    with pytest.raises(SystemExit) as exit_:
+        main(
+            ["data", "import", str(path), "--symbol", "HOURS", "--timeframe", "1hour",
+             "--data-dir", str(folder / "store")]
+        )  # fmt: skip
+    assert exit_.value.code == 0
+
+
+def test_intraday_bars(call: Callable[..., Called], tmp_path: Path) -> None:
+    hourly(tmp_path)
+    arguments = ("--symbol", "HOURS", "--timeframe", "1hour", "--data-dir", tmp_path / "store")
+    called = call(
+        "simulate", "--strategy", "atr_d_l", *arguments, *ALL, "--plot", "terminal",
+        "--plot", "e.html", "--out-trades", "t.csv", "--out-equity", "e.csv",
+    )  # fmt: skip
+    assert called.code == 0, called
+    assert "A year has 1,764 bars" in called.out
+    text = pl.read_csv("t.csv")["entry_datetime"][0]
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT(09|1[0-5]):30:00-0[45]:00", text), text
+    stored = wfo.DataStore(tmp_path / "store").load("HOURS", "1hour")
+    equity = pl.read_csv("e.csv")
+    stamp = dt.datetime.fromisoformat(equity["datetime"][0])
+    assert stamp == stored["datetime"][equity["bar"][0]]
+
+
+def test_earlier_file_survives_what_fails(call: Callable[..., Called], tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("earlier")
+    assert call(*SIMULATE, *ALL, "--split", "1999-01-05", "--out-trades", "t.csv").code == 1
+    assert (tmp_path / "t.csv").read_text() == "earlier"
+    assert call(*SIMULATE, *ALL, "--out-trades", "t.csv").code == 0
+    assert (tmp_path / "t.csv").read_text().startswith("side,")
+
+
+# Charts
+
+
+def chart(equity: Any, boundary: int = 1, title: str = "a title") -> charts.EquityChart:
+    marks = np.asarray(equity, dtype=float)
+    days = [dt.date(2020, 1, 1) + dt.timedelta(i) for i in range(len(marks))]
+    return charts.EquityChart(title, days, marks, boundary)
+
+
+def test_terminal_chart_by_hand() -> None:
+    # 69 columns of 2 marks each: up by one a bar, then a fall to half of the peak.
+    rise = np.arange(100.0, 200.0)
+    lines = charts.text_chart(chart([*rise, *np.full(38, 100.0)], boundary=70), 80).splitlines()
+    assert lines[0] == "a title"
+    above, rule, below = lines[1:13], lines[13], lines[14:19]
+    assert rule == " " * 10 + "+" + "-" * 35 + "+" + "-" * 33
+    cells = [line.ljust(80)[11:] for line in above]
+    assert [line[:10] for line in above if line[:10].strip()] == [
+        "      199 ", "      154 ", "      100 ",
+    ]  # fmt: skip
+    # The curve rises from the lower left, and falls to the ground between columns 49 and 50.
+    assert cells[-1][0] == "*"
+    assert cells[0][49] == "*"
+    assert all(row[50] == "*" for row in cells)
+    assert cells[-1][51:] == "*" * 18
+    assert all(row[35] in ":*" for row in cells)
+    assert sum(row[35] == "*" for row in cells) == 1
+    # Down to -49.7 %, and nothing before.
+    assert [line.ljust(80)[11:].replace(":", " ") for line in below] == [" " * 50 + "#" * 19] * 5
+    assert below[0].startswith("    0.0 % |")
+    assert below[-1].startswith("  -49.7 % |")
+    assert lines[19].split() == ["2020-01-01", "2020-03-11", "2020-05-17"]
+    assert "out-of-sample from 2020-03-11" in lines[20]
+
+
+@pytest.mark.parametrize("width", [66, 80, 133])
+@pytest.mark.parametrize(
+    "equity",
+    [
+        [100.0, 100, 100],
+        [100.0, 90, 80, 70],
+        [1e-3, 2e-3, 1e-3],
+        [1e5, 3e12, 9e11],
+        [100.0, 50, -20, -20],
+        100 + np.sin(np.arange(5000)),
+    ],
+)
+def test_terminal_chart_keeps_its_width(equity: Any, width: int) -> None:
+    text = charts.text_chart(chart(equity, title="x" * 200), width)
+    lines = text.splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert all(" " <= c <= "~" for c in text.replace("\n", ""))
+    assert "*" in text
+    assert len(lines) == 21
+
+
+def svg_of(page: str) -> ET.Element:
+    found = re.search(r"<svg.*</svg>", page, re.DOTALL)
+    assert found
+    return ET.fromstring(found[0])
+
+
+def points(svg: ET.Element, name: str) -> np.ndarray:
+    (shape,) = (e for e in svg if e.get("class") == name and e.get("points"))
+    return np.array([[float(v) for v in p.split(",")] for p in shape.get("points", "").split()])
+
+
+def test_page_draws_the_marks_and_stands_alone() -> None:
+    equity = [100.0, 120, 90, 150, 75, 75]
+    page = charts.page(chart(equity, boundary=3, title="S&P <500>"))
+    assert "<title>S&amp;P &lt;500&gt;</title>" in page
+    assert not re.search(r"<script|https?://|@import|url\(", page)
+    svg = svg_of(page)
+    curve = points(svg, "equity")
+    # Both axes are linear: positions are the marks, scaled.
+    assert np.allclose(np.diff(curve[:, 0]), np.diff(curve[:, 0])[0], atol=0.11)
+    slope = (curve[4, 1] - curve[3, 1]) / (75 - 150)
+    assert slope < 0
+    assert np.allclose(curve[:, 1], curve[3, 1] + slope * (np.array(equity) - 150), atol=0.11)
+    falls = points(svg, "fall")[1:-1]
+    depth = (falls[4, 1] - falls[0, 1]) / 0.5
+    assert depth > 0
+    assert np.allclose((falls[:, 1] - falls[0, 1]) / depth, [0, 0, 0.25, 0, 0.5, 0.5], atol=2e-3)
+    (boundary,) = (e for e in svg if e.get("class") == "boundary")
+    assert float(boundary.get("x1", "")) == pytest.approx(curve[3, 0], abs=0.1)
+    texts = [e.text for e in svg if e.tag == "text"]
+    assert {"2020-01-01", "2020-01-06", "out-of-sample from 2020-01-04"} <= set(texts)
+
+
+def test_page_of_a_long_history_stays_small_and_keeps_its_extremes() -> None:
+    random = np.random.default_rng(1)
+    equity = 1000 + np.cumsum(random.normal(0, 1, 200_000)).clip(-900)
+    page = charts.page(chart(equity[:50_000], boundary=30_000))
+    assert len(page) < 150_000
+    drawn = points(svg_of(page), "equity")[:, 1]
+    assert drawn.min() == pytest.approx(24, abs=0.1)
+    assert drawn.max() == pytest.approx(370, abs=0.1)
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    content = path.read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    assert content[12:16] == b"IHDR"
+    return struct.unpack(">II", content[16:24])
+
+
+def test_plots(call: Callable[..., Called], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    called = call(*SIMULATE, *ALL, "--plot", "e.png", "--plot", "e.html", "--plot", "terminal")
+    assert called.code == 0, called
+    assert png_size(tmp_path / "e.png") == (1200, 720)
+    at = phase(4)
+    curve = points(svg_of((tmp_path / "e.html").read_text()), "equity")
+    assert len(curve) == at.end - at.warmup + 1
+    assert called.out.endswith("\nWritten\n  e.png\n  e.html\n")
+    assert "* equity   # drawdown   : out-of-sample from 2016-12-30" in called.out
+    assert max(len(line) for line in called.out.splitlines()) == 80
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_image_without_its_library(
+    call: Callable[..., Called], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    called = call(*SIMULATE, *ALL, "--plot", "e.png", "--out-trades", "t.csv")
+    assert called.code == 1, called
+    assert "pip install 'wfo[plot]'" in called.err
+    assert "matplotlib" in called.err
+    assert not list(Path.cwd().iterdir())
+    assert call(*SIMULATE, *ALL, "--plot", "e.html", "--plot", "terminal").code == 0
+
+
+@pytest.mark.parametrize(
+    ("equity", "boundary", "message"),
+    [
+        ([100.0, 101.0], 1, "3 marks or more"),
+        ([100.0, 101.0, 102.0], 0, "boundary = 0"),
+        ([100.0, 101.0, 102.0], 3, "boundary = 3"),
+        ([100.0, np.nan, 102.0], 1, "finite"),
+        ([0.0, 1.0, 2.0], 1, "above 0"),
+    ],
+)
+def test_what_cannot_be_drawn(equity: list[float], boundary: int, message: str) -> None:
+    with pytest.raises(wfo.InputError, match=message):
+        chart(equity, boundary)
+
+
+# Two symbols
+
+
+def test_two_symbols_are_joined_on_their_dates() -> None:
+    dual = dataclasses.replace(get_strategy("atr_d_l"), dual_symbol=True)
+    store = sample_store()
+    first, second, notes = _load_bars(store, dual, "NASDAQ", "SP500", "1day", False)
+    assert second is not None
+    assert first["date"].equals(second["date"])
+    assert not first["close"].equals(second["close"])
+    common = set(dates()) & set(wfo.load_sample("SP500")["date"].to_list())
+    assert len(first) == len(common)
+    assert bool(notes) == (len(common) < len(bars()))
+    with pytest.raises(wfo.InputError, match="second symbol; name it with --symbol2"):
+        _load_bars(store, dual, "NASDAQ", None, "1day", False)
+
+
+# What cannot be simulated
+
+
+def short(**params: object) -> tuple[str, ...]:
+    return (*SIMULATE, *setting(**(PARAMS | params)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "messages"),
+    [
+        ((*SIMULATE, "--set", "atr_period"), 2, ["'atr_period'", "NAME=VALUE"]),
+        ((*SIMULATE, "--set", "=14"), 2, ["'=14'", "NAME=VALUE"]),
+        ((*SIMULATE, "--set", "atr_period="), 2, ["'atr_period='", "NAME=VALUE"]),
+        ((*SIMULATE, *ALL, "--set", "atr_period=9"), 2, ["atr_period is set twice"]),
+        (SIMULATE, 1, ["atr_d_l also needs atr_period, atr_multiplier,"]),
+        ((*SIMULATE, *ALL[2:]), 1, ["atr_d_l also needs atr_period"]),
+        (short(atr_perid=14), 1, ["no parameter 'atr_perid'", "did you mean 'atr_period'?"]),
+        (short(atr_period="many"), 1, ["atr_period = 'many'", "a whole number >= 1"]),
+        (short(atr_period=14.5), 1, ["atr_period = 14.5", "a whole number >= 1"]),
+        (short(atr_period=0), 1, ["atr_period = 0", "a whole number >= 1"]),
+        (short(atr_multiplier="nan"), 1, ["atr_multiplier = nan", "a number > 0"]),
+        (short(min_tightening=1.5), 1, ["min_tightening = 1.5", "<= 1"]),
+        (short(scaling_method=3), 1, ["scaling_method = 3", "0, 1, 2"]),
+        ((*short(), "--row", "0"), 2, ["--row", "--from-candidates"]),
+        ((*short(), "--row", "-1"), 2, ["--row", "-1"]),
+        ((*short(), "--from-candidates", "c.xlsx"), 2, ["c.xlsx", ".csv or .parquet"]),
+        ((*short(), "--from-candidates", "c.csv"), 1, ["no candidates file c.csv"]),
+        ((*short(), "--strategy", "atr_d_k"), 1, ["'atr_d_k'", "did you mean 'atr_d_l'?"]),
+        ((*short(), "--symbol", "nasdq"), 1, ["'nasdq'", "did you mean 'NASDAQ'?"]),
+        ((*short(), "--symbol2", "SP500"), 1, ["one symbol only", "--symbol2"]),
+        ((*short(), "--timeframe", "5min"), 1, ["no 5min bars of 'NASDAQ'", "1day"]),
+        ((*short(), "--engine", "dirct"), 1, ["'dirct'", "did you mean 'direct'?"]),
+        ((*short(), "--capital", "0"), 1, ["capital = 0.0", "above 0"]),
+        ((*short(), "--windows", "sixty-fourty"), 1, ["did you mean 'sixty-forty'?"]),
+        ((*short(), "--phase", "0"), 2, ["--phase", "0"]),
+        ((*short(), "--phase", "5"), 1, ["no phase 5", "'default' has 4"]),
+        (
+            (*short(), "--phase", "4", "--as-of", "2002-12-30"),
+            1,
+            ["no phase 4", "has 3", "shorter"],
+        ),
+        ((*short(), "--as-of", "2000-06-01"), 1, ["too little history", "1998-12-01"]),
+        ((*short(), "--as-of", "2019-06-01"), 1, ["2019-06-01", "outside the history"]),
+        ((*short(), "--split", "2015-01-02", "--phase", "1"), 2, ["--split", "--phase"]),
+        ((*short(), "--split", "2015-01-02", "--windows", "x"), 2, ["--split", "--windows"]),
+        ((*short(), "--from", "2015-01-02"), 2, ["--from goes with --split"]),
+        ((*short(), "--split", "31.12.2017"), 2, ["--split", "31.12.2017"]),
+        (
+            (*short(), "--split", "2019-01-02"),
+            1,
+            ["--split 2019-01-02", "1999-05-27", "2018-12-31"],
+        ),
+        ((*short(), "--split", "1999-05-27"), 1, ["--split 1999-05-27", "no bars on one side"]),
+        (
+            (*short(), "--split", "2010-01-04", "--from", "2010-01-04"),
+            1,
+            ["--split 2010-01-04", "no bars on one side"],
+        ),
+        (
+            (*short(), "--split", "2010-01-04", "--from", "1999-02-01"),
+            1,
+            ["--from 1999-02-01", "19 bars", "takes 100", "1999-05-27"],
+        ),
+        (
+            (*short(), "--split", "1999-03-01", "--as-of", "1999-04-01"),
+            1,
+            ["too little history", "62 bars up to 1999-04-01", "takes 100"],
+        ),
+        ((*short(), "--out-trades", "t.xlsx"), 2, ["--out-trades", "t.xlsx", ".csv or .parquet"]),
+        ((*short(), "--out-equity", "e"), 2, ["--out-equity", ".csv or .parquet"]),
+        ((*short(), "--plot", "e.pdf"), 2, ["--plot", "e.pdf", ".png or .html", "terminal"]),
+        ((*short(), "--out-trades", "x.csv", "--out-equity", "./x.csv"), 2, ["named twice"]),
+        ((*short(), "--out-trades", "no/t.csv"), 1, ["no/t.csv", "--out-trades", "No such file"]),
+        ((*short(), "--out-equity", "no/e.parquet"), 1, ["no/e.parquet", "--out-equity"]),
+        ((*short(), "--plot", "no/e.html"), 1, ["cannot write no/e.html", "--plot"]),
+        ((*short(), "--plot", "no/e.png"), 1, ["cannot write no/e.png", "--plot"]),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_written(
+    arguments: tuple[str, ...], code: int, messages: list[str], call: Callable[..., Called]
+) -> None:
+    if "no/e.png" in arguments:
+        pytest.importorskip("matplotlib")
+    called = call(*arguments)
+    assert called.code == code, called
+    assert called.out == ""
+    assert "Traceback" not in called.err
+    text = " ".join(called.err.split())
+    for message in messages:
+        assert message in text, called
+    assert not list(Path.cwd().iterdir())
+
+
+def frame_of(rows: int, **columns: Any) -> pl.DataFrame:
+    values = {n: [v] * rows for n, v in (PARAMS | columns).items()}
+    return pl.DataFrame(values | {"Stability_Score": [1.0] * rows})
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("stem", "frame", "messages"),
+    [
+        ("best", frame_of(3), ["row 3 is not in", "rows 0 to 2"]),
+        ("best", frame_of(0), ["row 3 is not in", "which has none"]),
+        ("best", frame_of(9).drop(*PARAMS), ["best", "no parameter columns"]),
+        ("best", frame_of(9).drop("bb_length"), ["no candidates file", "lacks bb_length"]),
+        ("best", frame_of(9, atr_period=None), ["atr_period = None", "whole number"]),
+        ("best", frame_of(9, atr_period=14.5), ["atr_period = 14.5", "whole number"]),
+        ("best", frame_of(9, bb_length="ten"), ["bb_length = 'ten'", "whole number"]),
+    ],
+)  # fmt: skip
+def test_candidates_that_cannot_be_used(
+    stem: str,
+    frame: pl.DataFrame,
+    messages: list[str],
+    ending: str,
+    call: Callable[..., Called],
+) -> None:
+    path = Path(f"{stem}.{ending}")
+    (frame.write_csv if ending == "csv" else frame.write_parquet)(path)
+    called = call(*SIMULATE, "--from-candidates", path, "--row", "3")
+    assert called.code == 1, called
+    assert called.out == ""
+    for message in messages:
+        assert message in called.err, called
+
+
+def test_candidates_of_another_strategy(
+    call: Callable[..., Called], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = get_strategy("atr_d_l")
+    extra = dataclasses.replace(long.parameters[1], name="another_multiplier")
+    twin = dataclasses.replace(long, name="atr_d_l_twin")
+    other = dataclasses.replace(long, name="other", parameters=(*long.parameters, extra))
+    monkeypatch.setattr("wfo.catalogue._CATALOGUE", (long, twin, other))
+    # By its columns, whatever the file is called.
+    frame_of(2, another_multiplier=2.0).write_csv("best.csv")
+    called = call(*SIMULATE, "--from-candidates", "best.csv")
+    assert called.code == 1
+    assert "best.csv is no candidates file of atr_d_l: it is one of other" in called.err
+    # By its name, where the columns are the same.
+    frame_of(2).write_csv("candidates_atr_d_l_twin_coarse.csv")
+    called = call(*SIMULATE, "--from-candidates", "candidates_atr_d_l_twin_coarse.csv")
+    assert called.code == 1
+    assert "no candidates file of atr_d_l: it is one of atr_d_l_twin" in called.err
+    frame_of(2).write_csv("candidates_atr_d_l_coarse.csv")
+    assert call(*SIMULATE, "--from-candidates", "candidates_atr_d_l_coarse.csv").code == 0
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00garbage\x00", b"PAR1"])
+def test_file_that_is_none_of_candidates(
+    content: bytes, ending: str, call: Callable[..., Called]
+) -> None:
+    Path(f"c.{ending}").write_bytes(content)
+    called = call(*SIMULATE, "--from-candidates", f"c.{ending}")
+    assert called.code == 1, called
+    assert f"c.{ending}" in called.err
+    assert "Traceback" not in called.err
+    assert called.out == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such file")
+def test_full_disk(call: Callable[..., Called], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: pl.DataFrame, file: Path, **_: object) -> None:
+        Path(file).write_text("half of")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_csv", full)
+    called = call(*SIMULATE, *ALL, "--out-trades", "t.csv")
+    assert called.code == 1
+    assert "cannot write t.csv: No space left on device; choose another file" in called.err
+    assert not list(Path.cwd().iterdir())
