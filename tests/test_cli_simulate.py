@@ -20,6 +20,7 @@ import pytest
 
 import wfo
 import wfo.data
+import wfo.engine
 from wfo import charts
 from wfo.catalogue import get_strategy
 from wfo.cli import main
@@ -269,9 +270,24 @@ def test_settings_and_engine_reach_the_simulation(call: Callable[..., Called]) -
         entry_style="breakout",
     )  # fmt: skip
     assert pl.read_parquet("e.parquet")["equity"].to_list() == sim.equity[at.warmup - 1 :].tolist()
+
+
+def test_reference_engine(call: Callable[..., Called], monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
+    simulate = wfo.engine.simulate
+    engines = []
+
+    def spy(*arguments: Any, **options: Any) -> wfo.Simulation:
+        engines.append(options["engine"])
+        return simulate(*arguments, **options)
+
+    monkeypatch.setattr("wfo.engine.simulate", spy)
+    options = ("--slip", "0.001", "--entry-style", "breakout")
+    called = call(*SIMULATE, *ALL, *options)
     again = call(*SIMULATE, *ALL, *options, "--engine", "reference")
+    assert again.code == 0, again
     assert printed(again.out) == printed(called.out)
+    assert engines == ["direct", "reference"]
 
 
 # Where the bars are cut
@@ -389,6 +405,15 @@ def test_files_hold_trades_and_equity(ending: str, call: Callable[..., Called]) 
     assert rows["Net profit"][2] == f"{again.net_profit:,.2f}"
 
 
+def test_trade_that_closes_on_the_boundary_is_out_of_sample(call: Callable[..., Called]) -> None:
+    closed = simulated(phase(4)).trades["exit_bar"][5]
+    split = dates()[closed]
+    options = ("--from", "2014-12-31", "--out-trades", "t.csv")
+    assert call(*SIMULATE, *ALL, "--split", split, *options).code == 0
+    part = pl.read_csv("t.csv").filter(pl.col("exit_bar") == closed)["part"]
+    assert part.to_list() == ["out-of-sample"]
+
+
 def hourly(folder: Path) -> None:
     """Store five years of seven bars a day under HOURS."""
     random = np.random.default_rng(3)
@@ -477,6 +502,22 @@ def test_terminal_chart_by_hand() -> None:
     assert below[-1].startswith("  -49.7 % |")
     assert lines[19].split() == ["2020-01-01", "2020-03-11", "2020-05-17"]
     assert "out-of-sample from 2020-03-11" in lines[20]
+
+
+@pytest.mark.parametrize("count", [3, 10, 69, 100, 138, 5000])
+def test_boundary_stands_in_the_column_of_its_mark(count: int) -> None:
+    marks = np.arange(count)
+    buckets = charts._buckets(marks, 69)
+    assert all(len(b) for b in buckets)
+    for index in marks:
+        expected = next(j for j, b in enumerate(buckets) if index in b)
+        assert charts._column(int(index), count, 69) == expected
+
+
+def test_leaps_leave_no_holes() -> None:
+    lines = charts.text_chart(chart([100.0] * 69 + [200.0] * 69, boundary=9), 80).splitlines()
+    leap = [line.ljust(80)[11:][34] for line in lines[1:13]]
+    assert leap == ["*"] * 12
 
 
 @pytest.mark.parametrize("width", [66, 80, 133])
@@ -734,6 +775,17 @@ def test_candidates_that_cannot_be_used(
     assert called.out == ""
     for message in messages:
         assert message in called.err, called
+
+
+def test_numbers_far_down_a_csv_file_are_read_as_they_are(call: Callable[..., Called]) -> None:
+    lines = [",".join(PARAMS)]
+    for deviation in ["2"] * 150 + ["2.5"]:
+        lines.append(",".join(f"{v:g}" for v in (PARAMS | {"bb_deviation": 0}).values()))
+        lines[-1] = lines[-1].replace(",0,", f",{deviation},", 1)
+    Path("best.csv").write_text("\n".join(lines) + "\n")
+    called = call(*SIMULATE, "--from-candidates", "best.csv", "--row", "150")
+    assert called.code == 0, called
+    assert "bb_deviation 2.5," in called.out
 
 
 def test_candidates_of_another_strategy(

@@ -12,13 +12,18 @@ In the tables ``TR`` is the true range of a row's own bar, which sets the distan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
+from wfo.bars import Prices
+from wfo.catalogue import get_strategy
+from wfo.engine import Data, Figures, get_engine
 from wfo.reference import ReferenceResult, simulate
+from wfo.settings import Settings
 
 Bar = tuple[float, float, float, float]
 Trade = tuple[int, float, int, float, float]
@@ -70,6 +75,10 @@ def run(
     **changes: Any,
 ) -> ReferenceResult:
     """Simulate the preamble and then ``bars``; ``second`` are the whole bars of Data2."""
+    settings = SETTINGS | {"capital": capital} | changes
+    # Costs that eat the whole price ruin a long; only the reference is asked to take them.
+    if ENGINE["name"] == "direct" and settings["fee"] < 1:
+        return run_direct(strategy, [*preamble, *bars], second, row, split, settings)
     open_, high, low, close = np.array([*preamble, *bars], dtype=np.float64).T
     return simulate(
         strategy,
@@ -81,8 +90,50 @@ def run(
         second=None if second is None else tuple(np.array(second, dtype=np.float64).T),
         warmup=100,
         split=split,
-        capital=capital,
-        **(SETTINGS | changes),
+        **settings,
+    )
+
+
+#: Which engine `run` asks.
+ENGINE = {"name": "reference"}
+
+
+@pytest.fixture(autouse=True, params=["reference", "direct"])
+def engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run every scenario on every engine."""
+    ENGINE["name"] = request.param
+    yield
+    ENGINE["name"] = "reference"
+
+
+def run_direct(
+    strategy: str,
+    bars: Sequence[Bar],
+    second: Sequence[Bar] | None,
+    row: Sequence[float] | None,
+    split: int,
+    settings: dict[str, Any],
+) -> ReferenceResult:
+    """Simulate with the Rust engine, and return what the reference would."""
+    columns = [
+        None if rows is None else Prices(*np.array(rows, dtype=np.float64).T.copy())
+        for rows in (bars, second)
+    ]
+    assert columns[0] is not None
+    _, chosen = get_engine("direct")
+    sim = chosen.simulate(
+        get_strategy(strategy),
+        Data(columns[0], columns[1]),
+        params() if row is None else row,
+        Settings(**settings),
+        (100, split, len(bars)),
+    )
+    trades = sim.trades
+    return ReferenceResult(
+        side=trades.select(pl.when(side="long").then(1).otherwise(-1)).to_series().to_numpy(),
+        **{name: trades[name].to_numpy() for name in trades.columns if name != "side"},
+        equity=sim.equity,
+        **{name: getattr(sim, name) for name in Figures._fields},
     )
 
 

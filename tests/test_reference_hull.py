@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_reference_golden import PREAMBLE, QUIET, Bar, marks
+from test_reference_golden import (
+    PREAMBLE,
+    QUIET,
+    Bar,
+    engine,  # noqa: F401  # scenarios run on every engine
+    marks,
+)
 from test_reference_golden import params as params_of
 from test_reference_golden import run as run_any
 from test_reference_shorts import trades

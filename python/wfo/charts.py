@@ -144,8 +144,7 @@ def text_chart(chart: EquityChart, width: int = 80) -> str:
     """
     width = max(width, _NARROWEST)
     columns = width - _LABEL
-    # The column whose bucket holds the boundary.
-    boundary = ((chart.boundary + 1) * columns - 1) // len(chart.equity)
+    boundary = _column(chart.boundary, len(chart.equity), columns)
     lines = [chart.title[:width].rstrip(), *_curve_rows(chart.equity, columns, boundary)]
     rule = "".join("+" if j == boundary else "-" for j in range(columns))
     lines += [f"{'':{_LABEL - 1}}+{rule}", *_fall_rows(chart.falls, columns, boundary)]
@@ -158,6 +157,11 @@ def _buckets(values: FloatArray, columns: int) -> list[FloatArray]:
     count = len(values)
     starts = [j * count // columns for j in range(columns + 1)]
     return [values[a : max(b, a + 1)] for a, b in pairwise(starts)]
+
+
+def _column(index: int, count: int, columns: int) -> int:
+    """Return the first column whose bucket holds the value at `index`."""
+    return min(-(-index * columns // count), ((index + 1) * columns - 1) // count)
 
 
 def _curve_rows(equity: FloatArray, columns: int, boundary: int) -> list[str]:
