@@ -515,7 +515,7 @@ def test_boundary_stands_in_the_column_of_its_mark(count: int) -> None:
 
 
 def test_leaps_leave_no_holes() -> None:
-    lines = charts.text_chart(chart([100.0] * 69 + [200.0] * 69, boundary=9), 80).splitlines()
+    lines = charts.text_chart(chart([100.0] * 68 + [200.0] * 70, boundary=9), 80).splitlines()
     leap = [line.ljust(80)[11:][34] for line in lines[1:13]]
     assert leap == ["*"] * 12
 

@@ -60,9 +60,12 @@ def test_simulations_agree_in_many_cases(engine: str, strategy: str, style: str,
 def test_cases_are_hard_enough(strategy: str) -> None:
     """Agreement means something only if the cases trade, gap, tie, reverse, lose and stop."""
     trades = gaps = ties = without = losses = shorts = reversals = visits = ruined = 0
+    money = set()
     for seed in range(300):
         c = cases.case(seed, strategy)
         sim = c.simulate("direct")
+        used = c.settings
+        money.add((used.sizing, used.lot_size > 0, used.slip > 0, used.fee > 0))
         at_exit = c.bars[sim.trades["exit_bar"].to_list()]
         trades += len(sim.trades)
         gaps += (at_exit["open"] == sim.trades["exit_price"]).sum()
@@ -77,6 +80,7 @@ def test_cases_are_hard_enough(strategy: str) -> None:
         visits += (sim.trades["entry_bar"] == sim.trades["exit_bar"]).sum()
         ruined += sim.equity[-1] <= 0
     has = wfo.strategies()[strategy]
+    assert len(money) == 16
     assert trades > 1_000
     assert gaps > 100
     assert ties > 20

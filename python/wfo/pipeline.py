@@ -389,7 +389,7 @@ def plateaus_csv(plateaus: Plateaus, grid: Grid) -> str:
         fields.append(f"{p.level:.4f}")
         fields += [f"{v:.4f}" if math.isfinite(v) else "" for v in (p.stability, p.trades)]
         for values, mean in zip(zip(*p.cells, strict=True), p.center, strict=True):
-            fields += [f"{min(values):g}", f"{mean:.4f}", f"{max(values):g}"]
+            fields += [str(min(values)), f"{mean:.4f}", str(max(values))]
         lines.append(",".join(fields))
     return "\n".join(lines) + "\n"
 
@@ -530,9 +530,13 @@ def _check_disk(folder: RunFolder, grids: Sequence[Grid], phases: int) -> None:
     if need > free:
         raise ResultsError(
             f"the results of {cells:,} combinations over {phases} phases take up to"
-            f" {need / 1e9:.1f} GB, {existing} has {free / 1e9:.1f} GB free: choose a smaller grid,"
-            " or another disk with --out"
+            f" {_size(need)}, {existing} has {_size(free)} free: choose a smaller grid, or another"
+            " disk with --out"
         )
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 class _Clock:
