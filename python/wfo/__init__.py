@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wfo.engine import Simulation, SweepResult, simulate, sweep
     from wfo.errors import DataError, EngineError, InputError, ResultsError, WfoError
     from wfo.grid import Grid, grid_names
+    from wfo.metrics import Metrics, PartMetrics, simulation_metrics
     from wfo.plateaus import Plateau, detect_plateaus
     from wfo.scoring import Gates, score
     from wfo.settings import Settings
@@ -37,6 +38,8 @@ __all__ = [
     "Gates",
     "Grid",
     "InputError",
+    "Metrics",
+    "PartMetrics",
     "Phase",
     "Phases",
     "Plateau",
@@ -55,6 +58,7 @@ __all__ = [
     "load_sample",
     "score",
     "simulate",
+    "simulation_metrics",
     "strategies",
     "sweep",
 ]
@@ -67,6 +71,8 @@ _HOMES = {
     "Gates": "scoring",
     "Grid": "grid",
     "InputError": "errors",
+    "Metrics": "metrics",
+    "PartMetrics": "metrics",
     "Phase": "windows",
     "Phases": "windows",
     "Plateau": "plateaus",
@@ -84,6 +90,7 @@ _HOMES = {
     "load_sample": "data",
     "score": "scoring",
     "simulate": "engine",
+    "simulation_metrics": "metrics",
     "strategies": "catalogue",
     "sweep": "engine",
 }
