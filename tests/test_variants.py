@@ -229,7 +229,7 @@ def four(store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, s
 def test_a_run_of_two_symbols_runs_the_simpler_strategies_too(four: tuple[Path, str]) -> None:
     folder, page = four
     manifest = json.loads((folder / "run.json").read_text())
-    names = ["atr_d_duals_l", "atr_d_ls", "atr_d_l", "atr_d_duals_ls"]
+    names = ["atr_d_duals_ls", "atr_d_duals_l", "atr_d_ls", "atr_d_l"]
     assert [r["strategy"] for r in manifest["results"]] == names
     assert {p.name for p in (folder / "wfo").iterdir()} == set(names)
     dropped = manifest["join"]
@@ -268,10 +268,10 @@ def test_the_extras_are_judged_by_all_candidates(four: tuple[Path, str]) -> None
         assert said["median_drawdown"] == pytest.approx(worst.median())
     asked = [(v["extra"], v["strategy"], v["simpler"]) for v in manifest["comparison"]["extras"]]
     assert asked == [
-        ("Data2", "atr_d_duals_l", "atr_d_l"),
-        ("shorts", "atr_d_ls", "atr_d_l"),
         ("shorts", "atr_d_duals_ls", "atr_d_duals_l"),
         ("Data2", "atr_d_duals_ls", "atr_d_ls"),
+        ("Data2", "atr_d_duals_l", "atr_d_l"),
+        ("shorts", "atr_d_ls", "atr_d_l"),
     ]
     for extra, strategy, simpler in asked:
         assert f"Did {extra} pay, {strategy} against {simpler}?" in page
@@ -332,7 +332,7 @@ def test_without_candidates_nothing_is_judged() -> None:
         (("--strategy", "atr_d_duals_l", "--symbol2", "NASDAQ"), "is the first symbol"),
         (("--strategy", "atr_d_duals_l", "--symbol2", "SP5OO"), "SP500"),
         (("--strategy", "atr_d_lz"), "did you mean 'atr_d_l'"),
-        (("--strategy", "atr_d_ls", "--grid", "phase1"), "phase1.yaml has no grid for atr_d_l"),
+        (("--strategy", "atr_d_ls", "--grid", "phase1"), "phase1.yaml has no grid for atr_d_ls"),
     ],
 )
 def test_bad_runs_write_nothing(

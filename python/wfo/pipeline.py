@@ -148,7 +148,7 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
     progress = progress or Silent()
     clock = _Clock()
     requested = get_strategy(plan.strategy)
-    names = (*requested.expansion, requested.name) if plan.expand else (requested.name,)
+    names = (requested.name, *requested.expansion) if plan.expand else (requested.name,)
     grids = [Grid.load(plan.grid, name) for name in names]
     schedule = Windows.load(plan.windows)
 

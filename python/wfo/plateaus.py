@@ -258,11 +258,11 @@ def find_clusters(cells: Cells) -> Clusters:
         return Clusters(
             (),
             note=f"the levels lie as if dealt out at random (Moran's I = {smoothness:.2f},"
-            f" p = {p:.4f}): no plateaus",
+            f" p = {p:.4f})",
         )
     division = _search(level, usable)
     if division is None:
-        return Clusters((), note="no cells of one height lie together: no plateaus")
+        return Clusters((), note="no cells of one height lie together")
     threshold, reach, density, quality, labels = division
     clusters = [labels == k for k in range(labels.max() + 1)]
     members = tuple(
@@ -273,7 +273,7 @@ def find_clusters(cells: Cells) -> Clusters:
             level, usable, cluster | (labels < 0), threshold, reach, density, rng
         )
     )
-    note = "" if members else "no cluster is more compact than those of shuffled maps: no plateaus"
+    note = "" if members else "no cluster is more compact than those of shuffled maps"
     return Clusters(members, threshold, reach, density, quality, note)
 
 
