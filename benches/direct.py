@@ -25,12 +25,12 @@ TOLERANCE = 1e-9
 def sample(grid: wfo.Grid, count: int) -> wfo.Grid:
     """Return a grid of about `count` combinations that spans `grid`: ends kept, middles thinned."""
     values = {name: list(axis) for name, axis in grid.values.items()}
-    while len(wfo.Grid(values)) > count:
+    while len(wfo.Grid(values, strategy=grid.strategy)) > count:
         longest = max(values, key=lambda name: len(values[name]))
         if len(values[longest]) <= 2:
             break
         del values[longest][len(values[longest]) // 2]
-    return wfo.Grid(values)
+    return wfo.Grid(values, strategy=grid.strategy)
 
 
 def timed(run: Any, repeats: int) -> tuple[float, Any]:
@@ -49,7 +49,8 @@ def check(wanted: list[Any], found: list[Any]) -> None:
     for w, f in zip(wanted, found, strict=True):
         for name in Figures._fields:
             a, b = getattr(w, name), getattr(f, name)
-            scale = 0 if name.endswith("trades") else TOLERANCE * 100_000
+            money = max(100_000.0, float(np.abs(w.is_pnl).max()))
+            scale = 0.0 if name.endswith("trades") else TOLERANCE * money
             if not np.all(np.abs(a.astype(float) - b.astype(float)) <= scale):
                 raise SystemExit(f"the engines disagree in {name}: nothing was timed")
 
@@ -58,6 +59,7 @@ def main() -> None:
     """Parse the arguments, check, time, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--csv", type=Path, help="daily bars; by default the NASDAQ sample")
+    parser.add_argument("--strategy", default="atr_d_l", choices=list(wfo.strategies()))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--combinations", type=int, default=100_000)
     arguments = parser.parse_args()
@@ -66,14 +68,17 @@ def main() -> None:
         if arguments.csv
         else wfo.load_sample("NASDAQ")
     )
-    grid = sample(wfo.Grid.load("phase1_slim", "atr_d_l"), arguments.combinations)
+    strategy = wfo.strategies()[arguments.strategy]
+    grid = sample(wfo.Grid.load("phase1_slim", strategy), arguments.combinations)
+    # The width of a second symbol costs what that of the first one does.
+    second = bars if strategy.dual_symbol else None
     small = sample(grid, 2_000)
-    phases = wfo.Windows.preset().resolve(bars["date"])
+    phases = wfo.Windows.preset().resolve(bars["date"], warmup=max(100, grid.need))
     per_phase = statistics.mean(p.end - p.warmup for p in phases)
 
     def sweep(grid: wfo.Grid, engine: str, threads: int) -> list[Any]:
         found: list[Any] = wfo.sweep(
-            "atr_d_l", bars, grid, windows=phases, engine=engine, threads=threads
+            strategy, bars, grid, windows=phases, engine=engine, threads=threads, bars2=second
         )
         return found
 
@@ -84,6 +89,7 @@ def main() -> None:
     print(
         f"{'bars':14} {name}, {len(bars):,}; {len(phases)} phases of {per_phase:,.0f} trading bars"
     )
+    print(f"{'strategy':14} {strategy.name}")
     print(f"{'parity':14} {len(small):,} combinations, all phases: agree")
     print()
     print(f"{'engine':12}{'threads':>8}{'combinations':>14}{'trades':>8}{'seconds':>9}{'ns':>9}")
