@@ -516,6 +516,7 @@ def _settings(settings: Settings | None) -> Settings:
 def _whole(value: object) -> int | None:
     """Return a whole number as an int, NumPy's too; None for anything else."""
     try:
+        # What has no index raises, which is the question.
         return None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         return None
