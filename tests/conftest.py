@@ -14,6 +14,22 @@ hypothesis.settings.load_profile("suite")
 ROOT = Path(__file__).resolve().parents[1]
 REAL_BARS = ROOT.parent / "shared" / "data"
 
+# 128 combinations in 4 cells: too few for plateaus, whose search takes most of a small run's time.
+TINY = """
+atr_d_l:
+  atr_period: [4, 64]
+  atr_multiplier: [13, 24]
+  bb_length: [10]
+  bb_deviation: [0.5, 4]
+  vol_threshold: [0.04, 0.32]
+  min_tightening: [0.10, 0.85]
+  scaling_method: [0]
+  atr_buy_period: [8, 56]
+  atr_buy_multiplier: [0.5, 2.5]
+  atr_smooth_period: [2]
+  equity_price_method: [0]
+"""
+
 
 @pytest.fixture(scope="session")
 def real_bars() -> Path:

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 import pytest
+from conftest import TINY
 
 import wfo
 import wfo.data
@@ -25,22 +26,6 @@ from wfo.data import sample_store
 
 SAMPLE = str(Path(wfo.data.__file__).parent / "sample")
 RUN = ("run", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE)
-
-# 128 combinations in 4 cells: too few for plateaus, whose search takes most of a small run's time.
-TINY = """
-atr_d_l:
-  atr_period: [4, 64]
-  atr_multiplier: [13, 24]
-  bb_length: [10]
-  bb_deviation: [0.5, 4]
-  vol_threshold: [0.04, 0.32]
-  min_tightening: [0.10, 0.85]
-  scaling_method: [0]
-  atr_buy_period: [8, 56]
-  atr_buy_multiplier: [0.5, 2.5]
-  atr_smooth_period: [2]
-  equity_price_method: [0]
-"""
 
 
 class Called:

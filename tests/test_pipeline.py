@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from conftest import TINY
 from polars.testing import assert_frame_equal
 
 import wfo
@@ -33,21 +34,6 @@ from wfo.results import RunFolder
 from wfo.scoring import Cells, Gates, score_figures
 from wfo.settings import Settings
 
-# 128 combinations in 4 cells: too few for plateaus, whose search takes most of a small run's time.
-TINY = """
-atr_d_l:
-  atr_period: [4, 64]
-  atr_multiplier: [13, 24]
-  bb_length: [10]
-  bb_deviation: [0.5, 4]
-  vol_threshold: [0.04, 0.32]
-  min_tightening: [0.10, 0.85]
-  scaling_method: [0]
-  atr_buy_period: [8, 56]
-  atr_buy_multiplier: [0.5, 2.5]
-  atr_smooth_period: [2]
-  equity_price_method: [0]
-"""
 MONEY = ("is_pnl", "oos_pnl", "is_dd", "oos_dd")
 TRADES = ("is_trades", "oos_trades")
 HISTORY = ".history"

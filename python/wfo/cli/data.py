@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 
-_data_dir = click.option(
+#: Where the store is, for every command that reads or fills it.
+data_dir_option = click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="WFO_DATA_DIR",
@@ -96,7 +97,7 @@ def data() -> None:
     is_flag=True,
     help="Widen highs and lows that do not include open and close, instead of refusing the file.",
 )
-@_data_dir
+@data_dir_option
 def import_(
     *,
     file: Path,
@@ -149,7 +150,7 @@ def import_(
 
 
 @data.command("list")
-@_data_dir
+@data_dir_option
 def list_(data_dir: Path) -> None:
     """List the stored bars.
 
@@ -195,7 +196,7 @@ def list_(data_dir: Path) -> None:
     show_default="all that are stored",
     help="Length of a bar, such as 5min or 1day.",
 )
-@_data_dir
+@data_dir_option
 def check(symbol: str | None, timeframe: str | None, data_dir: Path) -> None:
     """Check stored bars again: all, or those of one symbol.
 

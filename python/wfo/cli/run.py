@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from wfo.cli.data import data_dir_option
 from wfo.engine import available_threads
 from wfo.scoring import Gates
 from wfo.settings import Settings
@@ -157,11 +158,7 @@ threads_option = click.option(
 @setting_options
 @_gate_options("the schedule's", f"{_GATES.wfe:g}", f"{_GATES.dd_ratio:g}")
 @threads_option
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the store.  [default: $WFO_DATA_DIR or data]",
-)
+@data_dir_option
 @out_option
 def run(
     symbol: str,
@@ -174,7 +171,7 @@ def run(
     as_of: dt.datetime | None,
     no_expand: bool,
     threads: int | None,
-    data_dir: Path | None,
+    data_dir: Path,
     out: Path,
     csv_all: bool,
     **options: Any,

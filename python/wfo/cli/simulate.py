@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wfo.cli.data import data_dir_option
 from wfo.cli.run import setting_options
 from wfo.settings import Settings
 
@@ -133,11 +134,7 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 @click.option(
     "--engine", default="direct", show_default=True, help="Engine: direct, or the reference."
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the store.  [default: $WFO_DATA_DIR or data]",
-)
+@data_dir_option
 @click.option(
     "--out-trades",
     metavar="FILE",
@@ -175,7 +172,7 @@ def simulate(
     begin: dt.datetime | None,
     as_of: dt.datetime | None,
     engine: str,
-    data_dir: Path | None,
+    data_dir: Path,
     out_trades: Path | None,
     out_equity: Path | None,
     plots: tuple[str, ...],
