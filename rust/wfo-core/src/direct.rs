@@ -4,110 +4,25 @@
 //! in the Numba reference. A grid is cheaper than its parts because every indicator is computed once
 //! per distinct length, and the stops' distances once per run of combinations that share them.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::atr_d::{BASELINE_PERIOD, BothTriggered, Entry, EntryMode, Hull, Params, Stop, Variant};
+use crate::atr_d::{BothTriggered, EntryMode, Params, Stop, Variant};
 use crate::bars::Bars;
-use crate::error::{Error, Result};
-use crate::grid::Grid;
-use crate::indicators::{self, PriceMethod};
+use crate::error::Result;
+use crate::figures::{Cells, Columns, Figures, Simulation, Trade};
+use crate::indicators::PriceMethod;
 use crate::money::{Account, Position, Side};
+use crate::series::{Data, Offset, Series, Trend};
 use crate::settings::{EntryStyle, Settings};
 use crate::slice::Slice;
+use crate::task::Task;
 use crate::touches::{self, Touch};
 
 /// Combinations a worker takes at a time: a millisecond or more of work, so that handing it out does
 /// not show, and few enough that the workers finish together.
-const CHUNK: usize = 256;
-
-/// What a phase comes to for one parameter set.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Figures {
-    /// In-sample profit or loss, in currency.
-    pub is_pnl: f64,
-    /// Out-of-sample profit or loss, in currency.
-    pub oos_pnl: f64,
-    /// Largest in-sample drawdown, in currency.
-    pub is_dd: f64,
-    /// Largest out-of-sample drawdown, in currency.
-    pub oos_dd: f64,
-    /// Trades closed in-sample.
-    pub is_trades: u32,
-    /// Trades closed out-of-sample.
-    pub oos_trades: u32,
-}
-
-impl Figures {
-    /// What an output cell holds until it is written: a value that no result has.
-    pub const UNWRITTEN: Self = Self {
-        is_pnl: f64::NAN,
-        oos_pnl: f64::NAN,
-        is_dd: f64::NAN,
-        oos_dd: f64::NAN,
-        is_trades: u32::MAX,
-        oos_trades: u32::MAX,
-    };
-}
-
-/// A closed trade, at its raw fills.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Trade {
-    /// Which way it was to earn.
-    pub side: Side,
-    /// Bar of the entry.
-    pub entry_bar: usize,
-    /// Fill of the entry, before slippage.
-    pub entry_price: f64,
-    /// Bar of the exit.
-    pub exit_bar: usize,
-    /// Fill of the exit, before slippage.
-    pub exit_price: f64,
-    /// Profit or loss, in currency.
-    pub pnl: f64,
-}
-
-/// One parameter set in full.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Simulation {
-    /// The phase's figures.
-    pub figures: Figures,
-    /// Closed trades, oldest first.
-    pub trades: Vec<Trade>,
-    /// The mark at every close; the capital before the first trading bar.
-    pub equity: Vec<f64>,
-}
-
-/// The bars that a variant reads: its own, and those of the second symbol where it has one.
-#[derive(Debug, Clone)]
-pub struct Data {
-    bars: Bars,
-    second: Option<Bars>,
-}
-
-impl Data {
-    /// Puts the bars of a variant together.
-    ///
-    /// # Errors
-    /// A second symbol that is missing, that the variant does not read, or of another length.
-    pub fn new(variant: Variant, bars: Bars, second: Option<Bars>) -> Result<Self> {
-        match &second {
-            Some(other) if variant.dual && other.len() != bars.len() => {
-                Err(Error::SecondLength { len: other.len(), expected: bars.len() })
-            }
-            Some(_) if !variant.dual => Err(Error::SecondSymbol { needed: false }),
-            None if variant.dual => Err(Error::SecondSymbol { needed: true }),
-            _ => Ok(Self { bars, second }),
-        }
-    }
-
-    /// The bars that the Bollinger width is made of.
-    fn width(&self) -> &Bars {
-        self.second.as_ref().unwrap_or(&self.bars)
-    }
-}
+const CHUNK: u64 = 256;
 
 /// Simulates one parameter set, given in canonical order.
 ///
@@ -135,238 +50,56 @@ pub fn simulate(
 /// A grid over one history, ready to be computed in any pieces and order.
 #[derive(Debug)]
 pub struct Sweep {
-    variant: Variant,
-    data: Data,
-    grid: Grid,
-    settings: Settings,
-    slices: Vec<Slice>,
-    series: Series,
+    task: Task,
 }
 
 impl Sweep {
-    /// Checks everything and computes the indicators that the grid shares.
-    ///
-    /// # Errors
-    /// A parameter or setting out of range, positions out of order, or too short a warm-up.
-    pub fn new(
-        variant: Variant,
-        data: Data,
-        grid: Grid,
-        settings: Settings,
-        slices: Vec<Slice>,
-    ) -> Result<Self> {
-        let settings = settings.checked()?;
-        let distinct = distinct_params(variant, &grid)?;
-        let need = distinct.iter().map(Params::need).max().unwrap_or(BASELINE_PERIOD);
-        for slice in &slices {
-            slice.checked(data.bars.len(), need)?;
-        }
-        let series = Series::new(&data, &distinct, settings.max_stop_atr);
-        Ok(Self { variant, data, grid, settings, slices, series })
-    }
-
-    /// Number of combinations.
+    /// Takes over the task.
     #[must_use]
-    pub fn len(&self) -> u64 {
-        self.grid.len()
+    pub fn new(task: Task) -> Self {
+        Self { task }
     }
 
-    /// Never true: a grid has at least one combination.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.grid.is_empty()
-    }
-
-    /// Number of phases.
-    #[must_use]
-    pub fn phases(&self) -> usize {
-        self.slices.len()
-    }
-
-    /// Figures of the combinations in `range`: those of the first one in all phases, then the next.
+    /// Figures of the combinations in `range`, one item a phase.
     ///
     /// Runs on the rayon pool it is called in. Every cell depends on its own combination alone, so
     /// the result is the same for any number of threads and any division into ranges.
     ///
     /// # Errors
     /// A range outside the grid.
-    pub fn run(&self, range: Range<u64>) -> Result<Vec<Figures>> {
-        let Range { start, end: stop } = range;
-        if start > stop || stop > self.len() {
-            return Err(Error::IndexRange { start, stop, len: self.len() });
+    pub fn run(&self, range: Range<u64>) -> Result<Vec<Columns>> {
+        let mut out = self.task.columns(&range)?;
+        let mut phases: Vec<Cells<'_>> = out.iter_mut().map(Columns::cells).collect();
+        let mut chunks = Vec::new();
+        let mut first = range.start;
+        while first < range.end {
+            let count = (range.end - first).min(CHUNK);
+            let cells = phases.iter_mut().map(|c| c.split_front(count as usize));
+            chunks.push((first, cells.collect::<Vec<_>>()));
+            first += count;
         }
-        let phases = self.phases();
-        let mut out = vec![Figures::UNWRITTEN; (stop - start) as usize * phases];
-        if out.is_empty() {
-            return Ok(out);
-        }
-        out.par_chunks_mut(CHUNK * phases)
-            .enumerate()
-            .try_for_each(|(i, chunk)| self.fill(start + (i * CHUNK) as u64, chunk))?;
+        chunks.into_par_iter().try_for_each(|(first, mut cells)| self.fill(first, &mut cells))?;
         Ok(out)
     }
 
-    /// Computes consecutive combinations from `first` on, as many as `out` has rows for.
-    fn fill(&self, first: u64, out: &mut [Figures]) -> Result<()> {
-        let from = self.slices.iter().map(|s| s.warmup).min().unwrap_or(1) - 1;
-        let to = self.slices.iter().map(|s| s.end).max().unwrap_or(0);
-        let mut stops = StopCache::new(self.data.bars.len(), from..to);
-        let mut cursor = self.grid.at(first)?;
+    /// Computes consecutive combinations from `first` on, as many as there are cells in each phase.
+    fn fill(&self, first: u64, phases: &mut [Cells<'_>]) -> Result<()> {
+        let Task { variant, data, settings, series, .. } = &self.task;
+        let mut stops = StopCache::new(data.bars.len(), self.task.bars());
+        let mut cursor = self.task.grid.at(first)?;
         let mut values = Vec::new();
-        for row in out.chunks_mut(self.phases()) {
+        for i in 0..phases.first().map_or(0, Cells::len) {
             values.clear();
             values.extend(cursor.values());
-            let params = Params::from_values(self.variant, &values)?;
-            let stops = stops.get(&self.series, &params);
-            let walk = Walk::new(&self.data, &self.settings, &self.series, stops, &params);
-            for (figures, slice) in row.iter_mut().zip(&self.slices) {
-                *figures = walk.run(*slice, &mut Ignore);
+            let params = Params::from_values(*variant, &values)?;
+            let walk = Walk::new(data, settings, series, stops.get(series, &params), &params);
+            for (cells, slice) in phases.iter_mut().zip(&self.task.slices) {
+                cells.set(i, walk.run(*slice, &mut Ignore));
             }
             cursor.advance();
         }
         Ok(())
     }
-}
-
-/// Parameter sets that between them hold every value of every axis, and every pair of a period and
-/// the multiplier of the short side that scales it, so that the checks and the indicators see each
-/// of them once instead of every combination.
-fn distinct_params(variant: Variant, grid: &Grid) -> Result<Vec<Params>> {
-    let longest = grid.axes().iter().map(|axis| axis.len()).max().unwrap_or(0);
-    let at = variant.parameters().position(|name| name == "short_multiplier");
-    let multipliers = at.map_or(1, |at| grid.axes()[at].len());
-    let mut found = Vec::with_capacity(longest * multipliers);
-    for m in 0..multipliers {
-        for i in 0..longest {
-            let digit = |axis: usize| if Some(axis) == at { m } else { i };
-            let values = grid.values_at(digit);
-            found.push(Params::from_values(variant, &values)?);
-        }
-    }
-    Ok(found)
-}
-
-/// Indicator series by their lengths.
-#[derive(Debug)]
-struct Series {
-    atr: BTreeMap<usize, Vec<f64>>,
-    /// Mean and deviation of the price window.
-    window: BTreeMap<(PriceMethod, usize), (Vec<f64>, Vec<f64>)>,
-    /// Smoothed ATR of an entry, by ATR period and smoothing period.
-    smoothed: BTreeMap<(usize, usize), Vec<f64>>,
-    /// Slope of the veto's average into each bar, in percent, falls above 0.
-    fall: BTreeMap<usize, Vec<f64>>,
-    /// Whether the fast Hull average is above the slow one, below it, or neither.
-    trend: BTreeMap<Hull, Vec<Trend>>,
-    /// The widest stop allowed.
-    widest: Vec<f64>,
-}
-
-/// Where the fast Hull average stands to the slow one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trend {
-    Up,
-    Down,
-    /// Within rounding of each other, or not known yet.
-    Neither,
-}
-
-impl Series {
-    /// Computes what any mix of the values in `params` can ask for.
-    fn new(data: &Data, params: &[Params], max_stop_atr: f64) -> Self {
-        let true_range = indicators::true_range(&data.bars);
-        let sides = |p: &Params| {
-            let short = p.short.map(|s| (s.stop, s.sell));
-            [Some((p.stop, p.buy)), short].into_iter().flatten()
-        };
-        let mut atr = BTreeMap::new();
-        for (stop, entry) in params.iter().flat_map(sides) {
-            for period in [stop.atr_period, entry.atr_period] {
-                atr.entry(period).or_insert_with(|| indicators::mean(&true_range, period));
-            }
-        }
-        let mut window = BTreeMap::new();
-        for method in distinct(params.iter().map(|p| p.stop.price)) {
-            let price = indicators::price(data.width(), method);
-            for length in distinct(params.iter().map(|p| p.stop.bb_length)) {
-                let means = indicators::mean(&price, length);
-                let deviations = indicators::deviation(&price, &means, length);
-                window.insert((method, length), (means, deviations));
-            }
-        }
-        let mut smoothed = BTreeMap::new();
-        for period in distinct(params.iter().flat_map(sides).map(|(_, e)| e.atr_period)) {
-            for smooth in distinct(params.iter().map(|p| p.buy.smooth_period)) {
-                let series = indicators::ema(&atr[&period], period - 1, smooth);
-                smoothed.insert((period, smooth), series);
-            }
-        }
-        let fall = distinct(params.iter().filter_map(|p| p.veto).map(|v| v.period))
-            .map(|period| (period, falls(data.bars.close(), period)))
-            .collect();
-        let trend = trends(&data.bars, params);
-        let widest = indicators::mean(&true_range, BASELINE_PERIOD)
-            .into_iter()
-            .map(|baseline| baseline * max_stop_atr)
-            .collect();
-        Self { atr, window, smoothed, fall, trend, widest }
-    }
-
-    /// Writes the stop's distance at the bars of `range` into `out`.
-    fn stop_distances(&self, stop: &Stop, range: Range<usize>, out: &mut [f64]) {
-        let atr = &self.atr[&stop.atr_period];
-        let (means, deviations) = &self.window[&(stop.price, stop.bb_length)];
-        for t in range {
-            out[t] = stop.distance(atr[t], deviations[t], means[t], self.widest[t]);
-        }
-    }
-
-    /// An entry's smoothed ATR and its multiplier.
-    fn offset(&self, entry: &Entry) -> Offset<'_> {
-        Offset {
-            smoothed: &self.smoothed[&(entry.atr_period, entry.smooth_period)],
-            multiplier: entry.atr_multiplier,
-        }
-    }
-}
-
-fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
-    values.collect::<std::collections::BTreeSet<_>>().into_iter()
-}
-
-/// How much an average of closes fell into each bar, in percent.
-fn falls(close: &[f64], period: usize) -> Vec<f64> {
-    let average = indicators::ema(close, 0, period);
-    let mut out = vec![f64::NAN; close.len()];
-    for (t, pair) in average.windows(2).enumerate() {
-        out[t + 1] = -100.0 * (pair[1] / pair[0] - 1.0);
-    }
-    out
-}
-
-/// The trend of every pair of Hull lengths that `params` can be mixed to.
-fn trends(bars: &Bars, params: &[Params]) -> BTreeMap<Hull, Vec<Trend>> {
-    let hulls: Vec<Hull> = distinct(params.iter().filter_map(|p| p.hull)).collect();
-    let mut out = BTreeMap::new();
-    for method in distinct(hulls.iter().map(|h| h.price)) {
-        let price = indicators::price(bars, method);
-        let averages: BTreeMap<usize, Vec<f64>> =
-            distinct(hulls.iter().flat_map(|h| [h.fast, h.slow]))
-                .map(|length| (length, indicators::hull(&price, length)))
-                .collect();
-        for pair in distinct(hulls.iter().map(|h| (h.fast, h.slow))) {
-            let trend = averages[&pair.0].iter().zip(&averages[&pair.1]).map(|(fast, slow)| {
-                let (gap, band) = (fast - slow, 1e-12 * slow.abs());
-                match () {
-                    () if gap > band => Trend::Up,
-                    () if -gap > band => Trend::Down,
-                    () => Trend::Neither,
-                }
-            });
-            out.insert(Hull { fast: pair.0, slow: pair.1, price: method }, trend.collect());
-        }
-    }
-    out
 }
 
 /// Distances of the stops met last, one for each side and price method: the method varies faster in
@@ -408,13 +141,6 @@ impl StopCache {
         let long = &self.slots[method].1;
         Stops { long, short: if params.short.is_some() { &self.slots[method + 1].1 } else { long } }
     }
-}
-
-/// An entry's distance, bar by bar: `smoothed[t] * multiplier`.
-#[derive(Clone, Copy)]
-struct Offset<'a> {
-    smoothed: &'a [f64],
-    multiplier: f64,
 }
 
 /// What a walk tells about its way. The sweep does not listen, and pays nothing for it.
@@ -884,7 +610,8 @@ fn leave<L: Listener>(
 mod tests {
     use super::*;
     use crate::atr_d::VARIANTS;
-    use crate::grid::Axis;
+    use crate::error::Error;
+    use crate::grid::{Axis, Grid};
     use crate::settings::Sizing;
 
     const WARMUP: usize = 100;
@@ -994,21 +721,26 @@ mod tests {
             let settings = Settings { sizing: Sizing::Fixed, slip: 0.001, ..Settings::default() };
             let grid = Grid::new(axes(variant)).expect("a grid");
             let data = data(variant, swings(200));
-            let sweep = Sweep::new(variant, data.clone(), grid.clone(), settings, slices.clone())
-                .expect("a sweep");
-            let whole = sweep.run(0..sweep.len()).expect("figures");
-            for (i, row) in whole.chunks(2).enumerate().step_by(7) {
-                let values: Vec<f64> = grid.at(i as u64).expect("inside").values().collect();
-                for (figures, &slice) in row.iter().zip(&slices) {
+            let task = Task::new(variant, data.clone(), grid.clone(), settings, slices.clone());
+            let sweep = Sweep::new(task.expect("a task"));
+            let whole = sweep.run(0..grid.len()).expect("figures");
+            for i in (0..grid.len()).step_by(7) {
+                let values: Vec<f64> = grid.at(i).expect("inside").values().collect();
+                for (columns, &slice) in whole.iter().zip(&slices) {
                     let sim =
                         simulate(variant, &data, &values, &settings, slice).expect("a simulation");
-                    assert_eq!(*figures, sim.figures, "{} combination {i}", variant.name);
+                    let found = columns.at(i as usize);
+                    assert_eq!(found, sim.figures, "{} combination {i}", variant.name);
                 }
             }
-            let mut pieces = sweep.run(0..7).expect("figures");
-            pieces.extend(sweep.run(7..sweep.len()).expect("figures"));
-            assert_eq!(whole, pieces);
-            assert!(whole.iter().any(|f| f.is_trades > 0 && f.oos_trades > 0), "{}", variant.name);
+            let parts = [0..7, 7..grid.len()].map(|part| sweep.run(part).expect("figures"));
+            for (k, columns) in whole.iter().enumerate() {
+                let pieces: Vec<Figures> =
+                    parts.iter().flat_map(|p| (0..p[k].len()).map(move |i| p[k].at(i))).collect();
+                let all: Vec<Figures> = (0..columns.len()).map(|i| columns.at(i)).collect();
+                assert_eq!(all, pieces);
+                assert!(all.iter().any(|f| f.is_trades > 0 && f.oos_trades > 0));
+            }
         }
     }
 
@@ -1024,11 +756,11 @@ mod tests {
         );
         let grid =
             || Grid::new(PARAMS.iter().map(|&x| Axis::of(vec![x])).collect()).expect("a grid");
-        assert!(Sweep::new(long(), own.clone(), grid(), settings, vec![slice]).is_err());
+        assert!(Task::new(long(), own.clone(), grid(), settings, vec![slice]).is_err());
         let good = vec![Slice { warmup: 70, ..slice }];
-        let sweep = Sweep::new(long(), own, grid(), settings, good).expect("a sweep");
+        let sweep = Sweep::new(Task::new(long(), own, grid(), settings, good).expect("a task"));
         assert_eq!(sweep.run(0..2), Err(Error::IndexRange { start: 0, stop: 2, len: 1 }));
-        assert_eq!(sweep.run(1..1), Ok(vec![]));
+        assert_eq!(sweep.run(1..1), Ok(vec![Columns::unwritten(0)]));
         let dual = VARIANTS[4];
         let error = |variant, second| Data::new(variant, bars.clone(), second).err();
         assert_eq!(error(dual, None), Some(Error::SecondSymbol { needed: true }));

@@ -1,9 +1,10 @@
 //! Kernels of walk-forward optimization, free of Python.
 //!
 //! Data flows one way: [`bars`] and [`settings`] are checked values, [`indicators`] turn bars into
-//! series, [`atr_d`] turns series and one parameter set into distances, [`touches`] and [`money`]
-//! say what happens in a bar and what it is worth, and [`direct`] walks bar by bar over all of it,
-//! for one parameter set or for the whole [`grid`]. [`distribution`] serves the scores that follow.
+//! the [`series`] that a [`grid`] shares, [`atr_d`] turns series and one parameter set into
+//! distances, [`touches`] and [`money`] say what happens in a bar and what it is worth. A [`task`] is
+//! a grid on a history with everything checked; an engine carries it out and fills columns of
+//! [`figures`]: [`direct`] walks bar by bar. [`distribution`] serves the scores that follow.
 //!
 //! What the numbers mean is fixed by `python/wfo/reference/CONTRACT.md`; the Numba reference next to
 //! it has files of the same names for [`indicators`], [`touches`], [`money`] and [`atr_d`].
@@ -13,11 +14,14 @@ pub mod bars;
 pub mod direct;
 pub mod distribution;
 pub mod error;
+pub mod figures;
 pub mod grid;
 pub mod indicators;
 pub mod money;
+pub mod series;
 pub mod settings;
 pub mod slice;
+pub mod task;
 pub mod touches;
 
 pub use bars::Bars;

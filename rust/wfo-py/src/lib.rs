@@ -6,7 +6,10 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use wfo_core::atr_d::{VARIANTS, Variant};
 use wfo_core::distribution::{Distribution, Ranks};
+use wfo_core::figures::Trade;
 use wfo_core::money::Side;
+use wfo_core::series::Data;
+use wfo_core::task::Task;
 use wfo_core::{Axis, Bars, EntryStyle, Grid, Settings, Sizing, Slice, direct};
 
 mod errors {
@@ -73,9 +76,9 @@ fn bars(open: &Prices, high: &Prices, low: &Prices, close: &Prices) -> PyResult<
 /// Open, high, low and close of the second symbol, where there is one.
 type Second<'py> = Option<(Prices<'py>, Prices<'py>, Prices<'py>, Prices<'py>)>;
 
-fn data(variant: Variant, bars: Bars, second: Second<'_>) -> PyResult<direct::Data> {
+fn data(variant: Variant, bars: Bars, second: Second<'_>) -> PyResult<Data> {
     let second = second.map(|(o, h, l, c)| self::bars(&o, &h, &l, &c)).transpose()?;
-    direct::Data::new(variant, bars, second).map_err(raise)
+    Data::new(variant, bars, second).map_err(raise)
 }
 
 fn variant(name: &str) -> PyResult<Variant> {
@@ -184,10 +187,10 @@ mod _core {
             .map_err(raise)?;
         let f = sim.figures;
         let trades = &sim.trades;
-        let count = |f: fn(&direct::Trade) -> usize| -> Bound<'py, PyArray1<u64>> {
+        let count = |f: fn(&Trade) -> usize| -> Bound<'py, PyArray1<u64>> {
             trades.iter().map(|t| f(t) as u64).collect::<Vec<_>>().into_pyarray(py)
         };
-        let money = |f: fn(&direct::Trade) -> f64| -> Bound<'py, PyArray1<f64>> {
+        let money = |f: fn(&Trade) -> f64| -> Bound<'py, PyArray1<f64>> {
             trades.iter().map(f).collect::<Vec<_>>().into_pyarray(py)
         };
         Ok((
@@ -207,6 +210,7 @@ mod _core {
     /// A grid over one history, computed in any pieces by its own pool of threads.
     #[pyclass(frozen, module = "wfo._core")]
     struct Sweep {
+        len: u64,
         inner: direct::Sweep,
         pool: rayon::ThreadPool,
     }
@@ -236,19 +240,20 @@ mod _core {
                 .map(|(warmup, split, end)| Slice { warmup, split, end })
                 .collect();
             let grid = grid(variant, axes)?;
+            let len = grid.len();
             let inner = py
-                .detach(|| direct::Sweep::new(variant, data, grid, settings, slices))
+                .detach(|| Task::new(variant, data, grid, settings, slices).map(direct::Sweep::new))
                 .map_err(raise)?;
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .thread_name(|i| format!("wfo-{i}"))
                 .build()
                 .map_err(|e| PyMemoryError::new_err(format!("{threads} threads: {e}")))?;
-            Ok(Self { inner, pool })
+            Ok(Self { len, inner, pool })
         }
 
         fn __len__(&self) -> PyResult<usize> {
-            Ok(usize::try_from(self.inner.len())?)
+            Ok(usize::try_from(self.len)?)
         }
 
         /// Six arrays for each phase: the combinations `start..stop`.
@@ -258,24 +263,18 @@ mod _core {
             start: u64,
             stop: u64,
         ) -> PyResult<Vec<PhaseArrays<'py>>> {
-            let rows =
+            let phases =
                 py.detach(|| self.pool.install(|| self.inner.run(start..stop))).map_err(raise)?;
-            let phases = self.inner.phases();
-            let money = |k: usize, f: fn(&direct::Figures) -> f64| {
-                rows.iter().skip(k).step_by(phases).map(f).collect::<Vec<_>>().into_pyarray(py)
-            };
-            let count = |k: usize, f: fn(&direct::Figures) -> u32| {
-                rows.iter().skip(k).step_by(phases).map(f).collect::<Vec<_>>().into_pyarray(py)
-            };
-            Ok((0..phases)
-                .map(|k| {
+            Ok(phases
+                .into_iter()
+                .map(|c| {
                     (
-                        money(k, |f| f.is_pnl),
-                        money(k, |f| f.oos_pnl),
-                        money(k, |f| f.is_dd),
-                        money(k, |f| f.oos_dd),
-                        count(k, |f| f.is_trades),
-                        count(k, |f| f.oos_trades),
+                        c.is_pnl.into_pyarray(py),
+                        c.oos_pnl.into_pyarray(py),
+                        c.is_dd.into_pyarray(py),
+                        c.oos_dd.into_pyarray(py),
+                        c.is_trades.into_pyarray(py),
+                        c.oos_trades.into_pyarray(py),
                     )
                 })
                 .collect())
