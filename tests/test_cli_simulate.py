@@ -284,10 +284,11 @@ def test_reference_engine(call: Callable[..., Called], monkeypatch: pytest.Monke
     monkeypatch.setattr("wfo.engine.simulate", spy)
     options = ("--slip", "0.001", "--entry-style", "breakout")
     called = call(*SIMULATE, *ALL, *options)
-    again = call(*SIMULATE, *ALL, *options, "--engine", "reference")
-    assert again.code == 0, again
-    assert printed(again.out) == printed(called.out)
-    assert engines == ["direct", "reference"]
+    for engine in ("reference", "factored"):
+        again = call(*SIMULATE, *ALL, *options, "--engine", engine)
+        assert again.code == 0, again
+        assert printed(again.out) == printed(called.out)
+    assert engines == ["direct", "reference", "factored"]
 
 
 # Where the bars are cut

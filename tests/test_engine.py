@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 import re
 from typing import Any
@@ -12,9 +13,10 @@ import polars as pl
 import pytest
 
 import wfo
+from wfo import _core
 
 FIGURES = ("is_pnl", "oos_pnl", "is_dd", "oos_dd", "is_trades", "oos_trades")
-ENGINES = ("direct", "reference")
+ENGINES = ("factored", "direct", "reference")
 SPLIT = 3000
 
 
@@ -107,7 +109,7 @@ def test_a_sweep(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
     for i in range(len(grid)):
         sim = wfo.simulate("atr_d_l", bars, res.params(i), split=SPLIT, warmup=120, engine="direct")
         assert figures(sim) == pytest.approx([f[i] for f in figures(res)], rel=1e-9, abs=1e-4)
-        if engine != "reference":
+        if engine == "direct":
             assert figures(sim) == [f[i] for f in figures(res)]
     with pytest.raises(wfo.InputError, match="combination 48"):
         res.params(48)
@@ -147,15 +149,98 @@ def test_one_result_a_phase(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> 
     assert same(two[1], many[0])
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 def test_results_do_not_depend_on_threads_nor_blocks(
-    bars: pl.DataFrame, grid: wfo.Grid, monkeypatch: pytest.MonkeyPatch
+    bars: pl.DataFrame, grid: wfo.Grid, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
-    one = wfo.sweep("atr_d_l", bars, grid, split=SPLIT, threads=1)
-    assert same(one, wfo.sweep("atr_d_l", bars, grid, split=SPLIT, threads=3))
-    assert same(one, wfo.sweep("atr_d_l", bars, grid, split=SPLIT, threads=np.int64(2)))  # type: ignore[arg-type]
+    def swept(threads: Any = None) -> Any:
+        return wfo.sweep("atr_d_l", bars, grid, split=SPLIT, engine=engine, threads=threads)
+
+    one = swept(1)
+    assert same(one, swept(3))
+    assert same(one, swept(np.int64(2)))
     monkeypatch.setattr("wfo.engine._FIRST_BLOCK", 5)
     monkeypatch.setattr("wfo.engine._LARGEST_BLOCK", 7)
-    assert same(one, wfo.sweep("atr_d_l", bars, grid, split=SPLIT))
+    assert same(one, swept())
+
+
+class Counted:
+    """An engine that notes what it is asked for, on a clock of its own."""
+
+    def __init__(self, granule: int, second: float, fixed: float = 0.0) -> None:
+        self.granule = granule
+        self.second = second
+        self.fixed = fixed
+        self.now = 0.0
+        self.asked: list[tuple[int, int]] = []
+
+    def prepare(self, *_: Any) -> Counted:
+        return self
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def run(self, start: int, stop: int) -> list[Any]:
+        self.asked.append((start, stop))
+        self.now += self.fixed + (stop - start) * self.second
+        return []
+
+
+def blocks(monkeypatch: pytest.MonkeyPatch, grid: wfo.Grid, counted: Counted) -> list[int]:
+    """Sweep a grid with it, and return the sizes of the blocks."""
+    monkeypatch.setitem(wfo.engine._ENGINES, "counted", counted)  # type: ignore[arg-type]
+    monkeypatch.setattr("wfo.engine.time", counted)
+    data = wfo.engine.Data(wfo.bars.Prices(*(np.ones(1) for _ in range(4))))
+    given = wfo.engine.iter_sweep(data, grid, None, [], "counted")
+    assert [(start, stop) for start, stop, _ in given] == counted.asked
+    # One after the other, from the first combination to the last.
+    edges = [0, *(stop for _, stop in counted.asked)]
+    assert counted.asked == list(itertools.pairwise(edges))
+    assert edges[-1] == len(grid)
+    return [stop - start for start, stop in counted.asked]
+
+
+@pytest.mark.parametrize("granule", [1, 3, 7, 700, 1000, 5003, 400_000])
+def test_blocks_end_with_whole_granules(monkeypatch: pytest.MonkeyPatch, granule: int) -> None:
+    grid = wfo.Grid.load("phase1_slim", "atr_d_l")
+    counted = Counted(granule, second=1e-7)
+    sizes = blocks(monkeypatch, grid, counted)
+    assert max(sizes) <= 1 << 20
+    large = [(start, size) for (start, _), size in zip(counted.asked, sizes, strict=True)]
+    large = [(start, size) for start, size in large[:-1] if size > granule]
+    assert len(large) > 20
+    # The first one may make up for the blocks before it.
+    assert all(start % granule == 0 and size % granule == 0 for start, size in large[1:])
+    assert (large[0][0] + large[0][1]) % granule == 0
+
+
+def test_a_granule_beyond_the_largest_block_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = wfo.Grid.load("phase1_slim", "atr_d_l")
+    sizes = blocks(monkeypatch, grid, Counted(granule=1 << 21, second=1e-9))
+    assert max(sizes) == 1 << 20
+
+
+def test_blocks_are_as_large_as_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of a second each, once they have found their size."""
+    grid = wfo.Grid.load("smoke", "atr_d_l")
+    for second, wanted in ((0.2 / 100, 100), (0.2 / 37, 37), (1.0, 1)):
+        sizes = blocks(monkeypatch, grid, Counted(granule=1, second=second))
+        assert sizes[0] == 512
+        assert set(sizes[1:-1]) <= {wanted, wanted - 1}
+    sizes = blocks(monkeypatch, grid, Counted(granule=30, second=0.2 / 100))
+    assert sizes[0] == 510
+    assert set(sizes[1:-1]) == {90}
+
+
+def test_blocks_do_not_dwindle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where what a block costs beside its combinations is more than its time."""
+    grid = wfo.Grid.load("coarse", "atr_d_l")
+    sizes = blocks(monkeypatch, grid, Counted(granule=10_000, second=1e-5, fixed=0.5))
+    assert len(sizes) > 5
+    assert set(sizes[:-1]) == {512}
+    sizes = blocks(monkeypatch, grid, Counted(granule=100, second=1e-5, fixed=0.5))
+    assert sizes[0] == 500
+    assert set(sizes[2:-1]) == {100}
 
 
 def test_a_grid_may_be_given_as_its_values(bars: pl.DataFrame, grid: wfo.Grid) -> None:
@@ -308,7 +393,13 @@ def test_unknown_names_get_the_nearest_one(bars: pl.DataFrame, grid: wfo.Grid) -
         (wfo.InputError, "strategy 'atr_d'; did you mean 'atr_d_l'", "atr_d", params, "direct"),
         (wfo.InputError, "no strategy None; known: atr_d_duals_l, ", None, params, "direct"),
         (wfo.EngineError, "engine 'Direct'; did you mean 'direct'", "atr_d_l", params, "Direct"),
-        (wfo.EngineError, "no engine None; known: auto, direct", "atr_d_l", params, None),
+        (
+            wfo.EngineError,
+            "no engine None; known: auto, direct, factored, reference",
+            "atr_d_l",
+            params,
+            None,
+        ),
         (
             wfo.InputError,
             "'atr_mult'; did you mean 'atr_multiplier'",
@@ -327,11 +418,45 @@ def test_unknown_names_get_the_nearest_one(bars: pl.DataFrame, grid: wfo.Grid) -
         wfo.sweep("atr_d_l", bars, "smoke", split=SPLIT)  # type: ignore[arg-type]
 
 
-def test_an_engine_that_is_not_here_says_why(bars: pl.DataFrame, grid: wfo.Grid) -> None:
-    with pytest.raises(wfo.EngineError, match=r"'factored' is not available: .*'direct'"):
-        wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT, engine="factored")
-    with pytest.raises(wfo.EngineError, match=r"'factored' is not available: .*'direct'"):
-        wfo.sweep("atr_d_l", bars, grid, split=SPLIT, engine="factored")
+def test_auto_is_the_factored_engine() -> None:
+    assert wfo.engine.engine_names() == ("auto", "factored", "direct", "reference")
+    for name in wfo.engine.engine_names():
+        own, chosen = wfo.engine.get_engine(name)
+        assert own == ("factored" if name == "auto" else name)
+        assert chosen is wfo.engine._ENGINES[own]
+
+
+def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    data = wfo.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
+    values = [float(v) for v in grid.params(0).values()]
+    with pytest.raises(
+        wfo.InputError, match="engine = 'auto' is unknown; it must be direct or factored"
+    ):
+        _core.simulate("auto", "atr_d_l", *data.bars, None, values, wfo.Settings(), 120, SPLIT)
+    with pytest.raises(wfo.InputError, match="engine = 'fast' is unknown"):
+        _core.Sweep("fast", "atr_d_l", *data.bars, None, grid.axes, wfo.Settings(), [], 1)
+
+
+def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    def prepared(engine: str, end: int) -> _core.Sweep:
+        data = wfo.engine.read_data(wfo.strategies()["atr_d_l"], bars[:end], None)
+        bounds = [(120, 300, end)]
+        return _core.Sweep(
+            engine, "atr_d_l", *data.bars, None, grid.axes, wfo.Settings(), bounds, 1
+        )
+
+    assert prepared("direct", 1000).granule == 1
+    assert prepared("factored", 1000).granule > 1
+    for engine in ("direct", "factored"):
+        few, many = (prepared(engine, end).worker_bytes for end in (1000, 5000))
+        # No less than an array of prices.
+        assert 8 * 880 < few < many
+
+
+@pytest.mark.parametrize("engine", ["factored", "direct"])
+def test_a_sweep_of_no_phases_is_empty(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
+    data = wfo.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
+    assert [block for *_, block in wfo.engine.iter_sweep(data, grid, None, [], engine)] == [[]]
 
 
 def test_one_symbol_is_enough(bars: pl.DataFrame, grid: wfo.Grid) -> None:

@@ -18,7 +18,7 @@ import pytest
 import wfo
 
 #: The next engine is one more name here.
-ENGINES = ["direct"]
+ENGINES = ["direct", "factored"]
 STYLES = ["pullback", "breakout"]
 VARIANTS = list(wfo.strategies())
 DUAL = [name for name, strategy in wfo.strategies().items() if strategy.dual_symbol]

@@ -161,7 +161,7 @@ def test_meta_says_what_the_figures_are(smoke: RunReport) -> None:
     assert meta["phases"] == smoke.phases.to_dict()
     assert meta["settings"] == Settings().to_dict()
     assert meta["data"]["fingerprint"] == fingerprint(wfo.load_sample("NASDAQ"))
-    assert meta["engine"] == "direct"
+    assert meta["engine"] == "factored"
     assert meta["build"]["version"] == wfo.__version__
 
 
@@ -182,7 +182,7 @@ def test_manifest_says_what_was_done_with_what(smoke: RunReport) -> None:
     assert found["phases"] == wfo.Windows.preset("default").resolve(bars["date"]).to_dict()
     assert found["settings"] == Settings().to_dict()
     assert found["gates"] == {"wfe": 0.35, "dd_ratio": 3.0, "min_phases": None}
-    assert found["engine"] == "direct"
+    assert found["engine"] == "factored"
     assert found["threads"] == len(os.sched_getaffinity(0))
     assert found["build"] == wfo.build_info()
     assert {"version", "commit", "numpy", "polars"} <= set(found["build"])

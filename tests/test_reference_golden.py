@@ -22,6 +22,7 @@ import pytest
 from wfo.bars import Prices
 from wfo.catalogue import get_strategy
 from wfo.engine import Data, Figures, get_engine
+from wfo.grid import Grid
 from wfo.reference import ReferenceResult, simulate
 from wfo.settings import Settings
 
@@ -77,8 +78,8 @@ def run(
     """Simulate the preamble and then ``bars``; ``second`` are the whole bars of Data2."""
     settings = SETTINGS | {"capital": capital} | changes
     # Costs that eat the whole price ruin a long; only the reference is asked to take them.
-    if ENGINE["name"] == "direct" and settings["fee"] < 1:
-        return run_direct(strategy, [*preamble, *bars], second, row, split, settings)
+    if ENGINE["name"] != "reference" and settings["fee"] < 1:
+        return run_core(strategy, [*preamble, *bars], second, row, split, settings)
     open_, high, low, close = np.array([*preamble, *bars], dtype=np.float64).T
     return simulate(
         strategy,
@@ -98,7 +99,7 @@ def run(
 ENGINE = {"name": "reference"}
 
 
-@pytest.fixture(autouse=True, params=["reference", "direct"])
+@pytest.fixture(autouse=True, params=["reference", "direct", "factored"])
 def engine(request: pytest.FixtureRequest) -> Iterator[None]:
     """Run every scenario on every engine."""
     ENGINE["name"] = request.param
@@ -106,7 +107,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[None]:
     ENGINE["name"] = "reference"
 
 
-def run_direct(
+def run_core(
     strategy: str,
     bars: Sequence[Bar],
     second: Sequence[Bar] | None,
@@ -114,20 +115,24 @@ def run_direct(
     split: int,
     settings: dict[str, Any],
 ) -> ReferenceResult:
-    """Simulate with the Rust engine, and return what the reference would."""
+    """Simulate with a Rust engine, and return what the reference would."""
     columns = [
         None if rows is None else Prices(*np.array(rows, dtype=np.float64).T.copy())
         for rows in (bars, second)
     ]
     assert columns[0] is not None
-    _, chosen = get_engine("direct")
-    sim = chosen.simulate(
-        get_strategy(strategy),
-        Data(columns[0], columns[1]),
-        params() if row is None else row,
-        Settings(**settings),
-        (100, split, len(bars)),
-    )
+    _, chosen = get_engine(ENGINE["name"])
+    named, data = get_strategy(strategy), Data(columns[0], columns[1])
+    values = params() if row is None else list(row)
+    bounds = (100, split, len(bars))
+    sim = chosen.simulate(named, data, values, Settings(**settings), bounds)
+    # A sweep keeps its books otherwise than a simulation does.
+    grid = Grid(dict(zip(named.names, values, strict=True)), strategy=named)
+    (swept,) = chosen.prepare(data, grid, Settings(**settings), [bounds], 1).run(0, 1)
+    size = float(np.abs(sim.equity).max())
+    for name in Figures._fields:
+        (found,) = getattr(swept, name)
+        assert found == pytest.approx(getattr(sim, name), rel=0, abs=1e-9 * size), name
     trades = sim.trades
     return ReferenceResult(
         side=trades.select(pl.when(side="long").then(1).otherwise(-1)).to_series().to_numpy(),

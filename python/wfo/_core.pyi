@@ -53,6 +53,7 @@ def check_bars(
     """Raise unless the columns are bars: prices above 0, open and close within low and high."""
 
 def simulate(
+    engine: str,
     strategy: str,
     open: NDArray[np.float64],
     high: NDArray[np.float64],
@@ -75,7 +76,7 @@ def simulate(
     ],
     NDArray[np.float64],
 ]:
-    """Simulate one parameter set, bar by bar.
+    """Simulate one parameter set on the engine called "direct" or "factored".
 
     Returns the six figures, the closed trades (side as +1 or -1, entry bar and price, exit bar and
     price, profit) and the equity, float64[n].
@@ -87,6 +88,7 @@ class Sweep:
 
     def __new__(
         cls,
+        engine: str,
         strategy: str,
         open: NDArray[np.float64],
         high: NDArray[np.float64],
@@ -99,6 +101,14 @@ class Sweep:
         threads: int,
     ) -> Sweep: ...
     def __len__(self) -> int: ...
+    @property
+    def granule(self) -> int:
+        """Combinations that are best computed together."""
+
+    @property
+    def worker_bytes(self) -> int:
+        """Memory that each worker holds beside the results, in bytes."""
+
     def run(
         self, start: int, stop: int
     ) -> list[

@@ -1,7 +1,8 @@
 """One interface over the engines: simulate a parameter set, sweep a grid.
 
-The Numba reference is the definition in code, the Rust engines are what a search runs on. They take
-the same values and agree bar by bar, so that a caller chooses by name alone.
+The Numba reference is the definition in code, the Rust engines are what a search runs on: the
+direct one goes bar by bar, the factored one computes what combinations share once for all of them.
+They take the same values and agree trade by trade, so that a caller chooses by name alone.
 """
 
 from __future__ import annotations
@@ -148,6 +149,10 @@ class Data(NamedTuple):
 class Prepared(Protocol):
     """A grid on a history, ready to be computed in any pieces and order."""
 
+    @property
+    def granule(self) -> int:
+        """Combinations that are best computed together; 1 where it makes no difference."""
+
     def run(self, start: int, stop: int) -> list[Figures]:
         """Return the figures of combinations ``start..stop``, one item a phase."""
 
@@ -176,8 +181,11 @@ class Engine(Protocol):
         """Compute what the whole grid shares."""
 
 
-class _Direct:
-    """The Rust engine that goes bar by bar."""
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """An engine of the Rust core."""
+
+    name: str
 
     def simulate(
         self,
@@ -193,7 +201,7 @@ class _Direct:
         bars, second = data.until(end)
         params = [float(v) for v in values]
         figures, trades, equity = _core.simulate(
-            strategy.name, *bars, second, params, settings, warmup, split
+            self.name, strategy.name, *bars, second, params, settings, warmup, split
         )
         return _simulation(figures, trades, equity)
 
@@ -208,13 +216,15 @@ class _Direct:
         from wfo import _core
 
         name, axes = grid.strategy.name, grid.axes
-        sweep = _core.Sweep(name, *data.bars, data.second, axes, settings, list(phases), threads)
-        return _DirectSweep(sweep.run)
+        bars, second = data
+        sweep = _core.Sweep(self.name, name, *bars, second, axes, settings, list(phases), threads)
+        return _CoreSweep(sweep.run, sweep.granule)
 
 
 @dataclass(frozen=True, slots=True)
-class _DirectSweep:
+class _CoreSweep:
     _run: Callable[[int, int], Any]
+    granule: int
 
     def run(self, start: int, stop: int) -> list[Figures]:
         return [Figures(*arrays) for arrays in self._run(start, stop)]
@@ -260,6 +270,7 @@ class _ReferenceSweep:
     grid: Grid
     settings: Settings
     phases: list[tuple[int, int, int]]
+    granule: int = 1
 
     def run(self, start: int, stop: int) -> list[Figures]:
         import numpy as np
@@ -274,10 +285,11 @@ class _ReferenceSweep:
         return [Figures(*(getattr(phase, n) for n in Figures._fields)) for phase in found]
 
 
-_ENGINES: dict[str, Engine] = {"direct": _Direct(), "reference": _Reference()}
-
-#: Engines that are named in the interface, and why they are not here.
-_ABSENT = {"factored": "it is not part of this version; 'direct' gives the same figures"}
+_ENGINES: dict[str, Engine] = {
+    "factored": _Core("factored"),
+    "direct": _Core("direct"),
+    "reference": _Reference(),
+}
 
 
 def engine_names() -> tuple[str, ...]:
@@ -291,12 +303,10 @@ def get_engine(name: str) -> tuple[str, Engine]:
     Raises
     ------
     EngineError
-        If there is no such engine, or it cannot be used here, with the reason.
+        If there is no such engine.
     """
     if name == "auto":
-        name = "direct"
-    if name in _ABSENT:
-        raise EngineError(f"engine {name!r} is not available: {_ABSENT[name]}")
+        name = "factored"
     if name not in _ENGINES:
         raise EngineError(f"there is no engine {name!r}{did_you_mean(str(name), engine_names())}")
     return name, _ENGINES[name]
@@ -332,7 +342,8 @@ def simulate(
     settings
         Capital, costs, sizing and entry style.
     engine
-        ``"direct"`` or ``"reference"``.
+        ``"auto"``, ``"factored"``, ``"direct"`` or ``"reference"``. For a single set the direct one
+        has the least to prepare.
 
     Returns
     -------
@@ -387,7 +398,7 @@ def sweep(
     settings
         Capital, costs, sizing and entry style.
     engine
-        ``"auto"``, ``"direct"`` or ``"reference"``.
+        ``"auto"``, which is the factored one, ``"factored"``, ``"direct"`` or ``"reference"``.
     threads
         How many; by default one for each core that this process may use. Results do not depend on
         it.
@@ -458,7 +469,8 @@ def iter_sweep(
     """Sweep a grid block by block, in flat index order.
 
     The blocks are as large as a fraction of a second's work, so that whoever consumes them can
-    show progress, and an interrupt is heard between two of them.
+    show progress, and an interrupt is heard between two of them. Those that are larger than the
+    engine's granule are whole multiples of it, but for the first of them and the last.
 
     Yields
     ------
@@ -470,16 +482,22 @@ def iter_sweep(
     _, chosen = get_engine(engine)
     prepared = chosen.prepare(data, grid, _settings(settings), bounds, thread_count(threads))
     start, size = 0, _FIRST_BLOCK
+    # What part of a granule costs beside its combinations must not make blocks ever smaller.
+    least = min(prepared.granule, _FIRST_BLOCK)
     while start < len(grid):
-        stop = min(start + size, len(grid))
+        stop = start + size
+        # A granule that is cut is prepared twice, so where whole ones fit, a block ends with one.
+        if size >= prepared.granule:
+            stop -= stop % prepared.granule
+        stop = min(stop, len(grid))
         begun = time.perf_counter()
         figures = prepared.run(start, stop)
         seconds = time.perf_counter() - begun
         yield start, stop, figures
-        start = stop
         # At most four times the last block, since the first ones also fill caches.
-        wanted = size * _BLOCK_SECONDS / max(seconds, 1e-6)
-        size = int(max(1, min(wanted, 4 * size, _LARGEST_BLOCK)))
+        wanted = (stop - start) * _BLOCK_SECONDS / max(seconds, 1e-6)
+        size = int(max(least, min(wanted, 4 * size, _LARGEST_BLOCK)))
+        start = stop
 
 
 def available_threads() -> int:

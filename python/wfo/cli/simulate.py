@@ -132,7 +132,10 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 )
 @setting_options
 @click.option(
-    "--engine", default="direct", show_default=True, help="Engine: direct, or the reference."
+    "--engine",
+    default="direct",
+    show_default=True,
+    help="Engine: auto, factored, direct, or the reference.",
 )
 @data_dir_option
 @click.option(

@@ -308,13 +308,29 @@ impl Stop {
     #[inline]
     #[must_use]
     pub fn distance(&self, atr: f64, sigma: f64, mean: f64, widest: f64) -> f64 {
+        self.tightened(atr, self.tightening(self.ratio(sigma, mean)), widest)
+    }
+
+    /// The Bollinger width in thresholds: where it is below 1, the stop tightens.
+    #[inline]
+    #[must_use]
+    pub fn ratio(&self, sigma: f64, mean: f64) -> f64 {
         let width = 2.0 * self.bb_deviation * sigma / mean;
-        let distance = atr * self.atr_multiplier * self.tightening(width / self.vol_threshold);
+        width / self.vol_threshold
+    }
+
+    /// The distance of a stop that is tightened by a known factor.
+    #[inline]
+    #[must_use]
+    pub fn tightened(&self, atr: f64, tightening: f64, widest: f64) -> f64 {
+        let distance = atr * self.atr_multiplier * tightening;
         if distance < widest { distance } else { widest }
     }
 
+    /// The factor that a ratio of width to threshold tightens the stop by.
     #[inline]
-    fn tightening(&self, ratio: f64) -> f64 {
+    #[must_use]
+    pub fn tightening(&self, ratio: f64) -> f64 {
         if ratio >= 1.0 {
             return 1.0;
         }

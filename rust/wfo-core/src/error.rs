@@ -124,6 +124,21 @@ pub enum Error {
         /// The value.
         value: f32,
     },
+    /// Instructions that are not to be had.
+    #[error(
+        "WFO_SIMD = '{name}' {}; this processor has: {}",
+        if *known { "asks for instructions that this processor does not have" }
+        else { "is no instruction tier" },
+        here.join(", ")
+    )]
+    Tier {
+        /// The tier asked for.
+        name: String,
+        /// Whether there is such a tier.
+        known: bool,
+        /// The tiers that would do.
+        here: Vec<&'static str>,
+    },
     /// More equal values than a counter holds.
     #[error("more than 2^32 values lie within one part in 2,048 of one another, too many to rank")]
     DistributionFull,

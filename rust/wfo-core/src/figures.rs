@@ -19,6 +19,12 @@ pub struct Figures {
     pub oos_trades: u32,
 }
 
+impl Figures {
+    /// What comes of doing nothing.
+    pub const NONE: Self =
+        Self { is_pnl: 0.0, oos_pnl: 0.0, is_dd: 0.0, oos_dd: 0.0, is_trades: 0, oos_trades: 0 };
+}
+
 /// A closed trade, at its raw fills.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trade {
@@ -65,10 +71,11 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Columns of `len` cells that hold what no result is, until they are written.
+    /// Columns of `len` cells to be written, all 0 until then: memory that is only touched when it is
+    /// written, by the worker that does.
     #[must_use]
-    pub fn unwritten(len: usize) -> Self {
-        let (money, count) = (|| vec![f64::NAN; len], || vec![u32::MAX; len]);
+    pub fn zeroed(len: usize) -> Self {
+        let (money, count) = (|| vec![0.0; len], || vec![0; len]);
         Self {
             is_pnl: money(),
             oos_pnl: money(),

@@ -4,7 +4,8 @@
 //! the [`series`] that a [`grid`] shares, [`atr_d`] turns series and one parameter set into
 //! distances, [`touches`] and [`money`] say what happens in a bar and what it is worth. A [`task`] is
 //! a grid on a history with everything checked; an engine carries it out and fills columns of
-//! [`figures`]: [`direct`] walks bar by bar. [`distribution`] serves the scores that follow.
+//! [`figures`]: [`direct`] walks bar by bar, [`factored`] from trade to trade over tables that its
+//! combinations share. [`distribution`] serves the scores that follow.
 //!
 //! What the numbers mean is fixed by `python/wfo/reference/CONTRACT.md`; the Numba reference next to
 //! it has files of the same names for [`indicators`], [`touches`], [`money`] and [`atr_d`].
@@ -14,6 +15,7 @@ pub mod bars;
 pub mod direct;
 pub mod distribution;
 pub mod error;
+pub mod factored;
 pub mod figures;
 pub mod grid;
 pub mod indicators;

@@ -102,6 +102,18 @@ impl<'a> Account<'a> {
         self.set_mark(self.equity + position.profit(close));
     }
 
+    /// Marks an open position at a run of closes, all at once: what they do to peak and drawdown
+    /// follows from the `worst` and `best` of them, the largest adverse move from one to a later
+    /// one, and the `last`.
+    #[inline]
+    pub fn mark_run(&mut self, position: Position, worst: f64, best: f64, adverse: f64, last: f64) {
+        let low = self.equity + position.profit(worst);
+        let high = self.equity + position.profit(best);
+        self.drawdown = self.drawdown.max(self.peak - low).max(position.shares * adverse);
+        self.peak = self.peak.max(high);
+        self.marked = self.equity + position.profit(last);
+    }
+
     /// Settles `position` at `price`; the settled equity is a mark.
     #[inline]
     pub fn close(&mut self, position: Position, price: f64) {
@@ -201,6 +213,23 @@ mod tests {
         account.restart_drawdown();
         account.mark(position, 104.0);
         assert_eq!(account.drawdown(), 1_000.0);
+    }
+
+    #[test]
+    fn a_run_of_marks_is_its_marks() {
+        let settings = Settings::default();
+        let closes = [104.0, 97.0, 110.0, 103.0, 108.0];
+        for (side, worst, best, adverse) in
+            [(Side::Long, 97.0, 110.0, 7.0), (Side::Short, 110.0, 97.0, 13.0)]
+        {
+            let mut one = Account::new(&settings);
+            let position = one.open(side, 100.0);
+            let mut other = one.clone();
+            closes.iter().for_each(|&close| one.mark(position, close));
+            other.mark_run(position, worst, best, adverse, 108.0);
+            assert_eq!(one.marked(), other.marked());
+            assert_eq!((one.peak, one.drawdown), (other.peak, other.drawdown));
+        }
     }
 
     #[test]

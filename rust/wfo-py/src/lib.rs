@@ -6,11 +6,12 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use wfo_core::atr_d::{VARIANTS, Variant};
 use wfo_core::distribution::{Distribution, Ranks};
+use wfo_core::factored::tiers::Tier;
 use wfo_core::figures::Trade;
 use wfo_core::money::Side;
 use wfo_core::series::Data;
 use wfo_core::task::Task;
-use wfo_core::{Axis, Bars, EntryStyle, Grid, Settings, Sizing, Slice, direct};
+use wfo_core::{Axis, Bars, EntryStyle, Grid, Settings, Sizing, Slice, direct, factored};
 
 mod errors {
     pyo3::import_exception!(wfo.errors, InputError);
@@ -100,6 +101,32 @@ fn grid(variant: Variant, mut values: Vec<Vec<f64>>) -> PyResult<Grid> {
     Grid::new(values.into_iter().map(Axis::of).chain(pairs).collect()).map_err(raise)
 }
 
+/// The engines by name; each simulates and sweeps.
+#[derive(Clone, Copy)]
+enum Engine {
+    Direct,
+    Factored,
+}
+
+fn engine(name: &str) -> PyResult<Engine> {
+    match name {
+        "direct" => Ok(Engine::Direct),
+        "factored" => Ok(Engine::Factored),
+        other => Err(unknown("engine", other, "direct or factored")),
+    }
+}
+
+/// The instruction tier that the environment asks for, or the best one.
+fn tier() -> PyResult<Tier> {
+    Tier::chosen(std::env::var("WFO_SIMD").ok().as_deref()).map_err(raise)
+}
+
+/// A sweep of one of the engines.
+enum AnySweep {
+    Direct(Box<direct::Sweep>),
+    Factored(Box<factored::Sweep>),
+}
+
 /// How the package writes sides: +1 long, -1 short.
 fn sign(side: Side) -> i8 {
     match side {
@@ -119,17 +146,17 @@ mod _core {
 
     /// Versions and build of the compiled module.
     #[pyfunction]
-    fn build_info() -> Vec<(&'static str, String)> {
-        // The plain build uses what every processor of its architecture has, and nothing more.
-        let tier = format!("{} baseline", std::env::consts::ARCH);
-        vec![
+    fn build_info() -> PyResult<Vec<(&'static str, String)>> {
+        let tier = tier()?;
+        let tier = format!("{} {}", std::env::consts::ARCH, tier.name());
+        Ok(vec![
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("commit", env!("WFO_COMMIT").to_owned()),
             ("profile", env!("WFO_PROFILE").to_owned()),
             ("target", env!("WFO_TARGET").to_owned()),
             ("rustc", env!("WFO_RUSTC").to_owned()),
             ("instructions", tier),
-        ]
+        ])
     }
 
     /// Canonical parameter names of each strategy that the core knows.
@@ -155,6 +182,7 @@ mod _core {
     #[expect(clippy::type_complexity, reason = "a plain tuple of arrays, named by the caller")]
     fn simulate<'py>(
         py: Python<'py>,
+        engine: &str,
         strategy: &str,
         open: Prices<'py>,
         high: Prices<'py>,
@@ -182,9 +210,12 @@ mod _core {
         let slice = Slice { warmup, split, end: bars.len() };
         let data = data(variant, bars, second)?;
         let settings = settings.try_into()?;
-        let sim = py
-            .detach(|| direct::simulate(variant, &data, &params, &settings, slice))
-            .map_err(raise)?;
+        let simulate = match self::engine(engine)? {
+            Engine::Direct => direct::simulate,
+            Engine::Factored => factored::simulate,
+        };
+        let sim =
+            py.detach(|| simulate(variant, &data, &params, &settings, slice)).map_err(raise)?;
         let f = sim.figures;
         let trades = &sim.trades;
         let count = |f: fn(&Trade) -> usize| -> Bound<'py, PyArray1<u64>> {
@@ -211,7 +242,7 @@ mod _core {
     #[pyclass(frozen, module = "wfo._core")]
     struct Sweep {
         len: u64,
-        inner: direct::Sweep,
+        inner: AnySweep,
         pool: rayon::ThreadPool,
     }
 
@@ -221,6 +252,7 @@ mod _core {
         #[expect(clippy::too_many_arguments, reason = "one argument a column, as Python has them")]
         fn new(
             py: Python<'_>,
+            engine: &str,
             strategy: &str,
             open: Prices<'_>,
             high: Prices<'_>,
@@ -241,19 +273,46 @@ mod _core {
                 .collect();
             let grid = grid(variant, axes)?;
             let len = grid.len();
-            let inner = py
-                .detach(|| Task::new(variant, data, grid, settings, slices).map(direct::Sweep::new))
-                .map_err(raise)?;
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .thread_name(|i| format!("wfo-{i}"))
                 .build()
                 .map_err(|e| PyMemoryError::new_err(format!("{threads} threads: {e}")))?;
+            let engine = self::engine(engine)?;
+            let tier = tier()?;
+            let prepare = || {
+                let task = Task::new(variant, data, grid, settings, slices)?;
+                Ok(match engine {
+                    Engine::Direct => AnySweep::Direct(Box::new(direct::Sweep::new(task))),
+                    Engine::Factored => {
+                        AnySweep::Factored(Box::new(factored::Sweep::new(task, tier)?))
+                    }
+                })
+            };
+            let inner = py.detach(|| pool.install(prepare)).map_err(raise)?;
             Ok(Self { len, inner, pool })
         }
 
         fn __len__(&self) -> PyResult<usize> {
             Ok(usize::try_from(self.len)?)
+        }
+
+        /// Combinations that are best computed together.
+        #[getter]
+        fn granule(&self) -> u64 {
+            match &self.inner {
+                AnySweep::Direct(_) => 1,
+                AnySweep::Factored(sweep) => sweep.granule(),
+            }
+        }
+
+        /// Memory that each worker holds beside the results, in bytes.
+        #[getter]
+        fn worker_bytes(&self) -> usize {
+            match &self.inner {
+                AnySweep::Direct(sweep) => sweep.worker_bytes(),
+                AnySweep::Factored(sweep) => sweep.worker_bytes(),
+            }
         }
 
         /// Six arrays for each phase: the combinations `start..stop`.
@@ -263,8 +322,11 @@ mod _core {
             start: u64,
             stop: u64,
         ) -> PyResult<Vec<PhaseArrays<'py>>> {
-            let phases =
-                py.detach(|| self.pool.install(|| self.inner.run(start..stop))).map_err(raise)?;
+            let run = || match &self.inner {
+                AnySweep::Direct(sweep) => sweep.run(start..stop),
+                AnySweep::Factored(sweep) => sweep.run(start..stop),
+            };
+            let phases = py.detach(|| self.pool.install(run)).map_err(raise)?;
             Ok(phases
                 .into_iter()
                 .map(|c| {

@@ -1,0 +1,188 @@
+//! The bars of a sweep as maps need them, and how its orders become maps.
+
+use std::ops::Range;
+
+use super::compound::Terms;
+use super::layout::Gate;
+use super::ledger;
+use super::maps::{Map, View};
+use super::walk::{self, Span, Ways};
+use crate::atr_d::{Entry, Hull, Stop};
+use crate::figures::Figures;
+use crate::indicators::PriceMethod;
+use crate::series::{Data, Series, Trend};
+use crate::settings::{EntryStyle, Settings, Sizing};
+use crate::slice::Slice;
+use crate::touches::Way;
+
+/// A history as maps and ledgers see it: the bars from the first phase's start on, counted from 0.
+#[derive(Debug)]
+pub(super) struct Market {
+    pub bars: Range<usize>,
+    falling: View,
+    rising: View,
+    pub terms: Terms,
+    pub spans: Vec<Span>,
+    closes: Vec<f64>,
+    settings: Settings,
+    breakout: bool,
+}
+
+impl Market {
+    pub fn new(data: &Data, bars: Range<usize>, slices: &[Slice], settings: Settings) -> Self {
+        let column = |values: &[f64]| values[bars.clone()].to_vec();
+        let position = |bar: usize| (bar - bars.start) as u32;
+        let span = |s: &Slice| Span {
+            start: position(s.warmup) - 1,
+            split: position(s.split),
+            end: position(s.end),
+        };
+        let spans: Vec<Span> = slices.iter().map(span).collect();
+        let terms = Terms::new(
+            &data.bars.close()[bars.clone()],
+            (&data.bars.low()[bars.clone()], &data.bars.high()[bars.clone()]),
+            &settings,
+        );
+        Self {
+            falling: View::new(&data.bars, bars.clone(), Way::Down),
+            rising: View::new(&data.bars, bars.clone(), Way::Up),
+            terms,
+            spans,
+            closes: column(data.bars.close()),
+            settings,
+            breakout: settings.entry_style == EntryStyle::Breakout,
+            bars,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.bars.len()
+    }
+
+    pub fn ways(&self) -> Ways {
+        Ways::new(self.breakout)
+    }
+
+    pub fn settled(&self, trades: &[walk::Trade], span: Span) -> Figures {
+        ledger::settled(trades, span, &self.settings, &self.closes, self.terms.stretches())
+    }
+
+    /// Whether all equity goes into every trade, so that walks can keep their books on the way.
+    pub fn compounds(&self) -> bool {
+        self.settings.sizing == Sizing::Compound && self.settings.lot_size == 0.0
+    }
+
+    /// The map of a stop, from its tightening.
+    #[inline(always)]
+    pub fn stop(
+        &self,
+        series: &Series,
+        stop: &Stop,
+        side: Way,
+        tightening: &[f64],
+        buffer: &mut Vec<f64>,
+        map: &mut Map,
+    ) {
+        let atr = &series.atr[&stop.atr_period][self.bars.clone()];
+        let widest = &series.widest[self.bars.clone()];
+        buffer.clear();
+        buffer.extend(
+            atr.iter().zip(tightening).zip(widest).map(|((&a, &t), &w)| stop.tightened(a, t, w)),
+        );
+        match side {
+            Way::Down => self.falling.follow(buffer, map),
+            Way::Up => self.rising.follow(buffer, map),
+        }
+    }
+
+    /// The map of an entry, behind its gate. A buy waits below the price or breaks out above it, a
+    /// sell the other way round.
+    #[inline(always)]
+    pub fn entry(
+        &self,
+        series: &Series,
+        entry: &Entry,
+        buys: bool,
+        gate: &Shut<'_>,
+        buffer: &mut Vec<f64>,
+        map: &mut Map,
+    ) {
+        let offset = series.offset(entry);
+        buffer.clear();
+        buffer.extend(offset.smoothed[self.bars.clone()].iter().map(|s| s * offset.multiplier));
+        gate.apply(buys, &self.bars, buffer);
+        let view = if buys == self.breakout { &self.rising } else { &self.falling };
+        if self.breakout { view.stand(buffer, map) } else { view.follow(buffer, map) }
+    }
+}
+
+/// A gate on a history.
+pub(super) enum Shut<'a> {
+    Never,
+    Veto { falls: &'a [f64], threshold: f64 },
+    Hull(&'a [Trend]),
+}
+
+impl<'a> Shut<'a> {
+    pub fn new(series: &'a Series, gate: &Gate, price: PriceMethod) -> Self {
+        match *gate {
+            Gate::Open => Self::Never,
+            Gate::Veto(veto) => {
+                Self::Veto { falls: &series.fall[&veto.period], threshold: veto.threshold }
+            }
+            Gate::Hull { fast, slow } => Self::Hull(&series.trend[&Hull { fast, slow, price }]),
+        }
+    }
+
+    /// Hides the bars that the gate closes: their distance, known a bar before, becomes +∞. A cross
+    /// of Hull averages fills at the open whatever waits: -∞.
+    #[inline(always)]
+    pub fn apply(&self, buys: bool, bars: &Range<usize>, distance: &mut [f64]) {
+        match *self {
+            Self::Never => {}
+            Self::Veto { falls, threshold } => {
+                if !buys {
+                    for (distance, &fall) in distance.iter_mut().zip(&falls[bars.clone()]) {
+                        *distance = if fall > threshold { *distance } else { f64::INFINITY };
+                    }
+                }
+            }
+            Self::Hull(trend) => {
+                let wanted = if buys { Trend::Up } else { Trend::Down };
+                for (t, distance) in bars.clone().zip(distance) {
+                    if trend[t] != wanted {
+                        *distance = f64::INFINITY;
+                    } else if t > 0 && trend[t - 1] != wanted {
+                        *distance = f64::NEG_INFINITY;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The factor that tightens a stop, bar by bar. Stops that differ in nothing but how they follow the
+/// ratio of width to threshold share the ratio, which is most of the work.
+#[derive(Debug, Default)]
+pub(super) struct Tightening {
+    of: Option<Stop>,
+    ratios: Vec<f64>,
+    factors: Vec<f64>,
+}
+
+impl Tightening {
+    #[inline(always)]
+    pub fn of(&mut self, series: &Series, stop: &Stop, bars: &Range<usize>) -> &[f64] {
+        let ratio = |s: &Stop| (s.price, s.bb_length, s.bb_deviation, s.vol_threshold);
+        if self.of.as_ref().map(ratio) != Some(ratio(stop)) {
+            let (means, deviations) = &series.window[&(stop.price, stop.bb_length)];
+            let pairs = means[bars.clone()].iter().zip(&deviations[bars.clone()]);
+            self.ratios.clear();
+            self.ratios.extend(pairs.map(|(&mean, &sigma)| stop.ratio(sigma, mean)));
+        }
+        self.of = Some(*stop);
+        self.factors.clear();
+        self.factors.extend(self.ratios.iter().map(|&ratio| stop.tightening(ratio)));
+        &self.factors
+    }
+}
