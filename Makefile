@@ -43,7 +43,7 @@ wheel: $(STAMP)/test
 	$(BIN)/maturin build --release --locked --out dist
 
 bench: $(STAMP)/test
-	$(BIN)/python benches/direct.py
+	$(BIN)/python benches/grid.py
 
 clean:
 	rm -rf $(VENV) target dist
