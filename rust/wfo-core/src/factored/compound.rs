@@ -57,11 +57,10 @@ const UNIT: f64 = 1.0;
 /// rounded to nothing.
 const FADED: f64 = 1e-100;
 
-/// Where a position is opened, and at what rate.
+/// Where the tables of a position that is opened go on. Its rate stands apart: each step waits for
+/// these rows, which should fit the first cache, and none for the rates.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Opening {
-    /// Shares that a unit of equity opens; owed ones are negative.
-    rate: f64,
     /// Row of the position in [`Holds`].
     hold: u32,
     /// Row of the position among the reversals of [`Entries`].
@@ -72,7 +71,9 @@ pub(super) struct Opening {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Order {
     pub map: Map,
-    pub openings: Vec<Opening>,
+    openings: Vec<Opening>,
+    /// Shares that a unit of equity opens; owed ones are negative.
+    rates: Vec<f64>,
 }
 
 /// The stops of a row of the grid: the long one's table, then the short one's for every multiplier.
@@ -125,6 +126,8 @@ impl Holds {
 /// longs, of shorts, and the second half of a visit, where buy and sell both fill in one bar.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entries {
+    /// Rates of the openings.
+    rates: Vec<f64>,
     /// Openings where of a buy and a sell in one bar the first one cancels the other.
     first_cancels: Vec<Opening>,
     /// Openings where both would fill.
@@ -148,10 +151,13 @@ impl Entries {
         self.buy.clone_from(&buy.map);
         self.sell.clone_from(&sell.map);
         self.first_cancels.clear();
+        self.rates.clear();
         for s in 0..part {
             // They are never met on the same way.
             let sells = sell.map.touches().before(buy.map.touches(), s, None);
-            self.first_cancels.push(if sells { sell.openings[s] } else { buy.openings[s] });
+            let order = if sells { sell } else { buy };
+            self.first_cancels.push(order.openings[s]);
+            self.rates.push(order.rates[s]);
         }
         if modes {
             self.set_reversals(terms);
@@ -160,7 +166,7 @@ impl Entries {
                 let (buys, sells) = (self.buy.moments[s], self.sell.moments[s]);
                 if bar(buys) == bar(sells) && (bar(buys) as usize) < bars {
                     let opening = &mut self.both_fill[s];
-                    let short = opening.rate < 0.0;
+                    let short = self.rates[s] < 0.0;
                     // The stop never comes, the second fill does at once.
                     (opening.hold, opening.other) = (bars as u32, (2 * part + s) as u32);
                     let net = if short {
@@ -179,8 +185,10 @@ impl Entries {
             self.both_fill.extend_from_slice(&sell.openings);
             self.both_fill.extend_from_slice(&buy.openings);
         }
-        self.first_cancels.extend_from_slice(&sell.openings);
-        self.first_cancels.extend_from_slice(&buy.openings);
+        for order in [sell, buy] {
+            self.first_cancels.extend_from_slice(&order.openings);
+            self.rates.extend_from_slice(&order.rates);
+        }
     }
 
     #[inline(always)]
@@ -209,7 +217,7 @@ impl Entries {
     /// Whether a reversal at the moment of a stop, met on the same way, is at the nearer level.
     #[cold]
     #[inline(never)]
-    fn nearer(&self, opening: &Opening, holds: &Holds, ways: Ways) -> bool {
+    fn nearer(&self, opening: Opening, holds: &Holds, ways: Ways) -> bool {
         let part = self.buy.moments.len();
         let (other, hold) = (opening.other as usize, opening.hold as usize);
         let (map, s, way) = match other / part {
@@ -292,9 +300,10 @@ impl Terms {
         let part = self.closes.len() as u32 + 1;
         let (each, price) = if S::SHORT { (-(1.0 - self.fee), self.got) } else { (1.0, self.paid) };
         let Map { moments, fills } = &order.map;
+        order.rates.clear();
+        order.rates.extend(fills.iter().map(|fill| each / (fill * price)));
         order.openings.clear();
-        order.openings.extend(moments.iter().zip(fills).map(|(&moment, fill)| Opening {
-            rate: each / (fill * price),
+        order.openings.extend(moments.iter().map(|&moment| Opening {
             hold: bar(moment) + part * table as u32,
             other: bar(moment) + if S::SHORT { part } else { 0 },
         }));
@@ -399,6 +408,7 @@ struct Tables<'a, const SHORTS: bool, const REVERSES: bool, const VISITS: bool, 
 {
     terms: &'a Terms,
     openings: &'a [Opening],
+    rates: &'a [f64],
     moments: [&'a [Moment]; LANES],
     exits: [&'a [Exit]; LANES],
     /// What the long and the short side share, where there are both.
@@ -415,7 +425,7 @@ struct Found<'a> {
     moment: Moment,
     /// Row of the next opening, if the trade ends in time.
     next: u32,
-    opening: &'a Opening,
+    opening: Opening,
 }
 
 impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL: bool>
@@ -428,7 +438,8 @@ impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL
     /// The trade that walk `lane` makes next.
     #[inline(always)]
     fn next(&self, lane: usize, at: u32) -> Found<'_> {
-        let opening = row(self.openings, at as usize);
+        let opening = *row(self.openings, at as usize);
+        let rate = row(self.rates, at as usize);
         let mut moment = *row(self.moments[lane], opening.hold as usize);
         let mut exit = row(self.exits[lane], opening.hold as usize);
         let mut next = bar(moment);
@@ -445,7 +456,7 @@ impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL
             moment = select_unpredictable(reverses, other, moment);
             next = select_unpredictable(turns, self.part() + opening.other, bar(moment));
         }
-        Found { rate: &opening.rate, exit, moment, next, opening }
+        Found { rate, exit, moment, next, opening }
     }
 
     /// Takes steps until no trade ends before `limit` any more.
@@ -453,17 +464,20 @@ impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL
     fn run(&self, paces: &mut [Pace; LANES], limit: Moment) {
         // Written out, so that what a step touches stays in registers.
         let [mut a, mut b, mut c, mut d] = *paces;
-        while self.step(0, &mut a, limit)
-            | self.step(1, &mut b, limit)
-            | self.step(2, &mut c, limit)
-            | self.step(3, &mut d, limit)
-        {}
+        loop {
+            // One question for all of them, so that there is one answer to guess.
+            let (one, other) = (self.step(0, &mut a, limit), self.step(1, &mut b, limit));
+            let (third, last) = (self.step(2, &mut c, limit), self.step(3, &mut d, limit));
+            if one.min(other).min(third.min(last)) >= limit {
+                break;
+            }
+        }
         *paces = [a, b, c, d];
     }
 
-    /// Takes a step, and says whether it went anywhere.
+    /// Takes a step, if it ends before `limit`; when it ends.
     #[inline(always)]
-    fn step(&self, lane: usize, pace: &mut Pace, limit: Moment) -> bool {
+    fn step(&self, lane: usize, pace: &mut Pace, limit: Moment) -> Moment {
         let found = self.next(lane, pace.at);
         let ends = found.moment < limit;
         let rate = *select_unpredictable(ends, found.rate, &UNIT);
@@ -473,7 +487,7 @@ impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL
         pace.ruin |= CAREFUL && pace.equity <= NEARLY_RUINED * before;
         pace.at = select_unpredictable(ends, found.next, pace.at);
         pace.trades += u32::from(ends);
-        ends
+        found.moment
     }
 
     /// First bar of a position, and the bar of its end.
@@ -586,34 +600,36 @@ impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL
 #[inline(always)]
 pub(super) fn longs(
     terms: &Terms,
-    buys: &[Opening],
+    buy: &Order,
     holds: &[&Holds; LANES],
     ways: Ways,
     span: Span,
 ) -> [(Figures, bool); LANES] {
     let part = terms.closes.len() + 1;
     assert!(
-        buys.len() == part
+        buy.openings.len() == part
+            && buy.rates.len() == part
             && holds.iter().all(|h| h.moments.len() >= part && h.exits.len() >= part)
     );
     if holds.iter().any(|h| h.risky) {
-        longs_as::<true>(terms, buys, holds, ways, span)
+        longs_as::<true>(terms, buy, holds, ways, span)
     } else {
-        longs_as::<false>(terms, buys, holds, ways, span)
+        longs_as::<false>(terms, buy, holds, ways, span)
     }
 }
 
 #[inline(always)]
 fn longs_as<const CAREFUL: bool>(
     terms: &Terms,
-    buys: &[Opening],
+    buy: &Order,
     holds: &[&Holds; LANES],
     ways: Ways,
     span: Span,
 ) -> [(Figures, bool); LANES] {
     let tables = Tables::<false, false, false, CAREFUL> {
         terms,
-        openings: buys,
+        openings: &buy.openings,
+        rates: &buy.rates,
         moments: holds.map(|h| &h.moments[..]),
         exits: holds.map(|h| &h.exits[..]),
         entries: None,
@@ -662,11 +678,12 @@ fn both_as<const REVERSES: bool, const VISITS: bool, const CAREFUL: bool>(
     (openings, reversals, holds, ways, span): Way<'_>,
 ) -> [(Figures, bool); LANES] {
     let part = terms.closes.len() + 1;
-    assert!(openings.len() == 3 * part);
+    assert!(openings.len() == 3 * part && entries.rates.len() == 3 * part);
     assert!(!REVERSES || (reversals.len() == 3 * part && entries.exits.len() == 3 * part));
     let tables = Tables::<true, REVERSES, VISITS, CAREFUL> {
         terms,
         openings,
+        rates: &entries.rates,
         moments: holds.map(|h| &h.moments[..]),
         exits: holds.map(|h| &h.exits[..]),
         entries: Some(entries),
@@ -681,8 +698,16 @@ fn both_as<const REVERSES: bool, const VISITS: bool, const CAREFUL: bool>(
 /// and a walk that waits for memory waits as long as for five trades.
 #[inline(always)]
 pub(super) fn prefetch(order: &Order, span: Span) {
+    let bars = span.start as usize..span.end as usize;
+    order.openings[bars.clone()].chunks(64 / size_of::<Opening>()).for_each(fetch);
+    order.rates[bars].chunks(64 / size_of::<f64>()).for_each(fetch);
+}
+
+/// Asks for a line of memory.
+#[inline(always)]
+fn fetch<T>(line: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in order.openings[span.start as usize..span.end as usize].chunks(4) {
+    {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         #[expect(unsafe_code, reason = "a hint, which the baseline of the architecture has")]
         // SAFETY: a prefetch of any address changes nothing.
@@ -691,5 +716,5 @@ pub(super) fn prefetch(order: &Order, span: Span) {
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (order, span);
+    let _ = line;
 }
