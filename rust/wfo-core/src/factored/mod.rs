@@ -261,7 +261,8 @@ impl Sweep {
         let Layout { prices, multipliers, .. } = self.layout;
         let shorts = if self.task.variant.shorts { multipliers } else { 0 };
         let stops = self.tile_rows * prices * (1 + shorts) * STOP_BYTES;
-        let entries = if self.task.variant.shorts { ENTRIES_BYTES } else { BUY_BYTES };
+        let sells = if self.task.variant.shorts { ENTRIES_BYTES } else { 0 };
+        let entries = sells + if self.buys.is_none() { BUY_BYTES } else { 0 };
         let batch = self.batch.min(self.layout.gates.len()) * entries;
         // Distances, ratios, factors, and the maps of the row that is being built.
         let scratch = 3 * size_of::<f64>() + 12 * prices * (1 + shorts);
@@ -410,14 +411,22 @@ impl Sweep {
         } else {
             for entry in tile.entries.clone() {
                 for price in 0..*prices {
-                    for multiplier in 0..*multipliers {
-                        let item = Item { entry, price, multiplier, gate: 0 };
-                        let wanted = (0..gates.len())
-                            .filter(|&gate| self.is_wanted(&rows, Item { gate, ..item }))
-                            .collect::<Vec<_>>();
-                        for batch in wanted.chunks(self.batch) {
-                            self.build_entries(item, batch, scratch);
-                            self.walk_batch(&mut rows, item, batch, scratch);
+                    let is_wanted = |multiplier, gate| {
+                        self.is_wanted(&rows, Item { entry, price, multiplier, gate })
+                    };
+                    let wanted: Vec<usize> = (0..gates.len())
+                        .filter(|&gate| (0..*multipliers).any(|m| is_wanted(m, gate)))
+                        .collect();
+                    for batch in wanted.chunks(self.batch) {
+                        // A buy is the same for all multipliers of the short side.
+                        self.build_buys(entry, price, batch, scratch);
+                        for multiplier in 0..*multipliers {
+                            let item = Item { entry, price, multiplier, gate: 0 };
+                            let some = |&gate: &usize| self.is_wanted(&rows, Item { gate, ..item });
+                            if batch.iter().any(some) {
+                                self.build_entries(item, batch, scratch);
+                                self.walk_batch(&mut rows, item, batch, scratch);
+                            }
                         }
                     }
                 }
@@ -443,31 +452,36 @@ impl Sweep {
         })
     }
 
-    /// The entries behind some gates.
+    /// The buys behind some gates, where they are not kept.
+    #[inline(always)]
+    fn build_buys(&self, entry: usize, price: usize, batch: &[usize], scratch: &mut Scratch) {
+        let Scratch { distance, buys, .. } = scratch;
+        if self.buys.is_none() {
+            buys.resize_with(batch.len(), Order::default);
+            for (buy, &gate) in buys.iter_mut().zip(batch) {
+                let (gate, method) = (&self.layout.gates[gate], self.layout.methods[price]);
+                self.buy(entry, &Shut::new(&self.task.series, gate, method), distance, buy);
+            }
+        }
+    }
+
+    /// The sells behind some gates, together with their buys.
     #[inline(always)]
     fn build_entries(&self, item: Item, batch: &[usize], scratch: &mut Scratch) {
         let Item { entry, price, multiplier, .. } = item;
-        let Market { terms, .. } = &self.market;
         let Scratch { distance, buys, sell, entries, .. } = scratch;
-        let series = &self.task.series;
-        let shorts = self.task.variant.shorts;
-        buys.resize_with(batch.len(), Order::default);
+        let (series, terms) = (&self.task.series, &self.market.terms);
+        if !self.task.variant.shorts {
+            return;
+        }
+        let order = &self.layout.sells[entry * self.layout.multipliers + multiplier];
         entries.resize_with(batch.len(), Entries::default);
-        for (i, &gate) in batch.iter().enumerate() {
+        for (i, (entries, &gate)) in entries.iter_mut().zip(batch).enumerate() {
             let gate = Shut::new(series, &self.layout.gates[gate], self.layout.methods[price]);
-            let buy = match &self.buys {
-                Some(kept) => &kept[entry],
-                None => {
-                    self.buy(entry, &gate, distance, &mut buys[i]);
-                    &buys[i]
-                }
-            };
-            if shorts {
-                let order = &self.layout.sells[entry * self.layout.multipliers + multiplier];
-                self.market.entry(series, order, false, &gate, distance, &mut sell.map);
-                terms.opens::<Short>(sell, 1 + multiplier);
-                entries[i].set(terms, buy, sell, self.task.variant.modes);
-            }
+            self.market.entry(series, order, false, &gate, distance, &mut sell.map);
+            terms.opens::<Short>(sell, 1 + multiplier);
+            let buy = self.buys.as_ref().map_or_else(|| &buys[i], |kept| &kept[entry]);
+            entries.set(terms, buy, sell, self.task.variant.modes);
         }
     }
 
