@@ -725,6 +725,30 @@ def test_what_little_a_short_leaves_can_grow() -> None:
         check_by_hand(LONG_SHORT, bars, settings, wanted)
 
 
+@pytest.mark.parametrize("periods", [[1, 2], [2, 1]])
+def test_stops_with_the_same_fills_in_other_bars(periods: list[int]) -> None:
+    """Both stops of a long are filled at 98.5, the quicker one a bar before the other."""
+    bars: list[Bar] = [
+        (100, 101, 93, 100),  # 100: TR 8, after 2
+        (99.5, 99.6, 99, 99.5),  # 101: buy at 101-0.25·8 = 99, reached. TR 1
+        (98.5, 98.6, 98.5, 98.5),  # 102: stops at 99.6-1, above the open, and at 99.6-4.5. TR 1
+        (98.5, 98.6, 98.5, 98.5),  # 103: the other stop at 99.6-1, above the open. TR 0.1
+        *((p, p + 0.1, p - 0.1, p) for p in (99.5, 100.5, 101.5)),  # no level is near
+    ]
+    grid = wfo.Grid(
+        PLAIN | {"atr_period": periods, "atr_multiplier": 1, "atr_buy_multiplier": 0.25}
+    )
+    columns = np.array([QUIET] * 100 + bars, dtype=np.float64).T.copy()
+    phases = [(101, 103, 107)]
+    for engine in ("reference", "direct", "factored"):
+        given = Data(wfo.bars.Prices(*columns)), grid, phases, Settings(capital=99_000, **WIDE)
+        (found,) = prepare(engine, *given).run(0, 2)
+        assert found.is_trades.tolist() == [2 - p for p in periods]
+        assert found.oos_trades.tolist() == [p - 1 for p in periods]
+        assert found.is_pnl == pytest.approx([-500, -500], rel=1e-9)
+        assert found.oos_pnl == pytest.approx([0, 0], abs=1e-4)
+
+
 @pytest.mark.parametrize("settings", RUINING[:3], ids=["free", "costs", "odd"])
 def test_a_row_that_is_ruined_changes_nothing_in_its_neighbours(settings: Settings) -> None:
     """One stop is near and ruins; the others are so far away that the short is still open at marks
