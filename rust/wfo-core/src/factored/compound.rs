@@ -31,7 +31,7 @@ pub(super) const LANES: usize = 4;
 
 /// A trade that leaves less than this share of the equity may be a ruin, and rounding could decide
 /// it; what it leaves is a small difference of large numbers in any case.
-const NEARLY_RUINED: f64 = 1e-6;
+const NEARLY_RUINED: f64 = 1e-4;
 /// A short that is closed below this multiple of what it was sold for is far from ruin.
 const RISKY_RISE: f64 = 1.9;
 /// So is a long that is closed above this share of what it cost.
