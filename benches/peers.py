@@ -545,10 +545,10 @@ def raptorbt_strategy(task: Task) -> Prepared:
                 level = min(self.highest - self.buy_at[t - 1], self.opens[t])
                 self.modify_order(self.order, limit_price=max(level, nowhere))
 
-        def on_position_opened(self, ctx: Any, event: Any) -> None:  # noqa: ARG002
+        def on_position_opened(self, ctx: Any, event: Any) -> None:  # noqa: ARG002  # the hook's signature
             self.long = self.changed = True
 
-        def on_position_closed(self, ctx: Any, event: Any) -> None:  # noqa: ARG002
+        def on_position_closed(self, ctx: Any, event: Any) -> None:  # noqa: ARG002  # the hook's signature
             self.long, self.changed = False, True
 
     given = []

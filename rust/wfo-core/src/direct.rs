@@ -767,7 +767,7 @@ mod tests {
         let good = vec![Slice { warmup: 70, ..slice }];
         let sweep = Sweep::new(Task::new(long(), own, grid(), settings, good).expect("a task"));
         assert_eq!(sweep.run(0..2), Err(Error::IndexRange { start: 0, stop: 2, len: 1 }));
-        assert_eq!(sweep.run(1..1), Ok(vec![Columns::zeroed(0)]));
+        assert_eq!(sweep.run(1..1), Ok(vec![Columns::unwritten(0)]));
         let dual = VARIANTS[4];
         let error = |variant, second| Data::new(variant, bars.clone(), second).err();
         assert_eq!(error(dual, None), Some(Error::SecondSymbol { needed: true }));

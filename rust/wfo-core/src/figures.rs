@@ -71,11 +71,10 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Columns of `len` cells to be written, all 0 until then: memory that is only touched when it is
-    /// written, by the worker that does.
+    /// Columns of `len` cells that hold what no result is, until they are written.
     #[must_use]
-    pub fn zeroed(len: usize) -> Self {
-        let (money, count) = (|| vec![0.0; len], || vec![0; len]);
+    pub fn unwritten(len: usize) -> Self {
+        let (money, count) = (|| vec![f64::NAN; len], || vec![u32::MAX; len]);
         Self {
             is_pnl: money(),
             oos_pnl: money(),

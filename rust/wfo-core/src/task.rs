@@ -71,7 +71,7 @@ impl Task {
         if start > stop || stop > self.len() {
             return Err(Error::IndexRange { start, stop, len: self.len() });
         }
-        Ok(self.slices.iter().map(|_| Columns::zeroed((stop - start) as usize)).collect())
+        Ok(self.slices.iter().map(|_| Columns::unwritten((stop - start) as usize)).collect())
     }
 }
 

@@ -9,7 +9,7 @@
 //! three trades. So a step has none: several walks take their steps together, what they choose they
 //! choose by selection, and a walk that has come to the end of a part goes on closing a position that
 //! changes nothing until the others are there too. The walks are those of one phase with the stops of
-//! several rows: they use the same entries, and as the rows are neighbours they are about as long.
+//! several rows: they use the same entries, and the rows are chosen to have walks of about one length.
 //!
 //! A trade that spans the end of the in-sample part, or of the phase, is put together from the closes
 //! on either side.
@@ -292,6 +292,10 @@ impl Terms {
 
     pub fn stretches(&self) -> &Stretches {
         &self.stretches
+    }
+
+    pub fn closes(&self) -> &[f64] {
+        &self.closes
     }
 
     /// Prepares an order to open positions, whose stop has table `table` in [`Holds`].
@@ -679,6 +683,7 @@ fn both_as<const REVERSES: bool, const VISITS: bool, const CAREFUL: bool>(
 ) -> [(Figures, bool); LANES] {
     let part = terms.closes.len() + 1;
     assert!(openings.len() == 3 * part && entries.rates.len() == 3 * part);
+    assert!(holds.iter().all(|h| h.moments.len() >= 2 * part && h.exits.len() == h.moments.len()));
     assert!(!REVERSES || (reversals.len() == 3 * part && entries.exits.len() == 3 * part));
     let tables = Tables::<true, REVERSES, VISITS, CAREFUL> {
         terms,

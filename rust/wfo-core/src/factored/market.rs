@@ -23,14 +23,12 @@ pub(super) struct Market {
     rising: View,
     pub terms: Terms,
     pub spans: Vec<Span>,
-    closes: Vec<f64>,
     settings: Settings,
     breakout: bool,
 }
 
 impl Market {
     pub fn new(data: &Data, bars: Range<usize>, slices: &[Slice], settings: Settings) -> Self {
-        let column = |values: &[f64]| values[bars.clone()].to_vec();
         let position = |bar: usize| (bar - bars.start) as u32;
         let span = |s: &Slice| Span {
             start: position(s.warmup) - 1,
@@ -48,7 +46,6 @@ impl Market {
             rising: View::new(&data.bars, bars.clone(), Way::Up),
             terms,
             spans,
-            closes: column(data.bars.close()),
             settings,
             breakout: settings.entry_style == EntryStyle::Breakout,
             bars,
@@ -64,7 +61,7 @@ impl Market {
     }
 
     pub fn settled(&self, trades: &[walk::Trade], span: Span) -> Figures {
-        ledger::settled(trades, span, &self.settings, &self.closes, self.terms.stretches())
+        ledger::settled(trades, span, &self.settings, self.terms.closes(), self.terms.stretches())
     }
 
     /// Whether all equity goes into every trade, so that walks can keep their books on the way.

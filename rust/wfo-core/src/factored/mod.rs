@@ -403,7 +403,14 @@ impl Sweep {
                     for price in 0..*prices {
                         let item = Item { entry, price, multiplier: 0, gate: 0 };
                         for rows in rows.chunks_mut(LANES) {
-                            self.walk_longs(rows, item, &buys[entry], phase, scratch);
+                            self.walk_longs(
+                                rows,
+                                item,
+                                &buys[entry],
+                                phase,
+                                &scratch.holds,
+                                &mut scratch.trades,
+                            );
                         }
                     }
                 }
@@ -552,13 +559,13 @@ impl Sweep {
         item: Item,
         buy: &Order,
         phase: usize,
-        scratch: &mut Scratch,
+        holds: &[Holds],
+        trades: &mut Vec<walk::Trade>,
     ) {
         let at = self.layout.position(item, 0, 0);
         if !rows.iter().any(|row| row.computed.cell(at).is_some()) {
             return;
         }
-        let Scratch { holds, trades, .. } = scratch;
         let span = self.market.spans[phase];
         let stops: [usize; LANES] =
             std::array::from_fn(|lane| rows[lane.min(rows.len() - 1)].stops);
@@ -574,12 +581,26 @@ impl Sweep {
         } else {
             [(Figures::NONE, true); LANES]
         };
-        for (lane, row) in rows.iter_mut().enumerate() {
-            let (mut figures, unsure) = figures[lane];
+        let orders = |lane| self.orders(buy.map.touches(), None, of(lane), 0, 0, 0);
+        self.write(rows, at, phase, figures, orders, trades);
+    }
+
+    /// Writes what walks came to; those that are not sure of it, plain walks settle.
+    #[inline(always)]
+    fn write<'a>(
+        &self,
+        rows: &mut [Equals<'_>],
+        at: usize,
+        phase: usize,
+        figures: [(Figures, bool); LANES],
+        orders: impl Fn(usize) -> Orders<'a>,
+        trades: &mut Vec<walk::Trade>,
+    ) {
+        let span = self.market.spans[phase];
+        for (lane, (row, (mut figures, unsure))) in rows.iter_mut().zip(figures).enumerate() {
             let Some(cell) = row.computed.cell(at) else { continue };
             if unsure {
-                let orders = self.orders(buy.map.touches(), None, of(lane), 0, 0, 0);
-                walk::trades(&orders, span, trades);
+                walk::trades(&orders(lane), span, trades);
                 figures = self.market.settled(trades, span);
             }
             row.computed.phases[phase].set(cell, figures);
@@ -596,17 +617,15 @@ impl Sweep {
         scratch: &mut Scratch,
     ) {
         let Layout { prices, modes, boths, .. } = &self.layout;
+        let Scratch { holds, buys, entries, trades, .. } = scratch;
         for rows in rows.chunks_mut(LANES) {
             for (phase, &span) in self.market.spans.iter().enumerate() {
                 for (k, &gate) in batch.iter().enumerate() {
                     let item = Item { gate, ..item };
                     if !self.task.variant.shorts {
-                        let buy = std::mem::take(&mut scratch.buys[k]);
-                        self.walk_longs(rows, item, &buy, phase, scratch);
-                        scratch.buys[k] = buy;
+                        self.walk_longs(rows, item, &buys[k], phase, holds, trades);
                         continue;
                     }
-                    let Scratch { holds, entries, trades, .. } = &mut *scratch;
                     let entries = &entries[k];
                     let last = rows.len() - 1;
                     let stops: [usize; LANES] =
@@ -633,24 +652,11 @@ impl Sweep {
                             } else {
                                 [(Figures::NONE, true); LANES]
                             };
-                            for (lane, row) in rows.iter_mut().enumerate() {
-                                let (mut figures, unsure) = figures[lane];
-                                let Some(cell) = row.computed.cell(at) else { continue };
-                                if unsure {
-                                    let (buy, sell) = entries.touches();
-                                    let orders = self.orders(
-                                        buy,
-                                        Some(sell),
-                                        of(lane),
-                                        item.multiplier,
-                                        mode,
-                                        both,
-                                    );
-                                    walk::trades(&orders, span, trades);
-                                    figures = self.market.settled(trades, span);
-                                }
-                                row.computed.phases[phase].set(cell, figures);
-                            }
+                            let (buy, sell) = entries.touches();
+                            let orders = |lane| {
+                                self.orders(buy, Some(sell), of(lane), item.multiplier, mode, both)
+                            };
+                            self.write(rows, at, phase, figures, orders, trades);
                         }
                     }
                 }
