@@ -31,7 +31,7 @@ pub(super) const LANES: usize = 4;
 
 /// A trade that leaves less than this share of the equity may be a ruin, and rounding could decide
 /// it; what it leaves is a small difference of large numbers in any case.
-const NEARLY_RUINED: f64 = 1e-4;
+pub(super) const NEARLY_RUINED: f64 = 1e-4;
 /// A short that is closed below this multiple of what it was sold for is far from ruin.
 const RISKY_RISE: f64 = 1.9;
 /// So is a long that is closed above this share of what it cost.
@@ -40,22 +40,23 @@ const RISKY_FALL: f64 = 2.0 * NEARLY_RUINED;
 /// What the closes of a trade and its exit do, by price. For a short `worst` is the highest price,
 /// and `against` the largest rise, negated, as its shares are.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))] // two to a line of the cache, none across two
 pub(super) struct Exit {
-    worst: f64,
-    best: f64,
+    pub worst: f64,
+    pub best: f64,
     /// Largest move against the position, from a mark to a later one.
-    against: f64,
+    pub against: f64,
     /// What a share brings or costs at the exit, costs included.
-    net: f64,
+    pub net: f64,
 }
 
 /// With a rate of 1, a trade that changes nothing.
-const NOTHING: Exit = Exit { worst: 1.0, best: 1.0, against: 0.0, net: 1.0 };
-const UNIT: f64 = 1.0;
+pub(super) const NOTHING: Exit = Exit { worst: 1.0, best: 1.0, against: 0.0, net: 1.0 };
+pub(super) const UNIT: f64 = 1.0;
 
 /// Equity below this share of the capital has been eaten up by costs, trade by trade, and may be
 /// rounded to nothing.
-const FADED: f64 = 1e-100;
+pub(super) const FADED: f64 = 1e-100;
 
 /// Where the tables of a position that is opened go on. Its rate stands apart: each step waits for
 /// these rows, which should fit the first cache, and none for the rates.
@@ -80,6 +81,8 @@ pub(super) struct Order {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Holds {
     moments: Vec<Moment>,
+    /// Bars of the exits.
+    ends: Vec<u32>,
     /// What closing at the stop makes of a position.
     exits: Vec<Exit>,
     /// Raw fills.
@@ -92,6 +95,7 @@ impl Holds {
     /// Begins anew.
     pub fn clear(&mut self) {
         self.moments.clear();
+        self.ends.clear();
         self.exits.clear();
         self.fills.clear();
         self.risky = false;
@@ -101,15 +105,30 @@ impl Holds {
     #[inline(always)]
     pub fn push<S: Side>(&mut self, terms: &Terms, map: &Map) {
         self.moments.extend_from_slice(&map.moments);
+        self.ends.extend(map.moments.iter().map(|&moment| bar(moment)));
         self.fills.extend_from_slice(&map.fills);
         self.risky |= terms.exits::<S>(map, &mut self.exits);
     }
 
-    /// Whether table `i` is that of `map`.
-    pub fn is_at(&self, i: usize, map: &Map) -> bool {
-        let Touches { moments, fills } = self.touches(i, map.moments.len() - 1);
-        // Fills are not negative and not NaN, so that equal ones have equal bits.
-        moments == map.moments && fills == map.fills
+    /// Rows of all tables.
+    pub fn len(&self) -> usize {
+        self.moments.len()
+    }
+
+    /// Bars of the exits.
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
+    /// A row for each of the moments.
+    pub fn exits(&self) -> &[Exit] {
+        debug_assert_eq!(self.exits.len(), self.moments.len());
+        &self.exits
+    }
+
+    /// Whether a stop may ruin.
+    pub fn is_risky(&self) -> bool {
+        self.risky
     }
 
     /// The touches in table `i`.
@@ -236,7 +255,7 @@ pub(super) struct Terms {
     closes: Vec<f64>,
     lows: Vec<f64>,
     highs: Vec<f64>,
-    capital: f64,
+    pub capital: f64,
     fee: f64,
     /// What a buyer pays and a seller gets for a price of 1.
     paid: f64,
@@ -290,12 +309,30 @@ impl Terms {
         }
     }
 
+    /// Shares that a unit of equity buys at a fill.
+    #[inline(always)]
+    pub fn buys(&self, fill: f64) -> f64 {
+        1.0 / (fill * self.paid)
+    }
+
+    /// Shares that a unit of equity sells short at a fill, negative.
+    #[inline(always)]
+    pub fn sells(&self, fill: f64) -> f64 {
+        -(1.0 - self.fee) / (fill * self.got)
+    }
+
     pub fn stretches(&self) -> &Stretches {
         &self.stretches
     }
 
     pub fn closes(&self) -> &[f64] {
         &self.closes
+    }
+
+    /// The close of the bar before `bar`.
+    #[inline(always)]
+    pub fn close_before(&self, bar: u32) -> f64 {
+        *row(&self.closes, bar as usize - 1)
     }
 
     /// Prepares an order to open positions, whose stop has table `table` in [`Holds`].
@@ -321,40 +358,42 @@ impl Terms {
         let price = if S::SHORT { self.paid } else { self.got };
         let first = out.len();
         out.resize(first + bars + 1, NOTHING);
+        let out = &mut out[first..first + bars];
+        let (moments, fills) = (&map.moments[..bars], &map.fills[..bars]);
         let mut risky = false;
-        let mut closes = Stretch::EMPTY;
-        for s in (0..bars).rev() {
-            let moment = map.moments[s];
-            if bar(moment) as usize == bars {
-                continue;
+        // Starts that share an exit stand together and share all closes but those before it.
+        let mut end = moments.iter().take_while(|&&m| bar(m) < bars as u32).count();
+        while end > 0 {
+            let moment = moments[end - 1];
+            let run = moments[..end].iter().rev().take_while(|&&m| m == moment).count();
+            let begin = end - run;
+            let mut closes = self.stretches.between(end - 1, bar(moment) as usize);
+            // The last one's own close is among them; once more changes nothing.
+            for s in (begin..end).rev() {
+                closes = closes.after(self.closes[s]);
+                let net = fills[s] * price;
+                risky |= if S::SHORT {
+                    net >= RISKY_RISE * self.lows[s] * self.got
+                } else {
+                    net <= RISKY_FALL * self.highs[s] * self.paid
+                };
+                out[s] = S::exit(closes, net);
             }
-            // Neighbouring starts mostly share their bar, and so all closes but one.
-            closes = if moment == map.moments[s + 1] {
-                Stretch::of(self.closes[s]).then(closes)
-            } else {
-                self.stretches.between(s, bar(moment) as usize)
-            };
-            let net = map.fills[s] * price;
-            risky |= if S::SHORT {
-                net >= RISKY_RISE * self.lows[s] * self.got
-            } else {
-                net <= RISKY_FALL * self.highs[s] * self.paid
-            };
-            out[first + s] = S::exit(closes, net);
+            end = begin;
         }
         risky
     }
 
     /// The exit at `net` after the closes of bars `from..to`, of a position of either side.
     #[inline(always)]
-    fn exit<const SHORTS: bool>(&self, rate: f64, from: u32, to: u32, net: f64) -> Exit {
+    pub fn exit<const SHORTS: bool>(&self, rate: f64, from: u32, to: u32, net: f64) -> Exit {
         let closes = self.stretches.between(from as usize, to as usize);
         if SHORTS && rate < 0.0 { Short::exit(closes, net) } else { Long::exit(closes, net) }
     }
 
     /// Equity that is not in shares while a unit is held at a rate: the proceeds of a short.
     #[inline(always)]
-    fn aside<const SHORTS: bool>(&self, rate: f64) -> f64 {
+    pub fn aside<const SHORTS: bool>(&self, rate: f64) -> f64 {
         if SHORTS { select_unpredictable(rate < 0.0, 2.0 - self.fee, 0.0) } else { 0.0 }
     }
 }
@@ -365,7 +404,7 @@ impl Terms {
 /// the time. Every row number in the tables is at most the number of bars in its part, and every part
 /// has one row more: that is how [`View`](super::maps::View) and the builders here fill them.
 #[inline(always)]
-fn row<T>(table: &[T], i: usize) -> &T {
+pub(super) fn row<T>(table: &[T], i: usize) -> &T {
     debug_assert!(i < table.len());
     #[expect(unsafe_code, reason = "row numbers are within their tables by construction")]
     // SAFETY: see above; builds with debug assertions check every one.
@@ -376,21 +415,26 @@ fn row<T>(table: &[T], i: usize) -> &T {
 
 /// A walk between two steps.
 #[derive(Debug, Clone, Copy)]
-struct Pace {
+pub(super) struct Pace {
     /// Row of the next opening.
-    at: u32,
-    trades: u32,
-    equity: f64,
-    peak: f64,
-    drawdown: f64,
+    pub at: u32,
+    pub trades: u32,
+    pub equity: f64,
+    pub peak: f64,
+    pub drawdown: f64,
     /// Whether a trade may have been a ruin.
-    ruin: bool,
+    pub ruin: bool,
 }
 
 impl Pace {
+    #[inline(always)]
+    pub fn new(capital: f64) -> Self {
+        Self { at: 0, trades: 0, equity: capital, peak: capital, drawdown: 0.0, ruin: false }
+    }
+
     /// Closes a position of `rate` shares a unit.
     #[inline(always)]
-    fn close<const SHORTS: bool>(&mut self, terms: &Terms, rate: f64, exit: &Exit) {
+    pub fn close<const SHORTS: bool>(&mut self, terms: &Terms, rate: f64, exit: &Exit) {
         let shares = self.equity * rate;
         if SHORTS {
             let base = self.equity * terms.aside::<SHORTS>(rate);

@@ -27,7 +27,7 @@ pub(super) enum Gate {
 }
 
 /// What decides the entries of a combination, by position.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Item {
     pub entry: usize,
     pub price: usize,

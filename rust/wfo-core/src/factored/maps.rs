@@ -14,8 +14,10 @@
 //! A gate hides a bar by a distance of +∞ before it: no level is reached. A bar that fills whatever
 //! waits, at its open, has a distance of -∞. Neither needs a branch.
 
+use std::hint::select_unpredictable;
 use std::ops::Range;
 
+use super::stretches::max;
 use crate::bars::Bars;
 use crate::touches::Way;
 
@@ -48,6 +50,18 @@ pub struct Map {
     pub fills: Vec<f64>,
 }
 
+/// Starts that share a touch, from the end of the run before. Which ones stand in a run follows from
+/// the bars and from what was filled before, so equal maps have equal runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Run {
+    /// One past the last start.
+    pub end: u32,
+    /// When the touch happens; behind the last bar where it never does.
+    pub moment: Moment,
+    /// Its fill; 0 where there is none.
+    pub fill: f64,
+}
+
 /// A map, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Touches<'a> {
@@ -58,11 +72,6 @@ pub(super) struct Touches<'a> {
 impl Map {
     pub(super) fn touches(&self) -> Touches<'_> {
         Touches { moments: &self.moments, fills: &self.fills }
-    }
-
-    /// How many times the touch changes from one start to the next.
-    pub(super) fn changes(&self) -> usize {
-        self.moments.windows(2).filter(|pair| pair[0] != pair[1]).count()
     }
 
     fn resize(&mut self, bars: usize) {
@@ -144,6 +153,11 @@ impl View {
         self.open.len()
     }
 
+    /// The opens; seen from below where the order is met by rising prices.
+    pub(super) fn opens(&self) -> &[f64] {
+        &self.open
+    }
+
     /// Whether there is no bar.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -158,6 +172,19 @@ impl View {
         let n = self.len();
         map.resize(n);
         let (moments, fills) = (&mut map.moments[..=n], &mut map.fills[..=n]);
+        let mut start = 0;
+        self.follow_runs(distance, |run| {
+            let end = run.end as usize;
+            moments[start..end].fill(run.moment);
+            fills[start..end].fill(run.fill);
+            start = end;
+        });
+    }
+
+    /// The same, run by run: starts that share a touch stand together.
+    #[inline(always)]
+    pub fn follow_runs(&self, distance: &[f64], mut out: impl FnMut(Run)) {
+        let n = self.len();
         // The oldest start that waits, the last bar of its extreme, and that extreme.
         let (mut oldest, mut top, mut extreme) =
             (0, 0, self.extreme.first().copied().unwrap_or(0.0));
@@ -167,10 +194,11 @@ impl View {
             if reach <= level {
                 loop {
                     let (moment, fill) = self.fill(t, level);
-                    moments[oldest..=top].fill(moment);
-                    fills[oldest..=top].fill(fill);
                     oldest = top + 1;
+                    out(Run { end: oldest as u32, moment, fill });
                     if oldest == t {
+                        // Nothing waits: the bar itself is the next start.
+                        (top, extreme) = (t, own);
                         break;
                     }
                     // Each bar is passed here once: it is filled before the search starts again.
@@ -185,12 +213,11 @@ impl View {
                     }
                 }
             }
-            if oldest == t || own >= extreme {
-                (top, extreme) = (t, own);
-            }
+            // No branch: whether a bar makes a new extreme, nobody can guess.
+            top = select_unpredictable(own >= extreme, t, top);
+            extreme = max(extreme, own);
         }
-        moments[oldest..].fill(opening_of(n as u32));
-        fills[oldest..].fill(0.0);
+        out(Run { end: n as u32 + 1, moment: opening_of(n as u32), fill: 0.0 });
     }
 
     /// The touches of a level that stands `distance` from the last close, whenever it was placed.

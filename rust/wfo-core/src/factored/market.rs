@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::compound::Terms;
+use super::doors::{self, Pass};
 use super::layout::Gate;
 use super::ledger;
 use super::maps::{Map, View};
@@ -60,6 +61,11 @@ impl Market {
         Ways::new(self.breakout)
     }
 
+    /// Rates at the opens, of buys or of buys and sells.
+    pub fn rates_at_opens(&self, shorts: bool) -> Vec<f64> {
+        doors::rates_at_opens(&self.terms, self.falling.opens(), shorts)
+    }
+
     pub fn settled(&self, trades: &[walk::Trade], span: Span) -> Figures {
         ledger::settled(trades, span, &self.settings, self.terms.closes(), self.terms.stretches())
     }
@@ -69,7 +75,7 @@ impl Market {
         self.settings.sizing == Sizing::Compound && self.settings.lot_size == 0.0
     }
 
-    /// The map of a stop, from its tightening.
+    /// Distances of a stop, from its tightening, and what it follows.
     #[inline(always)]
     pub fn stop(
         &self,
@@ -78,8 +84,7 @@ impl Market {
         side: Way,
         tightening: &[f64],
         buffer: &mut Vec<f64>,
-        map: &mut Map,
-    ) {
+    ) -> &View {
         let atr = &series.atr[&stop.atr_period][self.bars.clone()];
         let widest = &series.widest[self.bars.clone()];
         buffer.clear();
@@ -87,8 +92,8 @@ impl Market {
             atr.iter().zip(tightening).zip(widest).map(|((&a, &t), &w)| stop.tightened(a, t, w)),
         );
         match side {
-            Way::Down => self.falling.follow(buffer, map),
-            Way::Up => self.rising.follow(buffer, map),
+            Way::Down => &self.falling,
+            Way::Up => &self.rising,
         }
     }
 
@@ -128,6 +133,14 @@ impl<'a> Shut<'a> {
                 Self::Veto { falls: &series.fall[&veto.period], threshold: veto.threshold }
             }
             Gate::Hull { fast, slow } => Self::Hull(&series.trend[&Hull { fast, slow, price }]),
+        }
+    }
+
+    /// What a gate of Hull averages does from each bar on.
+    pub fn passes(&self, bars: &Range<usize>, shorts: bool) -> Vec<Pass> {
+        match *self {
+            Self::Hull(trend) => doors::passes(trend, bars, shorts),
+            _ => Vec::new(),
         }
     }
 

@@ -22,8 +22,10 @@
 //! falls back on the contract's own order.
 
 mod compound;
+mod doors;
 mod layout;
 mod ledger;
+mod lockstep;
 mod maps;
 mod market;
 mod stretches;
@@ -32,12 +34,13 @@ mod walk;
 
 /// What the engine is made of, for those who time its parts.
 pub mod parts {
-    pub use super::maps::{Map, Moment, View};
+    pub use super::maps::{Map, Moment, Run, View};
     pub use super::stretches::{Stretch, Stretches};
 }
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -50,9 +53,11 @@ use crate::settings::Settings;
 use crate::slice::Slice;
 use crate::task::Task;
 use crate::touches::Way;
-use compound::{Entries, Holds, LANES, Long, Order, Short};
+use compound::{Entries, Holds, LANES, Long, Order, Short, Terms};
+use doors::{Door, Doors, Gated, Open, Pass};
 use layout::{Gate, Item, Layout};
-use maps::{Map, Touches};
+use lockstep::{Lists, Walk};
+use maps::{Map, Run, Touches, View};
 use market::{Market, Shut, Tightening};
 use tiers::{Tier, Work};
 use walk::Orders;
@@ -63,18 +68,27 @@ const STOP_BYTES: usize = 4 + 8 + 32;
 const BUY_BYTES: usize = 4 + 8 + 16;
 /// Bytes of a buy with its sell, by bar.
 const ENTRIES_BYTES: usize = 3 * (8 + 2 * 8 + 3 * 4 + 32) + 2 * 12;
-/// What the stops of a tile may take, so that a phase's share of them stays in a second cache.
-const CACHED_BYTES: usize = 4 << 20;
+/// What the stops of a block may take. Walks read about half of them, so that much of a second cache
+/// of half a megabyte is left to the entries, which pass through it.
+const CACHED_BYTES: usize = 1 << 20;
 /// What buys that are kept for a whole sweep may take.
 const KEPT_BYTES: usize = 64 << 20;
-/// What the stops of a tile, and the entries of a batch, may take at most.
+/// What the stops of a block, the runs of a tile, and the entries of a batch may take at most.
 const WORKER_BYTES: usize = 256 << 20;
-/// Most rows in a tile.
-const TILE_ROWS: usize = 64;
+/// Most rows in a block of a strategy whose entries are built for each block anew.
+const BLOCK_ROWS: usize = 64;
+/// What the runs of a tile's distinct rows may take, before it is cut.
+const RUNS_BYTES: usize = 16 << 20;
+/// Rows that are compared with each other: those of one length of the Bollinger width, in the shipped
+/// grids.
+const TILE_ROWS: usize = 700;
 /// Most gates in a batch.
 const BATCH_GATES: usize = 12;
 /// Fewest combinations in a tile, so that its stops are worth building.
 const TILE_COMBINATIONS: usize = 16_384;
+/// Combinations in a granule, unless one block has more: enough for all rows that differ in their
+/// tightening alone, of which many are equal.
+const GRANULE: usize = 1 << 20;
 
 /// Simulates one parameter set, given in canonical order.
 ///
@@ -103,10 +117,12 @@ pub fn simulate(
     let [mut buy, mut sell, mut long_stop, mut short_stop] =
         std::array::from_fn(|_| Map::default());
     market.entry(&series, &params.buy, true, &gate, &mut buffer, &mut buy);
-    market.stop(&series, &params.stop, Way::Down, tightening, &mut buffer, &mut long_stop);
+    let view = market.stop(&series, &params.stop, Way::Down, tightening, &mut buffer);
+    view.follow(&buffer, &mut long_stop);
     if let Some(short) = params.short {
         market.entry(&series, &short.sell, false, &gate, &mut buffer, &mut sell);
-        market.stop(&series, &short.stop, Way::Up, tightening, &mut buffer, &mut short_stop);
+        let view = market.stop(&series, &short.stop, Way::Up, tightening, &mut buffer);
+        view.follow(&buffer, &mut short_stop);
     }
     let orders = Orders {
         buy: buy.touches(),
@@ -174,10 +190,19 @@ pub struct Sweep {
     classes: Vec<u32>,
     /// The buys, where they are few enough to be kept.
     buys: Option<Vec<Order>>,
+    /// The doors by entry and multiplier, likewise.
+    doors: Option<Vec<Doors>>,
+    /// What gates of Hull averages do, by gate and price.
+    passes: Vec<Vec<Pass>>,
+    /// Rates at the opens, where gates enter at them.
+    at_opens: Vec<f64>,
     tier: Tier,
-    tile_rows: usize,
+    /// Rows whose stops are held at a time.
+    block_rows: usize,
     /// Gates whose entries are held at a time.
     batch: usize,
+    /// What workers have left for the next ones.
+    spare: Mutex<Vec<Box<Scratch>>>,
 }
 
 /// Consecutive combinations of one row that a worker writes.
@@ -190,32 +215,38 @@ struct Piece<'a> {
 /// Rows whose stops are equal: the first one is computed, the others are copies.
 struct Equals<'a> {
     row: usize,
-    /// Where its stops stand among those of the tile.
+    /// Where its stops stand among those of the block.
     stops: usize,
-    /// How often its stops change from one start bar to the next: the more, the longer its walks.
-    changes: usize,
+    /// Number of the runs of its stops: the more, the longer its walks.
+    runs: usize,
     computed: Piece<'a>,
     copies: Vec<Piece<'a>>,
 }
 
-/// Some distinct rows against a run of entries.
+/// Some rows against a run of entries.
 struct Tile<'a> {
     rows: Vec<Equals<'a>>,
     entries: Range<usize>,
 }
 
 /// What a worker reuses from tile to tile.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Scratch {
     tightening: Tightening,
     distance: Vec<f64>,
+    runs: Vec<Run>,
     holds: Vec<Holds>,
-    maps: Vec<Map>,
+    map: Map,
+    doors: Doors,
+    lists: Lists,
     /// By gate of a batch: the buys, or the buys with their sells.
     buys: Vec<Order>,
     sell: Order,
     entries: Vec<Entries>,
     trades: Vec<walk::Trade>,
+    /// Buy and sell of a combination that is settled plainly, and which it is.
+    plain: [Map; 2],
+    built: Option<Item>,
 }
 
 impl Sweep {
@@ -227,32 +258,69 @@ impl Sweep {
         let layout = Layout::new(task.variant, &task.grid)?;
         let market = Market::new(&task.data, task.bars(), &task.slices, task.settings);
         // A sweep of no phases has no bars.
-        let (bars, shorts) = (market.len().max(1), task.variant.shorts);
-        let keeps = !task.variant.hull && layout.entries * bars * BUY_BYTES <= KEPT_BYTES;
-        let tables = layout.prices * if shorts { 1 + layout.multipliers } else { 1 };
+        let Layout { entries, prices, multipliers, .. } = layout;
+        let (bars, shorts, hull) = (market.len().max(1), task.variant.shorts, task.variant.hull);
+        let kept = |bytes: usize| entries * bars * bytes <= KEPT_BYTES;
+        let modes = task.variant.modes;
+        let tables = prices * if shorts { 1 + multipliers } else { 1 };
         let most = WORKER_BYTES / (STOP_BYTES * bars * tables);
         let cached = CACHED_BYTES / (STOP_BYTES * bars * if shorts { 2 } else { 1 });
-        // Where entries are built for each tile anew, it is better to have many rows to use them.
-        let tile_rows = if keeps { cached.min(most) } else { most }.clamp(1, TILE_ROWS);
+        let block_rows = if modes { BLOCK_ROWS.min(cached.max(18)) } else { cached.next_multiple_of(lockstep::LANES) };
+        let block_rows = std::env::var("B").map_or(block_rows, |x| x.parse().unwrap());
         let batch = (WORKER_BYTES / (ENTRIES_BYTES * bars)).clamp(1, BATCH_GATES);
-        let mut sweep =
-            Self { task, layout, market, classes: Vec::new(), buys: None, tier, tile_rows, batch };
+        let at_opens = if hull { market.rates_at_opens(shorts) } else { Vec::new() };
+        let mut sweep = Self {
+            classes: Vec::new(),
+            buys: None,
+            doors: None,
+            passes: Vec::new(),
+            at_opens,
+            tier,
+            block_rows: block_rows.min(most).max(1),
+            batch,
+            spare: Mutex::default(),
+            task,
+            layout,
+            market,
+        };
         sweep.classes = sweep.tightening_classes()?;
-        if keeps {
+        for gate in sweep.layout.gates.iter().filter(|_| hull) {
+            for &method in &sweep.layout.methods {
+                let gate = Shut::new(&sweep.task.series, gate, method);
+                sweep.passes.push(gate.passes(&sweep.market.bars, shorts));
+            }
+        }
+        if modes && kept(BUY_BYTES) {
             let build = |entry| {
                 let (mut distance, mut order) = (Vec::new(), Order::default());
                 sweep.buy(entry, &Shut::Never, &mut distance, &mut order);
                 order
             };
-            sweep.buys = Some((0..sweep.layout.entries).into_par_iter().map(build).collect());
+            sweep.buys = Some((0..entries).into_par_iter().map(build).collect());
+        }
+        if !modes && kept(multipliers * sweep.door_bytes()) {
+            let build = |i| {
+                let (mut scratch, mut doors) = (Scratch::default(), Doors::default());
+                sweep.build_doors(i / multipliers, i % multipliers, &mut scratch, &mut doors);
+                doors
+            };
+            sweep.doors =
+                Some((0..entries * multipliers).into_par_iter().map(build).collect());
         }
         Ok(sweep)
     }
 
-    /// Combinations that are best computed together: whole tiles of rows.
+    /// Bytes of [`Doors`], by bar.
+    fn door_bytes(&self) -> usize {
+        let sides = if self.task.variant.shorts { 2 } else { 1 };
+        sides * (4 + if self.task.variant.hull { 16 } else { 8 })
+    }
+
+    /// Combinations that are best computed together: rows that have much in common.
     #[must_use]
     pub fn granule(&self) -> u64 {
-        (self.tile_rows * self.layout.row_len()) as u64
+        let rows = (GRANULE / self.layout.row_len()).min(self.layout.tightenings());
+        (rows.max(self.block_rows) * self.layout.row_len()) as u64
     }
 
     /// Memory that each worker holds, in bytes, beside the results.
@@ -260,13 +328,16 @@ impl Sweep {
     pub fn worker_bytes(&self) -> usize {
         let Layout { prices, multipliers, .. } = self.layout;
         let shorts = if self.task.variant.shorts { multipliers } else { 0 };
-        let stops = self.tile_rows * prices * (1 + shorts) * STOP_BYTES;
-        let sells = if self.task.variant.shorts { ENTRIES_BYTES } else { 0 };
-        let entries = sells + if self.buys.is_none() { BUY_BYTES } else { 0 };
-        let batch = self.batch.min(self.layout.gates.len()) * entries;
-        // Distances, ratios, factors, and the maps of the row that is being built.
-        let scratch = 3 * size_of::<f64>() + 12 * prices * (1 + shorts);
-        self.market.len() * (stops + batch + scratch)
+        let stops = self.block_rows * prices * (1 + shorts) * STOP_BYTES;
+        let batch = if self.task.variant.modes {
+            let entries = ENTRIES_BYTES + if self.buys.is_none() { BUY_BYTES } else { 0 };
+            self.batch.min(self.layout.gates.len()) * entries
+        } else {
+            self.door_bytes()
+        };
+        // Distances, ratios, factors, and the map that is being built.
+        let scratch = 3 * size_of::<f64>() + 12;
+        self.market.len() * (stops + batch + scratch) + RUNS_BYTES
     }
 
     #[inline(always)]
@@ -321,21 +392,35 @@ impl Sweep {
     /// A range outside the grid.
     pub fn run(&self, range: Range<u64>) -> Result<Vec<Columns>> {
         let mut out = self.task.columns(&range)?;
-        self.tiles(&range, &mut out)
+        let blocks: Vec<Vec<Tile<'_>>> = self
+            .tiles(&range, &mut out)
             .into_par_iter()
             .with_max_len(1)
-            .try_for_each_init(Scratch::default, |scratch, tile| {
-                self.tier.run(Compute { sweep: self, tile, scratch })
-            })?;
+            .map(|tile| self.with_scratch(Distinguish { sweep: self, tile }))
+            .collect::<Result<_>>()?;
+        let blocks: Vec<Tile<'_>> = blocks.into_iter().flatten().collect();
+        blocks
+            .into_par_iter()
+            .with_max_len(1)
+            .try_for_each(|tile| self.with_scratch(Compute { sweep: self, tile }))?;
         Ok(out)
     }
 
-    /// Cuts the combinations of a range into tiles: rows with equal stops together, and as many
+    /// Does work as this sweep's tier, with what an earlier worker has left.
+    fn with_scratch<W: Job>(&self, job: W) -> W::Output {
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = spare().pop().unwrap_or_default();
+        let output = self.tier.run(Working { job, scratch: &mut scratch });
+        spare().push(scratch);
+        output
+    }
+
+    /// Cuts the combinations of a range into tiles: rows with equal tightenings together, and as many
     /// entries as make the building of the rows' stops worth while.
     fn tiles<'a>(&self, range: &Range<u64>, out: &'a mut [Columns]) -> Vec<Tile<'a>> {
         let Layout { entries, .. } = self.layout;
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
-        let wanted = TILE_COMBINATIONS.div_ceil(entry_len * self.tile_rows);
+        let wanted = TILE_COMBINATIONS.div_ceil(entry_len * self.block_rows);
         let run = entries.div_ceil((entries / wanted).max(1));
         let runs: Vec<Range<usize>> =
             (0..entries).step_by(run).map(|first| first..(first + run).min(entries)).collect();
@@ -370,7 +455,7 @@ impl Sweep {
                 rows[i].push(Equals {
                     row,
                     stops: 0,
-                    changes: 0,
+                    runs: 0,
                     computed: piece,
                     copies: Vec::new(),
                 });
@@ -380,40 +465,94 @@ impl Sweep {
         for (rows, entries) in rows.into_iter().zip(runs) {
             let mut rows = rows.into_iter().peekable();
             while rows.peek().is_some() {
-                let rows = rows.by_ref().take(self.tile_rows).collect();
+                let rows = rows.by_ref().take(TILE_ROWS).collect();
                 tiles.push(Tile { rows, entries: entries.clone() });
             }
         }
         tiles
     }
 
+    /// Puts rows of a tile together whose stops turn out to touch the same bars at the same prices:
+    /// wide stops are touched so rarely that most of what sets them does not matter. What is left
+    /// are blocks of distinct rows, with walks of about one length, that go together.
+    #[inline(always)]
+    fn distinguish<'a>(&self, tile: Tile<'a>, scratch: &mut Scratch) -> Result<Vec<Tile<'a>>> {
+        let mut rows = tile.rows.into_iter().peekable();
+        let mut blocks = Vec::new();
+        while rows.peek().is_some() {
+            let Scratch { tightening, distance, runs, .. } = scratch;
+            runs.clear();
+            let mut found: Vec<(Equals<'a>, Range<usize>)> = Vec::new();
+            let mut seen: HashMap<u64, usize> = HashMap::new();
+            while runs.len() * size_of::<Run>() < RUNS_BYTES
+                && let Some(mut equals) = rows.next()
+            {
+                let first = runs.len();
+                self.stops(equals.row, tightening, distance, runs)?;
+                let mine = first..runs.len();
+                let hash = runs[mine.clone()].iter().fold(0, |hash, run| {
+                    mix(mix(hash, run.fill.to_bits()), u64::from(run.end) << 32 | u64::from(run.moment))
+                });
+                // Equal hashes are no proof.
+                if let Some(&twin) = seen.get(&hash)
+                    && let (other, theirs) = &mut found[twin]
+                    && runs[theirs.clone()] == runs[mine.clone()]
+                    && other.computed.covers_like(&equals.computed)
+                {
+                    other.copies.push(equals.computed);
+                    other.copies.extend(equals.copies);
+                    runs.truncate(first);
+                    continue;
+                }
+                seen.insert(hash, found.len());
+                equals.runs = mine.len();
+                found.push((equals, mine));
+            }
+            found.sort_by_key(|(equals, _)| equals.runs);
+            let mut found = found.into_iter().map(|(equals, _)| equals).peekable();
+            while found.peek().is_some() {
+                let rows = found.by_ref().take(self.block_rows).collect();
+                blocks.push(Tile { rows, entries: tile.entries.clone() });
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// Passes the distances of a row's stops on, with what they follow: by price, those of the long
+    /// one and of the short ones.
+    #[inline(always)]
+    fn stops(
+        &self,
+        row: usize,
+        tightening: &mut Tightening,
+        distance: &mut Vec<f64>,
+        out: &mut impl StopSink,
+    ) -> Result<()> {
+        let (series, market) = (&self.task.series, &self.market);
+        let shorts = if self.task.variant.shorts { self.layout.multipliers } else { 0 };
+        for price in 0..self.layout.prices {
+            let (stop, _) = self.layout.stops(row, price, 0)?;
+            let tightening = tightening.of(series, &stop, &market.bars);
+            let view = market.stop(series, &stop, Way::Down, tightening, distance);
+            out.take(view, distance);
+            for m in 0..shorts {
+                if let (_, Some(stop)) = self.layout.stops(row, price, m)? {
+                    let view = market.stop(series, &stop, Way::Up, tightening, distance);
+                    out.take(view, distance);
+                }
+            }
+        }
+        Ok(())
+    }
+
     #[inline(always)]
     fn compute(&self, tile: Tile<'_>, scratch: &mut Scratch) -> Result<()> {
         let Layout { prices, multipliers, gates, .. } = &self.layout;
-        let mut rows = self.build_stops(tile.rows, scratch)?;
-        if let Some(buys) = &self.buys
-            && !self.task.variant.shorts
-        {
-            // A phase's share of all tables is smaller than the tables: it stays in the cache.
-            for phase in 0..self.market.spans.len() {
-                for entry in tile.entries.clone() {
-                    if let Some(next) = buys.get(entry + 1) {
-                        compound::prefetch(next, self.market.spans[phase]);
-                    }
-                    for price in 0..*prices {
-                        let item = Item { entry, price, multiplier: 0, gate: 0 };
-                        for rows in rows.chunks_mut(LANES) {
-                            self.walk_longs(
-                                rows,
-                                item,
-                                &buys[entry],
-                                phase,
-                                &scratch.holds,
-                                &mut scratch.trades,
-                            );
-                        }
-                    }
-                }
+        let mut rows = tile.rows;
+        self.build_stops(&mut rows, scratch)?;
+        if !self.task.variant.modes {
+            for entry in tile.entries.clone() {
+                self.walk_entry(&mut rows, entry, scratch);
             }
         } else {
             for entry in tile.entries.clone() {
@@ -492,97 +631,146 @@ impl Sweep {
         }
     }
 
-    /// Builds the stops of rows, and puts rows together whose stops turn out to touch the same bars
-    /// at the same prices: wide stops are touched so rarely that most of what sets them does not
-    /// matter. What is left are distinct rows, and their tables in the same order.
+    /// Builds the tables of the stops of a block.
     #[inline(always)]
-    fn build_stops<'a>(
+    fn build_stops(&self, rows: &mut [Equals<'_>], scratch: &mut Scratch) -> Result<()> {
+        let Scratch { tightening, distance, holds, map, .. } = scratch;
+        let tables = if self.task.variant.shorts { 1 + self.layout.multipliers } else { 1 };
+        let prices = self.layout.prices;
+        holds.resize_with(holds.len().max(rows.len() * prices), Holds::default);
+        for (at, (equals, holds)) in rows.iter_mut().zip(holds.chunks_mut(prices)).enumerate() {
+            equals.stops = at;
+            let mut sink = Tables { holds, tables, built: 0, map, terms: &self.market.terms };
+            self.stops(equals.row, tightening, distance, &mut sink)?;
+        }
+        Ok(())
+    }
+
+    /// Builds the doors of an entry and a multiplier.
+    #[inline(always)]
+    fn build_doors(
         &self,
-        rows: Vec<Equals<'a>>,
+        entry: usize,
+        multiplier: usize,
         scratch: &mut Scratch,
-    ) -> Result<Vec<Equals<'a>>> {
-        let Layout { prices, multipliers, .. } = self.layout;
-        let Scratch { tightening, distance, holds, maps, .. } = scratch;
+        doors: &mut Doors,
+    ) {
+        let Scratch { distance, map: buy, .. } = scratch;
         let (series, market) = (&self.task.series, &self.market);
-        let shorts = if self.task.variant.shorts { multipliers } else { 0 };
-        let mut found: Vec<Equals<'a>> = Vec::new();
-        let mut hashes: Vec<u64> = Vec::new();
-        maps.resize_with(prices * (1 + shorts), Map::default);
-        for mut equals in rows {
+        let open = &Shut::Never;
+        market.entry(series, &self.layout.buys[entry], true, open, distance, buy);
+        let sell = self.layout.sells.get(entry * self.layout.multipliers + multiplier).map(|sell| {
+            let mut map = Map::default();
+            market.entry(series, sell, false, open, distance, &mut map);
+            map
+        });
+        doors.set(&market.terms, buy, sell.as_ref(), &self.at_opens);
+    }
+
+    /// Walks all combinations of an entry, of a strategy without modes, in all rows of a block.
+    #[inline(always)]
+    fn walk_entry(&self, rows: &mut [Equals<'_>], entry: usize, scratch: &mut Scratch) {
+        let Layout { prices, multipliers, .. } = self.layout;
+        let part = self.market.len() as u32 + 1;
+        for multiplier in 0..multipliers {
+            let mut own = std::mem::take(&mut scratch.doors);
+            let doors = match &self.doors {
+                Some(kept) => &kept[entry * multipliers + multiplier],
+                None => {
+                    self.build_doors(entry, multiplier, scratch, &mut own);
+                    &own
+                }
+            };
+            let short = part * (1 + multiplier as u32);
+            let (touches, rates) = (&doors.touches[..], &doors.rates[..]);
             for price in 0..prices {
-                let (stop, _) = self.layout.stops(equals.row, price, 0)?;
-                let tightening = tightening.of(series, &stop, &market.bars);
-                let maps = &mut maps[price * (1 + shorts)..];
-                market.stop(series, &stop, Way::Down, tightening, distance, &mut maps[0]);
-                for m in 0..shorts {
-                    if let (_, Some(stop)) = self.layout.stops(equals.row, price, m)? {
-                        market.stop(series, &stop, Way::Up, tightening, distance, &mut maps[1 + m]);
+                for gate in 0..self.layout.gates.len() {
+                    let item = Item { entry, price, multiplier, gate };
+                    match (self.passes.get(gate * prices + price), self.task.variant.shorts) {
+                        (None, _) => {
+                            let door = Open { buys: touches };
+                            self.walk_rows::<_, false>(rows, item, door, rates, scratch);
+                        }
+                        (Some(passes), false) => {
+                            let door = Gated::<false> { passes, touches, short };
+                            self.walk_rows::<_, false>(rows, item, door, rates, scratch);
+                        }
+                        (Some(passes), true) => {
+                            let door = Gated::<true> { passes, touches, short };
+                            self.walk_rows::<_, true>(rows, item, door, rates, scratch);
+                        }
                     }
                 }
             }
-            let hash = maps.iter().fold(0, |hash, map| hash_of(&map.fills, hash));
-            let twin = found.iter_mut().zip(&hashes).enumerate().find(|(i, (other, h))| {
-                **h == hash
-                    && other.computed.covers_like(&equals.computed)
-                    && maps.iter().enumerate().all(|(k, map)| {
-                        holds[i * prices + k / (1 + shorts)].is_at(k % (1 + shorts), map)
-                    })
-            });
-            if let Some((_, (other, _))) = twin {
-                other.copies.push(equals.computed);
-                other.copies.extend(equals.copies);
-                continue;
-            }
-            let at = found.len() * prices;
-            holds.resize_with(holds.len().max(at + prices), Holds::default);
-            for (price, maps) in maps.chunks(1 + shorts).enumerate() {
-                let holds = &mut holds[at + price];
-                holds.clear();
-                holds.push::<Long>(&market.terms, &maps[0]);
-                maps[1..].iter().for_each(|map| holds.push::<Short>(&market.terms, map));
-            }
-            equals.stops = found.len();
-            equals.changes = maps.iter().map(Map::changes).sum();
-            hashes.push(hash);
-            found.push(equals);
+            scratch.doors = own;
         }
-        // Walks that take their steps together should have as many to take.
-        found.sort_by_key(|equals| equals.changes);
-        Ok(found)
     }
 
-    /// Walks one phase of some rows with one buy.
+    /// Walks a combination of all rows of a block that have it.
     #[inline(always)]
-    fn walk_longs(
+    fn walk_rows<D: Door, const SHORTS: bool>(
         &self,
         rows: &mut [Equals<'_>],
         item: Item,
-        buy: &Order,
-        phase: usize,
-        holds: &[Holds],
-        trades: &mut Vec<walk::Trade>,
+        door: D,
+        rates: &[f64],
+        scratch: &mut Scratch,
     ) {
         let at = self.layout.position(item, 0, 0);
+        // Rows of one phase stand together: their walks are of about one length.
+        let count = rows.len();
+        let walks = count * self.market.spans.len();
         if !rows.iter().any(|row| row.computed.cell(at).is_some()) {
             return;
         }
-        let span = self.market.spans[phase];
-        let stops: [usize; LANES] =
-            std::array::from_fn(|lane| rows[lane.min(rows.len() - 1)].stops);
-        let of = |lane: usize| &holds[stops[lane] * self.layout.prices + item.price];
-        let figures = if self.market.compounds() {
-            compound::longs(
-                &self.market.terms,
-                buy,
-                &std::array::from_fn(of),
-                self.market.ways(),
-                span,
-            )
-        } else {
-            [(Figures::NONE, true); LANES]
-        };
-        let orders = |lane| self.orders(buy.map.touches(), None, of(lane), 0, 0, 0);
-        self.write(rows, at, phase, figures, orders, trades);
+        for first in (0..walks).step_by(lockstep::LANES) {
+            let mut figures = [(Figures::NONE, true); lockstep::LANES];
+            if self.market.compounds() {
+                let Scratch { holds, lists, .. } = &mut *scratch;
+                let walks = std::array::from_fn(|lane| {
+                    let i = (first + lane).min(walks - 1);
+                    Walk {
+                        holds: &holds[i % count * self.layout.prices + item.price],
+                        span: self.market.spans[i / count],
+                    }
+                });
+                let terms = &self.market.terms;
+                lockstep::walk::<D, SHORTS>(terms, door, rates, &walks, lists, &mut figures);
+            }
+            for (i, (mut figures, unsure)) in (first..walks).zip(figures) {
+                let (row, phase) = (&mut rows[i % count], i / count);
+                let Some(cell) = row.computed.cell(at) else { continue };
+                if unsure {
+                    figures = self.settle(row.stops, item, phase, scratch);
+                }
+                row.computed.phases[phase].set(cell, figures);
+            }
+        }
+    }
+
+    /// What a combination comes to by a plain walk and the contract's own operations.
+    #[cold]
+    #[inline(never)]
+    fn settle(&self, stops: usize, item: Item, phase: usize, scratch: &mut Scratch) -> Figures {
+        let Item { entry, price, multiplier, gate } = item;
+        let Scratch { holds, distance, trades, plain: [buy, sell], built, .. } = scratch;
+        let (series, market) = (&self.task.series, &self.market);
+        // The combinations of one entry are settled one after the other.
+        if *built != Some(item) {
+            let gate = Shut::new(series, &self.layout.gates[gate], self.layout.methods[price]);
+            market.entry(series, &self.layout.buys[entry], true, &gate, distance, buy);
+            let order = entry * self.layout.multipliers + multiplier;
+            if let Some(order) = self.layout.sells.get(order) {
+                market.entry(series, order, false, &gate, distance, sell);
+            }
+            *built = Some(item);
+        }
+        let sell = self.task.variant.shorts.then(|| sell.touches());
+        let holds = &holds[stops * self.layout.prices + price];
+        let orders = self.orders(buy.touches(), sell, holds, multiplier, 0, 0);
+        let span = market.spans[phase];
+        walk::trades(&orders, span, trades);
+        market.settled(trades, span)
     }
 
     /// Writes what walks came to; those that are not sure of it, plain walks settle.
@@ -617,15 +805,11 @@ impl Sweep {
         scratch: &mut Scratch,
     ) {
         let Layout { prices, modes, boths, .. } = &self.layout;
-        let Scratch { holds, buys, entries, trades, .. } = scratch;
+        let Scratch { holds, entries, trades, .. } = scratch;
         for rows in rows.chunks_mut(LANES) {
             for (phase, &span) in self.market.spans.iter().enumerate() {
                 for (k, &gate) in batch.iter().enumerate() {
                     let item = Item { gate, ..item };
-                    if !self.task.variant.shorts {
-                        self.walk_longs(rows, item, &buys[k], phase, holds, trades);
-                        continue;
-                    }
                     let entries = &entries[k];
                     let last = rows.len() - 1;
                     let stops: [usize; LANES] =
@@ -686,19 +870,91 @@ impl Sweep {
     }
 }
 
-/// A tile to be computed, by the code of some tier.
+/// What is made of a row's stops: by price, of the long one and of the short ones.
+trait StopSink {
+    fn take(&mut self, view: &View, distance: &[f64]);
+}
+
+impl StopSink for Vec<Run> {
+    #[inline(always)]
+    fn take(&mut self, view: &View, distance: &[f64]) {
+        view.follow_runs(distance, |run| self.push(run));
+    }
+}
+
+/// The tables of a row's stops, by price.
+struct Tables<'a> {
+    holds: &'a mut [Holds],
+    /// Tables of each price.
+    tables: usize,
+    built: usize,
+    map: &'a mut Map,
+    terms: &'a Terms,
+}
+
+impl StopSink for Tables<'_> {
+    #[inline(always)]
+    fn take(&mut self, view: &View, distance: &[f64]) {
+        let holds = &mut self.holds[self.built / self.tables];
+        view.follow(distance, self.map);
+        if self.built % self.tables == 0 {
+            holds.clear();
+            holds.push::<Long>(self.terms, self.map);
+        } else {
+            holds.push::<Short>(self.terms, self.map);
+        }
+        self.built += 1;
+    }
+}
+
+/// Work on a tile, with what a worker has at hand.
+trait Job {
+    type Output;
+    fn run(self, scratch: &mut Scratch) -> Self::Output;
+}
+
+/// A tile whose rows are to be told from each other.
+struct Distinguish<'a, 'b> {
+    sweep: &'a Sweep,
+    tile: Tile<'b>,
+}
+
+impl<'b> Job for Distinguish<'_, 'b> {
+    type Output = Result<Vec<Tile<'b>>>;
+
+    #[inline(always)]
+    fn run(self, scratch: &mut Scratch) -> Self::Output {
+        self.sweep.distinguish(self.tile, scratch)
+    }
+}
+
+/// A tile to be computed.
 struct Compute<'a, 'b> {
     sweep: &'a Sweep,
     tile: Tile<'b>,
-    scratch: &'a mut Scratch,
 }
 
-impl Work for Compute<'_, '_> {
+impl Job for Compute<'_, '_> {
     type Output = Result<()>;
 
     #[inline(always)]
-    fn run(self) -> Result<()> {
-        self.sweep.compute(self.tile, self.scratch)
+    fn run(self, scratch: &mut Scratch) -> Self::Output {
+        self.sweep.compute(self.tile, scratch)
+    }
+}
+
+/// A job to be done by the code of some tier.
+struct Working<'a, J> {
+    job: J,
+    scratch: &'a mut Scratch,
+}
+
+impl<J: Job> Work for Working<'_, J> {
+    type Output = J::Output;
+
+    #[inline(always)]
+    fn run(self) -> J::Output {
+        self.job.run(self.scratch)
     }
 }
 
@@ -716,10 +972,14 @@ impl Piece<'_> {
     }
 }
 
+/// Mixes some bits into a hash.
+#[inline(always)]
+fn mix(hash: u64, bits: u64) -> u64 {
+    (hash.rotate_left(5) ^ bits).wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
 /// A quick mix of the bits of some numbers, on top of a mix of others.
 fn hash_of(values: &[f64], hash: u64) -> u64 {
-    let mix =
-        |hash: u64, bits: u64| (hash.rotate_left(5) ^ bits).wrapping_mul(0x517c_c1b7_2722_0a95);
     // Four at a time, none of which waits for the others.
     let mut lanes = [hash, 1, 2, 3];
     for chunk in values.chunks(lanes.len()) {

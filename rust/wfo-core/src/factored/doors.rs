@@ -1,0 +1,196 @@
+//! Doors: how a walk that is flat finds its next position, whatever stands before the entries.
+//!
+//! Entries of strategies with Hull averages wait behind a gate, of which a grid has many, for many
+//! touches. No map of both is needed: from a bar on, either the gate stands open for one side, and
+//! that side's touch counts if it comes before the gate closes; or else nothing happens before the
+//! next cross, which enters at the open whatever waits. So the touches know nothing of gates, and a
+//! [`Pass`] knows nothing of touches. This is exact: as long as a gate stands open it hides no bar, so
+//! the first touch behind it is the first touch.
+
+use std::hint::select_unpredictable;
+use std::ops::Range;
+
+use super::compound::{Terms, UNIT, row};
+use super::maps::{Map, Moment, bar, opening_of};
+use crate::series::Trend;
+
+/// Where positions are opened: by the bar since which a walk is flat, the row of the opening's rate,
+/// and the row of the
+/// position in [`Holds`](super::compound::Holds). The row behind the last bar leads to itself, and so does
+/// every opening that never comes.
+pub(super) trait Door: Copy {
+    /// Row of a rate of 1.
+    fn unit(self) -> u32;
+    fn open(self, at: u32) -> (u32, u32);
+    /// First bar of a position, by its row.
+    fn from(self, hold: u32) -> u32;
+    /// Rows of [`Holds`](super::compound::Holds) that it may lead to.
+    ///
+    /// # Panics
+    /// Unless its tables and rates have a row for every bar and one behind them.
+    fn reach(self, rows: usize, rates: &[f64]) -> usize;
+}
+
+/// Buys that nothing stops.
+#[derive(Clone, Copy)]
+pub(super) struct Open<'a> {
+    /// Bars of the buys.
+    pub buys: &'a [u32],
+}
+
+impl Door for Open<'_> {
+    #[inline(always)]
+    fn unit(self) -> u32 {
+        self.buys.len() as u32 - 1
+    }
+
+    #[inline(always)]
+    fn open(self, at: u32) -> (u32, u32) {
+        (at, *row(self.buys, at as usize))
+    }
+
+    #[inline(always)]
+    fn from(self, hold: u32) -> u32 {
+        hold
+    }
+
+    fn reach(self, rows: usize, rates: &[f64]) -> usize {
+        assert!(self.buys.len() == rows && rates.len() >= rows);
+        rows
+    }
+}
+
+/// Touches behind a gate: those of the side that it lets pass, or else the next cross.
+#[derive(Clone, Copy)]
+pub(super) struct Gated<'a, const SHORTS: bool> {
+    pub passes: &'a [Pass],
+    /// Buys, or for every bar the buy and the sell.
+    pub touches: &'a [Moment],
+    /// From the table of the long stop to that of the short one.
+    pub short: u32,
+}
+
+impl<const SHORTS: bool> Door for Gated<'_, SHORTS> {
+    #[inline(always)]
+    fn unit(self) -> u32 {
+        (self.touches.len() - if SHORTS { 2 } else { 1 }) as u32
+    }
+
+    #[inline(always)]
+    fn open(self, at: u32) -> (u32, u32) {
+        let Pass { before, cross } = *row(self.passes, at as usize);
+        let (side, touch) = if SHORTS { (before & 1, 2 * at + (before & 1)) } else { (0, at) };
+        let moment = *row(self.touches, touch as usize);
+        let passes = moment < before;
+        let entry = select_unpredictable(passes, 2 * bar(moment) + side, cross);
+        let at_open = if SHORTS { cross } else { cross / 2 };
+        let rate = select_unpredictable(passes, touch, self.touches.len() as u32 + at_open);
+        let short = if SHORTS { self.short * (entry & 1) } else { 0 };
+        (rate, entry / 2 + short)
+    }
+
+    #[inline(always)]
+    fn from(self, hold: u32) -> u32 {
+        if SHORTS && hold >= self.short { hold - self.short } else { hold }
+    }
+
+    fn reach(self, rows: usize, rates: &[f64]) -> usize {
+        let sides = if SHORTS { 2 } else { 1 };
+        assert!(self.passes.len() == rows && self.touches.len() == sides * rows);
+        assert!(rates.len() == 2 * sides * rows);
+        rows + if SHORTS { self.short as usize } else { 0 }
+    }
+}
+
+/// What a gate does from a bar on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pass {
+    /// Touches before this moment pass, and none where it is 0. It lies behind a bar's last touch, and
+    /// is odd where the gate stands open for sells.
+    before: Moment,
+    /// The next cross behind that: twice its bar, plus one where it sells. Bar and side of the
+    /// entry's [`Touches`](Doors).
+    cross: u32,
+}
+
+/// What a gate of Hull averages does from each of the bars of `range` on, and in the row behind them.
+pub(super) fn passes(trend: &[Trend], range: &Range<usize>, shorts: bool) -> Vec<Pass> {
+    let n = range.len();
+    let side = |t: usize| match trend[t] {
+        Trend::Up => Some(0),
+        Trend::Down => shorts.then_some(1),
+        Trend::Neither => None,
+    };
+    let mut next = 2 * n as u32;
+    let mut out = vec![Pass { before: 0, cross: next }; n + 1];
+    // The bar behind the last one in which the gate still stands open for the side of bar `x`.
+    let mut closes = n;
+    for x in (0..n.saturating_sub(1)).rev() {
+        let t = range.start + x;
+        let Some(side) = side(t) else {
+            out[x].cross = next;
+            continue;
+        };
+        if x + 2 == n || trend[t + 1] != trend[t] {
+            closes = x + 2;
+        }
+        if t > 0 && trend[t - 1] != trend[t] {
+            next = 2 * (x as u32 + 1) + side;
+            out[x].cross = next;
+        } else {
+            out[x] = Pass { before: opening_of(closes as u32) - side, cross: next };
+        }
+    }
+    out
+}
+
+/// The entries of a combination: touches, and the rates at which they and the crosses open shares.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Doors {
+    /// When the buy is touched; with shorts, the buy and the sell, bar by bar; the bars alone where
+    /// there are no gates.
+    pub touches: Vec<Moment>,
+    /// Shares that a unit of equity opens at each touch, owed ones negative; then at the open of each
+    /// bar, where there are gates.
+    pub rates: Vec<f64>,
+}
+
+impl Doors {
+    /// Takes over a buy, and a sell where there is one, with the rates at the opens behind them.
+    #[inline(always)]
+    pub fn set(&mut self, terms: &Terms, buy: &Map, sell: Option<&Map>, at_opens: &[f64]) {
+        self.touches.clear();
+        self.rates.clear();
+        match sell {
+            None => {
+                self.touches.extend_from_slice(&buy.moments);
+                self.rates.extend(buy.fills.iter().map(|&fill| terms.buys(fill)));
+            }
+            Some(sell) => {
+                let moments = buy.moments.iter().zip(&sell.moments);
+                self.touches.extend(moments.flat_map(|(&buy, &sell)| [buy, sell]));
+                let fills = buy.fills.iter().zip(&sell.fills);
+                let rates = fills.flat_map(|(&buy, &sell)| [terms.buys(buy), terms.sells(sell)]);
+                self.rates.extend(rates);
+            }
+        }
+        // What is never opened changes nothing.
+        let unit = self.touches.len() - if sell.is_some() { 2 } else { 1 };
+        self.rates[unit] = UNIT;
+        self.rates.extend_from_slice(at_opens);
+        if at_opens.is_empty() {
+            self.touches.iter_mut().for_each(|touch| *touch = bar(*touch));
+        }
+    }
+}
+
+/// Rates at the opens, and behind them: of buys, or of buys and sells.
+pub(super) fn rates_at_opens(terms: &Terms, opens: &[f64], shorts: bool) -> Vec<f64> {
+    let behind = std::iter::once(&1.0);
+    let opens = opens.iter().chain(behind);
+    if shorts {
+        opens.flat_map(|&open| [terms.buys(open), terms.sells(open)]).collect()
+    } else {
+        opens.map(|&open| terms.buys(open)).collect()
+    }
+}
