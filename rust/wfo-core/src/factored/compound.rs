@@ -31,22 +31,22 @@ pub(super) const LANES: usize = 4;
 
 /// A trade that leaves less than this share of the equity may be a ruin, and rounding could decide
 /// it; what it leaves is a small difference of large numbers in any case.
-const NEARLY_RUINED: f64 = 1e-4;
+pub(super) const NEARLY_RUINED: f64 = 1e-4;
 /// A short that is closed below this multiple of what it was sold for is far from ruin.
-const RISKY_RISE: f64 = 1.9;
+pub(super) const RISKY_RISE: f64 = 1.9;
 /// So is a long that is closed above this share of what it cost.
-const RISKY_FALL: f64 = 2.0 * NEARLY_RUINED;
+pub(super) const RISKY_FALL: f64 = 2.0 * NEARLY_RUINED;
 
 /// What the closes of a trade and its exit do, by price. For a short `worst` is the highest price,
 /// and `against` the largest rise, negated, as its shares are.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Exit {
-    worst: f64,
-    best: f64,
+    pub worst: f64,
+    pub best: f64,
     /// Largest move against the position, from a mark to a later one.
-    against: f64,
+    pub against: f64,
     /// What a share brings or costs at the exit, costs included.
-    net: f64,
+    pub net: f64,
 }
 
 /// With a rate of 1, a trade that changes nothing.
@@ -55,7 +55,7 @@ const UNIT: f64 = 1.0;
 
 /// Equity below this share of the capital has been eaten up by costs, trade by trade, and may be
 /// rounded to nothing.
-const FADED: f64 = 1e-100;
+pub(super) const FADED: f64 = 1e-100;
 
 /// Where the tables of a position that is opened go on. Its rate stands apart: each step waits for
 /// these rows, which should fit the first cache, and none for the rates.
@@ -73,22 +73,29 @@ pub(super) struct Order {
     pub map: Map,
     openings: Vec<Opening>,
     /// Shares that a unit of equity opens; owed ones are negative.
-    rates: Vec<f64>,
+    pub rates: Vec<f64>,
 }
 
 /// The stops of a row of the grid: the long one's table, then the short one's for every multiplier.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Holds {
-    moments: Vec<Moment>,
+    pub moments: Vec<Moment>,
     /// What closing at the stop makes of a position.
-    exits: Vec<Exit>,
+    pub exits: Vec<Exit>,
     /// Raw fills.
-    fills: Vec<f64>,
+    pub fills: Vec<f64>,
     /// Whether a stop may ruin.
-    risky: bool,
+    pub risky: bool,
 }
 
 impl Holds {
+    /// Asks for a row before it is needed.
+    #[inline(always)]
+    pub fn prefetch(&self, row: usize) {
+        self.moments.get(row..).into_iter().for_each(fetch);
+        self.exits.get(row..).into_iter().for_each(fetch);
+    }
+
     /// Begins anew.
     pub fn clear(&mut self) {
         self.moments.clear();
@@ -234,13 +241,13 @@ impl Entries {
 pub(super) struct Terms {
     stretches: Stretches,
     closes: Vec<f64>,
-    lows: Vec<f64>,
-    highs: Vec<f64>,
-    capital: f64,
-    fee: f64,
+    pub lows: Vec<f64>,
+    pub highs: Vec<f64>,
+    pub capital: f64,
+    pub fee: f64,
     /// What a buyer pays and a seller gets for a price of 1.
-    paid: f64,
-    got: f64,
+    pub paid: f64,
+    pub got: f64,
 }
 
 /// The side of a position.
@@ -302,10 +309,9 @@ impl Terms {
     #[inline(always)]
     pub fn opens<S: Side>(&self, order: &mut Order, table: usize) {
         let part = self.closes.len() as u32 + 1;
-        let (each, price) = if S::SHORT { (-(1.0 - self.fee), self.got) } else { (1.0, self.paid) };
         let Map { moments, fills } = &order.map;
         order.rates.clear();
-        order.rates.extend(fills.iter().map(|fill| each / (fill * price)));
+        order.rates.extend(fills.iter().map(|&fill| self.rate::<S>(fill)));
         order.openings.clear();
         order.openings.extend(moments.iter().map(|&moment| Opening {
             hold: bar(moment) + part * table as u32,
@@ -313,10 +319,23 @@ impl Terms {
         }));
     }
 
+    /// Shares that a unit of equity opens at a fill; owed ones are negative.
+    #[inline(always)]
+    pub fn rate<S: Side>(&self, fill: f64) -> f64 {
+        let (each, price) = if S::SHORT { (-(1.0 - self.fee), self.got) } else { (1.0, self.paid) };
+        each / (fill * price)
+    }
+
+    /// What marks at the closes of bars `from..to` do, as if a position ended at the last one.
+    #[inline(always)]
+    pub fn exit_at_close<S: Side>(&self, from: u32, to: u32) -> Exit {
+        S::exit(self.stretches.between(from as usize, to as usize), self.closes[to as usize - 1])
+    }
+
     /// Appends what closing at an order's fills makes of a side's positions, by their first bar. True
     /// where that may ruin: what was opened in a bar was opened between its low and its high.
     #[inline(always)]
-    fn exits<S: Side>(&self, map: &Map, out: &mut Vec<Exit>) -> bool {
+    pub fn exits<S: Side>(&self, map: &Map, out: &mut Vec<Exit>) -> bool {
         let bars = self.closes.len();
         let price = if S::SHORT { self.paid } else { self.got };
         let first = out.len();

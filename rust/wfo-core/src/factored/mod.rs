@@ -11,6 +11,9 @@
 //! a phase is three positions on the maps. They are built from the bar before the first phase's
 //! first trading bar to the end of the last one.
 //!
+//! Where entry modes and gates make many cells of a row, whose walks mostly go the same way, these
+//! walk together ([`crowd`]); others are walked one by one, a few at a time ([`compound`]).
+//!
 //! The work is cut into tiles: some rows of the grid, whose stop maps stay in the processor's second
 //! cache, against a run of entries, whose maps pass through the first. Rows whose stops are equal bar
 //! for bar are computed once. What a worker holds is bounded by [`Sweep::worker_bytes`].
@@ -22,6 +25,7 @@
 //! falls back on the contract's own order.
 
 mod compound;
+mod crowd;
 mod layout;
 mod ledger;
 mod maps;
@@ -51,6 +55,7 @@ use crate::slice::Slice;
 use crate::task::Task;
 use crate::touches::Way;
 use compound::{Entries, Holds, LANES, Long, Order, Short};
+use crowd::{Crowds, Plan};
 use layout::{Gate, Item, Layout};
 use maps::{Map, Touches};
 use market::{Market, Shut, Tightening};
@@ -178,6 +183,8 @@ pub struct Sweep {
     tile_rows: usize,
     /// Gates whose entries are held at a time.
     batch: usize,
+    /// How walks with entry modes form crowds.
+    plan: Option<Plan>,
 }
 
 /// Consecutive combinations of one row that a worker writes.
@@ -207,6 +214,7 @@ struct Tile<'a> {
 /// What a worker reuses from tile to tile.
 #[derive(Default)]
 struct Scratch {
+    crowds: Crowds,
     tightening: Tightening,
     distance: Vec<f64>,
     holds: Vec<Holds>,
@@ -235,8 +243,11 @@ impl Sweep {
         // Where entries are built for each tile anew, it is better to have many rows to use them.
         let tile_rows = if keeps { cached.min(most) } else { most }.clamp(1, TILE_ROWS);
         let batch = (WORKER_BYTES / (ENTRIES_BYTES * bars)).clamp(1, BATCH_GATES);
+        let plan = task.variant.modes.then(|| Plan::of(&layout, &market));
+        let tile_rows = if plan.is_some() { most.clamp(1, crowd::TILE_ROWS) } else { tile_rows };
+        let classes = Vec::new();
         let mut sweep =
-            Self { task, layout, market, classes: Vec::new(), buys: None, tier, tile_rows, batch };
+            Self { task, layout, market, classes, buys: None, tier, tile_rows, batch, plan };
         sweep.classes = sweep.tightening_classes()?;
         if keeps {
             let build = |entry| {
@@ -261,11 +272,14 @@ impl Sweep {
         let Layout { prices, multipliers, .. } = self.layout;
         let shorts = if self.task.variant.shorts { multipliers } else { 0 };
         let stops = self.tile_rows * prices * (1 + shorts) * STOP_BYTES;
+        // Distances, ratios, factors, and the maps of the row that is being built.
+        let scratch = 3 * size_of::<f64>() + 12 * prices * (1 + shorts);
+        if let Some(plan) = &self.plan {
+            return self.market.len() * (stops + plan.worker_bytes() + scratch);
+        }
         let sells = if self.task.variant.shorts { ENTRIES_BYTES } else { 0 };
         let entries = sells + if self.buys.is_none() { BUY_BYTES } else { 0 };
         let batch = self.batch.min(self.layout.gates.len()) * entries;
-        // Distances, ratios, factors, and the maps of the row that is being built.
-        let scratch = 3 * size_of::<f64>() + 12 * prices * (1 + shorts);
         self.market.len() * (stops + batch + scratch)
     }
 
@@ -335,7 +349,11 @@ impl Sweep {
     fn tiles<'a>(&self, range: &Range<u64>, out: &'a mut [Columns]) -> Vec<Tile<'a>> {
         let Layout { entries, .. } = self.layout;
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
-        let wanted = TILE_COMBINATIONS.div_ceil(entry_len * self.tile_rows);
+        let wanted = if self.plan.is_some() {
+            crowd::TILE_CELLS.div_ceil(entry_len)
+        } else {
+            TILE_COMBINATIONS.div_ceil(entry_len * self.tile_rows)
+        };
         let run = entries.div_ceil((entries / wanted).max(1));
         let runs: Vec<Range<usize>> =
             (0..entries).step_by(run).map(|first| first..(first + run).min(entries)).collect();
@@ -391,7 +409,9 @@ impl Sweep {
     fn compute(&self, tile: Tile<'_>, scratch: &mut Scratch) -> Result<()> {
         let Layout { prices, multipliers, gates, .. } = &self.layout;
         let mut rows = self.build_stops(tile.rows, scratch)?;
-        if let Some(buys) = &self.buys
+        if let Some(plan) = &self.plan {
+            self.walk_crowds(plan, &mut rows, tile.entries, scratch);
+        } else if let Some(buys) = &self.buys
             && !self.task.variant.shorts
         {
             // A phase's share of all tables is smaller than the tables: it stays in the cache.
