@@ -19,10 +19,9 @@
 
 use std::hint::select_unpredictable;
 
-use super::maps::{Map, Moment, Touches, bar, nearer, opening_of};
+use super::maps::{Map, Moment, Touches, bar, opening_of};
 use super::stretches::{Stretch, Stretches, max, min};
-use super::walk::{Span, Ways};
-use crate::atr_d::{BothTriggered, EntryMode};
+use super::walk::Span;
 use crate::figures::Figures;
 use crate::settings::Settings;
 
@@ -63,8 +62,8 @@ pub(super) const FADED: f64 = 1e-100;
 pub(super) struct Opening {
     /// Row of the position in [`Holds`].
     hold: u32,
-    /// Row of the position among the reversals of [`Entries`].
-    other: u32,
+    /// First bar of the position.
+    bar: u32,
 }
 
 /// An order, and the positions that it opens.
@@ -126,113 +125,35 @@ impl Holds {
     }
 }
 
-/// Buy and sell of a strategy that sells short too.
-///
-/// Openings come in three parts: from flat, by a sell that ends a long, by a buy that ends a short;
-/// each by the bar since which the sell or buy is followed. Reversals come in three parts too: of
-/// longs, of shorts, and the second half of a visit, where buy and sell both fill in one bar.
+/// Buy and sell of a strategy that sells short too, from flat.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entries {
     /// Rates of the openings.
     rates: Vec<f64>,
-    /// Openings where of a buy and a sell in one bar the first one cancels the other.
-    first_cancels: Vec<Opening>,
-    /// Openings where both would fill.
-    both_fill: Vec<Opening>,
-    /// Moments of reversals, by entry mode.
-    reversals: [Vec<Moment>; 3],
-    /// What a reversal makes of the position.
-    exits: Vec<Exit>,
-    /// Whether a reversal may ruin.
-    risky: bool,
+    openings: Vec<Opening>,
     buy: Map,
     sell: Map,
 }
 
 impl Entries {
-    /// Takes over the buy and the sell; `modes` says whether they ever end each other's position.
+    /// Takes over the buy and the sell, of which the first one cancels the other.
     #[inline(always)]
-    pub fn set(&mut self, terms: &Terms, buy: &Order, sell: &Order, modes: bool) {
-        let bars = terms.closes.len();
-        let part = bars + 1;
+    pub fn set(&mut self, terms: &Terms, buy: &Order, sell: &Order) {
         self.buy.clone_from(&buy.map);
         self.sell.clone_from(&sell.map);
-        self.first_cancels.clear();
+        self.openings.clear();
         self.rates.clear();
-        for s in 0..part {
+        for s in 0..=terms.closes.len() {
             // They are never met on the same way.
             let sells = sell.map.touches().before(buy.map.touches(), s, None);
             let order = if sells { sell } else { buy };
-            self.first_cancels.push(order.openings[s]);
+            self.openings.push(order.openings[s]);
             self.rates.push(order.rates[s]);
         }
-        if modes {
-            self.set_reversals(terms);
-            self.both_fill.clone_from(&self.first_cancels);
-            for s in 0..bars {
-                let (buys, sells) = (self.buy.moments[s], self.sell.moments[s]);
-                if bar(buys) == bar(sells) && (bar(buys) as usize) < bars {
-                    let opening = &mut self.both_fill[s];
-                    let short = self.rates[s] < 0.0;
-                    // The stop never comes, the second fill does at once.
-                    (opening.hold, opening.other) = (bars as u32, (2 * part + s) as u32);
-                    let net = if short {
-                        self.buy.fills[s] * terms.paid
-                    } else {
-                        self.sell.fills[s] * terms.got
-                    };
-                    self.risky |=
-                        short && net >= RISKY_RISE * terms.lows[bar(buys) as usize] * terms.got;
-                    self.exits[2 * part + s] = Exit { worst: net, best: net, against: 0.0, net };
-                    for reversals in &mut self.reversals {
-                        reversals[2 * part + s] = buys;
-                    }
-                }
-            }
-            self.both_fill.extend_from_slice(&sell.openings);
-            self.both_fill.extend_from_slice(&buy.openings);
-        }
-        for order in [sell, buy] {
-            self.first_cancels.extend_from_slice(&order.openings);
-            self.rates.extend_from_slice(&order.rates);
-        }
-    }
-
-    #[inline(always)]
-    fn set_reversals(&mut self, terms: &Terms) {
-        let bars = terms.closes.len();
-        let never = opening_of(bars as u32);
-        let [none, buys, all] = &mut self.reversals;
-        for reversals in [&mut *none, &mut *buys, &mut *all] {
-            reversals.clear();
-            reversals.resize(3 * (bars + 1), never);
-        }
-        all[..=bars].copy_from_slice(&self.sell.moments);
-        for reversals in [buys, all] {
-            reversals[bars + 1..2 * (bars + 1)].copy_from_slice(&self.buy.moments);
-        }
-        self.exits.clear();
-        self.risky = terms.exits::<Long>(&self.sell, &mut self.exits);
-        self.risky |= terms.exits::<Short>(&self.buy, &mut self.exits);
-        self.exits.resize(3 * (bars + 1), NOTHING);
     }
 
     pub fn touches(&self) -> (Touches<'_>, Touches<'_>) {
         (self.buy.touches(), self.sell.touches())
-    }
-
-    /// Whether a reversal at the moment of a stop, met on the same way, is at the nearer level.
-    #[cold]
-    #[inline(never)]
-    fn nearer(&self, opening: Opening, holds: &Holds, ways: Ways) -> bool {
-        let part = self.buy.moments.len();
-        let (other, hold) = (opening.other as usize, opening.hold as usize);
-        let (map, s, way) = match other / part {
-            0 => (&self.sell, other, ways.long),
-            _ => (&self.buy, other - part, ways.short),
-        };
-        let (entry, stop) = (map.fills[s], holds.fills[hold]);
-        nearer(entry, stop, way)
     }
 }
 
@@ -313,10 +234,12 @@ impl Terms {
         order.rates.clear();
         order.rates.extend(fills.iter().map(|&fill| self.rate::<S>(fill)));
         order.openings.clear();
-        order.openings.extend(moments.iter().map(|&moment| Opening {
-            hold: bar(moment) + part * table as u32,
-            other: bar(moment) + if S::SHORT { part } else { 0 },
-        }));
+        order.openings.extend(
+            moments.iter().map(|&moment| Opening {
+                hold: bar(moment) + part * table as u32,
+                bar: bar(moment),
+            }),
+        );
     }
 
     /// Shares that a unit of equity opens at a fill; owed ones are negative.
@@ -427,18 +350,12 @@ impl Pace {
 }
 
 /// The tables that some walks go over.
-struct Tables<'a, const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL: bool>
-{
+struct Tables<'a, const SHORTS: bool, const CAREFUL: bool> {
     terms: &'a Terms,
     openings: &'a [Opening],
     rates: &'a [f64],
     moments: [&'a [Moment]; LANES],
     exits: [&'a [Exit]; LANES],
-    /// What the long and the short side share, where there are both.
-    entries: Option<&'a Entries>,
-    reversals: &'a [Moment],
-    holds: &'a [&'a Holds; LANES],
-    ways: Ways,
 }
 
 /// A trade as a step finds it.
@@ -446,40 +363,20 @@ struct Found<'a> {
     rate: &'a f64,
     exit: &'a Exit,
     moment: Moment,
-    /// Row of the next opening, if the trade ends in time.
-    next: u32,
     opening: Opening,
 }
 
-impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL: bool>
-    Tables<'_, SHORTS, REVERSES, VISITS, CAREFUL>
-{
-    fn part(&self) -> u32 {
-        self.terms.closes.len() as u32 + 1
-    }
-
+impl<const SHORTS: bool, const CAREFUL: bool> Tables<'_, SHORTS, CAREFUL> {
     /// The trade that walk `lane` makes next.
     #[inline(always)]
     fn next(&self, lane: usize, at: u32) -> Found<'_> {
         let opening = *row(self.openings, at as usize);
-        let rate = row(self.rates, at as usize);
-        let mut moment = *row(self.moments[lane], opening.hold as usize);
-        let mut exit = row(self.exits[lane], opening.hold as usize);
-        let mut next = bar(moment);
-        if REVERSES && let Some(entries) = self.entries {
-            let other = *row(self.reversals, opening.other as usize);
-            let mut reverses = other < moment;
-            if CAREFUL && other == moment && other > opening_of(bar(other)) {
-                reverses = entries.nearer(opening, self.holds[lane], self.ways);
-            }
-            exit =
-                select_unpredictable(reverses, row(&entries.exits, opening.other as usize), exit);
-            // A visit ends flat, like a stop.
-            let turns = reverses && (!VISITS || opening.other < 2 * self.part());
-            moment = select_unpredictable(reverses, other, moment);
-            next = select_unpredictable(turns, self.part() + opening.other, bar(moment));
+        Found {
+            rate: row(self.rates, at as usize),
+            exit: row(self.exits[lane], opening.hold as usize),
+            moment: *row(self.moments[lane], opening.hold as usize),
+            opening,
         }
-        Found { rate, exit, moment, next, opening }
     }
 
     /// Takes steps until no trade ends before `limit` any more.
@@ -508,21 +405,9 @@ impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL
         let before = pace.equity;
         pace.close::<SHORTS>(self.terms, rate, exit);
         pace.ruin |= CAREFUL && pace.equity <= NEARLY_RUINED * before;
-        pace.at = select_unpredictable(ends, found.next, pace.at);
+        pace.at = select_unpredictable(ends, bar(found.moment), pace.at);
         pace.trades += u32::from(ends);
         found.moment
-    }
-
-    /// First bar of a position, and the bar of its end.
-    #[inline(always)]
-    fn bars(&self, found: &Found<'_>) -> (u32, u32) {
-        let (part, other, to) = (self.part(), found.opening.other, bar(found.moment));
-        let mut from = found.opening.hold;
-        if SHORTS {
-            from = select_unpredictable(other < part, other, other.wrapping_sub(part));
-            from = select_unpredictable(other < 2 * part, from, to);
-        }
-        (from, to)
     }
 
     /// Takes walks over the end of the in-sample part.
@@ -531,7 +416,7 @@ impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL
         let Span { split, end, .. } = span;
         for (lane, pace) in paces.iter_mut().enumerate() {
             let found = self.next(lane, pace.at);
-            let (from, to) = self.bars(&found);
+            let (from, to) = (found.opening.bar, bar(found.moment));
             let rate = *found.rate;
             // What is held is marked at the last in-sample close, as if it ended there.
             let held = from < split;
@@ -566,7 +451,7 @@ impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL
             // A mark ruins nobody.
             pace.ruin |= CAREFUL && ends && pace.equity <= NEARLY_RUINED * equity;
             // The row behind the last bar leads nowhere.
-            pace.at = select_unpredictable(ends, found.next, self.part() - 1);
+            pace.at = select_unpredictable(ends, to, self.terms.closes.len() as u32);
             pace.trades = u32::from(ends);
         }
     }
@@ -577,7 +462,7 @@ impl<const SHORTS: bool, const REVERSES: bool, const VISITS: bool, const CAREFUL
         let end = span.end;
         for (lane, pace) in paces.iter_mut().enumerate() {
             let found = self.next(lane, pace.at);
-            let (from, _) = self.bars(&found);
+            let from = found.opening.bar;
             let held = from < end;
             let last = *row(&self.terms.closes, end as usize - 1);
             let marked = self.terms.exit::<SHORTS>(*found.rate, from.min(end - 1), end, last);
@@ -625,97 +510,45 @@ pub(super) fn longs(
     terms: &Terms,
     buy: &Order,
     holds: &[&Holds; LANES],
-    ways: Ways,
     span: Span,
 ) -> [(Figures, bool); LANES] {
-    let part = terms.closes.len() + 1;
-    assert!(
-        buy.openings.len() == part
-            && buy.rates.len() == part
-            && holds.iter().all(|h| h.moments.len() >= part && h.exits.len() >= part)
-    );
-    if holds.iter().any(|h| h.risky) {
-        longs_as::<true>(terms, buy, holds, ways, span)
-    } else {
-        longs_as::<false>(terms, buy, holds, ways, span)
-    }
+    walks::<false>(terms, &buy.openings, &buy.rates, holds, span)
 }
 
-#[inline(always)]
-fn longs_as<const CAREFUL: bool>(
-    terms: &Terms,
-    buy: &Order,
-    holds: &[&Holds; LANES],
-    ways: Ways,
-    span: Span,
-) -> [(Figures, bool); LANES] {
-    let tables = Tables::<false, false, false, CAREFUL> {
-        terms,
-        openings: &buy.openings,
-        rates: &buy.rates,
-        moments: holds.map(|h| &h.moments[..]),
-        exits: holds.map(|h| &h.exits[..]),
-        entries: None,
-        reversals: &[],
-        holds,
-        ways,
-    };
-    tables.walk(span)
-}
-
-/// Walks of one phase on both sides, with the stops of some rows; for each of them also whether a
-/// trade may have been a ruin.
+/// Walks of one phase on both sides, likewise.
 #[inline(always)]
 pub(super) fn both(
     terms: &Terms,
     entries: &Entries,
     holds: &[&Holds; LANES],
-    modes: (EntryMode, BothTriggered),
-    ways: Ways,
     span: Span,
 ) -> [(Figures, bool); LANES] {
-    let visits = modes.1 == BothTriggered::BothFill;
-    let openings = if visits { &entries.both_fill } else { &entries.first_cancels };
-    let reversals = &entries.reversals[modes.0 as usize];
-    // What no combination here can meet, no step asks for: two touches on the same way, and ruin.
-    let careful = ways.long.is_some() || entries.risky || holds.iter().any(|h| h.risky);
-    let reverses = modes.0 != EntryMode::FlatOnly;
-    let way: Way<'_> = (openings, reversals, holds, ways, span);
-    match (reverses, visits, careful) {
-        (false, false, false) => both_as::<false, false, false>(terms, entries, way),
-        (false, false, true) => both_as::<false, false, true>(terms, entries, way),
-        (_, true, false) => both_as::<true, true, false>(terms, entries, way),
-        (_, true, true) => both_as::<true, true, true>(terms, entries, way),
-        (true, false, false) => both_as::<true, false, false>(terms, entries, way),
-        (true, false, true) => both_as::<true, false, true>(terms, entries, way),
-    }
+    walks::<true>(terms, &entries.openings, &entries.rates, holds, span)
 }
 
-/// What walks of one kind of step need, beside the entries.
-type Way<'a> = (&'a [Opening], &'a [Moment], &'a [&'a Holds; LANES], Ways, Span);
-
 #[inline(always)]
-fn both_as<const REVERSES: bool, const VISITS: bool, const CAREFUL: bool>(
+fn walks<const SHORTS: bool>(
     terms: &Terms,
-    entries: &Entries,
-    (openings, reversals, holds, ways, span): Way<'_>,
+    openings: &[Opening],
+    rates: &[f64],
+    holds: &[&Holds; LANES],
+    span: Span,
 ) -> [(Figures, bool); LANES] {
     let part = terms.closes.len() + 1;
-    assert!(openings.len() == 3 * part && entries.rates.len() == 3 * part);
-    assert!(holds.iter().all(|h| h.moments.len() >= 2 * part && h.exits.len() == h.moments.len()));
-    assert!(!REVERSES || (reversals.len() == 3 * part && entries.exits.len() == 3 * part));
-    let tables = Tables::<true, REVERSES, VISITS, CAREFUL> {
-        terms,
-        openings,
-        rates: &entries.rates,
-        moments: holds.map(|h| &h.moments[..]),
-        exits: holds.map(|h| &h.exits[..]),
-        entries: Some(entries),
-        reversals,
-        holds,
-        ways,
-    };
-    tables.walk(span)
+    let tables = if SHORTS { 2 } else { 1 };
+    assert!(openings.len() == part && rates.len() == part);
+    assert!(
+        holds
+            .iter()
+            .all(|h| { h.moments.len() >= tables * part && h.exits.len() == h.moments.len() })
+    );
+    let (moments, exits) = (holds.map(|h| &h.moments[..]), holds.map(|h| &h.exits[..]));
+    // What no combination here can meet, no step asks for.
+    if holds.iter().any(|h| h.risky) {
+        Tables::<SHORTS, true> { terms, openings, rates, moments, exits }.walk(span)
+    } else {
+        Tables::<SHORTS, false> { terms, openings, rates, moments, exits }.walk(span)
+    }
 }
 
 /// Asks for the openings of a phase before they are needed: buys are too many for the second cache,

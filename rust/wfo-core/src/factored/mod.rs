@@ -67,7 +67,7 @@ const STOP_BYTES: usize = 4 + 8 + 32;
 /// Bytes of a buy, by bar.
 const BUY_BYTES: usize = 4 + 8 + 16;
 /// Bytes of a buy with its sell, by bar.
-const ENTRIES_BYTES: usize = 3 * (8 + 2 * 8 + 3 * 4 + 32) + 2 * 12;
+const ENTRIES_BYTES: usize = (8 + 8) + 2 * 12;
 /// What the stops of a tile may take, so that a phase's share of them stays in a second cache.
 const CACHED_BYTES: usize = 4 << 20;
 /// What buys that are kept for a whole sweep may take.
@@ -508,7 +508,7 @@ impl Sweep {
             self.market.entry(series, order, false, &gate, distance, &mut sell.map);
             terms.opens::<Short>(sell, 1 + multiplier);
             let buy = self.buys.as_ref().map_or_else(|| &buys[i], |kept| &kept[entry]);
-            entries.set(terms, buy, sell, self.task.variant.modes);
+            entries.set(terms, buy, sell);
         }
     }
 
@@ -591,13 +591,7 @@ impl Sweep {
             std::array::from_fn(|lane| rows[lane.min(rows.len() - 1)].stops);
         let of = |lane: usize| &holds[stops[lane] * self.layout.prices + item.price];
         let figures = if self.market.compounds() {
-            compound::longs(
-                &self.market.terms,
-                buy,
-                &std::array::from_fn(of),
-                self.market.ways(),
-                span,
-            )
+            compound::longs(&self.market.terms, buy, &std::array::from_fn(of), span)
         } else {
             [(Figures::NONE, true); LANES]
         };
@@ -636,7 +630,7 @@ impl Sweep {
         batch: &[usize],
         scratch: &mut Scratch,
     ) {
-        let Layout { prices, modes, boths, .. } = &self.layout;
+        let Layout { prices, .. } = &self.layout;
         let Scratch { holds, buys, entries, trades, .. } = scratch;
         for rows in rows.chunks_mut(LANES) {
             for (phase, &span) in self.market.spans.iter().enumerate() {
@@ -651,34 +645,20 @@ impl Sweep {
                     let stops: [usize; LANES] =
                         std::array::from_fn(|lane| rows[lane.min(last)].stops);
                     let of = |lane: usize| &holds[stops[lane] * prices + item.price];
-                    for (mode, &entry_mode) in modes.iter().enumerate() {
-                        for (both, &both_triggered) in boths.iter().enumerate() {
-                            let at = self.layout.position(item, mode, both);
-                            if !rows.iter().any(|row| row.computed.cell(at).is_some()) {
-                                continue;
-                            }
-                            let figures = if self.market.compounds() {
-                                let modes = (entry_mode, both_triggered);
-                                let ways = self.market.ways();
-                                let holds = &std::array::from_fn(of);
-                                compound::both(
-                                    &self.market.terms,
-                                    entries,
-                                    holds,
-                                    modes,
-                                    ways,
-                                    span,
-                                )
-                            } else {
-                                [(Figures::NONE, true); LANES]
-                            };
-                            let (buy, sell) = entries.touches();
-                            let orders = |lane| {
-                                self.orders(buy, Some(sell), of(lane), item.multiplier, mode, both)
-                            };
-                            self.write(rows, at, phase, figures, orders, trades);
-                        }
+                    let at = self.layout.position(item, 0, 0);
+                    if !rows.iter().any(|row| row.computed.cell(at).is_some()) {
+                        continue;
                     }
+                    let figures = if self.market.compounds() {
+                        let holds = &std::array::from_fn(of);
+                        compound::both(&self.market.terms, entries, holds, span)
+                    } else {
+                        [(Figures::NONE, true); LANES]
+                    };
+                    let (buy, sell) = entries.touches();
+                    let orders =
+                        |lane| self.orders(buy, Some(sell), of(lane), item.multiplier, 0, 0);
+                    self.write(rows, at, phase, figures, orders, trades);
                 }
             }
         }
