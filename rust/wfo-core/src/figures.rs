@@ -1,5 +1,7 @@
 //! What backtests come to: figures, trades, and the columns that a sweep writes figures into.
 
+use std::ops::Range;
+
 use crate::money::Side;
 
 /// What a phase comes to for one parameter set.
@@ -174,6 +176,17 @@ impl Cells<'_> {
         self.oos_dd[i] = figures.oos_dd;
         self.is_trades[i] = figures.is_trades;
         self.oos_trades[i] = figures.oos_trades;
+    }
+
+    /// Writes some cells of `columns`, from cell `at` on.
+    pub fn set_run(&mut self, at: usize, columns: &Columns, some: Range<usize>) {
+        let to = at..at + some.len();
+        self.is_pnl[to.clone()].copy_from_slice(&columns.is_pnl[some.clone()]);
+        self.oos_pnl[to.clone()].copy_from_slice(&columns.oos_pnl[some.clone()]);
+        self.is_dd[to.clone()].copy_from_slice(&columns.is_dd[some.clone()]);
+        self.oos_dd[to.clone()].copy_from_slice(&columns.oos_dd[some.clone()]);
+        self.is_trades[to.clone()].copy_from_slice(&columns.is_trades[some.clone()]);
+        self.oos_trades[to].copy_from_slice(&columns.oos_trades[some]);
     }
 
     /// Copies cell `from` into cell `to`.

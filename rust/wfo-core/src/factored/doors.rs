@@ -10,13 +10,13 @@
 use std::hint::select_unpredictable;
 use std::ops::Range;
 
-use super::compound::{Terms, UNIT, row};
 use super::maps::{Map, Moment, bar, opening_of};
+use super::terms::{Long, Short, Terms, UNIT, row};
 use crate::series::Trend;
 
 /// Where positions are opened: by the bar since which a walk is flat, the row of the opening's rate,
 /// and the row of the
-/// position in [`Holds`](super::compound::Holds). The row behind the last bar leads to itself, and so does
+/// position in [`Holds`](super::terms::Holds). The row behind the last bar leads to itself, and so does
 /// every opening that never comes.
 pub(super) trait Door: Copy {
     /// Row of a rate of 1.
@@ -24,7 +24,7 @@ pub(super) trait Door: Copy {
     fn open(self, at: u32) -> (u32, u32);
     /// First bar of a position, by its row.
     fn from(self, hold: u32) -> u32;
-    /// Rows of [`Holds`](super::compound::Holds) that it may lead to.
+    /// Rows of [`Holds`](super::terms::Holds) that it may lead to.
     ///
     /// # Panics
     /// Unless its tables and rates have a row for every bar and one behind them.
@@ -164,13 +164,14 @@ impl Doors {
         match sell {
             None => {
                 self.touches.extend_from_slice(&buy.moments);
-                self.rates.extend(buy.fills.iter().map(|&fill| terms.buys(fill)));
+                self.rates.extend(buy.fills.iter().map(|&fill| terms.rate::<Long>(fill)));
             }
             Some(sell) => {
                 let moments = buy.moments.iter().zip(&sell.moments);
                 self.touches.extend(moments.flat_map(|(&buy, &sell)| [buy, sell]));
                 let fills = buy.fills.iter().zip(&sell.fills);
-                let rates = fills.flat_map(|(&buy, &sell)| [terms.buys(buy), terms.sells(sell)]);
+                let rates = fills
+                    .flat_map(|(&buy, &sell)| [terms.rate::<Long>(buy), terms.rate::<Short>(sell)]);
                 self.rates.extend(rates);
             }
         }
@@ -189,8 +190,8 @@ pub(super) fn rates_at_opens(terms: &Terms, opens: &[f64], shorts: bool) -> Vec<
     let behind = std::iter::once(&1.0);
     let opens = opens.iter().chain(behind);
     if shorts {
-        opens.flat_map(|&open| [terms.buys(open), terms.sells(open)]).collect()
+        opens.flat_map(|&open| [terms.rate::<Long>(open), terms.rate::<Short>(open)]).collect()
     } else {
-        opens.map(|&open| terms.buys(open)).collect()
+        opens.map(|&open| terms.rate::<Long>(open)).collect()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Reinvested equity is multiplied by what a trade makes of one unit, so everything about a trade but
 //! its size stands in tables beforehand: the rate at which a unit opens shares, and what the closes on
-//! the way and the exit do to a price of 1 ([`compound`](super::compound)).
+//! the way and the exit do to a price of 1 ([`terms`](super::terms)).
 //!
 //! What would cost most are the decisions: which of two touches comes first, whether a trade ends
 //! before the in-sample part does. No processor can guess them, and a wrong guess takes as long as
@@ -22,9 +22,9 @@
 
 use std::hint::select_unpredictable;
 
-use super::compound::{Exit, FADED, Holds, NEARLY_RUINED, NOTHING, Terms, UNIT, row};
 use super::doors::Door;
 use super::stretches::max;
+use super::terms::{Exit, FADED, Holds, NEARLY_RUINED, NOTHING, Terms, UNIT, row};
 use super::walk::Span;
 use crate::figures::Figures;
 
@@ -117,8 +117,8 @@ impl<const N: usize> Books<N> {
     /// Notes trades that have left next to nothing of an equity.
     #[inline(always)]
     fn look_at(&mut self, before: [f64; N]) {
-        for i in 0..N {
-            self.ruin[i] |= self.equity[i] <= NEARLY_RUINED * before[i];
+        for ((ruin, equity), before) in self.ruin.iter_mut().zip(self.equity).zip(before) {
+            *ruin |= equity <= NEARLY_RUINED * before;
         }
     }
 }
@@ -149,8 +149,8 @@ impl Pace {
 impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORTS, CAREFUL> {
     #[inline(always)]
     fn new(terms: &'a Terms, door: D, rates: &'a [f64], walks: &[Walk<'a>; LANES]) -> Self {
-        let ends = std::array::from_fn(|lane| walks[lane].holds.ends());
-        let exits = std::array::from_fn(|lane| walks[lane].holds.exits());
+        let ends = std::array::from_fn(|lane| &walks[lane].holds.ends[..]);
+        let exits = std::array::from_fn(|lane| &walks[lane].holds.exits[..]);
         Self { terms, door, rates, ends, exits, spans: walks.map(|walk| walk.span) }
     }
 
@@ -161,12 +161,12 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         let mut steps = 0;
         while steps < TRADES {
             for step in steps..steps + STRIDE {
-                for lane in 0..LANES {
-                    let (rate, hold) = self.door.open(at[lane]);
-                    at[lane] = *row(self.ends[lane], hold as usize);
+                for (lane, at) in at.iter_mut().enumerate() {
+                    let (rate, hold) = self.door.open(*at);
+                    *at = *row(self.ends[lane], hold as usize);
                     lists.rates[step][lane] = rate;
                     lists.holds[step][lane] = hold;
-                    lists.exits[step + 1][lane] = at[lane];
+                    lists.exits[step + 1][lane] = *at;
                 }
             }
             steps += STRIDE;
@@ -359,9 +359,11 @@ pub(super) fn walk<D: Door, const SHORTS: bool>(
 ) {
     let rows = terms.closes().len() + 1;
     let reach = door.reach(rows, rates);
-    assert!(walks.iter().all(|walk| walk.holds.len() >= reach && walk.span.end < rows as u32));
+    assert!(walks.iter().all(|walk| walk.holds.ends.len() >= reach
+        && walk.holds.exits.len() >= reach
+        && walk.span.end < rows as u32));
     // What no walk here can meet, no step asks for.
-    if walks.iter().any(|walk| walk.holds.is_risky()) {
+    if walks.iter().any(|walk| walk.holds.risky) {
         Together::<D, SHORTS, true>::new(terms, door, rates, walks).walk(lists, out);
     } else {
         Together::<D, SHORTS, false>::new(terms, door, rates, walks).walk(lists, out);

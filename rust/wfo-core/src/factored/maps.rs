@@ -185,16 +185,15 @@ impl View {
     #[inline(always)]
     pub fn follow_runs(&self, distance: &[f64], mut out: impl FnMut(Run)) {
         let n = self.len();
-        // The oldest start that waits, the last bar of its extreme, and that extreme.
-        let (mut oldest, mut top, mut extreme) =
-            (0, 0, self.extreme.first().copied().unwrap_or(0.0));
+        // The last bar with the extreme of the oldest start that waits, and that extreme.
+        let (mut top, mut extreme) = (0, self.extreme.first().copied().unwrap_or(0.0));
         let bars = self.reach.iter().zip(&self.extreme).skip(1).zip(distance);
         for (t, ((&reach, &own), &before)) in (1..).zip(bars) {
             let mut level = extreme - before;
             if reach <= level {
                 loop {
                     let (moment, fill) = self.fill(t, level);
-                    oldest = top + 1;
+                    let oldest = top + 1;
                     out(Run { end: oldest as u32, moment, fill });
                     if oldest == t {
                         // Nothing waits: the bar itself is the next start.
@@ -238,6 +237,48 @@ impl View {
         }
     }
 
+    /// Tells `watch` all that the level of an order reaches, bar by bar: not the first touch since a
+    /// start alone, but every one, since the first may be hidden from some. The level follows the
+    /// extreme since the start or, if it does not, stands `distance` from the last close.
+    ///
+    /// Starts that share an extreme stand on a stack by the last of them, the highest extreme first;
+    /// what a bar reaches are the levels of the oldest ones.
+    #[inline(always)]
+    pub(super) fn reach_all(
+        &self,
+        distance: &[f64],
+        follows: bool,
+        stack: &mut Vec<u32>,
+        watch: &mut impl Watch,
+    ) {
+        stack.clear();
+        for t in 1..self.len() {
+            let (own, before) = (self.extreme[t - 1], distance[t - 1]);
+            while stack.pop_if(|top| self.extreme[*top as usize] <= own).is_some() {}
+            stack.push(t as u32 - 1);
+            let Some(oldest) = watch.oldest(t) else { continue };
+            if !follows {
+                let level = self.close[t - 1] - before;
+                if self.reach[t] <= level {
+                    let (moment, fill) = self.fill(t, level);
+                    watch.reached(t, oldest..t, moment, fill);
+                }
+                continue;
+            }
+            let mut from = oldest;
+            let first = stack.partition_point(|&top| (top as usize) < oldest);
+            for &top in &stack[first..] {
+                let level = self.extreme[top as usize] - before;
+                if self.reach[t] > level || level.is_nan() {
+                    break;
+                }
+                let (moment, fill) = self.fill(t, level);
+                watch.reached(t, from..top as usize + 1, moment, fill);
+                from = top as usize + 1;
+            }
+        }
+    }
+
     /// Moment and fill of a level that bar `t` reaches.
     #[inline(always)]
     fn fill(&self, t: usize, level: f64) -> (Moment, f64) {
@@ -247,6 +288,14 @@ impl View {
             (self.later[t], signed(self.way, level))
         }
     }
+}
+
+/// Who wants to know what a level reaches.
+pub(super) trait Watch {
+    /// The oldest start before bar `t` that may still matter in it.
+    fn oldest(&self, t: usize) -> Option<usize>;
+    /// Bar `t` reaches the level of these starts, from the oldest one on, all at one fill.
+    fn reached(&mut self, t: usize, starts: Range<usize>, moment: Moment, fill: f64);
 }
 
 #[inline(always)]

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::compound::Terms;
 use super::doors::{self, Pass};
 use super::layout::Gate;
 use super::ledger;
-use super::maps::{Map, View};
+use super::maps::{Map, View, Watch};
+use super::terms::Terms;
 use super::walk::{self, Span, Ways};
 use crate::atr_d::{Entry, Hull, Stop};
 use crate::figures::Figures;
@@ -115,6 +115,23 @@ impl Market {
         gate.apply(buys, &self.bars, buffer);
         let view = if buys == self.breakout { &self.rising } else { &self.falling };
         if self.breakout { view.stand(buffer, map) } else { view.follow(buffer, map) }
+    }
+
+    /// Tells `watch` all that an ungated sell reaches.
+    #[inline(always)]
+    pub fn watch_sell(
+        &self,
+        series: &Series,
+        sell: &Entry,
+        buffer: &mut Vec<f64>,
+        stack: &mut Vec<u32>,
+        watch: &mut impl Watch,
+    ) {
+        let offset = series.offset(sell);
+        buffer.clear();
+        buffer.extend(offset.smoothed[self.bars.clone()].iter().map(|s| s * offset.multiplier));
+        let view = if self.breakout { &self.falling } else { &self.rising };
+        view.reach_all(buffer, !self.breakout, stack, watch);
     }
 }
 

@@ -11,9 +11,15 @@
 //! a phase is three positions on the maps. They are built from the bar before the first phase's
 //! first trading bar to the end of the last one.
 //!
-//! The work is cut into tiles: some rows of the grid, whose stop maps stay in the processor's second
-//! cache, against a run of entries, whose maps pass through the first. Rows whose stops are equal bar
-//! for bar are computed once. What a worker holds is bounded by [`Sweep::worker_bytes`].
+//! Walks whose combinations share nothing but maps go eight at a time ([`lockstep`]); how they find
+//! their entries, whatever gates stand before them, is a matter of [`doors`]. Where entry modes and
+//! vetoes make many cells of a row, whose walks mostly go the same way, these walk together
+//! ([`crowd`]). What a trade does to money is the same in both ([`terms`]).
+//!
+//! Rows whose stops touch the same bars at the same prices are computed once. What is left is cut
+//! into blocks: some rows of the grid, whose stop maps stay in the processor's second cache, against
+//! a run of entries, whose maps pass through it. What a worker holds is bounded by
+//! [`Sweep::worker_bytes`].
 //!
 //! Why the result is exact: every touch is decided, and every fill computed, by the contract's own
 //! expressions on the same indicator values as in [`direct`](crate::direct), so walks take the same
@@ -21,7 +27,7 @@
 //! units in the last place; where such a unit could decide whether a short is ruined, the ledger
 //! falls back on the contract's own order.
 
-mod compound;
+mod crowd;
 mod doors;
 mod layout;
 mod ledger;
@@ -29,6 +35,7 @@ mod lockstep;
 mod maps;
 mod market;
 mod stretches;
+mod terms;
 pub mod tiers;
 mod walk;
 
@@ -53,37 +60,32 @@ use crate::settings::Settings;
 use crate::slice::Slice;
 use crate::task::Task;
 use crate::touches::Way;
-use compound::{Entries, Holds, LANES, Long, Order, Short, Terms};
+use crowd::{Crowds, Plan};
 use doors::{Door, Doors, Gated, Open, Pass};
 use layout::{Gate, Item, Layout};
 use lockstep::{Lists, Walk};
 use maps::{Map, Run, Touches, View};
 use market::{Market, Shut, Tightening};
+use terms::{Holds, Long, Order, Short, Terms};
 use tiers::{Tier, Work};
 use walk::Orders;
 
 /// Bytes of a stop's table, by bar.
-const STOP_BYTES: usize = 4 + 8 + 32;
+const STOP_BYTES: usize = 4 + 4 + 8 + 32;
 /// Bytes of a buy, by bar.
-const BUY_BYTES: usize = 4 + 8 + 16;
-/// Bytes of a buy with its sell, by bar.
-const ENTRIES_BYTES: usize = 3 * (8 + 2 * 8 + 3 * 4 + 32) + 2 * 12;
+const BUY_BYTES: usize = 4 + 8 + 8;
 /// What the stops of a block may take. Walks read about half of them, so that much of a second cache
 /// of half a megabyte is left to the entries, which pass through it.
 const CACHED_BYTES: usize = 1 << 20;
 /// What buys that are kept for a whole sweep may take.
 const KEPT_BYTES: usize = 64 << 20;
-/// What the stops of a block, the runs of a tile, and the entries of a batch may take at most.
+/// What the stops of a block may take at most, where one row does not have more.
 const WORKER_BYTES: usize = 256 << 20;
-/// Most rows in a block of a strategy whose entries are built for each block anew.
-const BLOCK_ROWS: usize = 64;
 /// What the runs of a tile's distinct rows may take, before it is cut.
 const RUNS_BYTES: usize = 16 << 20;
 /// Rows that are compared with each other: those of one length of the Bollinger width, in the shipped
 /// grids.
 const TILE_ROWS: usize = 700;
-/// Most gates in a batch.
-const BATCH_GATES: usize = 12;
 /// Fewest combinations in a tile, so that its stops are worth building.
 const TILE_COMBINATIONS: usize = 16_384;
 /// Combinations in a granule, unless one block has more: enough for all rows that differ in their
@@ -199,8 +201,8 @@ pub struct Sweep {
     tier: Tier,
     /// Rows whose stops are held at a time.
     block_rows: usize,
-    /// Gates whose entries are held at a time.
-    batch: usize,
+    /// How walks with entry modes form crowds.
+    plan: Option<Plan>,
     /// What workers have left for the next ones.
     spare: Mutex<Vec<Box<Scratch>>>,
 }
@@ -239,10 +241,7 @@ struct Scratch {
     map: Map,
     doors: Doors,
     lists: Lists,
-    /// By gate of a batch: the buys, or the buys with their sells.
-    buys: Vec<Order>,
-    sell: Order,
-    entries: Vec<Entries>,
+    crowds: Crowds,
     trades: Vec<walk::Trade>,
     /// Buy and sell of a combination that is settled plainly, and which it is.
     plain: [Map; 2],
@@ -265,9 +264,10 @@ impl Sweep {
         let tables = prices * if shorts { 1 + multipliers } else { 1 };
         let most = WORKER_BYTES / (STOP_BYTES * bars * tables);
         let cached = CACHED_BYTES / (STOP_BYTES * bars * if shorts { 2 } else { 1 });
-        let block_rows = if modes { BLOCK_ROWS.min(cached.max(18)) } else { cached.next_multiple_of(lockstep::LANES) };
-        let block_rows = std::env::var("B").map_or(block_rows, |x| x.parse().unwrap());
-        let batch = (WORKER_BYTES / (ENTRIES_BYTES * bars)).clamp(1, BATCH_GATES);
+        let plan = modes.then(|| Plan::of(&layout, &market));
+        // Whole lanes of walks; crowds share what an entry costs between all rows.
+        let wanted =
+            if modes { crowd::TILE_ROWS } else { cached.next_multiple_of(lockstep::LANES) };
         let at_opens = if hull { market.rates_at_opens(shorts) } else { Vec::new() };
         let mut sweep = Self {
             classes: Vec::new(),
@@ -276,8 +276,8 @@ impl Sweep {
             passes: Vec::new(),
             at_opens,
             tier,
-            block_rows: block_rows.min(most).max(1),
-            batch,
+            block_rows: wanted.min(most).max(1),
+            plan,
             spare: Mutex::default(),
             task,
             layout,
@@ -304,8 +304,7 @@ impl Sweep {
                 sweep.build_doors(i / multipliers, i % multipliers, &mut scratch, &mut doors);
                 doors
             };
-            sweep.doors =
-                Some((0..entries * multipliers).into_par_iter().map(build).collect());
+            sweep.doors = Some((0..entries * multipliers).into_par_iter().map(build).collect());
         }
         Ok(sweep)
     }
@@ -329,22 +328,17 @@ impl Sweep {
         let Layout { prices, multipliers, .. } = self.layout;
         let shorts = if self.task.variant.shorts { multipliers } else { 0 };
         let stops = self.block_rows * prices * (1 + shorts) * STOP_BYTES;
-        let batch = if self.task.variant.modes {
-            let entries = ENTRIES_BYTES + if self.buys.is_none() { BUY_BYTES } else { 0 };
-            self.batch.min(self.layout.gates.len()) * entries
-        } else {
-            self.door_bytes()
-        };
+        let entries = self.plan.as_ref().map_or_else(|| self.door_bytes(), Plan::worker_bytes);
         // Distances, ratios, factors, and the map that is being built.
         let scratch = 3 * size_of::<f64>() + 12;
-        self.market.len() * (stops + batch + scratch) + RUNS_BYTES
+        self.market.len() * (stops + entries + scratch) + RUNS_BYTES
     }
 
     #[inline(always)]
     fn buy(&self, entry: usize, gate: &Shut<'_>, distance: &mut Vec<f64>, order: &mut Order) {
         let buy = &self.layout.buys[entry];
         self.market.entry(&self.task.series, buy, true, gate, distance, &mut order.map);
-        self.market.terms.opens::<Long>(order, 0);
+        self.market.terms.opens::<Long>(order);
     }
 
     /// Finds tightenings that are equal in every bar, such as those of equal ratios, and those that
@@ -420,7 +414,10 @@ impl Sweep {
     fn tiles<'a>(&self, range: &Range<u64>, out: &'a mut [Columns]) -> Vec<Tile<'a>> {
         let Layout { entries, .. } = self.layout;
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
-        let wanted = TILE_COMBINATIONS.div_ceil(entry_len * self.block_rows);
+        let wanted = match self.plan {
+            Some(_) => crowd::TILE_CELLS.div_ceil(entry_len),
+            None => TILE_COMBINATIONS.div_ceil(entry_len * self.block_rows),
+        };
         let run = entries.div_ceil((entries / wanted).max(1));
         let runs: Vec<Range<usize>> =
             (0..entries).step_by(run).map(|first| first..(first + run).min(entries)).collect();
@@ -491,7 +488,10 @@ impl Sweep {
                 self.stops(equals.row, tightening, distance, runs)?;
                 let mine = first..runs.len();
                 let hash = runs[mine.clone()].iter().fold(0, |hash, run| {
-                    mix(mix(hash, run.fill.to_bits()), u64::from(run.end) << 32 | u64::from(run.moment))
+                    mix(
+                        mix(hash, run.fill.to_bits()),
+                        u64::from(run.end) << 32 | u64::from(run.moment),
+                    )
                 });
                 // Equal hashes are no proof.
                 if let Some(&twin) = seen.get(&hash)
@@ -547,35 +547,13 @@ impl Sweep {
 
     #[inline(always)]
     fn compute(&self, tile: Tile<'_>, scratch: &mut Scratch) -> Result<()> {
-        let Layout { prices, multipliers, gates, .. } = &self.layout;
-        let mut rows = tile.rows;
+        let Tile { mut rows, entries } = tile;
         self.build_stops(&mut rows, scratch)?;
-        if !self.task.variant.modes {
-            for entry in tile.entries.clone() {
-                self.walk_entry(&mut rows, entry, scratch);
-            }
+        if let Some(plan) = &self.plan {
+            self.walk_crowds(plan, &mut rows, entries, scratch);
         } else {
-            for entry in tile.entries.clone() {
-                for price in 0..*prices {
-                    let is_wanted = |multiplier, gate| {
-                        self.is_wanted(&rows, Item { entry, price, multiplier, gate })
-                    };
-                    let wanted: Vec<usize> = (0..gates.len())
-                        .filter(|&gate| (0..*multipliers).any(|m| is_wanted(m, gate)))
-                        .collect();
-                    for batch in wanted.chunks(self.batch) {
-                        // A buy is the same for all multipliers of the short side.
-                        self.build_buys(entry, price, batch, scratch);
-                        for multiplier in 0..*multipliers {
-                            let item = Item { entry, price, multiplier, gate: 0 };
-                            let some = |&gate: &usize| self.is_wanted(&rows, Item { gate, ..item });
-                            if batch.iter().any(some) {
-                                self.build_entries(item, batch, scratch);
-                                self.walk_batch(&mut rows, item, batch, scratch);
-                            }
-                        }
-                    }
-                }
+            for entry in entries {
+                self.walk_entry(&mut rows, entry, scratch);
             }
         }
         for Equals { computed, copies, .. } in &mut rows {
@@ -596,39 +574,6 @@ impl Sweep {
             let at = self.layout.position(item, mode, both);
             rows.iter().any(|row| row.computed.cell(at).is_some())
         })
-    }
-
-    /// The buys behind some gates, where they are not kept.
-    #[inline(always)]
-    fn build_buys(&self, entry: usize, price: usize, batch: &[usize], scratch: &mut Scratch) {
-        let Scratch { distance, buys, .. } = scratch;
-        if self.buys.is_none() {
-            buys.resize_with(batch.len(), Order::default);
-            for (buy, &gate) in buys.iter_mut().zip(batch) {
-                let (gate, method) = (&self.layout.gates[gate], self.layout.methods[price]);
-                self.buy(entry, &Shut::new(&self.task.series, gate, method), distance, buy);
-            }
-        }
-    }
-
-    /// The sells behind some gates, together with their buys.
-    #[inline(always)]
-    fn build_entries(&self, item: Item, batch: &[usize], scratch: &mut Scratch) {
-        let Item { entry, price, multiplier, .. } = item;
-        let Scratch { distance, buys, sell, entries, .. } = scratch;
-        let (series, terms) = (&self.task.series, &self.market.terms);
-        if !self.task.variant.shorts {
-            return;
-        }
-        let order = &self.layout.sells[entry * self.layout.multipliers + multiplier];
-        entries.resize_with(batch.len(), Entries::default);
-        for (i, (entries, &gate)) in entries.iter_mut().zip(batch).enumerate() {
-            let gate = Shut::new(series, &self.layout.gates[gate], self.layout.methods[price]);
-            self.market.entry(series, order, false, &gate, distance, &mut sell.map);
-            terms.opens::<Short>(sell, 1 + multiplier);
-            let buy = self.buys.as_ref().map_or_else(|| &buys[i], |kept| &kept[entry]);
-            entries.set(terms, buy, sell, self.task.variant.modes);
-        }
     }
 
     /// Builds the tables of the stops of a block.
@@ -659,11 +604,12 @@ impl Sweep {
         let (series, market) = (&self.task.series, &self.market);
         let open = &Shut::Never;
         market.entry(series, &self.layout.buys[entry], true, open, distance, buy);
-        let sell = self.layout.sells.get(entry * self.layout.multipliers + multiplier).map(|sell| {
-            let mut map = Map::default();
-            market.entry(series, sell, false, open, distance, &mut map);
-            map
-        });
+        let sell =
+            self.layout.sells.get(entry * self.layout.multipliers + multiplier).map(|sell| {
+                let mut map = Map::default();
+                market.entry(series, sell, false, open, distance, &mut map);
+                map
+            });
         doors.set(&market.terms, buy, sell.as_ref(), &self.at_opens);
     }
 
@@ -773,81 +719,6 @@ impl Sweep {
         market.settled(trades, span)
     }
 
-    /// Writes what walks came to; those that are not sure of it, plain walks settle.
-    #[inline(always)]
-    fn write<'a>(
-        &self,
-        rows: &mut [Equals<'_>],
-        at: usize,
-        phase: usize,
-        figures: [(Figures, bool); LANES],
-        orders: impl Fn(usize) -> Orders<'a>,
-        trades: &mut Vec<walk::Trade>,
-    ) {
-        let span = self.market.spans[phase];
-        for (lane, (row, (mut figures, unsure))) in rows.iter_mut().zip(figures).enumerate() {
-            let Some(cell) = row.computed.cell(at) else { continue };
-            if unsure {
-                walk::trades(&orders(lane), span, trades);
-                figures = self.market.settled(trades, span);
-            }
-            row.computed.phases[phase].set(cell, figures);
-        }
-    }
-
-    /// Walks the combinations of one entry, price and multiplier behind some gates, in all rows.
-    #[inline(always)]
-    fn walk_batch(
-        &self,
-        rows: &mut [Equals<'_>],
-        item: Item,
-        batch: &[usize],
-        scratch: &mut Scratch,
-    ) {
-        let Layout { prices, modes, boths, .. } = &self.layout;
-        let Scratch { holds, entries, trades, .. } = scratch;
-        for rows in rows.chunks_mut(LANES) {
-            for (phase, &span) in self.market.spans.iter().enumerate() {
-                for (k, &gate) in batch.iter().enumerate() {
-                    let item = Item { gate, ..item };
-                    let entries = &entries[k];
-                    let last = rows.len() - 1;
-                    let stops: [usize; LANES] =
-                        std::array::from_fn(|lane| rows[lane.min(last)].stops);
-                    let of = |lane: usize| &holds[stops[lane] * prices + item.price];
-                    for (mode, &entry_mode) in modes.iter().enumerate() {
-                        for (both, &both_triggered) in boths.iter().enumerate() {
-                            let at = self.layout.position(item, mode, both);
-                            if !rows.iter().any(|row| row.computed.cell(at).is_some()) {
-                                continue;
-                            }
-                            let figures = if self.market.compounds() {
-                                let modes = (entry_mode, both_triggered);
-                                let ways = self.market.ways();
-                                let holds = &std::array::from_fn(of);
-                                compound::both(
-                                    &self.market.terms,
-                                    entries,
-                                    holds,
-                                    modes,
-                                    ways,
-                                    span,
-                                )
-                            } else {
-                                [(Figures::NONE, true); LANES]
-                            };
-                            let (buy, sell) = entries.touches();
-                            let orders = |lane| {
-                                self.orders(buy, Some(sell), of(lane), item.multiplier, mode, both)
-                            };
-                            self.write(rows, at, phase, figures, orders, trades);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
     /// The orders of one combination, for plain walks.
     fn orders<'a>(
         &'a self,
@@ -897,7 +768,7 @@ impl StopSink for Tables<'_> {
     fn take(&mut self, view: &View, distance: &[f64]) {
         let holds = &mut self.holds[self.built / self.tables];
         view.follow(distance, self.map);
-        if self.built % self.tables == 0 {
+        if self.built.is_multiple_of(self.tables) {
             holds.clear();
             holds.push::<Long>(self.terms, self.map);
         } else {
