@@ -11,8 +11,8 @@
 //! - The *chase* only asks where trades lead. Eight walks go together, so that the look-ups of one
 //!   wait for nobody but itself, and nothing is decided: walks that have come to their end are chased
 //!   on, which harms nobody, until the last one is there.
-//! - The *books* then go along the lists, whose rows are known, four walks in the lanes of a register.
-//!   What a list has too few of is filled up with a trade that changes nothing.
+//! - The *books* then go along the lists, whose rows are known, four walks at a time. Where one of them
+//!   has fewer trades than the others, it enters one that changes nothing.
 //!
 //! Both are cut at a number of trades that keeps the lists in the first cache. A trade that spans the
 //! end of the in-sample part, or of the phase, is put together from the closes on either side.
@@ -47,20 +47,21 @@ pub(super) struct Walk<'a> {
 /// A number for every walk.
 type Lanes = [u32; LANES];
 
+/// Rows of the rate and the position of a trade.
+type Rows = (u32, u32);
+
 /// The trades that walks may make next.
 #[derive(Debug)]
 pub(super) struct Lists {
-    /// Rows of their rates, and of the positions.
-    rates: [Lanes; TRADES],
-    holds: [Lanes; TRADES],
-    /// Where the walks stand before them, and the bars of their exits.
+    /// Behind the last of them a trade that changes nothing.
+    trades: [[Rows; LANES]; TRADES + 1],
+    /// Where the walks stand before them, and the bars of the exits.
     exits: [Lanes; TRADES + 1],
 }
 
 impl Default for Lists {
     fn default() -> Self {
-        let rows = [[0; LANES]; TRADES];
-        Self { rates: rows, holds: rows, exits: [[0; LANES]; TRADES + 1] }
+        Self { trades: [[(0, 0); LANES]; TRADES + 1], exits: [[0; LANES]; TRADES + 1] }
     }
 }
 
@@ -126,17 +127,18 @@ impl<const N: usize> Books<N> {
 /// A walk between two passes.
 #[derive(Clone, Copy)]
 struct Pace {
-    /// The bar since which it is flat.
-    at: u32,
+    /// Whether it is out-of-sample.
+    crossed: bool,
+    /// Trades of the part that it is in.
     trades: u32,
     books: Books<1>,
 }
 
 impl Pace {
-    fn new(at: u32, capital: f64) -> Self {
+    fn new(capital: f64) -> Self {
         let (money, nothing) = ([capital], [0.0]);
         let books = Books { equity: money, peak: money, drawdown: nothing, ruin: [false] };
-        Self { at, trades: 0, books }
+        Self { crossed: false, trades: 0, books }
     }
 
     /// Equity that costs have eaten up may be rounded to nothing.
@@ -154,116 +156,105 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         Self { terms, door, rates, ends, exits, spans: walks.map(|walk| walk.span) }
     }
 
-    /// Lists the trades that walks make from `at` on, some of them beyond their limits; how many.
+    /// Lists the trades that walks make from `at` on, some of them beyond their ends; how many.
     #[inline(always)]
-    fn chase(&self, mut at: Lanes, limits: &Lanes, lists: &mut Lists) -> usize {
-        lists.exits[0] = at;
+    fn chase(&self, at: &mut Lanes, lists: &mut Lists) -> usize {
+        let mut now = *at;
+        lists.exits[0] = now;
         let mut steps = 0;
         while steps < TRADES {
             for step in steps..steps + STRIDE {
-                for (lane, at) in at.iter_mut().enumerate() {
+                for (lane, at) in now.iter_mut().enumerate() {
                     let (rate, hold) = self.door.open(*at);
                     *at = *row(self.ends[lane], hold as usize);
-                    lists.rates[step][lane] = rate;
-                    lists.holds[step][lane] = hold;
+                    lists.trades[step][lane] = (rate, hold);
                     lists.exits[step + 1][lane] = *at;
                 }
             }
             steps += STRIDE;
             // One question for all of them, so that there is one answer to guess.
-            if at.iter().zip(limits).fold(true, |all, (at, limit)| all & (at >= limit)) {
+            let spans = now.iter().zip(&self.spans);
+            if spans.fold(true, |all, (&at, span)| all & (at >= span.end)) {
                 break;
             }
         }
+        *at = now;
         steps
     }
 
-    /// Enters so many trades in the books of the walks from `first` on.
+    /// Enters trades of all walks in their books: so many from each list, from a place of its own on.
     #[inline(always)]
-    fn enter(&self, first: usize, paces: &mut [Pace; LANES], lists: &Lists, trades: usize) {
-        let of = |lane: usize| &paces[first + lane].books;
-        let mut books: Books<BOOKS> = Books {
-            equity: std::array::from_fn(|lane| of(lane).equity[0]),
-            peak: std::array::from_fn(|lane| of(lane).peak[0]),
-            drawdown: std::array::from_fn(|lane| of(lane).drawdown[0]),
-            ruin: std::array::from_fn(|lane| of(lane).ruin[0]),
-        };
-        for (rates, holds) in lists.rates[..trades].iter().zip(&lists.holds) {
-            let rates = std::array::from_fn(|i| *row(self.rates, rates[first + i] as usize));
-            let exits =
-                std::array::from_fn(|i| row(self.exits[first + i], holds[first + i] as usize));
-            let before = books.equity;
-            books.close::<SHORTS>(self.terms, rates, exits);
-            if CAREFUL {
-                books.look_at(before);
-            }
-        }
-        for (i, pace) in paces[first..first + BOOKS].iter_mut().enumerate() {
-            pace.books = Books {
-                equity: [books.equity[i]],
-                peak: [books.peak[i]],
-                drawdown: [books.drawdown[i]],
-                ruin: [books.ruin[i]],
+    fn enter(&self, paces: &mut [Pace; LANES], lists: &Lists, begins: &Lanes, counts: &Lanes) {
+        for first in (0..LANES).step_by(BOOKS) {
+            let of = |lane: usize| &paces[first + lane].books;
+            let mut books: Books<BOOKS> = Books {
+                equity: std::array::from_fn(|i| of(i).equity[0]),
+                peak: std::array::from_fn(|i| of(i).peak[0]),
+                drawdown: std::array::from_fn(|i| of(i).drawdown[0]),
+                ruin: std::array::from_fn(|i| of(i).ruin[0]),
             };
-        }
-    }
-
-    /// Makes all trades that end before the limits, which are bars.
-    #[inline(always)]
-    fn run(&self, paces: &mut [Pace; LANES], limits: &Lanes, lists: &mut Lists) {
-        let (nothing, unit) = (self.nothing(), self.door.unit());
-        loop {
-            let steps = self.chase(std::array::from_fn(|lane| paces[lane].at), limits, lists);
-            let mut counts = [0; LANES];
-            for exits in &lists.exits[1..=steps] {
-                for lane in 0..LANES {
-                    counts[lane] += u32::from(exits[lane] < limits[lane]);
-                }
-            }
-            for lane in 0..LANES {
-                paces[lane].at = lists.exits[counts[lane] as usize][lane];
+            let (mut least, mut most) = (u32::MAX, 0);
+            for lane in first..first + BOOKS {
+                (least, most) = (least.min(counts[lane]), most.max(counts[lane]));
                 paces[lane].trades += counts[lane];
             }
-            let most = counts.iter().fold(0, |most, &count| most.max(count)) as usize;
-            for (step, rates) in (0..).zip(&mut lists.rates[..most]) {
-                fill_up(rates, step, &counts, unit);
+            let from: [&[[Rows; LANES]]; BOOKS] =
+                std::array::from_fn(|i| &lists.trades[begins[first + i] as usize..]);
+            for step in 0..least as usize {
+                let rows = std::array::from_fn(|i| row(from[i], step)[first + i]);
+                self.close(&mut books, first, rows);
             }
-            for (step, holds) in (0..).zip(&mut lists.holds[..most]) {
-                fill_up(holds, step, &counts, nothing);
+            // What one has too few of, it makes up for.
+            for step in least..most {
+                let rows = std::array::from_fn(|i| {
+                    let place = begins[first + i] + step;
+                    let place =
+                        select_unpredictable(step < counts[first + i], place, TRADES as u32);
+                    row(&lists.trades, place as usize)[first + i]
+                });
+                self.close(&mut books, first, rows);
             }
-            for (first, counts) in (0..LANES).step_by(BOOKS).zip(counts.chunks(BOOKS)) {
-                let most = counts.iter().fold(0, |most, &count| most.max(count));
-                self.enter(first, paces, lists, most as usize);
-            }
-            if counts.iter().fold(true, |all, &count| all & ((count as usize) < steps)) {
-                break;
+            for (i, pace) in paces[first..first + BOOKS].iter_mut().enumerate() {
+                pace.books = Books {
+                    equity: [books.equity[i]],
+                    peak: [books.peak[i]],
+                    drawdown: [books.drawdown[i]],
+                    ruin: [books.ruin[i]],
+                };
             }
         }
     }
 
-    /// The row of [`Holds`] that changes nothing: the one behind the last bar.
+    /// Enters a trade of each walk from `first` on.
     #[inline(always)]
-    fn nothing(&self) -> u32 {
-        self.terms.closes().len() as u32
+    fn close(&self, books: &mut Books<BOOKS>, first: usize, rows: [Rows; BOOKS]) {
+        let rates = std::array::from_fn(|i| *row(self.rates, rows[i].0 as usize));
+        let exits = std::array::from_fn(|i| row(self.exits[first + i], rows[i].1 as usize));
+        let before = books.equity;
+        books.close::<SHORTS>(self.terms, rates, exits);
+        if CAREFUL {
+            books.look_at(before);
+        }
     }
 
-    /// The trade that a walk makes from a bar on.
+    /// The trade in a place of a list.
     #[inline(always)]
-    fn next(&self, lane: usize, at: u32) -> Found<'a> {
-        let (rate, hold) = self.door.open(at);
+    fn trade(&self, lane: usize, lists: &Lists, place: u32) -> Found<'a> {
+        let place = place as usize;
+        let (rate, hold) = lists.trades[place][lane];
         Found {
             rate: *row(self.rates, rate as usize),
             exit: row(self.exits[lane], hold as usize),
             from: self.door.from(hold),
-            to: *row(self.ends[lane], hold as usize),
+            to: lists.exits[place + 1][lane],
         }
     }
 
     /// Takes a walk over the end of the in-sample part.
     #[inline(always)]
-    fn cross(&self, lane: usize, pace: &mut Pace, figures: &mut Figures) {
-        let Span { split, end, .. } = self.spans[lane];
-        let Found { rate, exit, from, to } = self.next(lane, pace.at);
+    fn cross(&self, found: &Found<'_>, span: Span, pace: &mut Pace, figures: &mut Figures) {
+        let (Span { split, end, .. }, &Found { rate, exit, from, to }) = (span, found);
+        pace.fades(self.terms.capital);
         let books = &mut pace.books;
         // What is held is marked at the last in-sample close, as if it ended there.
         let held = from < split;
@@ -295,17 +286,15 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         if CAREFUL && ends {
             books.look_at(equity);
         }
-        // The row behind the last bar leads nowhere.
-        pace.at = select_unpredictable(ends, to, self.nothing());
-        pace.trades = u32::from(ends);
+        (pace.crossed, pace.trades) = (true, u32::from(ends));
     }
 
-    /// Takes a walk to the end of the phase.
+    /// Takes a walk to the end of the phase, with the trade that would end behind it, if any.
     #[inline(always)]
-    fn finish(&self, lane: usize, pace: &mut Pace, figures: &mut Figures) {
-        let end = self.spans[lane].end;
-        let Found { rate, from, .. } = self.next(lane, pace.at);
-        let held = from < end;
+    fn finish(&self, found: &Found<'_>, held: bool, span: Span, pace: &mut Pace) {
+        let (end, &Found { rate, from, .. }) = (span.end, found);
+        pace.fades(self.terms.capital);
+        let held = held && from < end;
         let last = self.terms.close_before(end);
         let marked = self.terms.exit::<SHORTS>(rate, from.min(end - 1), end, last);
         pace.books.close::<SHORTS>(
@@ -313,36 +302,55 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
             [select_unpredictable(held, rate, UNIT)],
             [select_unpredictable(held, &marked, &NOTHING)],
         );
-        figures.oos_pnl = pace.books.equity[0] - self.terms.capital - figures.is_pnl;
-        figures.oos_dd = pace.books.drawdown[0];
-        figures.oos_trades = pace.trades;
     }
 
     #[inline(always)]
     fn walk(&self, lists: &mut Lists, out: &mut [(Figures, bool); LANES]) {
         let capital = self.terms.capital;
-        let mut paces = self.spans.map(|span| Pace::new(span.start, capital));
-        self.run(&mut paces, &self.spans.map(|span| span.split), lists);
-        for (lane, (figures, _)) in out.iter_mut().enumerate() {
-            paces[lane].fades(capital);
-            self.cross(lane, &mut paces[lane], figures);
+        // The rows behind the last bar change nothing.
+        lists.trades[TRADES] = [(self.door.unit(), self.terms.closes().len() as u32); LANES];
+        let mut at = self.spans.map(|span| span.start);
+        let mut paces = [Pace::new(capital); LANES];
+        loop {
+            let steps = self.chase(&mut at, lists);
+            // How many trades of each list end in-sample, and before the end of the phase.
+            let (mut inner, mut all) = ([0; LANES], [0; LANES]);
+            let limits = (self.spans.map(|span| span.split), self.spans.map(|span| span.end));
+            for exits in &lists.exits[1..=steps] {
+                for lane in 0..LANES {
+                    inner[lane] += u32::from(exits[lane] < limits.0[lane]);
+                    all[lane] += u32::from(exits[lane] < limits.1[lane]);
+                }
+            }
+            let steps = steps as u32;
+            self.enter(&mut paces, lists, &[0; LANES], &inner);
+            // Where the out-of-sample trades begin; those that are not there yet have none.
+            let mut begins = inner;
+            for (lane, pace) in paces.iter_mut().enumerate() {
+                if !pace.crossed && inner[lane] < steps {
+                    let found = self.trade(lane, lists, inner[lane]);
+                    self.cross(&found, self.spans[lane], pace, &mut out[lane].0);
+                    begins[lane] += 1;
+                }
+            }
+            let counts = std::array::from_fn(|lane| all[lane].saturating_sub(begins[lane]));
+            self.enter(&mut paces, lists, &begins, &counts);
+            for (lane, pace) in paces.iter_mut().enumerate() {
+                let (figures, ruin) = &mut out[lane];
+                if all[lane] < steps {
+                    // A trade across both ends has been marked to the last one.
+                    let found = self.trade(lane, lists, all[lane]);
+                    self.finish(&found, all[lane] >= begins[lane], self.spans[lane], pace);
+                    figures.oos_pnl = pace.books.equity[0] - capital - figures.is_pnl;
+                    figures.oos_dd = pace.books.drawdown[0];
+                    figures.oos_trades = pace.trades;
+                    *ruin = pace.books.ruin[0];
+                }
+            }
+            if all.iter().fold(true, |done, &all| done & (all < steps)) {
+                break;
+            }
         }
-        self.run(&mut paces, &self.spans.map(|span| span.end), lists);
-        for (lane, (figures, ruin)) in out.iter_mut().enumerate() {
-            paces[lane].fades(capital);
-            self.finish(lane, &mut paces[lane], figures);
-            *ruin = paces[lane].books.ruin[0];
-        }
-    }
-}
-
-/// Puts `filling` where a list has ended before a step.
-#[inline(always)]
-fn fill_up(rows: &mut Lanes, step: u32, counts: &Lanes, filling: u32) {
-    for lane in 0..LANES {
-        // As bits, so that no branch is made of it: lists end anywhere.
-        let ended = u32::from(step < counts[lane]).wrapping_sub(1);
-        rows[lane] = (rows[lane] & !ended) | (filling & ended);
     }
 }
 
@@ -367,5 +375,35 @@ pub(super) fn walk<D: Door, const SHORTS: bool>(
         Together::<D, SHORTS, true>::new(terms, door, rates, walks).walk(lists, out);
     } else {
         Together::<D, SHORTS, false>::new(terms, door, rates, walks).walk(lists, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A walk that waits for others must not show it in any bit.
+        #[test]
+        fn a_trade_that_changes_nothing_changes_no_bit(
+            trades in prop::collection::vec(prop::array::uniform4(1.0..200.0_f64), 1..9),
+        ) {
+            let terms = Terms::new(&[1.0], (&[1.0], &[1.0]), &Settings::default());
+            let money = [terms.capital];
+            let mut books = Books { equity: money, peak: money, drawdown: [0.0], ruin: [false] };
+            for [entry, low, high, net] in trades {
+                // It falls from its high to its exit, which is its lowest mark too, or nearly.
+                let (high, low) = (high.max(net), low.min(net).max(net * 0.999));
+                let exit = Exit { worst: low, best: high, against: high - net, net };
+                books.close::<false>(&terms, [1.0 / entry], [&exit]);
+                let mut waited = books;
+                waited.close::<false>(&terms, [UNIT], [&NOTHING]);
+                waited.close::<true>(&terms, [UNIT], [&NOTHING]);
+                let bits = |b: &Books<1>| [b.equity, b.peak, b.drawdown].map(|[x]| x.to_bits());
+                prop_assert_eq!(bits(&waited), bits(&books));
+            }
+        }
     }
 }

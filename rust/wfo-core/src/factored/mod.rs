@@ -870,8 +870,9 @@ mod tests {
     use crate::grid::{Axis, Grid};
     use crate::settings::{EntryStyle, Sizing};
 
-    /// Bars that swing enough for every variant to trade, with gaps and flat stretches.
-    fn swings(bars: usize) -> Bars {
+    /// Bars that swing enough for every variant to trade, with gaps and flat stretches; in quarters,
+    /// or in parts so small that hardly a product of prices is exact.
+    fn swings(bars: usize, parts: f64) -> Bars {
         let mut columns: [Vec<f64>; 4] = Default::default();
         for i in 0..bars {
             let x = i as f64;
@@ -879,7 +880,7 @@ mod tests {
             let open = close + if i % 7 == 3 { 4.0 } else { 0.5 };
             let bar = [open, open.max(close) + 1.0, open.min(close) - 1.0, close];
             for (column, x) in columns.iter_mut().zip(bar) {
-                column.push((x * 4.0).round() / 4.0);
+                column.push((x * parts).round() / parts);
             }
         }
         let [open, high, low, close] = columns;
@@ -915,7 +916,10 @@ mod tests {
     }
 
     fn task(variant: Variant, settings: Settings) -> Task {
-        let bars = swings(400);
+        task_on(swings(400, 4.0), variant, settings)
+    }
+
+    fn task_on(bars: Bars, variant: Variant, settings: Settings) -> Task {
         let slices =
             [(100, 200, 260), (150, 290, 400), (101, 102, 103), (180, 181, 399), (140, 300, 301)];
         let slices = slices.map(|(warmup, split, end)| Slice { warmup, split, end });
@@ -967,8 +971,11 @@ mod tests {
     #[test]
     fn tiers_and_divisions_write_the_same_bytes() {
         for variant in VARIANTS {
-            let make =
-                |tier| Sweep::new(task(variant, Settings::default()), tier).expect("a sweep");
+            let make = |tier| {
+                let bars = swings(400, 1e6);
+                let task = task_on(bars, variant, Settings::default());
+                Sweep::new(task, tier).expect("a sweep")
+            };
             let sweep = make(Tier::Baseline);
             let len = grid(variant).len();
             let whole = sweep.run(0..len).expect("figures");

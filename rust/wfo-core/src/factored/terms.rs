@@ -35,8 +35,11 @@ pub(super) struct Exit {
     pub net: f64,
 }
 
-/// With a rate of 1, a trade that changes nothing.
-pub(super) const NOTHING: Exit = Exit { worst: 1.0, best: 1.0, against: 0.0, net: 1.0 };
+/// With a rate of 1, a trade that changes nothing, not even a drawdown's last bit: it is no mark. (The
+/// fall from a peak to a mark of the same equity may be rounded otherwise than the fall that led to
+/// it, and which walks have to wait for others must not show.)
+pub(super) const NOTHING: Exit =
+    Exit { worst: f64::INFINITY, best: f64::NEG_INFINITY, against: 0.0, net: 1.0 };
 pub(super) const UNIT: f64 = 1.0;
 
 /// Equity below this share of the capital has been eaten up by costs, trade by trade, and may be
