@@ -168,7 +168,7 @@ impl Cells<'_> {
     }
 
     /// Writes cell `i`.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, i: usize, figures: Figures) {
         self.is_pnl[i] = figures.is_pnl;
         self.oos_pnl[i] = figures.oos_pnl;

@@ -195,3 +195,94 @@ pub(super) fn rates_at_opens(terms: &Terms, opens: &[f64], shorts: bool) -> Vec<
         opens.map(|&open| terms.rate::<Long>(open)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bars::Bars;
+    use crate::factored::maps::View;
+    use crate::factored::market::Shut;
+    use crate::settings::Settings;
+    use crate::touches::Way;
+    use proptest::prelude::*;
+
+    type Row = (u8, u8, u8, u8, u8, u8, u8);
+
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        let row = (20_u8..30, 0_u8..5, 0_u8..5, 0_u8..11, 0_u8..3, 0_u8..9, 0_u8..9);
+        prop::collection::vec(row, 3..40)
+    }
+
+    fn columns(rows: &[Row]) -> (Bars, Vec<Trend>, [Vec<f64>; 2]) {
+        let mut prices: [Vec<f64>; 4] = Default::default();
+        let (mut trend, mut distances): (_, [Vec<f64>; 2]) = (Vec::new(), Default::default());
+        for &(low, up, down, close, way, buy, sell) in rows {
+            let (low, high) = (f64::from(low), f64::from(low + up + down));
+            let bar = [low + f64::from(down), high, low, (low + f64::from(close)).min(high)];
+            prices.iter_mut().zip(bar).for_each(|(column, x)| column.push(x / 4.0));
+            trend.push([Trend::Up, Trend::Down, Trend::Neither][way as usize]);
+            let widths = [buy, sell].map(|width| f64::from(width) / 4.0);
+            distances.iter_mut().zip(widths).for_each(|(column, x)| column.push(x));
+        }
+        let [open, high, low, close] = prices;
+        (Bars::new(open, high, low, close).expect("valid bars"), trend, distances)
+    }
+
+    proptest! {
+        /// A gate that hides bars and enters at crosses, bar by bar, as [`Shut`] has it, leads to the
+        /// same positions as a door: on pull-backs and breakouts, and from the first bar on.
+        #[test]
+        fn doors_lead_where_gated_orders_do(rows in rows(), first in 0..2_usize, follows: bool) {
+            let (bars, trend, distances) = columns(&rows);
+            let range = first..bars.len();
+            let n = range.len();
+            let column = |x: &[f64]| x[range.clone()].to_vec();
+            let settings = Settings { slip: 0.01, fee: 0.02, ..Settings::default() };
+            let terms = Terms::new(
+                &column(bars.close()), (&column(bars.low()), &column(bars.high())), &settings,
+            );
+            let map = |buys: bool, gate: &Shut<'_>| {
+                let mut distance = column(&distances[usize::from(!buys)]);
+                gate.apply(buys, &range, &mut distance);
+                let way = if buys == follows { Way::Down } else { Way::Up };
+                let (view, mut map) = (View::new(&bars, range.clone(), way), Map::default());
+                if follows { view.follow(&distance, &mut map) } else { view.stand(&distance, &mut map) }
+                map
+            };
+            let (open, gate) = (Shut::Never, Shut::Hull(&trend));
+            let [buy, sell] = [true, false].map(|buys| map(buys, &open));
+            let [gated_buy, gated_sell] = [true, false].map(|buys| map(buys, &gate));
+            let opens = column(bars.open());
+            let short = 2 * (n as u32 + 1);
+
+            let (mut long, mut both) = (Doors::default(), Doors::default());
+            long.set(&terms, &buy, None, &rates_at_opens(&terms, &opens, false));
+            both.set(&terms, &buy, Some(&sell), &rates_at_opens(&terms, &opens, true));
+            let passes = [false, true].map(|shorts| passes(&trend, &range, shorts));
+            let longs = Gated::<false> { passes: &passes[0], touches: &long.touches, short };
+            let boths = Gated::<true> { passes: &passes[1], touches: &both.touches, short };
+            prop_assert!(longs.reach(n + 1, &long.rates) > n);
+            prop_assert!(boths.reach(n + 1, &both.rates) > short as usize);
+            for s in 0..=n {
+                let sells = gated_sell.touches().before(gated_buy.touches(), s, None);
+                let order = if sells { &gated_sell } else { &gated_buy };
+                for (door, rates, order, sells) in [
+                    (longs.open(s as u32), &long.rates, &gated_buy, false),
+                    (boths.open(s as u32), &both.rates, order, sells),
+                ] {
+                    let ((rate, hold), entry) = (door, bar(order.moments[s]));
+                    if entry as usize == n {
+                        prop_assert_eq!(hold, n as u32);
+                        continue;
+                    }
+                    prop_assert_eq!(hold, entry + if sells { short } else { 0 });
+                    prop_assert_eq!(boths.from(hold), entry);
+                    let fill = order.fills[s];
+                    let wanted =
+                        if sells { terms.rate::<Short>(fill) } else { terms.rate::<Long>(fill) };
+                    prop_assert_eq!(rates[rate as usize], wanted);
+                }
+            }
+        }
+    }
+}
