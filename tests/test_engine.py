@@ -221,13 +221,13 @@ def test_a_granule_beyond_the_largest_block_is_cut(monkeypatch: pytest.MonkeyPat
 
 
 def test_blocks_are_as_large_as_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fifth of a second each, once they have found their size."""
+    """Half a second each, once they have found their size."""
     grid = wfo.Grid.load("smoke", "atr_d_l")
-    for second, wanted in ((0.2 / 100, 100), (0.2 / 37, 37), (1.0, 1)):
+    for second, wanted in ((0.5 / 100, 100), (0.5 / 37, 37), (1.0, 1)):
         sizes = blocks(monkeypatch, grid, Counted(granule=1, second=second))
         assert sizes[0] == 512
         assert set(sizes[1:-1]) <= {wanted, wanted - 1}
-    sizes = blocks(monkeypatch, grid, Counted(granule=30, second=0.2 / 100))
+    sizes = blocks(monkeypatch, grid, Counted(granule=30, second=0.5 / 100))
     assert sizes[0] == 510
     assert set(sizes[1:-1]) == {90}
 
@@ -235,10 +235,10 @@ def test_blocks_are_as_large_as_their_time(monkeypatch: pytest.MonkeyPatch) -> N
 def test_blocks_do_not_dwindle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where what a block costs beside its combinations is more than its time."""
     grid = wfo.Grid.load("coarse", "atr_d_l")
-    sizes = blocks(monkeypatch, grid, Counted(granule=10_000, second=1e-5, fixed=0.5))
+    sizes = blocks(monkeypatch, grid, Counted(granule=10_000, second=1e-5, fixed=1.25))
     assert len(sizes) > 5
     assert set(sizes[:-1]) == {512}
-    sizes = blocks(monkeypatch, grid, Counted(granule=100, second=1e-5, fixed=0.5))
+    sizes = blocks(monkeypatch, grid, Counted(granule=100, second=1e-5, fixed=1.25))
     assert sizes[0] == 500
     assert set(sizes[2:-1]) == {100}
 

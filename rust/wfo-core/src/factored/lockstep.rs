@@ -1,11 +1,8 @@
 //! Walks that keep their books on the way: all equity in every trade, which is the usual sizing.
 //!
-//! Reinvested equity is multiplied by what a trade makes of one unit, so everything about a trade but
-//! its size stands in tables beforehand: the rate at which a unit opens shares, and what the closes on
-//! the way and the exit do to a price of 1 ([`terms`](super::terms)).
-//!
-//! What would cost most are the decisions: which of two touches comes first, whether a trade ends
-//! before the in-sample part does. No processor can guess them, and a wrong guess takes as long as
+//! What a trade does to a unit of equity stands in tables beforehand ([`terms`](super::terms)), so that
+//! a trade is two look-ups and a dozen operations. What would cost most are the decisions: no processor
+//! can guess whether a trade ends before the in-sample part does, and a wrong guess takes as long as
 //! three trades. And the row of one trade waits for that of the one before. So there are two passes:
 //!
 //! - The *chase* only asks where trades lead. Eight walks go together, so that the look-ups of one
@@ -17,8 +14,8 @@
 //! Both are cut at a number of trades that keeps the lists in the first cache. A trade that spans the
 //! end of the in-sample part, or of the phase, is put together from the closes on either side.
 //!
-//! A position is `k` shares, owed ones negative, on an equity of `q`: a long is worth `k · price`, a
-//! short `q · (2 - fee) + k · price`, since it was sold for `q` before the fee on it.
+//! Why walks beside it do not show in any bit of a walk: its own trades alone enter its books, in their
+//! order, and what fills a list up is no mark.
 
 use std::hint::select_unpredictable;
 

@@ -246,7 +246,7 @@ impl Terms {
 
 /// Reads a row that is known to exist.
 ///
-/// Walks read seven rows a trade, each named by the row before, and a check of each costs a tenth of
+/// Walks read four rows a trade, each named by the row before, and a check of each costs a tenth of
 /// the time. Every row number in the tables is at most the number of bars in its part, and every part
 /// has one row more: that is how [`View`](super::maps::View) and the builders here fill them.
 #[inline(always)]
