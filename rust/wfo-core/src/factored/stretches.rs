@@ -38,10 +38,10 @@ impl Stretch {
     #[inline(always)]
     pub(super) fn after(self, close: f64) -> Self {
         Self {
-            neg_low: lone_max(self.neg_low, -close),
-            high: lone_max(self.high, close),
-            rise: lone_max(self.rise, self.high - close),
-            fall: lone_max(self.fall, close + self.neg_low),
+            neg_low: max(self.neg_low, -close),
+            high: max(self.high, close),
+            rise: max(self.rise, self.high - close),
+            fall: max(self.fall, close + self.neg_low),
         }
     }
 
@@ -61,24 +61,6 @@ impl Stretch {
 #[inline(always)]
 pub(super) fn max(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
-}
-
-/// The same, asked for by name. What the compiler takes for several maxima of one kind it puts into
-/// one register, where each then waits for all the others; in a loop that carries them that takes
-/// several times as long.
-#[inline(always)]
-pub(super) fn lone_max(a: f64, b: f64) -> f64 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_mm_cvtsd_f64, _mm_max_sd, _mm_set_sd};
-        #[expect(unsafe_code, reason = "an instruction that the baseline of the architecture has")]
-        // SAFETY: every processor of the architecture has SSE2.
-        unsafe {
-            _mm_cvtsd_f64(_mm_max_sd(_mm_set_sd(a), _mm_set_sd(b)))
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    max(a, b)
 }
 
 /// The smaller one, likewise.
