@@ -75,8 +75,26 @@ impl Sweep {
     /// # Errors
     /// A range outside the grid.
     pub fn run(&self, range: Range<u64>) -> Result<Vec<Columns>> {
-        let mut out = self.task.columns(&range)?;
-        let mut phases: Vec<Cells<'_>> = out.iter_mut().map(Columns::cells).collect();
+        self.task.columns(&range, |phases| self.run_into(range.clone(), phases))
+    }
+
+    /// Number of combinations in `range`: the cells of a phase for [`run_into`](Self::run_into).
+    ///
+    /// # Errors
+    /// A range outside the grid.
+    pub fn cells(&self, range: &Range<u64>) -> Result<usize> {
+        self.task.count(range)
+    }
+
+    /// Like [`run`](Self::run), into memory of the caller's: all cells of each phase are written.
+    ///
+    /// # Errors
+    /// A range outside the grid.
+    ///
+    /// # Panics
+    /// Unless there is a cell for every combination in `range` and every phase.
+    pub fn run_into(&self, range: Range<u64>, mut phases: Vec<Cells<'_>>) -> Result<()> {
+        self.task.check_cells(&range, &phases)?;
         let mut chunks = Vec::new();
         let mut first = range.start;
         while first < range.end {
@@ -85,8 +103,7 @@ impl Sweep {
             chunks.push((first, cells.collect::<Vec<_>>()));
             first += count;
         }
-        chunks.into_par_iter().try_for_each(|(first, mut cells)| self.fill(first, &mut cells))?;
-        Ok(out)
+        chunks.into_par_iter().try_for_each(|(first, mut cells)| self.fill(first, &mut cells))
     }
 
     /// Computes consecutive combinations from `first` on, as many as there are cells in each phase.

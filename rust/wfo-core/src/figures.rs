@@ -136,7 +136,21 @@ pub struct Cells<'a> {
     oos_trades: &'a mut [u32],
 }
 
-impl Cells<'_> {
+impl<'a> Cells<'a> {
+    /// Cells whose profits and drawdowns stand in `money`, in the order of [`Columns`], and whose
+    /// trades in `counts`.
+    ///
+    /// # Panics
+    /// If the slices are not of one length.
+    #[must_use]
+    pub fn new(money: [&'a mut [f64]; 4], counts: [&'a mut [u32]; 2]) -> Self {
+        let len = money[0].len();
+        assert!(money.iter().all(|column| column.len() == len), "columns of different lengths");
+        assert!(counts.iter().all(|column| column.len() == len), "columns of different lengths");
+        let ([is_pnl, oos_pnl, is_dd, oos_dd], [is_trades, oos_trades]) = (money, counts);
+        Self { is_pnl, oos_pnl, is_dd, oos_dd, is_trades, oos_trades }
+    }
+
     /// Number of cells.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -152,7 +166,7 @@ impl Cells<'_> {
     /// Takes the first `count` cells away from the rest.
     #[must_use]
     pub fn split_front(&mut self, count: usize) -> Self {
-        fn front<'a, T>(cells: &mut &'a mut [T], count: usize) -> &'a mut [T] {
+        fn front<'b, T>(cells: &mut &'b mut [T], count: usize) -> &'b mut [T] {
             let (front, rest) = std::mem::take(cells).split_at_mut(count);
             *cells = rest;
             front

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::atr_d::{BASELINE_PERIOD, Params, Variant};
 use crate::error::{Error, Result};
-use crate::figures::Columns;
+use crate::figures::{Cells, Columns};
 use crate::grid::Grid;
 use crate::series::{Data, Series};
 use crate::settings::Settings;
@@ -62,16 +62,45 @@ impl Task {
         from..to
     }
 
-    /// Columns for the combinations in `range`, one item a phase.
+    /// Number of combinations in `range`.
     ///
     /// # Errors
     /// A range outside the grid.
-    pub(crate) fn columns(&self, range: &Range<u64>) -> Result<Vec<Columns>> {
+    pub(crate) fn count(&self, range: &Range<u64>) -> Result<usize> {
         let Range { start, end: stop } = *range;
         if start > stop || stop > self.len() {
             return Err(Error::IndexRange { start, stop, len: self.len() });
         }
-        Ok(self.slices.iter().map(|_| Columns::unwritten((stop - start) as usize)).collect())
+        Ok((stop - start) as usize)
+    }
+
+    /// Lets `write` fill columns for the combinations in `range`, one item a phase.
+    ///
+    /// # Errors
+    /// A range outside the grid, or what `write` meets.
+    pub(crate) fn columns(
+        &self,
+        range: &Range<u64>,
+        write: impl FnOnce(Vec<Cells<'_>>) -> Result<()>,
+    ) -> Result<Vec<Columns>> {
+        let count = self.count(range)?;
+        let mut out: Vec<_> = self.slices.iter().map(|_| Columns::unwritten(count)).collect();
+        write(out.iter_mut().map(Columns::cells).collect())?;
+        Ok(out)
+    }
+
+    /// Checks that there is a cell for every combination in `range` and every phase.
+    ///
+    /// # Errors
+    /// A range outside the grid.
+    ///
+    /// # Panics
+    /// If there is not.
+    pub(crate) fn check_cells(&self, range: &Range<u64>, phases: &[Cells<'_>]) -> Result<()> {
+        let count = self.count(range)?;
+        assert_eq!(phases.len(), self.slices.len(), "phases to write");
+        assert!(phases.iter().all(|cells| cells.len() == count), "{count} cells to write");
+        Ok(())
     }
 }
 

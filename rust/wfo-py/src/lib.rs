@@ -1,13 +1,13 @@
 //! The module `wfo._core`: thin wrappers, no logic. Arrays come in read-only and go out owned, and
 //! the interpreter is released around every kernel.
 
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use wfo_core::atr_d::{VARIANTS, Variant};
 use wfo_core::distribution::{Distribution, Ranks};
 use wfo_core::factored::tiers::Tier;
-use wfo_core::figures::Trade;
+use wfo_core::figures::{Cells, Trade};
 use wfo_core::money::Side;
 use wfo_core::series::Data;
 use wfo_core::task::Task;
@@ -119,6 +119,14 @@ fn engine(name: &str) -> PyResult<Engine> {
 /// The instruction tier that the environment asks for, or the best one.
 fn tier() -> PyResult<Tier> {
     Tier::chosen(std::env::var("WFO_SIMD").ok().as_deref()).map_err(raise)
+}
+
+/// A row of a table, which it keeps alive.
+fn row<'py, T: Element>(
+    table: &Bound<'py, PyArray2<T>>,
+    row: usize,
+) -> PyResult<Bound<'py, PyArray1<T>>> {
+    Ok(table.get_item(row)?.cast_into()?)
 }
 
 /// A sweep of one of the engines.
@@ -242,6 +250,7 @@ mod _core {
     #[pyclass(frozen, module = "wfo._core")]
     struct Sweep {
         len: u64,
+        phases: usize,
         inner: AnySweep,
         pool: rayon::ThreadPool,
     }
@@ -267,10 +276,11 @@ mod _core {
             let variant = variant(strategy)?;
             let data = data(variant, bars(&open, &high, &low, &close)?, second)?;
             let settings = settings.try_into()?;
-            let slices = phases
+            let slices: Vec<Slice> = phases
                 .into_iter()
                 .map(|(warmup, split, end)| Slice { warmup, split, end })
                 .collect();
+            let phases = slices.len();
             let grid = grid(variant, axes)?;
             let len = grid.len();
             let pool = rayon::ThreadPoolBuilder::new()
@@ -290,7 +300,7 @@ mod _core {
                 })
             };
             let inner = py.detach(|| pool.install(prepare)).map_err(raise)?;
-            Ok(Self { len, inner, pool })
+            Ok(Self { len, phases, inner, pool })
         }
 
         fn __len__(&self) -> PyResult<usize> {
@@ -322,24 +332,41 @@ mod _core {
             start: u64,
             stop: u64,
         ) -> PyResult<Vec<PhaseArrays<'py>>> {
-            let run = || match &self.inner {
-                AnySweep::Direct(sweep) => sweep.run(start..stop),
-                AnySweep::Factored(sweep) => sweep.run(start..stop),
+            let range = start..stop;
+            let count = match &self.inner {
+                AnySweep::Direct(sweep) => sweep.cells(&range),
+                AnySweep::Factored(sweep) => sweep.cells(&range),
             };
-            let phases = py.detach(|| self.pool.install(run)).map_err(raise)?;
-            Ok(phases
-                .into_iter()
-                .map(|c| {
-                    (
-                        c.is_pnl.into_pyarray(py),
-                        c.oos_pnl.into_pyarray(py),
-                        c.is_dd.into_pyarray(py),
-                        c.oos_dd.into_pyarray(py),
-                        c.is_trades.into_pyarray(py),
-                        c.oos_trades.into_pyarray(py),
-                    )
-                })
-                .collect())
+            let count = count.map_err(raise)?;
+            // NumPy's own memory, in large pieces, which it asks the system to back with large pages:
+            // a call writes tens of megabytes, and small pages would take a twentieth of its time.
+            let money = PyArray2::<f64>::zeros(py, [self.phases * 4, count], false);
+            let trades = PyArray2::<u32>::zeros(py, [self.phases * 2, count], false);
+            let (mut money_rows, mut trades_rows) = (money.readwrite(), trades.readwrite());
+            let money_rows = &mut money_rows.as_slice_mut()?.chunks_exact_mut(count.max(1));
+            let trades_rows = &mut trades_rows.as_slice_mut()?.chunks_exact_mut(count.max(1));
+            let mut next = || {
+                let money = std::array::from_fn(|_| money_rows.next().unwrap_or_default());
+                Cells::new(money, std::array::from_fn(|_| trades_rows.next().unwrap_or_default()))
+            };
+            let cells = (0..self.phases).map(|_| next()).collect();
+            let run = || match &self.inner {
+                AnySweep::Direct(sweep) => sweep.run_into(range, cells),
+                AnySweep::Factored(sweep) => sweep.run_into(range, cells),
+            };
+            py.detach(|| self.pool.install(run)).map_err(raise)?;
+            let phase = |k| {
+                let (m, t) = (4 * k, 2 * k);
+                Ok((
+                    row(&money, m)?,
+                    row(&money, m + 1)?,
+                    row(&money, m + 2)?,
+                    row(&money, m + 3)?,
+                    row(&trades, t)?,
+                    row(&trades, t + 1)?,
+                ))
+            };
+            (0..self.phases).map(phase).collect()
         }
     }
 

@@ -386,9 +386,28 @@ impl Sweep {
     /// # Errors
     /// A range outside the grid.
     pub fn run(&self, range: Range<u64>) -> Result<Vec<Columns>> {
-        let mut out = self.task.columns(&range)?;
+        self.task.columns(&range, |phases| self.run_into(range.clone(), phases))
+    }
+
+    /// Number of combinations in `range`: the cells of a phase for [`run_into`](Self::run_into).
+    ///
+    /// # Errors
+    /// A range outside the grid.
+    pub fn cells(&self, range: &Range<u64>) -> Result<usize> {
+        self.task.count(range)
+    }
+
+    /// Like [`run`](Self::run), into memory of the caller's: all cells of each phase are written.
+    ///
+    /// # Errors
+    /// A range outside the grid.
+    ///
+    /// # Panics
+    /// Unless there is a cell for every combination in `range` and every phase.
+    pub fn run_into(&self, range: Range<u64>, phases: Vec<Cells<'_>>) -> Result<()> {
+        self.task.check_cells(&range, &phases)?;
         let blocks: Vec<Vec<Tile<'_>>> = self
-            .tiles(&range, &mut out)
+            .tiles(&range, phases)
             .into_par_iter()
             .with_max_len(1)
             .map(|tile| self.with_scratch(Distinguish { sweep: self, tile }))
@@ -397,8 +416,7 @@ impl Sweep {
         blocks
             .into_par_iter()
             .with_max_len(1)
-            .try_for_each(|tile| self.with_scratch(Compute { sweep: self, tile }))?;
-        Ok(out)
+            .try_for_each(|tile| self.with_scratch(Compute { sweep: self, tile }))
     }
 
     /// Does work as this sweep's tier, with what an earlier worker has left.
@@ -412,7 +430,7 @@ impl Sweep {
 
     /// Cuts the combinations of a range into tiles: rows with equal tightenings together, and as many
     /// entries as make the building of the rows' stops worth while.
-    fn tiles<'a>(&self, range: &Range<u64>, out: &'a mut [Columns]) -> Vec<Tile<'a>> {
+    fn tiles<'a>(&self, range: &Range<u64>, mut phases: Vec<Cells<'a>>) -> Vec<Tile<'a>> {
         let Layout { entries, .. } = self.layout;
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
         let wanted = match self.plan {
@@ -422,7 +440,6 @@ impl Sweep {
         let run = entries.div_ceil((entries / wanted).max(1));
         let runs: Vec<Range<usize>> =
             (0..entries).step_by(run).map(|first| first..(first + run).min(entries)).collect();
-        let mut phases: Vec<Cells<'a>> = out.iter_mut().map(Columns::cells).collect();
         // By run of entries: the distinct rows, and where each kind of row is among them.
         let mut rows: Vec<Vec<Equals<'a>>> = runs.iter().map(|_| Vec::new()).collect();
         let mut seen: Vec<HashMap<(usize, u32), usize>> = vec![HashMap::new(); runs.len()];
