@@ -19,8 +19,6 @@ use crate::series::Trend;
 /// position in [`Holds`](super::terms::Holds). The row behind the last bar leads to itself, and so does
 /// every opening that never comes.
 pub(super) trait Door: Copy {
-    /// Row of a rate of 1.
-    fn unit(self) -> u32;
     fn open(self, at: u32) -> (u32, u32);
     /// First bar of a position, by its row.
     fn from(self, hold: u32) -> u32;
@@ -39,11 +37,6 @@ pub(super) struct Open<'a> {
 }
 
 impl Door for Open<'_> {
-    #[inline(always)]
-    fn unit(self) -> u32 {
-        self.buys.len() as u32 - 1
-    }
-
     #[inline(always)]
     fn open(self, at: u32) -> (u32, u32) {
         (at, *row(self.buys, at as usize))
@@ -71,11 +64,6 @@ pub(super) struct Gated<'a, const SHORTS: bool> {
 }
 
 impl<const SHORTS: bool> Door for Gated<'_, SHORTS> {
-    #[inline(always)]
-    fn unit(self) -> u32 {
-        (self.touches.len() - if SHORTS { 2 } else { 1 }) as u32
-    }
-
     #[inline(always)]
     fn open(self, at: u32) -> (u32, u32) {
         let Pass { before, cross } = *row(self.passes, at as usize);

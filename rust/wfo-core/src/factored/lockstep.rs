@@ -19,46 +19,52 @@
 
 use std::hint::select_unpredictable;
 
+use super::cuts::Cut;
 use super::doors::Door;
-use super::stretches::max;
-use super::terms::{Exit, FADED, Holds, NEARLY_RUINED, NOTHING, Terms, UNIT, row};
+use super::quad::{OCTET, QUAD, Quad};
+use super::terms::{
+    Exit, FADED, Holds, Long, NEARLY_RUINED, NOTHING, Short, Side, Terms, UNIT, row,
+};
 use super::walk::Span;
 use crate::figures::Figures;
 
 /// Walks that go together.
-pub(super) const LANES: usize = 8;
-/// Those whose books are kept together.
-const BOOKS: usize = 4;
+pub(super) const LANES: usize = OCTET;
 /// Most trades in a list.
 const TRADES: usize = 64;
 /// Steps of a chase between two looks at where the walks are.
 const STRIDE: usize = 4;
 
-/// A walk: the stops of a row of the grid, and a phase.
+/// A walk: the stops of a row of the grid, and a phase with the ends of its parts.
 #[derive(Clone, Copy)]
 pub(super) struct Walk<'a> {
     pub holds: &'a Holds,
     pub span: Span,
+    pub split: &'a Cut,
+    pub end: &'a Cut,
 }
 
 /// A number for every walk.
 type Lanes = [u32; LANES];
 
-/// Rows of the rate and the position of a trade.
-type Rows = (u32, u32);
-
 /// The trades that walks may make next.
 #[derive(Debug)]
 pub(super) struct Lists {
-    /// Behind the last of them a trade that changes nothing.
-    trades: [[Rows; LANES]; TRADES + 1],
+    /// Rates at which they open; behind the last of them one that changes nothing.
+    rates: [[f64; LANES]; TRADES + 1],
+    /// Rows of their positions; behind the last of them one that changes nothing.
+    holds: [Lanes; TRADES + 1],
     /// Where the walks stand before them, and the bars of the exits.
     exits: [Lanes; TRADES + 1],
 }
 
 impl Default for Lists {
     fn default() -> Self {
-        Self { trades: [[(0, 0); LANES]; TRADES + 1], exits: [[0; LANES]; TRADES + 1] }
+        Self {
+            rates: [[UNIT; LANES]; TRADES + 1],
+            holds: [[0; LANES]; TRADES + 1],
+            exits: [[0; LANES]; TRADES + 1],
+        }
     }
 }
 
@@ -70,92 +76,96 @@ struct Together<'a, D, const SHORTS: bool, const CAREFUL: bool> {
     /// Bars of the exits, by row of [`Holds`].
     ends: [&'a [u32]; LANES],
     exits: [&'a [Exit]; LANES],
-    spans: [Span; LANES],
+    walks: &'a [Walk<'a>; LANES],
 }
 
-/// A trade that a walk may make.
-struct Found<'a> {
-    rate: f64,
-    exit: &'a Exit,
-    /// First bar and the bar of its end.
-    from: u32,
-    to: u32,
-}
-
-/// The books of some walks.
+/// The books of a quad of walks.
 #[derive(Clone, Copy)]
-struct Books<const N: usize> {
-    equity: [f64; N],
-    peak: [f64; N],
-    drawdown: [f64; N],
-    /// Whether a trade may have been a ruin.
-    ruin: [bool; N],
+struct Books<Q> {
+    equity: Q,
+    peak: Q,
+    drawdown: Q,
+    /// A bit for each walk where a trade may have been a ruin.
+    ruin: u32,
+    /// Which walks are out-of-sample.
+    crossed: [bool; QUAD],
+    /// Trades of the part that they are in.
+    trades: [u32; QUAD],
 }
 
-impl<const N: usize> Books<N> {
+impl<Q: Quad> Books<Q> {
+    fn new(capital: f64) -> Self {
+        let (money, nothing) = (Q::splat(capital), Q::splat(0.0));
+        let (crossed, trades) = ([false; QUAD], [0; QUAD]);
+        Self { equity: money, peak: money, drawdown: nothing, ruin: 0, crossed, trades }
+    }
+
     /// Closes positions of so many shares a unit.
     #[inline(always)]
-    fn close<const SHORTS: bool>(&mut self, terms: &Terms, rates: [f64; N], exits: [&Exit; N]) {
-        let worst = exits.map(|exit| exit.worst);
-        let best = exits.map(|exit| exit.best);
-        let against = exits.map(|exit| exit.against);
-        let net = exits.map(|exit| exit.net);
-        for i in 0..N {
-            let aside = terms.aside::<SHORTS>(rates[i]);
-            let shares = self.equity[i] * rates[i];
-            let cash = self.equity[i] * aside;
-            let mark = |price: f64| if SHORTS { cash + shares * price } else { shares * price };
-            let below = self.peak[i] - mark(worst[i]);
-            self.drawdown[i] = max(self.drawdown[i], max(below, shares * against[i]));
-            self.peak[i] = max(self.peak[i], mark(best[i]));
-            self.equity[i] = mark(net[i]);
-        }
+    fn close<const SHORTS: bool>(&mut self, terms: &Terms, rates: Q, exits: [&Exit; QUAD]) {
+        let [worst, best, against, net] = Q::columns(exits);
+        let shares = self.equity.times(rates);
+        let aside = rates.negative(Q::splat(terms.aside));
+        let cash = if SHORTS { self.equity.times(aside) } else { aside };
+        let below = self.peak.minus(mark::<Q, SHORTS>(cash, shares, worst));
+        self.drawdown = self.drawdown.max(below.max(shares.times(against)));
+        self.peak = self.peak.max(mark::<Q, SHORTS>(cash, shares, best));
+        self.equity = mark::<Q, SHORTS>(cash, shares, net);
     }
 
     /// Notes trades that have left next to nothing of an equity.
     #[inline(always)]
-    fn look_at(&mut self, before: [f64; N]) {
-        for ((ruin, equity), before) in self.ruin.iter_mut().zip(self.equity).zip(before) {
-            *ruin |= equity <= NEARLY_RUINED * before;
-        }
-    }
-}
-
-/// A walk between two passes.
-#[derive(Clone, Copy)]
-struct Pace {
-    /// Whether it is out-of-sample.
-    crossed: bool,
-    /// Trades of the part that it is in.
-    trades: u32,
-    books: Books<1>,
-}
-
-impl Pace {
-    fn new(capital: f64) -> Self {
-        let (money, nothing) = ([capital], [0.0]);
-        let books = Books { equity: money, peak: money, drawdown: nothing, ruin: [false] };
-        Self { crossed: false, trades: 0, books }
+    fn look_at(&mut self, before: Q, some: u32) {
+        self.ruin |= some & self.equity.at_most(before.times(Q::splat(NEARLY_RUINED)));
     }
 
     /// Equity that costs have eaten up may be rounded to nothing.
     #[inline(always)]
-    fn fades(&mut self, capital: f64) {
-        self.books.ruin[0] |= self.books.equity[0] <= FADED * capital;
+    fn fades(&mut self, capital: f64, some: u32) {
+        self.ruin |= some & self.equity.at_most(Q::splat(FADED * capital));
+    }
+}
+
+/// What positions are worth at some prices.
+#[inline(always)]
+fn mark<Q: Quad, const SHORTS: bool>(cash: Q, shares: Q, prices: Q) -> Q {
+    let shares = shares.times(prices);
+    if SHORTS { cash.plus(shares) } else { shares }
+}
+
+/// Rates and exits of a quad, which change nothing until they are set.
+struct Closing<'a> {
+    rates: [f64; QUAD],
+    exits: [&'a Exit; QUAD],
+}
+
+impl<'a> Closing<'a> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { rates: [UNIT; QUAD], exits: [&NOTHING; QUAD] }
+    }
+
+    /// Sets one of them, if it is so.
+    #[inline(always)]
+    fn set(&mut self, i: usize, really: bool, rate: f64, exit: &'a Exit) {
+        self.rates[i] = select_unpredictable(really, rate, UNIT);
+        self.exits[i] = select_unpredictable(really, exit, &NOTHING);
     }
 }
 
 impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORTS, CAREFUL> {
     #[inline(always)]
-    fn new(terms: &'a Terms, door: D, rates: &'a [f64], walks: &[Walk<'a>; LANES]) -> Self {
-        let ends = std::array::from_fn(|lane| &walks[lane].holds.ends[..]);
-        let exits = std::array::from_fn(|lane| &walks[lane].holds.exits[..]);
-        Self { terms, door, rates, ends, exits, spans: walks.map(|walk| walk.span) }
+    fn new(terms: &'a Terms, door: D, rates: &'a [f64], walks: &'a [Walk<'a>; LANES]) -> Self {
+        let (mut ends, mut exits): ([&[u32]; LANES], [&[Exit]; LANES]) = Default::default();
+        for lane in 0..LANES {
+            (ends[lane], exits[lane]) = (&walks[lane].holds.ends, &walks[lane].holds.exits);
+        }
+        Self { terms, door, rates, ends, exits, walks }
     }
 
     /// Lists the trades that walks make from `at` on, some of them beyond their ends; how many.
     #[inline(always)]
-    fn chase(&self, at: &mut Lanes, lists: &mut Lists) -> usize {
+    fn chase(&self, at: &mut Lanes, limits: &Lanes, lists: &mut Lists) -> usize {
         let mut now = *at;
         lists.exits[0] = now;
         let mut steps = 0;
@@ -164,14 +174,18 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
                 for (lane, at) in now.iter_mut().enumerate() {
                     let (rate, hold) = self.door.open(*at);
                     *at = *row(self.ends[lane], hold as usize);
-                    lists.trades[step][lane] = (rate, hold);
+                    lists.rates[step][lane] = *row(self.rates, rate as usize);
+                    lists.holds[step][lane] = hold;
                     lists.exits[step + 1][lane] = *at;
                 }
             }
             steps += STRIDE;
             // One question for all of them, so that there is one answer to guess.
-            let spans = now.iter().zip(&self.spans);
-            if spans.fold(true, |all, (&at, span)| all & (at >= span.end)) {
+            let mut all = true;
+            for lane in 0..LANES {
+                all &= now[lane] >= limits[lane];
+            }
+            if all {
                 break;
             }
         }
@@ -179,172 +193,210 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         steps
     }
 
-    /// Enters trades of all walks in their books: so many from each list, from a place of its own on.
+    /// Enters trades of a quad of walks in their books: so many from each list, from a place of its own
+    /// on.
     #[inline(always)]
-    fn enter(&self, paces: &mut [Pace; LANES], lists: &Lists, begins: &Lanes, counts: &Lanes) {
-        for first in (0..LANES).step_by(BOOKS) {
-            let of = |lane: usize| &paces[first + lane].books;
-            let mut books: Books<BOOKS> = Books {
-                equity: std::array::from_fn(|i| of(i).equity[0]),
-                peak: std::array::from_fn(|i| of(i).peak[0]),
-                drawdown: std::array::from_fn(|i| of(i).drawdown[0]),
-                ruin: std::array::from_fn(|i| of(i).ruin[0]),
-            };
-            let (mut least, mut most) = (u32::MAX, 0);
-            for lane in first..first + BOOKS {
-                (least, most) = (least.min(counts[lane]), most.max(counts[lane]));
-                paces[lane].trades += counts[lane];
+    fn enter<Q: Quad>(
+        &self,
+        books: &mut Books<Q>,
+        first: usize,
+        lists: &Lists,
+        begins: [u32; QUAD],
+        counts: [u32; QUAD],
+    ) {
+        let (mut least, mut most) = (u32::MAX, 0);
+        for (trades, count) in books.trades.iter_mut().zip(counts) {
+            (least, most) = (least.min(count), most.max(count));
+            *trades += count;
+        }
+        let mut places = begins;
+        for _ in 0..least {
+            self.close(books, first, lists, places);
+            for place in &mut places {
+                *place += 1;
             }
-            let from: [&[[Rows; LANES]]; BOOKS] =
-                std::array::from_fn(|i| &lists.trades[begins[first + i] as usize..]);
-            for step in 0..least as usize {
-                let rows = std::array::from_fn(|i| row(from[i], step)[first + i]);
-                self.close(&mut books, first, rows);
+        }
+        // What one has too few of, it makes up for.
+        for step in least..most {
+            for i in 0..QUAD {
+                let more = step < counts[i];
+                places[i] = select_unpredictable(more, begins[i] + step, TRADES as u32);
             }
-            // What one has too few of, it makes up for.
-            for step in least..most {
-                let rows = std::array::from_fn(|i| {
-                    let place = begins[first + i] + step;
-                    let place =
-                        select_unpredictable(step < counts[first + i], place, TRADES as u32);
-                    row(&lists.trades, place as usize)[first + i]
-                });
-                self.close(&mut books, first, rows);
-            }
-            for (i, pace) in paces[first..first + BOOKS].iter_mut().enumerate() {
-                pace.books = Books {
-                    equity: [books.equity[i]],
-                    peak: [books.peak[i]],
-                    drawdown: [books.drawdown[i]],
-                    ruin: [books.ruin[i]],
-                };
-            }
+            self.close(books, first, lists, places);
         }
     }
 
-    /// Enters a trade of each walk from `first` on.
+    /// Enters a trade of each walk of a quad.
     #[inline(always)]
-    fn close(&self, books: &mut Books<BOOKS>, first: usize, rows: [Rows; BOOKS]) {
-        let rates = std::array::from_fn(|i| *row(self.rates, rows[i].0 as usize));
-        let exits = std::array::from_fn(|i| row(self.exits[first + i], rows[i].1 as usize));
+    fn close<Q: Quad>(
+        &self,
+        books: &mut Books<Q>,
+        first: usize,
+        lists: &Lists,
+        places: [u32; QUAD],
+    ) {
+        let mut closing = Closing::new();
+        for (i, place) in places.into_iter().enumerate() {
+            let (lane, place) = (first + i, place as usize);
+            closing.rates[i] = row(&lists.rates, place)[lane];
+            closing.exits[i] = row(self.exits[lane], row(&lists.holds, place)[lane] as usize);
+        }
         let before = books.equity;
-        books.close::<SHORTS>(self.terms, rates, exits);
+        books.close::<SHORTS>(self.terms, Q::of(closing.rates), closing.exits);
         if CAREFUL {
-            books.look_at(before);
+            books.look_at(before, u32::MAX);
         }
     }
 
-    /// The trade in a place of a list.
+    /// Takes walks over the end of the in-sample part, with the trades in some places of their lists,
+    /// where there are such trades.
     #[inline(always)]
-    fn trade(&self, lane: usize, lists: &Lists, place: u32) -> Found<'a> {
-        let place = place as usize;
-        let (rate, hold) = lists.trades[place][lane];
-        Found {
-            rate: *row(self.rates, rate as usize),
-            exit: row(self.exits[lane], hold as usize),
-            from: self.door.from(hold),
-            to: lists.exits[place + 1][lane],
+    fn cross<Q: Quad>(
+        &self,
+        books: &mut Books<Q>,
+        first: usize,
+        lists: &Lists,
+        places: [Option<u32>; QUAD],
+        out: &mut [(Figures, bool); LANES],
+    ) {
+        let (mut inner, mut outer) = (Closing::new(), Closing::new());
+        let mut spare = [[Exit::default(); 3]; QUAD];
+        let (mut crossing, mut ending) = (0, 0);
+        for (i, spare) in spare.iter_mut().enumerate() {
+            let lane = first + i;
+            let (crosses, place) = (places[i].is_some(), places[i].unwrap_or(0) as usize);
+            let Walk { span: Span { split, end, .. }, .. } = self.walks[lane];
+            let (rate, hold) = (row(&lists.rates, place)[lane], row(&lists.holds, place)[lane]);
+            let exit = row(self.exits[lane], hold as usize);
+            let (from, to) = (self.door.from(hold), row(&lists.exits, place + 1)[lane]);
+            let short = SHORTS && rate < 0.0;
+            // What is held is marked at the last in-sample close, as if it ended there.
+            let [one, two, rest] = spare;
+            let held = crosses & (from < split);
+            let walk = &self.walks[lane];
+            let marked = walk.split.mark::<SHORTS>(self.terms, short, from.min(split - 1), one);
+            inner.set(i, held, rate, marked);
+            // What is left of the trade, to its end or to that of the phase.
+            let (trades, ends) = (crosses & (from < end), to < end);
+            let last = from.max(split).min(end - 1);
+            let last = walk.end.mark::<SHORTS>(self.terms, short, last, two);
+            let closes = walk.split.until(self.terms.stretches(), to.max(split).min(end - 1));
+            *rest =
+                if short { Short::exit(closes, exit.net) } else { Long::exit(closes, exit.net) };
+            let exit = select_unpredictable(held, &*rest, exit);
+            outer.set(i, trades, rate, select_unpredictable(ends, exit, last));
+            crossing |= u32::from(crosses) << i;
+            // A mark ruins nobody.
+            ending |= u32::from(crosses & ends) << i;
+        }
+        books.fades(self.terms.capital, crossing);
+        let before = *books;
+        books.close::<SHORTS>(self.terms, Q::of(inner.rates), inner.exits);
+        let (equity, drawdown) = (books.equity.array(), books.drawdown.array());
+        for i in 0..QUAD {
+            if crossing >> i & 1 == 1 {
+                let figures = &mut out[first + i].0;
+                figures.is_pnl = equity[i] - self.terms.capital;
+                figures.is_dd = drawdown[i];
+                figures.is_trades = books.trades[i];
+                books.crossed[i] = true;
+                books.trades[i] = ending >> i & 1;
+            }
+        }
+        books.peak = books.equity.or(crossing, before.peak);
+        books.drawdown = Q::splat(0.0).or(crossing, before.drawdown);
+        books.equity = before.equity;
+        books.close::<SHORTS>(self.terms, Q::of(outer.rates), outer.exits);
+        if CAREFUL {
+            books.look_at(before.equity, ending);
         }
     }
 
-    /// Takes a walk over the end of the in-sample part.
+    /// Takes walks to the ends of their phases, with the trades that would end behind them: some of
+    /// them held, and not yet marked.
     #[inline(always)]
-    fn cross(&self, found: &Found<'_>, span: Span, pace: &mut Pace, figures: &mut Figures) {
-        let (Span { split, end, .. }, &Found { rate, exit, from, to }) = (span, found);
-        pace.fades(self.terms.capital);
-        let books = &mut pace.books;
-        // What is held is marked at the last in-sample close, as if it ended there.
-        let held = from < split;
-        let last = self.terms.close_before(split);
-        let marked = self.terms.exit::<SHORTS>(rate, from.min(split - 1), split, last);
-        let equity = books.equity;
-        books.close::<SHORTS>(
-            self.terms,
-            [select_unpredictable(held, rate, UNIT)],
-            [select_unpredictable(held, &marked, &NOTHING)],
-        );
-        figures.is_pnl = books.equity[0] - self.terms.capital;
-        figures.is_dd = books.drawdown[0];
-        figures.is_trades = pace.trades;
-        (books.peak, books.drawdown) = (books.equity, [0.0]);
-        books.equity = equity;
-        // What is left of the trade, to its end or to that of the phase.
-        let (trades, ends) = (from < end, to < end);
-        let until = to.min(end);
-        let net = select_unpredictable(ends, exit.net, self.terms.close_before(end));
-        let rest = self.terms.exit::<SHORTS>(rate, from.max(split).min(until - 1), until, net);
-        let exit = select_unpredictable(ends && !held, exit, &rest);
-        books.close::<SHORTS>(
-            self.terms,
-            [select_unpredictable(trades, rate, UNIT)],
-            [select_unpredictable(trades, exit, &NOTHING)],
-        );
-        // A mark ruins nobody.
-        if CAREFUL && ends {
-            books.look_at(equity);
+    fn finish<Q: Quad>(
+        &self,
+        books: &mut Books<Q>,
+        first: usize,
+        lists: &Lists,
+        places: [u32; QUAD],
+        held: [bool; QUAD],
+        done: u32,
+    ) {
+        let mut closing = Closing::new();
+        let mut spare = [Exit::default(); QUAD];
+        for (i, spare) in spare.iter_mut().enumerate() {
+            let (lane, place) = (first + i, places[i] as usize);
+            let walk = &self.walks[lane];
+            let (rate, hold) = (row(&lists.rates, place)[lane], row(&lists.holds, place)[lane]);
+            let (from, short) = (self.door.from(hold), SHORTS && rate < 0.0);
+            let held = held[i] & (from < walk.span.end);
+            let last = from.min(walk.span.end - 1);
+            closing.set(i, held, rate, walk.end.mark::<SHORTS>(self.terms, short, last, spare));
         }
-        (pace.crossed, pace.trades) = (true, u32::from(ends));
-    }
-
-    /// Takes a walk to the end of the phase, with the trade that would end behind it, if any.
-    #[inline(always)]
-    fn finish(&self, found: &Found<'_>, held: bool, span: Span, pace: &mut Pace) {
-        let (end, &Found { rate, from, .. }) = (span.end, found);
-        pace.fades(self.terms.capital);
-        let held = held && from < end;
-        let last = self.terms.close_before(end);
-        let marked = self.terms.exit::<SHORTS>(rate, from.min(end - 1), end, last);
-        pace.books.close::<SHORTS>(
-            self.terms,
-            [select_unpredictable(held, rate, UNIT)],
-            [select_unpredictable(held, &marked, &NOTHING)],
-        );
+        books.fades(self.terms.capital, done);
+        books.close::<SHORTS>(self.terms, Q::of(closing.rates), closing.exits);
     }
 
     #[inline(always)]
-    fn walk(&self, lists: &mut Lists, out: &mut [(Figures, bool); LANES]) {
+    fn walk<Q: Quad>(&self, lists: &mut Lists, out: &mut [(Figures, bool); LANES]) {
         let capital = self.terms.capital;
         // The rows behind the last bar change nothing.
-        lists.trades[TRADES] = [(self.door.unit(), self.terms.closes().len() as u32); LANES];
-        let mut at = self.spans.map(|span| span.start);
-        let mut paces = [Pace::new(capital); LANES];
+        lists.rates[TRADES] = [UNIT; LANES];
+        lists.holds[TRADES] = [self.terms.closes().len() as u32; LANES];
+        let (mut at, mut splits, mut ends) = ([0; LANES], [0; LANES], [0; LANES]);
+        for (lane, walk) in self.walks.iter().enumerate() {
+            (at[lane], splits[lane], ends[lane]) =
+                (walk.span.start, walk.span.split, walk.span.end);
+        }
+        let mut books = [Books::<Q>::new(capital); LANES / QUAD];
         loop {
-            let steps = self.chase(&mut at, lists);
+            let steps = self.chase(&mut at, &ends, lists);
             // How many trades of each list end in-sample, and before the end of the phase.
-            let (mut inner, mut all) = ([0; LANES], [0; LANES]);
-            let limits = (self.spans.map(|span| span.split), self.spans.map(|span| span.end));
-            for exits in &lists.exits[1..=steps] {
-                for lane in 0..LANES {
-                    inner[lane] += u32::from(exits[lane] < limits.0[lane]);
-                    all[lane] += u32::from(exits[lane] < limits.1[lane]);
-                }
-            }
+            let exits = &lists.exits[1..=steps];
+            let (inner, all) = (Q::before(exits, &splits), Q::before(exits, &ends));
             let steps = steps as u32;
-            self.enter(&mut paces, lists, &[0; LANES], &inner);
-            // Where the out-of-sample trades begin; those that are not there yet have none.
-            let mut begins = inner;
-            for (lane, pace) in paces.iter_mut().enumerate() {
-                if !pace.crossed && inner[lane] < steps {
-                    let found = self.trade(lane, lists, inner[lane]);
-                    self.cross(&found, self.spans[lane], pace, &mut out[lane].0);
-                    begins[lane] += 1;
-                }
-            }
-            let counts = std::array::from_fn(|lane| all[lane].saturating_sub(begins[lane]));
-            self.enter(&mut paces, lists, &begins, &counts);
-            for (lane, pace) in paces.iter_mut().enumerate() {
-                let (figures, ruin) = &mut out[lane];
-                if all[lane] < steps {
+            for (q, books) in books.iter_mut().enumerate() {
+                let first = q * QUAD;
+                let (mut inside, mut begins) = ([0; QUAD], [0; QUAD]);
+                let (mut places, mut behind, mut held) = ([None; QUAD], [0; QUAD], [false; QUAD]);
+                let mut done = 0;
+                for i in 0..QUAD {
+                    let (inner, all) = (inner[first + i], all[first + i]);
+                    // Where the out-of-sample trades begin; those that are not there yet have none.
+                    let crosses = !books.crossed[i] & (inner < steps);
+                    (inside[i], begins[i]) = (inner, inner + u32::from(crosses));
+                    places[i] = crosses.then_some(inner);
                     // A trade across both ends has been marked to the last one.
-                    let found = self.trade(lane, lists, all[lane]);
-                    self.finish(&found, all[lane] >= begins[lane], self.spans[lane], pace);
-                    figures.oos_pnl = pace.books.equity[0] - capital - figures.is_pnl;
-                    figures.oos_dd = pace.books.drawdown[0];
-                    figures.oos_trades = pace.trades;
-                    *ruin = pace.books.ruin[0];
+                    behind[i] = all.min(steps - 1);
+                    held[i] = (all < steps) & (all >= begins[i]);
+                    done |= u32::from(all < steps) << i;
+                }
+                self.enter(books, first, lists, [0; QUAD], inside);
+                self.cross(books, first, lists, places, out);
+                let mut counts = [0; QUAD];
+                for i in 0..QUAD {
+                    counts[i] = all[first + i].saturating_sub(begins[i]);
+                }
+                self.enter(books, first, lists, begins, counts);
+                self.finish(books, first, lists, behind, held, done);
+                let (equity, drawdown) = (books.equity.array(), books.drawdown.array());
+                for i in 0..QUAD {
+                    let (figures, ruin) = &mut out[first + i];
+                    if done >> i & 1 == 1 {
+                        figures.oos_pnl = equity[i] - capital - figures.is_pnl;
+                        figures.oos_dd = drawdown[i];
+                        figures.oos_trades = books.trades[i];
+                        *ruin = books.ruin >> i & 1 == 1;
+                    }
                 }
             }
-            if all.iter().fold(true, |done, &all| done & (all < steps)) {
+            let mut done = true;
+            for all in all {
+                done &= all < steps;
+            }
+            if done {
                 break;
             }
         }
@@ -354,7 +406,7 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
 /// Makes some walks through a door, at its rates; for each of them also whether a trade may have been
 /// a ruin, so that its figures are not to be used.
 #[inline(always)]
-pub(super) fn walk<D: Door, const SHORTS: bool>(
+pub(super) fn walk<Q: Quad, D: Door, const SHORTS: bool>(
     terms: &Terms,
     door: D,
     rates: &[f64],
@@ -369,37 +421,55 @@ pub(super) fn walk<D: Door, const SHORTS: bool>(
         && walk.span.end < rows as u32));
     // What no walk here can meet, no step asks for.
     if walks.iter().any(|walk| walk.holds.risky) {
-        Together::<D, SHORTS, true>::new(terms, door, rates, walks).walk(lists, out);
+        Together::<D, SHORTS, true>::new(terms, door, rates, walks).walk::<Q>(lists, out);
     } else {
-        Together::<D, SHORTS, false>::new(terms, door, rates, walks).walk(lists, out);
+        Together::<D, SHORTS, false>::new(terms, door, rates, walks).walk::<Q>(lists, out);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "x86_64")]
+    use crate::factored::quad::Avx;
+    use crate::factored::quad::Plain;
+    use crate::factored::tiers::Tier;
     use crate::settings::Settings;
     use proptest::prelude::*;
 
+    /// Bits of the books' first walk, after its trades and after waiting for others.
+    fn waited<Q: Quad>(terms: &Terms, trades: &[(f64, Exit)]) -> [[u64; 3]; 2] {
+        let mut books = Books::<Q>::new(terms.capital);
+        for (rate, exit) in trades {
+            books.close::<false>(terms, Q::splat(*rate), [exit; QUAD]);
+        }
+        let bits = |b: &Books<Q>| [b.equity, b.peak, b.drawdown].map(|x| x.array()[0].to_bits());
+        let before = bits(&books);
+        books.close::<false>(terms, Q::splat(UNIT), [&NOTHING; QUAD]);
+        books.close::<true>(terms, Q::splat(UNIT), [&NOTHING; QUAD]);
+        [before, bits(&books)]
+    }
+
     proptest! {
-        /// A walk that waits for others must not show it in any bit.
+        /// A walk that waits for others must not show it in any bit, nor in which instructions.
         #[test]
         fn a_trade_that_changes_nothing_changes_no_bit(
             trades in prop::collection::vec(prop::array::uniform4(1.0..200.0_f64), 1..9),
         ) {
             let terms = Terms::new(&[1.0], (&[1.0], &[1.0]), &Settings::default());
-            let money = [terms.capital];
-            let mut books = Books { equity: money, peak: money, drawdown: [0.0], ruin: [false] };
-            for [entry, low, high, net] in trades {
-                // It falls from its high to its exit, which is its lowest mark too, or nearly.
-                let (high, low) = (high.max(net), low.min(net).max(net * 0.999));
-                let exit = Exit { worst: low, best: high, against: high - net, net };
-                books.close::<false>(&terms, [1.0 / entry], [&exit]);
-                let mut waited = books;
-                waited.close::<false>(&terms, [UNIT], [&NOTHING]);
-                waited.close::<true>(&terms, [UNIT], [&NOTHING]);
-                let bits = |b: &Books<1>| [b.equity, b.peak, b.drawdown].map(|[x]| x.to_bits());
-                prop_assert_eq!(bits(&waited), bits(&books));
+            let trades: Vec<(f64, Exit)> = trades
+                .into_iter()
+                .map(|[entry, low, high, net]| {
+                    // It falls from its high to its exit, which is its lowest mark too, or nearly.
+                    let (high, low) = (high.max(net), low.min(net).max(net * 0.999));
+                    (1.0 / entry, Exit { worst: low, best: high, against: high - net, net })
+                })
+                .collect();
+            let [before, after] = waited::<Plain>(&terms, &trades);
+            prop_assert_eq!(before, after);
+            #[cfg(target_arch = "x86_64")]
+            if Tier::Avx2.is_here() {
+                prop_assert_eq!(waited::<Avx>(&terms, &trades), [before, before]);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::cuts::Cut;
 use super::doors::{self, Pass};
 use super::layout::Gate;
 use super::ledger;
@@ -24,12 +25,20 @@ pub(super) struct Market {
     rising: View,
     pub terms: Terms,
     pub spans: Vec<Span>,
+    /// The ends of the parts of each phase.
+    pub cuts: Vec<[Cut; 2]>,
     settings: Settings,
     breakout: bool,
 }
 
 impl Market {
-    pub fn new(data: &Data, bars: Range<usize>, slices: &[Slice], settings: Settings) -> Self {
+    pub fn new(
+        data: &Data,
+        bars: Range<usize>,
+        slices: &[Slice],
+        shorts: bool,
+        settings: Settings,
+    ) -> Self {
         let position = |bar: usize| (bar - bars.start) as u32;
         let span = |s: &Slice| Span {
             start: position(s.warmup) - 1,
@@ -37,8 +46,11 @@ impl Market {
             end: position(s.end),
         };
         let spans: Vec<Span> = slices.iter().map(span).collect();
+        let closes = &data.bars.close()[bars.clone()];
+        let cut = |at: u32| Cut::new(closes, at, shorts);
+        let cuts = spans.iter().map(|span| [cut(span.split), cut(span.end)]).collect();
         let terms = Terms::new(
-            &data.bars.close()[bars.clone()],
+            closes,
             (&data.bars.low()[bars.clone()], &data.bars.high()[bars.clone()]),
             &settings,
         );
@@ -47,6 +59,7 @@ impl Market {
             rising: View::new(&data.bars, bars.clone(), Way::Up),
             terms,
             spans,
+            cuts,
             settings,
             breakout: settings.entry_style == EntryStyle::Breakout,
             bars,

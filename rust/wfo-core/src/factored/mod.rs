@@ -28,12 +28,14 @@
 //! falls back on the contract's own order.
 
 mod crowd;
+mod cuts;
 mod doors;
 mod layout;
 mod ledger;
 mod lockstep;
 mod maps;
 mod market;
+mod quad;
 mod stretches;
 mod terms;
 pub mod tiers;
@@ -66,6 +68,7 @@ use layout::{Gate, Item, Layout};
 use lockstep::{Lists, Walk};
 use maps::{Map, Run, Touches, View};
 use market::{Market, Shut, Tightening};
+use quad::Quad;
 use terms::{Holds, Long, Order, Short, Terms};
 use tiers::{Tier, Work};
 use walk::Orders;
@@ -108,7 +111,7 @@ pub fn simulate(
     let settings = settings.checked()?;
     let slice = slice.checked(data.bars.len(), params.need())?;
     let series = Series::new(data, &[params], settings.max_stop_atr);
-    let market = Market::new(data, slice.warmup - 1..slice.end, &[slice], settings);
+    let market = Market::new(data, slice.warmup - 1..slice.end, &[slice], variant.shorts, settings);
     let gate = match (params.veto, params.hull) {
         (Some(veto), _) => Gate::Veto(veto),
         (_, Some(hull)) => Gate::Hull { fast: hull.fast, slow: hull.slow },
@@ -256,7 +259,8 @@ impl Sweep {
     /// None that a checked task has.
     pub fn new(task: Task, tier: Tier) -> Result<Self> {
         let layout = Layout::new(task.variant, &task.grid)?;
-        let market = Market::new(&task.data, task.bars(), &task.slices, task.settings);
+        let market =
+            Market::new(&task.data, task.bars(), &task.slices, task.variant.shorts, task.settings);
         // A sweep of no phases has no bars.
         let Layout { entries, prices, multipliers, .. } = layout;
         let (bars, shorts, hull) = (market.len().max(1), task.variant.shorts, task.variant.hull);
@@ -564,14 +568,14 @@ impl Sweep {
     }
 
     #[inline(always)]
-    fn compute(&self, tile: Tile<'_>, scratch: &mut Scratch) -> Result<()> {
+    fn compute<Q: Quad>(&self, tile: Tile<'_>, scratch: &mut Scratch) -> Result<()> {
         let Tile { mut rows, entries } = tile;
         self.build_stops(&mut rows, scratch)?;
         if let Some(plan) = &self.plan {
             self.walk_crowds(plan, &mut rows, entries, scratch);
         } else {
             for entry in entries {
-                self.walk_entry(&mut rows, entry, scratch);
+                self.walk_entry::<Q>(&mut rows, entry, scratch);
             }
         }
         for Equals { computed, copies, .. } in &mut rows {
@@ -633,7 +637,7 @@ impl Sweep {
 
     /// Walks all combinations of an entry, of a strategy without modes, in all rows of a block.
     #[inline(always)]
-    fn walk_entry(&self, rows: &mut [Equals<'_>], entry: usize, scratch: &mut Scratch) {
+    fn walk_entry<Q: Quad>(&self, rows: &mut [Equals<'_>], entry: usize, scratch: &mut Scratch) {
         let Layout { prices, multipliers, .. } = self.layout;
         let part = self.market.len() as u32 + 1;
         for multiplier in 0..multipliers {
@@ -653,15 +657,15 @@ impl Sweep {
                     match (self.passes.get(gate * prices + price), self.task.variant.shorts) {
                         (None, _) => {
                             let door = Open { buys: touches };
-                            self.walk_rows::<_, false>(rows, item, door, rates, scratch);
+                            self.walk_rows::<Q, _, false>(rows, item, door, rates, scratch);
                         }
                         (Some(passes), false) => {
                             let door = Gated::<false> { passes, touches, short };
-                            self.walk_rows::<_, false>(rows, item, door, rates, scratch);
+                            self.walk_rows::<Q, _, false>(rows, item, door, rates, scratch);
                         }
                         (Some(passes), true) => {
                             let door = Gated::<true> { passes, touches, short };
-                            self.walk_rows::<_, true>(rows, item, door, rates, scratch);
+                            self.walk_rows::<Q, _, true>(rows, item, door, rates, scratch);
                         }
                     }
                 }
@@ -672,7 +676,7 @@ impl Sweep {
 
     /// Walks a combination of all rows of a block that have it.
     #[inline(always)]
-    fn walk_rows<D: Door, const SHORTS: bool>(
+    fn walk_rows<Q: Quad, D: Door, const SHORTS: bool>(
         &self,
         rows: &mut [Equals<'_>],
         item: Item,
@@ -691,15 +695,18 @@ impl Sweep {
             let mut figures = [(Figures::NONE, true); lockstep::LANES];
             if self.market.compounds() {
                 let Scratch { holds, lists, .. } = &mut *scratch;
-                let walks = std::array::from_fn(|lane| {
-                    let i = (first + lane).min(walks - 1);
-                    Walk {
-                        holds: &holds[i % count * self.layout.prices + item.price],
-                        span: self.market.spans[i / count],
-                    }
-                });
+                let walk = |i: usize| {
+                    let (row, phase) = (i % count, i / count);
+                    let [split, end] = &self.market.cuts[phase];
+                    let holds = &holds[row * self.layout.prices + item.price];
+                    Walk { holds, span: self.market.spans[phase], split, end }
+                };
+                let mut together = [walk(first); lockstep::LANES];
+                for (lane, one) in together.iter_mut().enumerate().skip(1) {
+                    *one = walk((first + lane).min(walks - 1));
+                }
                 let terms = &self.market.terms;
-                lockstep::walk::<D, SHORTS>(terms, door, rates, &walks, lists, &mut figures);
+                lockstep::walk::<Q, D, SHORTS>(terms, door, rates, &together, lists, &mut figures);
             }
             for (i, (mut figures, unsure)) in (first..walks).zip(figures) {
                 let (row, phase) = (&mut rows[i % count], i / count);
@@ -799,7 +806,7 @@ impl StopSink for Tables<'_> {
 /// Work on a tile, with what a worker has at hand.
 trait Job {
     type Output;
-    fn run(self, scratch: &mut Scratch) -> Self::Output;
+    fn run<Q: Quad>(self, scratch: &mut Scratch) -> Self::Output;
 }
 
 /// A tile whose rows are to be told from each other.
@@ -812,7 +819,7 @@ impl<'b> Job for Distinguish<'_, 'b> {
     type Output = Result<Vec<Tile<'b>>>;
 
     #[inline(always)]
-    fn run(self, scratch: &mut Scratch) -> Self::Output {
+    fn run<Q: Quad>(self, scratch: &mut Scratch) -> Self::Output {
         self.sweep.distinguish(self.tile, scratch)
     }
 }
@@ -827,8 +834,8 @@ impl Job for Compute<'_, '_> {
     type Output = Result<()>;
 
     #[inline(always)]
-    fn run(self, scratch: &mut Scratch) -> Self::Output {
-        self.sweep.compute(self.tile, scratch)
+    fn run<Q: Quad>(self, scratch: &mut Scratch) -> Self::Output {
+        self.sweep.compute::<Q>(self.tile, scratch)
     }
 }
 
@@ -842,8 +849,8 @@ impl<J: Job> Work for Working<'_, J> {
     type Output = J::Output;
 
     #[inline(always)]
-    fn run(self) -> J::Output {
-        self.job.run(self.scratch)
+    fn run<Q: Quad>(self) -> J::Output {
+        self.job.run::<Q>(self.scratch)
     }
 }
 

@@ -8,8 +8,6 @@
 //! A position is `k` shares, owed ones negative, on an equity of `q`: a long is worth `k · price`, a
 //! short `q · (2 - fee) + k · price`, since it was sold for `q` before the fee on it.
 
-use std::hint::select_unpredictable;
-
 use super::maps::{Map, Moment, Touches, bar};
 use super::stretches::{Stretch, Stretches, max, min};
 use crate::settings::Settings;
@@ -24,8 +22,8 @@ pub(super) const RISKY_FALL: f64 = 2.0 * NEARLY_RUINED;
 
 /// What the closes of a trade and its exit do, by price. For a short `worst` is the highest price,
 /// and `against` the largest rise, negated, as its shares are.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(align(32))] // two to a line of the cache, none across two
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[repr(C, align(32))] // two to a line of the cache, none across two
 pub(super) struct Exit {
     pub worst: f64,
     pub best: f64,
@@ -109,6 +107,8 @@ pub(super) struct Terms {
     pub lows: Vec<f64>,
     pub highs: Vec<f64>,
     pub capital: f64,
+    /// Equity that is not in shares while a unit is held short: its proceeds.
+    pub aside: f64,
     pub fee: f64,
     /// What a buyer pays and a seller gets for a price of 1.
     pub paid: f64,
@@ -156,6 +156,7 @@ impl Terms {
             lows: bars.0.to_vec(),
             highs: bars.1.to_vec(),
             capital,
+            aside: 2.0 - fee,
             fee,
             paid: (1.0 + slip) * (1.0 + fee),
             got: (1.0 - slip) * (1.0 - fee),
@@ -168,12 +169,6 @@ impl Terms {
 
     pub fn closes(&self) -> &[f64] {
         &self.closes
-    }
-
-    /// The close of the bar before `bar`.
-    #[inline(always)]
-    pub fn close_before(&self, bar: u32) -> f64 {
-        *row(&self.closes, bar as usize - 1)
     }
 
     /// Finds the rates at which an order opens positions.
@@ -228,19 +223,6 @@ impl Terms {
             end = begin;
         }
         risky
-    }
-
-    /// The exit at `net` after the closes of bars `from..to`, of a position of either side.
-    #[inline(always)]
-    pub fn exit<const SHORTS: bool>(&self, rate: f64, from: u32, to: u32, net: f64) -> Exit {
-        let closes = self.stretches.between(from as usize, to as usize);
-        if SHORTS && rate < 0.0 { Short::exit(closes, net) } else { Long::exit(closes, net) }
-    }
-
-    /// Equity that is not in shares while a unit is held at a rate: the proceeds of a short.
-    #[inline(always)]
-    pub fn aside<const SHORTS: bool>(&self, rate: f64) -> f64 {
-        if SHORTS { select_unpredictable(rate < 0.0, 2.0 - self.fee, 0.0) } else { 0.0 }
     }
 }
 

@@ -5,6 +5,9 @@
 //! tier is chosen when a sweep begins. Nothing but speed depends on it: no tier contracts or reorders
 //! floating-point operations, and all of them write the same bytes.
 
+#[cfg(target_arch = "x86_64")]
+use super::quad::Avx;
+use super::quad::{Plain, Quad};
 use crate::error::{Error, Result};
 
 /// A set of instructions beyond the architecture's baseline.
@@ -90,7 +93,7 @@ impl Tier {
             #[expect(unsafe_code, reason = "instructions that the processor was asked for")]
             // SAFETY: as above.
             Self::Avx512 => unsafe { avx512(work) },
-            _ => work.run(),
+            _ => work.run::<Plain>(),
         }
     }
 }
@@ -100,19 +103,19 @@ pub(super) trait Work {
     /// What comes of it.
     type Output;
     /// Does it.
-    fn run(self) -> Self::Output;
+    fn run<Q: Quad>(self) -> Self::Output;
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 fn avx2<W: Work>(work: W) -> W::Output {
-    work.run()
+    work.run::<Avx>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,avx512f,avx512bw,avx512dq,avx512vl")]
 fn avx512<W: Work>(work: W) -> W::Output {
-    work.run()
+    work.run::<Avx>()
 }
 
 #[cfg(test)]
