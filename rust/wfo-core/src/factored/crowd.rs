@@ -27,12 +27,13 @@ use std::ops::Range;
 use super::layout::{Item, Layout};
 use super::maps::{Map, Moment, Watch, bar, nearer};
 use super::market::{Market, Shut};
+use super::rows::Row;
 use super::stretches::max;
 use super::terms::{
     Exit, FADED, Holds, Long, NEARLY_RUINED, Order, RISKY_FALL, RISKY_RISE, Short, Side, Terms,
 };
 use super::walk::{self, Span, Ways};
-use super::{Equals, Scratch, Sweep};
+use super::{Scratch, Sweep};
 use crate::atr_d::{BothTriggered, Entry, EntryMode};
 use crate::figures::Columns;
 
@@ -642,15 +643,19 @@ impl Sweep {
     pub(super) fn walk_crowds(
         &self,
         plan: &Plan,
-        rows: &mut [Equals<'_>],
+        rows: &mut [Row<'_>],
         entries: Range<usize>,
+        holds: &[Holds],
         scratch: &mut Scratch,
     ) {
         let Layout { prices, multipliers, .. } = self.layout;
-        let Scratch { crowds, distance, holds, .. } = scratch;
+        let Scratch { crowds, distance, .. } = scratch;
         let Crowds { buy: own, buy_exits, sells, walks, plain } = crowds;
         let (terms, ways) = (&self.market.terms, self.market.ways());
         walks.resize(self.market.len());
+        let phases = 0..self.market.spans.len();
+        let leads: Vec<Vec<bool>> =
+            rows.iter().map(|row| phases.clone().map(|phase| row.leads(phase)).collect()).collect();
         for batch in &plan.batches {
             sells.set_gates(self, batch, distance);
             for entry in entries.clone() {
@@ -679,16 +684,16 @@ impl Sweep {
                     plain.sells.clear();
                     plain.sells.resize(batch.gates, None);
                     for price in wanted {
-                        for row in &mut *rows {
+                        for (row, leads) in rows.iter_mut().zip(&leads) {
                             let holds = &holds[row.stops * prices + price];
                             let sells = &*sells;
                             let maps =
                                 Maps { terms, buy, buy_exits, sells, holds, multiplier, ways };
-                            walk(plan, batch, maps, walks, &mut |done| {
+                            walk(plan, batch, maps, leads, walks, &mut |done| {
                                 self.write_crowd(row, item(price), batch, &done, maps, plain);
                             });
                             if plan.runs.is_empty() {
-                                for phase in 0..self.market.spans.len() {
+                                for phase in (0..leads.len()).filter(|&phase| leads[phase]) {
                                     for cell in 0..batch.cells {
                                         let cell = batch.cell(cell, &self.layout);
                                         self.walk_plainly(
@@ -712,7 +717,7 @@ impl Sweep {
     /// Writes what a phase comes to in a row.
     fn write_crowd(
         &self,
-        row: &mut Equals<'_>,
+        row: &mut Row<'_>,
         item: Item,
         batch: &Batch,
         done: &Done<'_>,
@@ -745,7 +750,7 @@ impl Sweep {
     #[inline(never)]
     fn walk_plainly(
         &self,
-        row: &mut Equals<'_>,
+        row: &mut Row<'_>,
         item: Item,
         (mode, gate, both): (usize, usize, usize),
         phase: usize,
@@ -788,6 +793,8 @@ struct Maps<'a> {
 
 /// A crowd on its way.
 struct March<'a> {
+    /// Whether the row leads, by phase.
+    leads: &'a [bool],
     maps: Maps<'a>,
     batch: &'a Batch,
     run: &'a Run,
@@ -825,12 +832,14 @@ impl Done<'_> {
     }
 }
 
-/// Walks all cells of a batch through all phases; `out` takes each phase that is done.
+/// Walks all cells of a batch through the phases that lead; `out` takes each phase that is done, of the
+/// other ones with nothing in it.
 #[inline(always)]
 fn walk(
     plan: &Plan,
     batch: &Batch,
     maps: Maps<'_>,
+    leads: &[bool],
     walks: &mut Walks,
     out: &mut dyn FnMut(Done<'_>),
 ) {
@@ -838,6 +847,7 @@ fn walk(
     for run in &plan.runs {
         let march = March {
             maps,
+            leads,
             batch,
             run,
             groups,
@@ -859,7 +869,7 @@ impl March<'_> {
     #[inline(always)]
     fn go(mut self) {
         let Some(first) = self.run.seats.first() else { return };
-        for seat in &self.run.seats {
+        for seat in self.run.seats.iter().filter(|seat| self.leads[seat.phase]) {
             self.send(self.batch.slots[seat.slot], seat.span.start);
         }
         for at in BAR_BITS * first.span.start as usize / 64..self.taken.len() {

@@ -40,12 +40,53 @@ const STRIDE: usize = 4;
 pub(super) struct Walk<'a> {
     pub holds: &'a Holds,
     pub span: Span,
-    pub split: &'a Cut,
-    pub end: &'a Cut,
+    pub cuts: &'a [Cut; 2],
 }
 
 /// A number for every walk.
 type Lanes = [u32; LANES];
+
+/// Walks that go together, whatever opens their positions.
+pub(super) struct Group<'a> {
+    /// Bars of the exits, by row of [`Holds`].
+    stops: [&'a [u32]; LANES],
+    exits: [&'a [Exit]; LANES],
+    cuts: [&'a [Cut; 2]; LANES],
+    starts: Lanes,
+    splits: Lanes,
+    ends: Lanes,
+    /// Rows that all the stops have.
+    rows: usize,
+    /// Whether one of the stops may ruin.
+    risky: bool,
+}
+
+impl<'a> Group<'a> {
+    /// Puts some walks together, of which there is at least one.
+    pub fn new(walks: &[Walk<'a>]) -> Self {
+        let mut group = Self {
+            stops: [&[]; LANES],
+            exits: [&[]; LANES],
+            cuts: [walks[0].cuts; LANES],
+            starts: [0; LANES],
+            splits: [0; LANES],
+            ends: [0; LANES],
+            rows: usize::MAX,
+            risky: false,
+        };
+        for lane in 0..LANES {
+            // The last one fills up.
+            let Walk { holds, span, cuts } = walks[lane.min(walks.len() - 1)];
+            (group.stops[lane], group.exits[lane]) = (&holds.ends, &holds.exits);
+            group.cuts[lane] = cuts;
+            (group.starts[lane], group.splits[lane], group.ends[lane]) =
+                (span.start, span.split, span.end);
+            group.rows = group.rows.min(holds.ends.len()).min(holds.exits.len());
+            group.risky |= holds.risky;
+        }
+        group
+    }
+}
 
 /// The trades that walks may make next.
 #[derive(Debug)]
@@ -73,10 +114,7 @@ struct Together<'a, D, const SHORTS: bool, const CAREFUL: bool> {
     terms: &'a Terms,
     door: D,
     rates: &'a [f64],
-    /// Bars of the exits, by row of [`Holds`].
-    ends: [&'a [u32]; LANES],
-    exits: [&'a [Exit]; LANES],
-    walks: &'a [Walk<'a>; LANES],
+    group: &'a Group<'a>,
 }
 
 /// The books of a quad of walks.
@@ -154,18 +192,10 @@ impl<'a> Closing<'a> {
 }
 
 impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORTS, CAREFUL> {
-    #[inline(always)]
-    fn new(terms: &'a Terms, door: D, rates: &'a [f64], walks: &'a [Walk<'a>; LANES]) -> Self {
-        let (mut ends, mut exits): ([&[u32]; LANES], [&[Exit]; LANES]) = Default::default();
-        for lane in 0..LANES {
-            (ends[lane], exits[lane]) = (&walks[lane].holds.ends, &walks[lane].holds.exits);
-        }
-        Self { terms, door, rates, ends, exits, walks }
-    }
-
     /// Lists the trades that walks make from `at` on, some of them beyond their ends; how many.
     #[inline(always)]
-    fn chase(&self, at: &mut Lanes, limits: &Lanes, lists: &mut Lists) -> usize {
+    fn chase(&self, at: &mut Lanes, lists: &mut Lists) -> usize {
+        let Group { stops, ends, .. } = self.group;
         let mut now = *at;
         lists.exits[0] = now;
         let mut steps = 0;
@@ -173,7 +203,7 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
             for step in steps..steps + STRIDE {
                 for (lane, at) in now.iter_mut().enumerate() {
                     let (rate, hold) = self.door.open(*at);
-                    *at = *row(self.ends[lane], hold as usize);
+                    *at = *row(stops[lane], hold as usize);
                     lists.rates[step][lane] = *row(self.rates, rate as usize);
                     lists.holds[step][lane] = hold;
                     lists.exits[step + 1][lane] = *at;
@@ -183,7 +213,7 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
             // One question for all of them, so that there is one answer to guess.
             let mut all = true;
             for lane in 0..LANES {
-                all &= now[lane] >= limits[lane];
+                all &= now[lane] >= ends[lane];
             }
             if all {
                 break;
@@ -239,7 +269,7 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         for (i, place) in places.into_iter().enumerate() {
             let (lane, place) = (first + i, place as usize);
             closing.rates[i] = row(&lists.rates, place)[lane];
-            closing.exits[i] = row(self.exits[lane], row(&lists.holds, place)[lane] as usize);
+            closing.exits[i] = row(self.group.exits[lane], row(&lists.holds, place)[lane] as usize);
         }
         let before = books.equity;
         books.close::<SHORTS>(self.terms, Q::of(closing.rates), closing.exits);
@@ -265,22 +295,22 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         for (i, spare) in spare.iter_mut().enumerate() {
             let lane = first + i;
             let (crosses, place) = (places[i].is_some(), places[i].unwrap_or(0) as usize);
-            let Walk { span: Span { split, end, .. }, .. } = self.walks[lane];
+            let (split, end) = (self.group.splits[lane], self.group.ends[lane]);
+            let [split_cut, end_cut] = self.group.cuts[lane];
             let (rate, hold) = (row(&lists.rates, place)[lane], row(&lists.holds, place)[lane]);
-            let exit = row(self.exits[lane], hold as usize);
+            let exit = row(self.group.exits[lane], hold as usize);
             let (from, to) = (self.door.from(hold), row(&lists.exits, place + 1)[lane]);
             let short = SHORTS && rate < 0.0;
             // What is held is marked at the last in-sample close, as if it ended there.
             let [one, two, rest] = spare;
             let held = crosses & (from < split);
-            let walk = &self.walks[lane];
-            let marked = walk.split.mark::<SHORTS>(self.terms, short, from.min(split - 1), one);
+            let marked = split_cut.mark::<SHORTS>(self.terms, short, from.min(split - 1), one);
             inner.set(i, held, rate, marked);
             // What is left of the trade, to its end or to that of the phase.
             let (trades, ends) = (crosses & (from < end), to < end);
             let last = from.max(split).min(end - 1);
-            let last = walk.end.mark::<SHORTS>(self.terms, short, last, two);
-            let closes = walk.split.until(self.terms.stretches(), to.max(split).min(end - 1));
+            let last = end_cut.mark::<SHORTS>(self.terms, short, last, two);
+            let closes = split_cut.until(self.terms.stretches(), to.max(split).min(end - 1));
             *rest =
                 if short { Short::exit(closes, exit.net) } else { Long::exit(closes, exit.net) };
             let exit = select_unpredictable(held, &*rest, exit);
@@ -328,12 +358,12 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         let mut spare = [Exit::default(); QUAD];
         for (i, spare) in spare.iter_mut().enumerate() {
             let (lane, place) = (first + i, places[i] as usize);
-            let walk = &self.walks[lane];
+            let (end, [_, end_cut]) = (self.group.ends[lane], self.group.cuts[lane]);
             let (rate, hold) = (row(&lists.rates, place)[lane], row(&lists.holds, place)[lane]);
             let (from, short) = (self.door.from(hold), SHORTS && rate < 0.0);
-            let held = held[i] & (from < walk.span.end);
-            let last = from.min(walk.span.end - 1);
-            closing.set(i, held, rate, walk.end.mark::<SHORTS>(self.terms, short, last, spare));
+            let held = held[i] & (from < end);
+            let last = from.min(end - 1);
+            closing.set(i, held, rate, end_cut.mark::<SHORTS>(self.terms, short, last, spare));
         }
         books.fades(self.terms.capital, done);
         books.close::<SHORTS>(self.terms, Q::of(closing.rates), closing.exits);
@@ -345,17 +375,14 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         // The rows behind the last bar change nothing.
         lists.rates[TRADES] = [UNIT; LANES];
         lists.holds[TRADES] = [self.terms.closes().len() as u32; LANES];
-        let (mut at, mut splits, mut ends) = ([0; LANES], [0; LANES], [0; LANES]);
-        for (lane, walk) in self.walks.iter().enumerate() {
-            (at[lane], splits[lane], ends[lane]) =
-                (walk.span.start, walk.span.split, walk.span.end);
-        }
+        let Group { splits, ends, .. } = self.group;
+        let mut at = self.group.starts;
         let mut books = [Books::<Q>::new(capital); LANES / QUAD];
         loop {
-            let steps = self.chase(&mut at, &ends, lists);
+            let steps = self.chase(&mut at, lists);
             // How many trades of each list end in-sample, and before the end of the phase.
             let exits = &lists.exits[1..=steps];
-            let (inner, all) = (Q::before(exits, &splits), Q::before(exits, &ends));
+            let (inner, all) = (Q::before(exits, splits), Q::before(exits, ends));
             let steps = steps as u32;
             for (q, books) in books.iter_mut().enumerate() {
                 let first = q * QUAD;
@@ -410,20 +437,18 @@ pub(super) fn walk<Q: Quad, D: Door, const SHORTS: bool>(
     terms: &Terms,
     door: D,
     rates: &[f64],
-    walks: &[Walk<'_>; LANES],
+    group: &Group<'_>,
     lists: &mut Lists,
     out: &mut [(Figures, bool); LANES],
 ) {
     let rows = terms.closes().len() + 1;
-    let reach = door.reach(rows, rates);
-    assert!(walks.iter().all(|walk| walk.holds.ends.len() >= reach
-        && walk.holds.exits.len() >= reach
-        && walk.span.end < rows as u32));
+    assert!(group.rows >= door.reach(rows, rates));
+    assert!(group.ends.iter().all(|&end| end < rows as u32));
     // What no walk here can meet, no step asks for.
-    if walks.iter().any(|walk| walk.holds.risky) {
-        Together::<D, SHORTS, true>::new(terms, door, rates, walks).walk::<Q>(lists, out);
+    if group.risky {
+        Together::<D, SHORTS, true> { terms, door, rates, group }.walk::<Q>(lists, out);
     } else {
-        Together::<D, SHORTS, false>::new(terms, door, rates, walks).walk::<Q>(lists, out);
+        Together::<D, SHORTS, false> { terms, door, rates, group }.walk::<Q>(lists, out);
     }
 }
 

@@ -16,8 +16,8 @@
 //! vetoes make many cells of a row, whose walks mostly go the same way, these walk together
 //! ([`crowd`]). What a trade does to money is the same in both ([`terms`]).
 //!
-//! Rows whose stops touch the same bars at the same prices are computed once. What is left is cut
-//! into blocks: some rows of the grid, whose stop maps stay in the processor's second cache, against
+//! Rows whose stops touch the same bars at the same prices are computed once, phase by phase
+//! ([`rows`]). What is left is cut into blocks: some rows of the grid, whose stop maps stay in the processor's second cache, against
 //! a run of entries, whose maps pass through it. What a worker holds is bounded by
 //! [`Sweep::worker_bytes`].
 //!
@@ -36,6 +36,7 @@ mod lockstep;
 mod maps;
 mod market;
 mod quad;
+mod rows;
 mod stretches;
 mod terms;
 pub mod tiers;
@@ -65,11 +66,12 @@ use crate::touches::Way;
 use crowd::{Crowds, Plan};
 use doors::{Door, Doors, Gated, Open, Pass};
 use layout::{Gate, Item, Layout};
-use lockstep::{Lists, Walk};
-use maps::{Map, Run, Touches, View};
+use lockstep::{Group, Lists, Walk};
+use maps::{Map, Touches};
 use market::{Market, Shut, Tightening};
 use quad::Quad;
-use terms::{Holds, Long, Order, Short, Terms};
+use rows::{Distinct, Piece, Row, StopSink, Stops, mix};
+use terms::{Holds, Long, Order, Short};
 use tiers::{Tier, Work};
 use walk::Orders;
 
@@ -90,8 +92,10 @@ const RUNS_BYTES: usize = 16 << 20;
 /// Rows that are compared with each other: those of one length of the Bollinger width, in the shipped
 /// grids.
 const TILE_ROWS: usize = 700;
-/// Fewest combinations in a tile, so that its stops are worth building.
-const TILE_COMBINATIONS: usize = 16_384;
+/// The runs of a row are kept until it is computed where its figures take so many times their bytes.
+const FIGURES_BY_RUNS: usize = 8;
+/// Fewest walks in a tile, so that its stops are worth building.
+const TILE_WALKS: usize = 1 << 16;
 /// Combinations in a granule, unless one block has more: enough for all rows that differ in their
 /// tightening alone, of which many are equal.
 const GRANULE: usize = 1 << 20;
@@ -203,36 +207,48 @@ pub struct Sweep {
     /// Rates at the opens, where gates enter at them.
     at_opens: Vec<f64>,
     tier: Tier,
-    /// Rows whose stops are held at a time.
+    /// Rows whose stops are held at a time, and phases that they lead.
     block_rows: usize,
+    block_walks: usize,
     /// How walks with entry modes form crowds.
     plan: Option<Plan>,
     /// What workers have left for the next ones.
     spare: Mutex<Vec<Box<Scratch>>>,
 }
 
-/// Consecutive combinations of one row that a worker writes.
-struct Piece<'a> {
-    /// Position of the first one in its row.
-    first: usize,
-    phases: Vec<Cells<'a>>,
-}
-
-/// Rows whose stops are equal: the first one is computed, the others are copies.
-struct Equals<'a> {
-    row: usize,
-    /// Where its stops stand among those of the block.
-    stops: usize,
-    /// Number of the runs of its stops: the more, the longer its walks.
-    runs: usize,
-    computed: Piece<'a>,
-    copies: Vec<Piece<'a>>,
-}
-
 /// Some rows against a run of entries.
 struct Tile<'a> {
-    rows: Vec<Equals<'a>>,
+    rows: Vec<Row<'a>>,
     entries: Range<usize>,
+}
+
+/// A phase that a row of a block leads: a walk of each of its combinations, and their figures.
+struct Leader<'a> {
+    /// Which of the block's rows it is.
+    row: usize,
+    phase: usize,
+    /// Position in the row of the combination in the first cell.
+    first: usize,
+    cells: Cells<'a>,
+}
+
+impl Leader<'_> {
+    /// The cell of the combination at a position in the row, where it is among these.
+    #[inline(always)]
+    fn cell(&self, at: usize) -> Option<usize> {
+        at.checked_sub(self.first).filter(|&cell| cell < self.cells.len())
+    }
+}
+
+/// Walks of a block with one entry, and what they need.
+struct Going<'a, 'b> {
+    leaders: &'a mut [Leader<'b>],
+    /// The walks by eights, as they stand among the leaders.
+    groups: &'a [Group<'a>],
+    rates: &'a [f64],
+    holds: &'a [Holds],
+    lists: &'a mut Lists,
+    settling: &'a mut Settling,
 }
 
 /// What a worker reuses from tile to tile.
@@ -240,15 +256,22 @@ struct Tile<'a> {
 struct Scratch {
     tightening: Tightening,
     distance: Vec<f64>,
-    runs: Vec<Run>,
+    stops: Stops,
     holds: Vec<Holds>,
     map: Map,
     doors: Doors,
     lists: Lists,
     crowds: Crowds,
+    settling: Settling,
+}
+
+/// What combinations that are settled plainly need.
+#[derive(Debug, Default)]
+struct Settling {
+    distance: Vec<f64>,
     trades: Vec<walk::Trade>,
-    /// Buy and sell of a combination that is settled plainly, and which it is.
-    plain: [Map; 2],
+    /// Buy and sell of the last one, and which it was.
+    orders: [Map; 2],
     built: Option<Item>,
 }
 
@@ -270,9 +293,16 @@ impl Sweep {
         let most = WORKER_BYTES / (STOP_BYTES * bars * tables);
         let cached = CACHED_BYTES / (STOP_BYTES * bars);
         let plan = modes.then(|| Plan::of(&layout, &market));
-        // Walks of a block should fill the lanes; crowds share what an entry costs between all rows.
-        let least = lockstep::LANES.div_ceil(market.spans.len().max(1));
-        let wanted = if modes { crowd::TILE_ROWS } else { cached.max(least) };
+        let phases = market.spans.len().max(1);
+        let (block_rows, block_walks) = if modes {
+            // Crowds share what an entry costs between all rows.
+            (crowd::TILE_ROWS, usize::MAX)
+        } else {
+            // Walks of a block fill the lanes. What rows that do not lead everywhere add to a block is
+            // hardly read.
+            let wanted = cached.max(lockstep::LANES.div_ceil(phases)).min(most).max(1);
+            (2 * wanted, (wanted * phases).next_multiple_of(lockstep::LANES))
+        };
         let at_opens = if hull { market.rates_at_opens(shorts) } else { Vec::new() };
         let mut sweep = Self {
             classes: Vec::new(),
@@ -281,7 +311,8 @@ impl Sweep {
             passes: Vec::new(),
             at_opens,
             tier,
-            block_rows: wanted.min(most).max(1),
+            block_rows: block_rows.min(most).max(1),
+            block_walks,
             plan,
             spare: Mutex::default(),
             task,
@@ -439,13 +470,13 @@ impl Sweep {
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
         let wanted = match self.plan {
             Some(_) => crowd::TILE_CELLS.div_ceil(entry_len),
-            None => TILE_COMBINATIONS.div_ceil(entry_len * self.block_rows),
+            None => TILE_WALKS.div_ceil(entry_len * self.block_walks),
         };
         let run = entries.div_ceil((entries / wanted).max(1));
         let runs: Vec<Range<usize>> =
             (0..entries).step_by(run).map(|first| first..(first + run).min(entries)).collect();
         // By run of entries: the distinct rows, and where each kind of row is among them.
-        let mut rows: Vec<Vec<Equals<'a>>> = runs.iter().map(|_| Vec::new()).collect();
+        let mut rows: Vec<Vec<Row<'a>>> = runs.iter().map(|_| Vec::new()).collect();
         let mut seen: Vec<HashMap<(usize, u32), usize>> = vec![HashMap::new(); runs.len()];
         let tightenings = self.layout.tightenings();
         let mut index = range.start;
@@ -461,23 +492,17 @@ impl Sweep {
                     continue;
                 }
                 let cells = phases.iter_mut().map(|p| p.split_front(count)).collect();
-                let piece = Piece { first: (index - start) as usize, phases: cells };
+                let piece = Piece::new((index - start) as usize, cells);
                 index += count as u64;
                 // Parts of a run, at the ends of the range, are not worth a comparison.
                 if count == run.len() * entry_len {
                     if let Some(&at) = seen[i].get(&kind) {
-                        rows[i][at].copies.push(piece);
+                        rows[i][at].copy_to(piece);
                         continue;
                     }
                     seen[i].insert(kind, rows[i].len());
                 }
-                rows[i].push(Equals {
-                    row,
-                    stops: 0,
-                    runs: 0,
-                    computed: piece,
-                    copies: Vec::new(),
-                });
+                rows[i].push(Row::new(row, piece));
             }
         }
         let mut tiles = Vec::new();
@@ -491,50 +516,29 @@ impl Sweep {
         tiles
     }
 
-    /// Puts rows of a tile together whose stops turn out to touch the same bars at the same prices:
-    /// wide stops are touched so rarely that most of what sets them does not matter. What is left
-    /// are blocks of distinct rows, with walks of about one length, that go together.
+    /// Finds the rows of a tile that lead in some phase. What is left are blocks of rows, with walks of
+    /// about one length, that go together.
     #[inline(always)]
     fn distinguish<'a>(&self, tile: Tile<'a>, scratch: &mut Scratch) -> Result<Vec<Tile<'a>>> {
-        let mut rows = tile.rows.into_iter().peekable();
+        let Scratch { tightening, distance, stops, .. } = scratch;
+        let Tile { rows, entries } = tile;
+        let cells = entries.len() * self.layout.entry_len() * self.market.spans.len();
+        let keep = |bytes: usize| bytes * FIGURES_BY_RUNS <= cells * size_of::<Figures>();
+        let mut rows = rows.into_iter().peekable();
         let mut blocks = Vec::new();
         while rows.peek().is_some() {
-            let Scratch { tightening, distance, runs, .. } = scratch;
-            runs.clear();
-            let mut found: Vec<(Equals<'a>, Range<usize>)> = Vec::new();
-            let mut seen: HashMap<u64, usize> = HashMap::new();
-            while runs.len() * size_of::<Run>() < RUNS_BYTES
-                && let Some(mut equals) = rows.next()
+            stops.clear();
+            let mut distinct = Distinct::default();
+            while stops.bytes() < RUNS_BYTES
+                && let Some(row) = rows.next()
             {
-                let first = runs.len();
-                self.stops(equals.row, tightening, distance, runs)?;
-                let mine = first..runs.len();
-                let hash = runs[mine.clone()].iter().fold(0, |hash, run| {
-                    mix(
-                        mix(hash, run.fill.to_bits()),
-                        u64::from(run.end) << 32 | u64::from(run.moment),
-                    )
-                });
-                // Equal hashes are no proof.
-                if let Some(&twin) = seen.get(&hash)
-                    && let (other, theirs) = &mut found[twin]
-                    && runs[theirs.clone()] == runs[mine.clone()]
-                    && other.computed.covers_like(&equals.computed)
-                {
-                    other.copies.push(equals.computed);
-                    other.copies.extend(equals.copies);
-                    runs.truncate(first);
-                    continue;
-                }
-                seen.insert(hash, found.len());
-                equals.runs = mine.len();
-                found.push((equals, mine));
+                let before = stops.len();
+                self.stops(row.row, tightening, distance, stops)?;
+                distinct.add(row, stops, before, &self.market.spans);
             }
-            found.sort_by_key(|(equals, _)| equals.runs);
-            let mut found = found.into_iter().map(|(equals, _)| equals).peekable();
-            while found.peek().is_some() {
-                let rows = found.by_ref().take(self.block_rows).collect();
-                blocks.push(Tile { rows, entries: tile.entries.clone() });
+            let rows = distinct.sorted(stops, keep);
+            for rows in rows::blocks(rows, self.block_rows, self.block_walks) {
+                blocks.push(Tile { rows, entries: entries.clone() });
             }
         }
         Ok(blocks)
@@ -571,25 +575,19 @@ impl Sweep {
     fn compute<Q: Quad>(&self, tile: Tile<'_>, scratch: &mut Scratch) -> Result<()> {
         let Tile { mut rows, entries } = tile;
         self.build_stops(&mut rows, scratch)?;
+        let holds = std::mem::take(&mut scratch.holds);
         if let Some(plan) = &self.plan {
-            self.walk_crowds(plan, &mut rows, entries, scratch);
+            self.walk_crowds(plan, &mut rows, entries, &holds, scratch);
         } else {
-            for entry in entries {
-                self.walk_entry::<Q>(&mut rows, entry, scratch);
-            }
+            self.walk_block::<Q>(&mut rows, entries, &holds, scratch);
         }
-        for Equals { computed, copies, .. } in &mut rows {
-            for copy in copies {
-                for (to, from) in copy.phases.iter_mut().zip(&computed.phases) {
-                    to.copy_from(from);
-                }
-            }
-        }
+        scratch.holds = holds;
+        rows.iter_mut().for_each(Row::copy);
         Ok(())
     }
 
     /// Whether a tile has a combination with these entries.
-    fn is_wanted(&self, rows: &[Equals<'_>], item: Item) -> bool {
+    fn is_wanted(&self, rows: &[Row<'_>], item: Item) -> bool {
         let Layout { modes, boths, .. } = &self.layout;
         let mut cells = (0..modes.len()).flat_map(|m| (0..boths.len()).map(move |b| (m, b)));
         cells.any(|(mode, both)| {
@@ -600,15 +598,33 @@ impl Sweep {
 
     /// Builds the tables of the stops of a block.
     #[inline(always)]
-    fn build_stops(&self, rows: &mut [Equals<'_>], scratch: &mut Scratch) -> Result<()> {
-        let Scratch { tightening, distance, holds, map, .. } = scratch;
+    fn build_stops(&self, rows: &mut [Row<'_>], scratch: &mut Scratch) -> Result<()> {
+        let Scratch { tightening, distance, holds, stops, .. } = scratch;
         let tables = if self.task.variant.shorts { 1 + self.layout.multipliers } else { 1 };
-        let prices = self.layout.prices;
+        let (prices, terms) = (self.layout.prices, &self.market.terms);
         holds.resize_with(holds.len().max(rows.len() * prices), Holds::default);
-        for (at, (equals, holds)) in rows.iter_mut().zip(holds.chunks_mut(prices)).enumerate() {
-            equals.stops = at;
-            let mut sink = Tables { holds, tables, built: 0, map, terms: &self.market.terms };
-            self.stops(equals.row, tightening, distance, &mut sink)?;
+        for (at, (row, holds)) in rows.iter_mut().zip(holds.chunks_mut(prices)).enumerate() {
+            row.stops = at;
+            let runs = match &row.runs {
+                Some(kept) => kept,
+                None => {
+                    stops.clear();
+                    self.stops(row.row, tightening, distance, stops)?;
+                    stops.runs()
+                }
+            };
+            // Each stop's last run reaches behind the last bar.
+            let mut each = runs.chunk_by(|run, next| run.end < next.end);
+            for holds in holds {
+                holds.begin(terms, tables);
+                for (table, runs) in each.by_ref().take(tables).enumerate() {
+                    if table == 0 {
+                        holds.set::<Long>(terms, table, runs);
+                    } else {
+                        holds.set::<Short>(terms, table, runs);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -635,9 +651,54 @@ impl Sweep {
         doors.set(&market.terms, buy, sell.as_ref(), &self.at_opens);
     }
 
-    /// Walks all combinations of an entry, of a strategy without modes, in all rows of a block.
+    /// Walks all combinations of a block with some entries, of a strategy without modes.
     #[inline(always)]
-    fn walk_entry<Q: Quad>(&self, rows: &mut [Equals<'_>], entry: usize, scratch: &mut Scratch) {
+    fn walk_block<Q: Quad>(
+        &self,
+        rows: &mut [Row<'_>],
+        entries: Range<usize>,
+        holds: &[Holds],
+        scratch: &mut Scratch,
+    ) {
+        let prices = self.layout.prices;
+        // Those of one phase stand together: their walks are of about one length.
+        let mut leaders = Vec::new();
+        for phase in 0..self.market.spans.len() {
+            for (row, equals) in rows.iter_mut().enumerate().filter(|(_, row)| row.leads(phase)) {
+                let cells = equals.computed.take(phase);
+                leaders.push(Leader { row, phase, first: equals.computed.first, cells });
+            }
+        }
+        let groups: Vec<Vec<Group<'_>>> = (0..prices)
+            .map(|price| {
+                let walk = |leader: &Leader<'_>| Walk {
+                    holds: &holds[rows[leader.row].stops * prices + price],
+                    span: self.market.spans[leader.phase],
+                    cuts: &self.market.cuts[leader.phase],
+                };
+                let group =
+                    |some: &[Leader<'_>]| Group::new(&some.iter().map(walk).collect::<Vec<_>>());
+                leaders.chunks(lockstep::LANES).map(group).collect()
+            })
+            .collect();
+        for entry in entries {
+            self.walk_entry::<Q>(&mut leaders, &groups, entry, holds, scratch);
+        }
+        for Leader { row, phase, cells, .. } in leaders {
+            rows[row].computed.phases[phase] = cells;
+        }
+    }
+
+    /// Walks all combinations of a block with an entry.
+    #[inline(always)]
+    fn walk_entry<Q: Quad>(
+        &self,
+        leaders: &mut [Leader<'_>],
+        groups: &[Vec<Group<'_>>],
+        entry: usize,
+        holds: &[Holds],
+        scratch: &mut Scratch,
+    ) {
         let Layout { prices, multipliers, .. } = self.layout;
         let part = self.market.len() as u32 + 1;
         for multiplier in 0..multipliers {
@@ -651,21 +712,23 @@ impl Sweep {
             };
             let short = part * (1 + multiplier as u32);
             let (touches, rates) = (&doors.touches[..], &doors.rates[..]);
-            for price in 0..prices {
+            for (price, groups) in groups.iter().enumerate() {
+                let Scratch { lists, settling, .. } = &mut *scratch;
+                let mut going = Going { leaders, groups, rates, holds, lists, settling };
                 for gate in 0..self.layout.gates.len() {
                     let item = Item { entry, price, multiplier, gate };
                     match (self.passes.get(gate * prices + price), self.task.variant.shorts) {
                         (None, _) => {
                             let door = Open { buys: touches };
-                            self.walk_rows::<Q, _, false>(rows, item, door, rates, scratch);
+                            self.walk_item::<Q, _, false>(&mut going, item, door);
                         }
                         (Some(passes), false) => {
                             let door = Gated::<false> { passes, touches, short };
-                            self.walk_rows::<Q, _, false>(rows, item, door, rates, scratch);
+                            self.walk_item::<Q, _, false>(&mut going, item, door);
                         }
                         (Some(passes), true) => {
                             let door = Gated::<true> { passes, touches, short };
-                            self.walk_rows::<Q, _, true>(rows, item, door, rates, scratch);
+                            self.walk_item::<Q, _, true>(&mut going, item, door);
                         }
                     }
                 }
@@ -676,45 +739,30 @@ impl Sweep {
 
     /// Walks a combination of all rows of a block that have it.
     #[inline(always)]
-    fn walk_rows<Q: Quad, D: Door, const SHORTS: bool>(
+    fn walk_item<Q: Quad, D: Door, const SHORTS: bool>(
         &self,
-        rows: &mut [Equals<'_>],
+        going: &mut Going<'_, '_>,
         item: Item,
         door: D,
-        rates: &[f64],
-        scratch: &mut Scratch,
     ) {
+        let Going { leaders, groups, rates, holds, lists, settling } = going;
         let at = self.layout.position(item, 0, 0);
-        // Rows of one phase stand together: their walks are of about one length.
-        let count = rows.len();
-        let walks = count * self.market.spans.len();
-        if !rows.iter().any(|row| row.computed.cell(at).is_some()) {
+        if !leaders.iter().any(|leader| leader.cell(at).is_some()) {
             return;
         }
-        for first in (0..walks).step_by(lockstep::LANES) {
-            let mut figures = [(Figures::NONE, true); lockstep::LANES];
+        let mut figures = [(Figures::NONE, true); lockstep::LANES];
+        for (group, leaders) in groups.iter().zip(leaders.chunks_mut(lockstep::LANES)) {
             if self.market.compounds() {
-                let Scratch { holds, lists, .. } = &mut *scratch;
-                let walk = |i: usize| {
-                    let (row, phase) = (i % count, i / count);
-                    let [split, end] = &self.market.cuts[phase];
-                    let holds = &holds[row * self.layout.prices + item.price];
-                    Walk { holds, span: self.market.spans[phase], split, end }
-                };
-                let mut together = [walk(first); lockstep::LANES];
-                for (lane, one) in together.iter_mut().enumerate().skip(1) {
-                    *one = walk((first + lane).min(walks - 1));
-                }
                 let terms = &self.market.terms;
-                lockstep::walk::<Q, D, SHORTS>(terms, door, rates, &together, lists, &mut figures);
+                lockstep::walk::<Q, D, SHORTS>(terms, door, rates, group, lists, &mut figures);
             }
-            for (i, (mut figures, unsure)) in (first..walks).zip(figures) {
-                let (row, phase) = (&mut rows[i % count], i / count);
-                let Some(cell) = row.computed.cell(at) else { continue };
+            for (leader, &(mut figures, unsure)) in leaders.iter_mut().zip(&figures) {
+                let Some(cell) = leader.cell(at) else { continue };
                 if unsure {
-                    figures = self.settle(row.stops, item, phase, scratch);
+                    let holds = &holds[leader.row * self.layout.prices + item.price];
+                    figures = self.settle(holds, item, leader.phase, settling);
                 }
-                row.computed.phases[phase].set(cell, figures);
+                leader.cells.set(cell, figures);
             }
         }
     }
@@ -722,9 +770,9 @@ impl Sweep {
     /// What a combination comes to by a plain walk and the contract's own operations.
     #[cold]
     #[inline(never)]
-    fn settle(&self, stops: usize, item: Item, phase: usize, scratch: &mut Scratch) -> Figures {
+    fn settle(&self, holds: &Holds, item: Item, phase: usize, settling: &mut Settling) -> Figures {
         let Item { entry, price, multiplier, gate } = item;
-        let Scratch { holds, distance, trades, plain: [buy, sell], built, .. } = scratch;
+        let Settling { distance, trades, orders: [buy, sell], built } = settling;
         let (series, market) = (&self.task.series, &self.market);
         // The combinations of one entry are settled one after the other.
         if *built != Some(item) {
@@ -737,7 +785,6 @@ impl Sweep {
             *built = Some(item);
         }
         let sell = self.task.variant.shorts.then(|| sell.touches());
-        let holds = &holds[stops * self.layout.prices + price];
         let orders = self.orders(buy.touches(), sell, holds, multiplier, 0, 0);
         let span = market.spans[phase];
         walk::trades(&orders, span, trades);
@@ -763,43 +810,6 @@ impl Sweep {
             both_triggered: self.layout.boths[both],
             ways: self.market.ways(),
         }
-    }
-}
-
-/// What is made of a row's stops: by price, of the long one and of the short ones.
-trait StopSink {
-    fn take(&mut self, view: &View, distance: &[f64]);
-}
-
-impl StopSink for Vec<Run> {
-    #[inline(always)]
-    fn take(&mut self, view: &View, distance: &[f64]) {
-        view.follow_runs(distance, |run| self.push(run));
-    }
-}
-
-/// The tables of a row's stops, by price.
-struct Tables<'a> {
-    holds: &'a mut [Holds],
-    /// Tables of each price.
-    tables: usize,
-    built: usize,
-    map: &'a mut Map,
-    terms: &'a Terms,
-}
-
-impl StopSink for Tables<'_> {
-    #[inline(always)]
-    fn take(&mut self, view: &View, distance: &[f64]) {
-        let holds = &mut self.holds[self.built / self.tables];
-        view.follow(distance, self.map);
-        if self.built.is_multiple_of(self.tables) {
-            holds.clear();
-            holds.push::<Long>(self.terms, self.map);
-        } else {
-            holds.push::<Short>(self.terms, self.map);
-        }
-        self.built += 1;
     }
 }
 
@@ -852,26 +862,6 @@ impl<J: Job> Work for Working<'_, J> {
     fn run<Q: Quad>(self) -> J::Output {
         self.job.run::<Q>(self.scratch)
     }
-}
-
-impl Piece<'_> {
-    /// The cell of the combination at a position in the row, where it is among these.
-    fn cell(&self, at: usize) -> Option<usize> {
-        let cells = self.phases.first().map_or(0, Cells::len);
-        at.checked_sub(self.first).filter(|&cell| cell < cells)
-    }
-
-    /// Whether both have the same cells of their rows.
-    fn covers_like(&self, other: &Self) -> bool {
-        let cells = |piece: &Self| piece.phases.first().map_or(0, Cells::len);
-        self.first == other.first && cells(self) == cells(other)
-    }
-}
-
-/// Mixes some bits into a hash.
-#[inline(always)]
-fn mix(hash: u64, bits: u64) -> u64 {
-    (hash.rotate_left(5) ^ bits).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
 
 /// A quick mix of the bits of some numbers, on top of a mix of others.

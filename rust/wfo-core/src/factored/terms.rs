@@ -8,7 +8,9 @@
 //! A position is `k` shares, owed ones negative, on an equity of `q`: a long is worth `k · price`, a
 //! short `q · (2 - fee) + k · price`, since it was sold for `q` before the fee on it.
 
-use super::maps::{Map, Moment, Touches, bar};
+use std::ops::Range;
+
+use super::maps::{Map, Moment, Run, Touches, bar};
 use super::stretches::{Stretch, Stretches, max, min};
 use crate::settings::Settings;
 
@@ -74,22 +76,31 @@ impl Holds {
         self.exits.get(row..).into_iter().for_each(fetch);
     }
 
-    /// Begins anew.
-    pub fn clear(&mut self) {
-        self.moments.clear();
-        self.ends.clear();
-        self.exits.clear();
-        self.fills.clear();
+    /// Begins anew, with so many tables.
+    pub fn begin(&mut self, terms: &Terms, tables: usize) {
+        let rows = tables * (terms.closes.len() + 1);
+        self.moments.resize(rows, 0);
+        self.ends.resize(rows, 0);
+        self.exits.resize(rows, NOTHING);
+        self.fills.resize(rows, 0.0);
         self.risky = false;
     }
 
-    /// Appends the table of a stop.
+    /// Fills table `i` with a stop.
     #[inline(always)]
-    pub fn push<S: Side>(&mut self, terms: &Terms, map: &Map) {
-        self.moments.extend_from_slice(&map.moments);
-        self.ends.extend(map.moments.iter().map(|&moment| bar(moment)));
-        self.fills.extend_from_slice(&map.fills);
-        self.risky |= terms.exits::<S>(map, &mut self.exits);
+    pub fn set<S: Side>(&mut self, terms: &Terms, i: usize, runs: &[Run]) {
+        let rows = i * (terms.closes.len() + 1)..(i + 1) * (terms.closes.len() + 1);
+        let (moments, ends) = (&mut self.moments[rows.clone()], &mut self.ends[rows.clone()]);
+        let (fills, exits) = (&mut self.fills[rows.clone()], &mut self.exits[rows]);
+        let mut begin = 0;
+        for run in runs {
+            let starts = begin..run.end as usize;
+            begin = starts.end;
+            moments[starts.clone()].fill(run.moment);
+            ends[starts.clone()].fill(bar(run.moment));
+            fills[starts.clone()].fill(run.fill);
+            self.risky |= terms.exits_of::<S>(starts, run.moment, run.fill, exits);
+        }
     }
 
     /// The touches in table `i`.
@@ -192,35 +203,53 @@ impl Terms {
     }
 
     /// Appends what closing at an order's fills makes of a side's positions, by their first bar. True
-    /// where that may ruin: what was opened in a bar was opened between its low and its high.
+    /// where that may ruin.
     #[inline(always)]
     pub fn exits<S: Side>(&self, map: &Map, out: &mut Vec<Exit>) -> bool {
-        let bars = self.closes.len();
-        let price = if S::SHORT { self.paid } else { self.got };
         let first = out.len();
-        out.resize(first + bars + 1, NOTHING);
-        let out = &mut out[first..first + bars];
-        let (moments, fills) = (&map.moments[..bars], &map.fills[..bars]);
+        out.resize(first + self.closes.len() + 1, NOTHING);
+        let (mut risky, mut begin) = (false, 0);
+        while begin < map.moments.len() {
+            let (moment, fill) = (map.moments[begin], map.fills[begin]);
+            let touches = map.moments[begin..].iter().zip(&map.fills[begin..]);
+            let run = touches.take_while(|&(&m, &f)| m == moment && f == fill).count();
+            let starts = begin..begin + run;
+            begin = starts.end;
+            risky |= self.exits_of::<S>(starts, moment, fill, &mut out[first..]);
+        }
+        risky
+    }
+
+    /// What closing at a fill makes of positions of a side that were opened in some bars, which share
+    /// all closes but those before the last of them. True where that may ruin: what was opened in a
+    /// bar was opened between its low and its high.
+    #[inline(always)]
+    fn exits_of<S: Side>(
+        &self,
+        starts: Range<usize>,
+        moment: Moment,
+        fill: f64,
+        out: &mut [Exit],
+    ) -> bool {
+        let (to, last) = (bar(moment) as usize, starts.end - 1);
+        if to == self.closes.len() {
+            out[starts].fill(NOTHING);
+            return false;
+        }
+        let net = fill * if S::SHORT { self.paid } else { self.got };
         let mut risky = false;
-        // Starts that share an exit stand together and share all closes but those before it.
-        let mut end = moments.iter().take_while(|&&m| bar(m) < bars as u32).count();
-        while end > 0 {
-            let moment = moments[end - 1];
-            let run = moments[..end].iter().rev().take_while(|&&m| m == moment).count();
-            let begin = end - run;
-            let mut closes = self.stretches.between(end - 1, bar(moment) as usize);
+        let mut closes = self.stretches.between(last, to);
+        let bars = self.closes[starts.clone()].iter();
+        let bars = bars.zip(&self.lows[starts.clone()]).zip(&self.highs[starts.clone()]);
+        for (((close, low), high), out) in bars.zip(&mut out[starts]).rev() {
             // The last one's own close is among them; once more changes nothing.
-            for s in (begin..end).rev() {
-                closes = closes.after(self.closes[s]);
-                let net = fills[s] * price;
-                risky |= if S::SHORT {
-                    net >= RISKY_RISE * self.lows[s] * self.got
-                } else {
-                    net <= RISKY_FALL * self.highs[s] * self.paid
-                };
-                out[s] = S::exit(closes, net);
-            }
-            end = begin;
+            closes = closes.after(*close);
+            risky |= if S::SHORT {
+                net >= RISKY_RISE * low * self.got
+            } else {
+                net <= RISKY_FALL * high * self.paid
+            };
+            *out = S::exit(closes, net);
         }
         risky
     }
