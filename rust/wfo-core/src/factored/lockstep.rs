@@ -388,25 +388,32 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
                 let first = q * QUAD;
                 let (mut inside, mut begins) = ([0; QUAD], [0; QUAD]);
                 let (mut places, mut behind, mut held) = ([None; QUAD], [0; QUAD], [false; QUAD]);
-                let mut done = 0;
+                let (mut crossing, mut done) = (false, 0);
                 for i in 0..QUAD {
                     let (inner, all) = (inner[first + i], all[first + i]);
                     // Where the out-of-sample trades begin; those that are not there yet have none.
                     let crosses = !books.crossed[i] & (inner < steps);
                     (inside[i], begins[i]) = (inner, inner + u32::from(crosses));
                     places[i] = crosses.then_some(inner);
+                    crossing |= crosses;
                     // A trade across both ends has been marked to the last one.
                     behind[i] = all.min(steps - 1);
                     held[i] = (all < steps) & (all >= begins[i]);
                     done |= u32::from(all < steps) << i;
                 }
                 self.enter(books, first, lists, [0; QUAD], inside);
-                self.cross(books, first, lists, places, out);
+                // Most lists of few trades hold both ends, and most parts of long ones neither.
+                if crossing {
+                    self.cross(books, first, lists, places, out);
+                }
                 let mut counts = [0; QUAD];
                 for i in 0..QUAD {
                     counts[i] = all[first + i].saturating_sub(begins[i]);
                 }
                 self.enter(books, first, lists, begins, counts);
+                if done == 0 {
+                    continue;
+                }
                 self.finish(books, first, lists, behind, held, done);
                 let (equity, drawdown) = (books.equity.array(), books.drawdown.array());
                 for i in 0..QUAD {
