@@ -17,8 +17,11 @@
 //! Why walks beside it do not show in any bit of a walk: its own trades alone enter its books, in their
 //! order, and what fills a list up is no mark.
 
+mod resume;
+
 use std::hint::select_unpredictable;
 
+pub(super) use self::resume::{Ahead, Ongoing, Window, walk_on};
 use super::doors::Door;
 use super::stretches::max;
 use super::terms::{Exit, FADED, Holds, NEARLY_RUINED, NOTHING, Terms, UNIT, row};
@@ -83,7 +86,7 @@ struct Found<'a> {
 }
 
 /// The books of some walks.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Books<const N: usize> {
     equity: [f64; N],
     peak: [f64; N],
@@ -122,7 +125,7 @@ impl<const N: usize> Books<N> {
 }
 
 /// A walk between two passes.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Pace {
     /// Whether it is out-of-sample.
     crossed: bool,

@@ -26,6 +26,8 @@
 //! events in the same bars. Money alone is put together in another order, which moves it by a few
 //! units in the last place; where such a unit could decide whether a short is ruined, the ledger
 //! falls back on the contract's own order.
+//!
+//! On long histories, all of this happens a window of bars at a time ([`windows`]).
 
 mod crowd;
 mod doors;
@@ -38,6 +40,7 @@ mod stretches;
 mod terms;
 pub mod tiers;
 mod walk;
+mod windows;
 
 /// What the engine is made of, for those who time its parts.
 pub mod parts {
@@ -202,6 +205,8 @@ pub struct Sweep {
     tier: Tier,
     /// Rows whose stops are held at a time.
     block_rows: usize,
+    /// Bars that have tables at a time, where these are not all.
+    window: Option<usize>,
     /// How walks with entry modes form crowds.
     plan: Option<Plan>,
     /// What workers have left for the next ones.
@@ -247,6 +252,7 @@ struct Scratch {
     /// Buy and sell of a combination that is settled plainly, and which it is.
     plain: [Map; 2],
     built: Option<Item>,
+    halfway: windows::Halfway,
 }
 
 impl Sweep {
@@ -255,6 +261,16 @@ impl Sweep {
     /// # Errors
     /// None that a checked task has.
     pub fn new(task: Task, tier: Tier) -> Result<Self> {
+        Self::with_windows(task, tier, windows::LONGEST, None)
+    }
+
+    /// The same with windows of so many bars, or what suits, on histories longer than `longest`.
+    fn with_windows(
+        task: Task,
+        tier: Tier,
+        longest: usize,
+        window: Option<usize>,
+    ) -> Result<Self> {
         let layout = Layout::new(task.variant, &task.grid)?;
         let market = Market::new(&task.data, task.bars(), &task.slices, task.settings);
         // A sweep of no phases has no bars.
@@ -266,6 +282,9 @@ impl Sweep {
         let most = WORKER_BYTES / (STOP_BYTES * bars * tables);
         let cached = CACHED_BYTES / (STOP_BYTES * bars);
         let plan = modes.then(|| Plan::of(&layout, &market));
+        let is_long = bars > longest && !modes && market.compounds();
+        let (suits, window_rows) = windows::sizes(tables);
+        let window = is_long.then(|| window.unwrap_or(suits));
         // Walks of a block should fill the lanes; crowds share what an entry costs between all rows.
         let least = lockstep::LANES.div_ceil(market.spans.len().max(1));
         let wanted = if modes { crowd::TILE_ROWS } else { cached.max(least) };
@@ -277,7 +296,8 @@ impl Sweep {
             passes: Vec::new(),
             at_opens,
             tier,
-            block_rows: wanted.min(most).max(1),
+            block_rows: if is_long { window_rows } else { wanted.min(most).max(1) },
+            window,
             plan,
             spare: Mutex::default(),
             task,
@@ -299,7 +319,7 @@ impl Sweep {
             };
             sweep.buys = Some((0..entries).into_par_iter().map(build).collect());
         }
-        if !modes && kept(multipliers * sweep.door_bytes()) {
+        if !modes && !is_long && kept(multipliers * sweep.door_bytes()) {
             let build = |i| {
                 let (mut scratch, mut doors) = (Scratch::default(), Doors::default());
                 sweep.build_doors(i / multipliers, i % multipliers, &mut scratch, &mut doors);
@@ -326,6 +346,9 @@ impl Sweep {
     /// Memory that each worker holds, in bytes, beside the results.
     #[must_use]
     pub fn worker_bytes(&self) -> usize {
+        if let Some(bars) = self.window {
+            return self.window_bytes(bars) + RUNS_BYTES;
+        }
         let Layout { prices, multipliers, .. } = self.layout;
         let shorts = if self.task.variant.shorts { multipliers } else { 0 };
         let stops = self.block_rows * prices * (1 + shorts) * STOP_BYTES;
@@ -410,15 +433,21 @@ impl Sweep {
         output
     }
 
+    /// Fewest entries of a tile, so that its stops are worth building.
+    fn tile_entries(&self) -> usize {
+        let entry_len = self.layout.entry_len();
+        match self.plan {
+            Some(_) => crowd::TILE_CELLS.div_ceil(entry_len),
+            None => TILE_COMBINATIONS.div_ceil(entry_len * self.block_rows),
+        }
+    }
+
     /// Cuts the combinations of a range into tiles: rows with equal tightenings together, and as many
     /// entries as make the building of the rows' stops worth while.
     fn tiles<'a>(&self, range: &Range<u64>, out: &'a mut [Columns]) -> Vec<Tile<'a>> {
         let Layout { entries, .. } = self.layout;
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
-        let wanted = match self.plan {
-            Some(_) => crowd::TILE_CELLS.div_ceil(entry_len),
-            None => TILE_COMBINATIONS.div_ceil(entry_len * self.block_rows),
-        };
+        let wanted = self.tile_entries();
         let run = entries.div_ceil((entries / wanted).max(1));
         let runs: Vec<Range<usize>> =
             (0..entries).step_by(run).map(|first| first..(first + run).min(entries)).collect();
@@ -549,13 +578,11 @@ impl Sweep {
     #[inline(always)]
     fn compute(&self, tile: Tile<'_>, scratch: &mut Scratch) -> Result<()> {
         let Tile { mut rows, entries } = tile;
-        self.build_stops(&mut rows, scratch)?;
-        if let Some(plan) = &self.plan {
-            self.walk_crowds(plan, &mut rows, entries, scratch);
+        if let Some(bars) = self.window {
+            self.compute_windows(bars, &mut rows, entries, scratch)?;
         } else {
-            for entry in entries {
-                self.walk_entry(&mut rows, entry, scratch);
-            }
+            self.build_stops(&mut rows, scratch)?;
+            self.walk_tile(&mut rows, entries, scratch);
         }
         for Equals { computed, copies, .. } in &mut rows {
             for copy in copies {
@@ -565,6 +592,17 @@ impl Sweep {
             }
         }
         Ok(())
+    }
+
+    #[inline(always)]
+    fn walk_tile(&self, rows: &mut [Equals<'_>], entries: Range<usize>, scratch: &mut Scratch) {
+        if let Some(plan) = &self.plan {
+            self.walk_crowds(plan, rows, entries, scratch);
+        } else {
+            for entry in entries {
+                self.walk_entry(rows, entry, scratch);
+            }
+        }
     }
 
     /// Whether a tile has a combination with these entries.
@@ -996,6 +1034,53 @@ mod tests {
                 start = stop;
                 if start == len {
                     break;
+                }
+            }
+        }
+    }
+
+    /// Prices of the bars doubled and halved by turns, now and then, which ruins shorts.
+    fn jumps(bars: usize) -> Bars {
+        let calm = swings(bars, 4.0);
+        let scaled = |column: &[f64]| -> Vec<f64> {
+            let scale = |i: usize| if i / 41 % 3 == 1 { 3.0 } else { 1.0 };
+            column.iter().enumerate().map(|(i, x)| x * scale(i)).collect()
+        };
+        let [open, high, low, close] =
+            [calm.open(), calm.high(), calm.low(), calm.close()].map(scaled);
+        Bars::new(open, high, low, close).expect("valid bars")
+    }
+
+    #[test]
+    fn windows_change_no_bit() {
+        for variant in VARIANTS {
+            for (bars, entry_style) in [
+                (swings(400, 1e6), EntryStyle::Pullback),
+                (swings(400, 4.0), EntryStyle::Breakout),
+                (jumps(400), EntryStyle::Pullback),
+                (jumps(400), EntryStyle::Breakout),
+            ] {
+                let settings =
+                    Settings { slip: 0.001, fee: 0.0005, entry_style, ..Settings::default() };
+                let make = |longest, window| {
+                    let task = task_on(bars.clone(), variant, settings);
+                    Sweep::with_windows(task, Tier::best(), longest, window).expect("a sweep")
+                };
+                let len = grid(variant).len();
+                let whole = make(usize::MAX, None).run(0..len).expect("figures");
+                for window in [1, 2, 7, 50, 299, 1_000] {
+                    let found = make(1, Some(window)).run(0..len).expect("figures");
+                    for (phase, (whole, found)) in whole.iter().zip(&found).enumerate() {
+                        for i in 0..len as usize {
+                            let bits = |f: Figures| {
+                                let money = [f.is_pnl, f.oos_pnl, f.is_dd, f.oos_dd];
+                                (money.map(f64::to_bits), f.is_trades, f.oos_trades)
+                            };
+                            let (a, b) = (whole.at(i), found.at(i));
+                            let of = (variant.name, entry_style, window, phase, i);
+                            assert_eq!(bits(a), bits(b), "{a:?} {b:?} {of:?}");
+                        }
+                    }
                 }
             }
         }

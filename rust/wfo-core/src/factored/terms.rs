@@ -230,6 +230,17 @@ impl Terms {
         risky
     }
 
+    /// Whether what was opened in bar `s`, between its low and its high, may be ruined by an exit at
+    /// `net`.
+    #[inline(always)]
+    pub fn is_risky<S: Side>(&self, s: usize, net: f64) -> bool {
+        if S::SHORT {
+            net >= RISKY_RISE * self.lows[s] * self.got
+        } else {
+            net <= RISKY_FALL * self.highs[s] * self.paid
+        }
+    }
+
     /// The exit at `net` after the closes of bars `from..to`, of a position of either side.
     #[inline(always)]
     pub fn exit<const SHORTS: bool>(&self, rate: f64, from: u32, to: u32, net: f64) -> Exit {

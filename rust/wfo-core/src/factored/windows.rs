@@ -1,0 +1,452 @@
+//! Windows: long histories, a piece of time at a time.
+//!
+//! The tables of a row or an entry take some dozens of bytes a bar. On long histories those that walks
+//! read together leave every cache, and each step of a walk waits for memory. So there all walks of a
+//! block go through one window of bars before any goes through the next: only the window's bars have
+//! tables, which stay in the caches, and only a walk's state is kept between two windows
+//! ([`Ongoing`]). Maps are built in one pass over all bars, as ever, which stops where the last start
+//! of the window is filled, and goes on from there in the next one ([`Progress`]). So no more is
+//! computed than without windows, and what a worker holds does not grow with the history.
+//!
+//! Why windows do not show in any bit: see [`resume`](super::lockstep).
+
+use std::ops::Range;
+
+use super::doors::{Behind, Gated, Open, Pass, Straight};
+use super::layout::Item;
+use super::lockstep::{self, LANES, Ongoing, Walk, Window};
+use super::maps::{Map, Progress, Run, bar, opening_of};
+use super::market::{Chunk, Shut, Tightening};
+use super::terms::{Holds, Long, NOTHING, Short, Side, Terms, UNIT};
+use super::{Equals, STOP_BYTES, Scratch, Sweep, walk};
+use crate::error::Result;
+use crate::figures::Figures;
+use crate::touches::Way;
+
+/// Bars of the longest history that has tables in full.
+pub(super) const LONGEST: usize = 20_000;
+/// What the stops of a block may take in a window. Walks read the bars of their exits first, a
+/// twelfth of it, which fits a second cache; of the exits themselves they know the rows early.
+const BLOCK_BYTES: usize = 6 << 20;
+/// Most rows of a block: each entry's window is built once for all of them.
+const MOST_ROWS: usize = 32;
+/// Fewest and most bars of a window: walks change windows at the cost of some trades.
+const BARS: Range<usize> = 2048..8192;
+
+/// Bars of a window and rows of a block, where each row has so many tables.
+pub(super) fn sizes(tables: usize) -> (usize, usize) {
+    let each = tables * STOP_BYTES;
+    let rows = (BLOCK_BYTES / (BARS.start * each)).clamp(LANES, MOST_ROWS);
+    ((BLOCK_BYTES / (rows * each)).clamp(BARS.start, BARS.end), rows)
+}
+
+/// What a worker keeps from window to window.
+#[derive(Debug, Default)]
+pub(super) struct Halfway {
+    chunk: Chunk,
+    /// By row, price and table.
+    stops: Vec<Progress>,
+    /// By entry and multiplier, of the buy and the sell.
+    entries: Vec<[Progress; 2]>,
+    /// By entry, multiplier, price, gate, phase and row.
+    ongoing: Vec<Ongoing>,
+    runs: Vec<Run>,
+    doors: WindowDoors,
+    /// By gate and price.
+    passes: Vec<Vec<Pass>>,
+}
+
+/// What one item's walks go through in a window.
+#[derive(Clone, Copy)]
+struct Here {
+    window: Window,
+    item: Item,
+    /// The place of its first walk among the states.
+    first: usize,
+}
+
+/// The entries of a window: [`Doors`](super::doors::Doors), with rows of its own for every lane.
+#[derive(Debug, Default)]
+struct WindowDoors {
+    touches: Vec<u32>,
+    rates: Vec<f64>,
+    /// Of the buy and the sell, by true bars.
+    runs: [Vec<Run>; 2],
+}
+
+impl WindowDoors {
+    /// Begins a window, with the rates at its opens behind those of its touches.
+    fn begin(&mut self, window: Window, sides: usize, at_opens: &[f64]) {
+        let rows = sides * window.rows();
+        self.touches.resize(rows, 0);
+        self.rates.clear();
+        self.rates.resize(rows, UNIT);
+        if !at_opens.is_empty() {
+            let bars = sides * window.first as usize..sides * window.end() as usize;
+            self.rates.extend_from_slice(&at_opens[bars]);
+            self.rates.resize(2 * rows, UNIT);
+        }
+    }
+
+    /// Takes over the touches of the buy or the sell.
+    #[inline(always)]
+    fn set<S: Side, const GATED: bool, const SHORTS: bool>(
+        &mut self,
+        terms: &Terms,
+        window: Window,
+    ) {
+        let (sides, side) = (if SHORTS { 2 } else { 1 }, usize::from(S::SHORT));
+        let mut start = 0;
+        for run in &self.runs[side] {
+            let end = run.end.clamp(window.first, window.end()) - window.first;
+            let row = window.row(bar(run.moment));
+            let touch = if GATED { opening_of(row) + run.moment % 4 } else { row };
+            let rate = terms.rate::<S>(run.fill);
+            let rows = sides * start as usize..sides * end as usize;
+            let touches = self.touches[rows.clone()].iter_mut().skip(side).step_by(sides);
+            touches.for_each(|to| *to = touch);
+            let rates = self.rates[rows].iter_mut().skip(side).step_by(sides);
+            rates.for_each(|to| *to = rate);
+            start = end;
+        }
+        let sink = if GATED { opening_of(window.sink()) } else { window.sink() };
+        for row in window.len as usize..window.rows() {
+            self.touches[sides * row + side] = sink;
+            self.rates[sides * row + side] = UNIT;
+        }
+    }
+
+    /// Has a row lead to a position that is opened at a rate.
+    #[inline(always)]
+    fn lead<const GATED: bool, const SHORTS: bool>(&mut self, row: u32, to: u32, rate: f64) {
+        let (sides, side) = if SHORTS { (2, u32::from(rate < 0.0)) } else { (1, 0) };
+        let at = (sides * row + side) as usize;
+        self.touches[at] = if GATED { opening_of(to) } else { to };
+        self.rates[at] = rate;
+    }
+}
+
+/// Writes a table of a stop, from the runs of its starts.
+#[inline(always)]
+fn set_table<S: Side>(holds: &mut Holds, table: usize, window: Window, runs: &[Run], terms: &Terms) {
+    let (bars, rows) = (terms.closes().len() as u32, window.rows());
+    let all = table * rows..(table + 1) * rows;
+    let (moments, ends) = (&mut holds.moments[all.clone()], &mut holds.ends[all.clone()]);
+    let exits = &mut holds.exits[all];
+    let price = if S::SHORT { terms.paid } else { terms.got };
+    let mut start = 0;
+    for run in runs {
+        let end = (run.end.clamp(window.first, window.end()) - window.first) as usize;
+        if start == end {
+            continue;
+        }
+        let to = bar(run.moment);
+        moments[start..end].fill(run.moment);
+        ends[start..end].fill(window.row(to));
+        if to < bars {
+            // Starts that share an exit share all closes but those before it.
+            let first = window.first as usize;
+            let mut closes = terms.stretches().between(first + end - 1, to as usize);
+            let net = run.fill * price;
+            for s in (start..end).rev() {
+                // The last one's own close is among them; once more changes nothing.
+                closes = closes.after(terms.closes()[first + s]);
+                holds.risky |= terms.is_risky::<S>(first + s, net);
+                exits[s] = S::exit(closes, net);
+            }
+        } else {
+            exits[start..end].fill(NOTHING);
+        }
+        start = end;
+    }
+    moments[start..].fill(opening_of(bars));
+    ends[start..].fill(window.sink());
+    exits[start..].fill(NOTHING);
+}
+
+/// Begins the runs of a window with the one that reaches into it.
+#[inline(always)]
+fn begin_runs(runs: &mut Vec<Run>, progress: &Progress) {
+    runs.clear();
+    runs.push(progress.last);
+}
+
+impl Sweep {
+    /// Bytes that a worker holds for windows of so many bars.
+    pub(super) fn window_bytes(&self, bars: usize) -> usize {
+        let rows = bars + LANES + 1;
+        let tables = self.layout.prices * self.tables();
+        let stops = self.block_rows * tables * (rows * STOP_BYTES + size_of::<Progress>());
+        let passes = self.passes.len() * size_of::<Pass>();
+        // The runs of one order, or of a buy and a sell; and the chunk.
+        let entries = rows * (self.door_bytes() + passes + 3 * size_of::<Run>() + 3 * 8);
+        // A tile has at most twice the entries that it needs.
+        let (entry, row) = (self.layout.entry_len(), self.block_rows);
+        let tile = (2 * self.tile_entries()).min(self.layout.entries);
+        let walks = tile * entry * row * self.market.spans.len() * size_of::<Ongoing>();
+        stops + entries + walks
+    }
+
+    /// Computes a tile window by window.
+    #[inline(always)]
+    pub(super) fn compute_windows(
+        &self,
+        bars: usize,
+        rows: &mut [Equals<'_>],
+        entries: Range<usize>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (n, hull) = (self.market.len(), self.task.variant.hull);
+        self.begin_windows(rows, &entries, scratch);
+        for first in (0..n).step_by(bars) {
+            let window = Window { first: first as u32, len: bars.min(n - first) as u32 };
+            self.set_stops(window, rows, scratch)?;
+            let sides = if self.task.variant.shorts { 2 } else { 1 };
+            let Halfway { doors, passes, .. } = &mut scratch.halfway;
+            doors.begin(window, sides, &self.at_opens);
+            passes.resize_with(self.passes.len(), Vec::new);
+            for (local, passes) in passes.iter_mut().zip(&self.passes) {
+                Pass::of_window(passes, window, local);
+            }
+            for entry in entries.clone() {
+                let at = entry - entries.start;
+                match (hull, self.task.variant.shorts) {
+                    (false, _) => self.go_on::<false, false>(window, rows, entry, at, scratch),
+                    (true, false) => self.go_on::<true, false>(window, rows, entry, at, scratch),
+                    (true, true) => self.go_on::<true, true>(window, rows, entry, at, scratch),
+                }
+            }
+        }
+        self.write_windows(rows, entries, scratch)
+    }
+
+    /// Puts all walks at the beginning of their phases.
+    fn begin_windows(&self, rows: &mut [Equals<'_>], entries: &Range<usize>, scratch: &mut Scratch) {
+        let (market, layout) = (&self.market, &self.layout);
+        let Scratch { halfway: Halfway { stops, entries: orders, ongoing, .. }, holds, .. } = scratch;
+        let buys = market.entry_view(true).begin();
+        let sells = market.entry_view(false).begin();
+        let [long, short] = [Way::Down, Way::Up].map(|way| market.stop_view(way).begin());
+        let tables = (0..self.tables()).map(|table| if table == 0 { long } else { short });
+        stops.clear();
+        for (at, equals) in rows.iter_mut().enumerate() {
+            equals.stops = at;
+            (0..layout.prices).for_each(|_| stops.extend(tables.clone()));
+        }
+        holds.resize_with(holds.len().max(rows.len() * layout.prices), Holds::default);
+        orders.clear();
+        orders.resize(entries.len() * layout.multipliers, [buys, sells]);
+        let capital = market.terms.capital;
+        let items = entries.len() * layout.multipliers * layout.prices * layout.gates.len();
+        let begins = || {
+            let spans = market.spans.iter();
+            spans.flat_map(|&span| rows.iter().map(move |_| Ongoing::new(capital, span)))
+        };
+        ongoing.clear();
+        ongoing.reserve_exact(items * rows.len() * market.spans.len());
+        (0..items).for_each(|_| ongoing.extend(begins()));
+    }
+
+    /// Builds the tables of the stops of a block in a window.
+    #[inline(always)]
+    fn set_stops(
+        &self,
+        window: Window,
+        rows: &[Equals<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let Scratch { holds, halfway: Halfway { chunk, stops, runs, .. }, .. } = scratch;
+        let (series, market, prices) = (&self.task.series, &self.market, self.layout.prices);
+        let (tables, until) = (self.tables(), window.end() as usize);
+        let size = tables * window.rows();
+        let mut stops = stops.iter_mut();
+        for (equals, holds) in rows.iter().zip(holds.chunks_mut(prices)) {
+            for (price, holds) in holds.iter_mut().enumerate() {
+                holds.moments.resize(size, 0);
+                holds.ends.resize(size, 0);
+                holds.exits.resize(size, NOTHING);
+                holds.risky = false;
+                for (table, progress) in (0..tables).zip(&mut stops) {
+                    let multiplier = table.saturating_sub(1);
+                    let (stop, short) = self.layout.stops(equals.row, price, multiplier)?;
+                    begin_runs(runs, progress);
+                    let on = (progress, &mut *chunk);
+                    match short.filter(|_| table > 0) {
+                        None => {
+                            market.stop_on(series, &stop, Way::Down, until, on, runs);
+                            set_table::<Long>(holds, table, window, runs, &market.terms);
+                        }
+                        Some(stop) => {
+                            market.stop_on(series, &stop, Way::Up, until, on, runs);
+                            set_table::<Short>(holds, table, window, runs, &market.terms);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all walks of an entry, the one at `at` in the tile, through a window.
+    #[inline(always)]
+    fn go_on<const GATED: bool, const SHORTS: bool>(
+        &self,
+        window: Window,
+        rows: &[Equals<'_>],
+        entry: usize,
+        at: usize,
+        scratch: &mut Scratch,
+    ) {
+        let (series, market, layout) = (&self.task.series, &self.market, &self.layout);
+        let walks = rows.len() * market.spans.len();
+        let until = window.end() as usize;
+        for multiplier in 0..layout.multipliers {
+            let order = at * layout.multipliers + multiplier;
+            let Halfway { chunk, entries, doors, .. } = &mut scratch.halfway;
+            let [buys, sells] = &mut entries[order];
+            begin_runs(&mut doors.runs[0], buys);
+            let (buy, runs) = (&layout.buys[entry], &mut doors.runs[0]);
+            market.entry_on(series, buy, true, until, (buys, &mut *chunk), runs);
+            doors.set::<Long, GATED, SHORTS>(&market.terms, window);
+            if SHORTS {
+                begin_runs(&mut doors.runs[1], sells);
+                let sell = &layout.sells[entry * layout.multipliers + multiplier];
+                let runs = &mut doors.runs[1];
+                market.entry_on(series, sell, false, until, (sells, &mut *chunk), runs);
+                doors.set::<Short, GATED, SHORTS>(&market.terms, window);
+            }
+            for price in 0..layout.prices {
+                for gate in 0..layout.gates.len() {
+                    let item = Item { entry, price, multiplier, gate };
+                    let place = (order * layout.prices + price) * layout.gates.len() + gate;
+                    let cell = layout.position(item, 0, 0);
+                    if rows.iter().any(|row| row.computed.cell(cell).is_some()) {
+                        let here = Here { window, item, first: place * walks };
+                        self.go_on_together::<GATED, SHORTS>(here, rows.len(), scratch);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes all walks of an item through a window.
+    #[inline(always)]
+    fn go_on_together<const GATED: bool, const SHORTS: bool>(
+        &self,
+        here: Here,
+        count: usize,
+        scratch: &mut Scratch,
+    ) {
+        let Here { window, item: Item { price, multiplier, gate, .. }, first } = here;
+        let (market, prices) = (&self.market, self.layout.prices);
+        let walks = count * market.spans.len();
+        let Scratch { holds, lists, halfway: Halfway { ongoing, doors, passes, .. }, .. } = scratch;
+        let ongoing = &mut ongoing[first..first + walks];
+        for (group, some) in ongoing.chunks_mut(LANES).enumerate() {
+            if !some.iter().any(|one| one.is_in(window)) {
+                continue;
+            }
+            let mut states = [Ongoing::done(); LANES];
+            states[..some.len()].copy_from_slice(some);
+            for (row, one) in (window.len..).zip(&states) {
+                if let Some((bar, rate)) = one.opens().filter(|_| one.is_in(window)) {
+                    doors.lead::<GATED, SHORTS>(row, bar - window.first, rate);
+                    if GATED {
+                        passes[gate * prices + price][row as usize] = Pass::free(rate < 0.0);
+                    }
+                }
+            }
+            let walks = std::array::from_fn(|lane| {
+                let i = (group * LANES + lane).min(walks - 1);
+                Walk { holds: &holds[i % count * prices + price], span: market.spans[i / count] }
+            });
+            let (terms, runs) = (&market.terms, &doors.runs);
+            let rates = &doors.rates[..];
+            if GATED {
+                let gate = gate * prices + price;
+                let short = window.rows() as u32 * (1 + multiplier as u32);
+                let door =
+                    Gated::<SHORTS> { passes: &passes[gate], touches: &doors.touches, short };
+                let (at_opens, passes) = (&self.at_opens[..], &self.passes[gate][..]);
+                let ahead = Behind::<SHORTS> { window, passes, runs, at_opens, terms };
+                let (door, ahead) = ((door, rates), (window, ahead));
+                lockstep::walk_on::<_, _, SHORTS>(terms, door, ahead, &walks, lists, &mut states);
+            } else {
+                let door = (Open { buys: &doors.touches }, rates);
+                let ahead = (window, Straight { window, runs: &runs[0], terms });
+                lockstep::walk_on::<_, _, SHORTS>(terms, door, ahead, &walks, lists, &mut states);
+            }
+            some.copy_from_slice(&states[..some.len()]);
+        }
+    }
+
+    /// Writes what all walks have come to.
+    fn write_windows(
+        &self,
+        rows: &mut [Equals<'_>],
+        entries: Range<usize>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (layout, count) = (&self.layout, rows.len());
+        let mut ongoing = scratch.halfway.ongoing.iter();
+        for entry in entries {
+            for multiplier in 0..layout.multipliers {
+                for price in 0..layout.prices {
+                    for gate in 0..layout.gates.len() {
+                        let item = Item { entry, price, multiplier, gate };
+                        let at = layout.position(item, 0, 0);
+                        let walks = (0..self.market.spans.len() * count).zip(&mut ongoing);
+                        for (i, one) in walks {
+                            let (row, phase) = (&mut rows[i % count], i / count);
+                            let Some(cell) = row.computed.cell(at) else { continue };
+                            let (mut figures, unsure) = one.figures();
+                            if unsure {
+                                figures = self.settle_whole(row.row, item, phase)?;
+                            }
+                            row.computed.phases[phase].set(cell, figures);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a combination comes to by a plain walk over whole maps, which are dropped afterwards: 72
+    /// bytes a bar, for combinations that may be ruined.
+    #[cold]
+    #[inline(never)]
+    fn settle_whole(&self, row: usize, item: Item, phase: usize) -> Result<Figures> {
+        let Item { entry, price, multiplier, gate } = item;
+        let (series, market, layout) = (&self.task.series, &self.market, &self.layout);
+        let (mut tightening, mut buffer) = (Tightening::default(), Vec::new());
+        let gate = Shut::new(series, &layout.gates[gate], layout.methods[price]);
+        let mut maps: [Map; 4] = Default::default();
+        let [buy, sell, long_stop, short_stop] = &mut maps;
+        market.entry(series, &layout.buys[entry], true, &gate, &mut buffer, buy);
+        let (stop, short) = layout.stops(row, price, multiplier)?;
+        let tightening = tightening.of(series, &stop, &market.bars);
+        market.stop(series, &stop, Way::Down, tightening, &mut buffer).follow(&buffer, long_stop);
+        if let Some(stop) = short {
+            let order = &layout.sells[entry * layout.multipliers + multiplier];
+            market.entry(series, order, false, &gate, &mut buffer, sell);
+            market.stop(series, &stop, Way::Up, tightening, &mut buffer).follow(&buffer, short_stop);
+        }
+        let orders = walk::Orders {
+            buy: buy.touches(),
+            long_stop: long_stop.touches(),
+            short: short.map(|_| (sell.touches(), short_stop.touches())),
+            entry_mode: layout.modes[0],
+            both_triggered: layout.boths[0],
+            ways: market.ways(),
+        };
+        let (mut trades, span) = (Vec::new(), market.spans[phase]);
+        walk::trades(&orders, span, &mut trades);
+        Ok(market.settled(&trades, span))
+    }
+
+    /// Tables of a row's stops at one price.
+    fn tables(&self) -> usize {
+        if self.task.variant.shorts { 1 + self.layout.multipliers } else { 1 }
+    }
+}
