@@ -265,12 +265,7 @@ impl Sweep {
     }
 
     /// The same with windows of so many bars, or what suits, on histories longer than `longest`.
-    fn with_windows(
-        task: Task,
-        tier: Tier,
-        longest: usize,
-        window: Option<usize>,
-    ) -> Result<Self> {
+    fn with_windows(task: Task, tier: Tier, longest: usize, window: Option<usize>) -> Result<Self> {
         let layout = Layout::new(task.variant, &task.grid)?;
         let market = Market::new(&task.data, task.bars(), &task.slices, task.settings);
         // A sweep of no phases has no bars.
@@ -347,7 +342,7 @@ impl Sweep {
     #[must_use]
     pub fn worker_bytes(&self) -> usize {
         if let Some(bars) = self.window {
-            return self.window_bytes(bars) + RUNS_BYTES;
+            return self.window_bytes(bars);
         }
         let Layout { prices, multipliers, .. } = self.layout;
         let shorts = if self.task.variant.shorts { multipliers } else { 0 };
@@ -504,6 +499,9 @@ impl Sweep {
     /// are blocks of distinct rows, with walks of about one length, that go together.
     #[inline(always)]
     fn distinguish<'a>(&self, tile: Tile<'a>, scratch: &mut Scratch) -> Result<Vec<Tile<'a>>> {
+        if let Some(bars) = self.window {
+            return self.distinguish_windows(bars, tile, scratch);
+        }
         let mut rows = tile.rows.into_iter().peekable();
         let mut blocks = Vec::new();
         while rows.peek().is_some() {
@@ -517,12 +515,7 @@ impl Sweep {
                 let first = runs.len();
                 self.stops(equals.row, tightening, distance, runs)?;
                 let mine = first..runs.len();
-                let hash = runs[mine.clone()].iter().fold(0, |hash, run| {
-                    mix(
-                        mix(hash, run.fill.to_bits()),
-                        u64::from(run.end) << 32 | u64::from(run.moment),
-                    )
-                });
+                let hash = hash_of_runs(&runs[mine.clone()], 0);
                 // Equal hashes are no proof.
                 if let Some(&twin) = seen.get(&hash)
                     && let (other, theirs) = &mut found[twin]
@@ -886,6 +879,14 @@ impl Piece<'_> {
 #[inline(always)]
 fn mix(hash: u64, bits: u64) -> u64 {
     (hash.rotate_left(5) ^ bits).wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
+/// A mix of some runs, on top of a mix of others.
+#[inline(always)]
+fn hash_of_runs(runs: &[Run], hash: u64) -> u64 {
+    runs.iter().fold(hash, |hash, run| {
+        mix(mix(hash, run.fill.to_bits()), u64::from(run.end) << 32 | u64::from(run.moment))
+    })
 }
 
 /// A quick mix of the bits of some numbers, on top of a mix of others.

@@ -148,7 +148,10 @@ impl Blocks {
         let (first, last) = (from / BLOCK, to / BLOCK);
         if first == last {
             let closes = &self.closes[from..to];
-            return closes.iter().rev().fold(Stretch::EMPTY, |stretch, &close| stretch.after(close));
+            return closes
+                .iter()
+                .rev()
+                .fold(Stretch::EMPTY, |stretch, &close| stretch.after(close));
         }
         let (end, begin) = (self.sides[from][1], self.sides[to][0]);
         if first + 1 == last {
@@ -233,7 +236,8 @@ mod tests {
         let closes: Vec<f64> =
             (0..67).map(|i| 50.0 + f64::from(i * 37 % 41) * 0.25 + f64::from(i) * 0.1).collect();
         for len in [1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 65, 67] {
-            for table in [Stretches::of_bars(&closes[..len]), Stretches::of_blocks(&closes[..len])] {
+            for table in [Stretches::of_bars(&closes[..len]), Stretches::of_blocks(&closes[..len])]
+            {
                 for from in 0..len {
                     for to in from + 1..=len {
                         let wanted = plain(&closes[from..to]);

@@ -10,6 +10,7 @@
 //!
 //! Why windows do not show in any bit: see [`resume`](super::lockstep).
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::doors::{Behind, Gated, Open, Pass, Straight};
@@ -18,20 +19,20 @@ use super::lockstep::{self, LANES, Ongoing, Walk, Window};
 use super::maps::{Map, Progress, Run, bar, opening_of};
 use super::market::{Chunk, Shut, Tightening};
 use super::terms::{Holds, Long, NOTHING, Short, Side, Terms, UNIT};
-use super::{Equals, STOP_BYTES, Scratch, Sweep, walk};
+use super::{Equals, STOP_BYTES, Scratch, Sweep, Tile, hash_of_runs, walk};
 use crate::error::Result;
 use crate::figures::Figures;
 use crate::touches::Way;
 
 /// Bars of the longest history that has tables in full.
-pub(super) const LONGEST: usize = 20_000;
+pub(super) const LONGEST: usize = 8192;
 /// What the stops of a block may take in a window. Walks read the bars of their exits first, a
 /// twelfth of it, which fits a second cache; of the exits themselves they know the rows early.
-const BLOCK_BYTES: usize = 6 << 20;
+const BLOCK_BYTES: usize = 3 << 20;
 /// Most rows of a block: each entry's window is built once for all of them.
 const MOST_ROWS: usize = 32;
 /// Fewest and most bars of a window: walks change windows at the cost of some trades.
-const BARS: Range<usize> = 2048..8192;
+const BARS: Range<usize> = 1024..4096;
 
 /// Bars of a window and rows of a block, where each row has so many tables.
 pub(super) fn sizes(tables: usize) -> (usize, usize) {
@@ -54,6 +55,16 @@ pub(super) struct Halfway {
     doors: WindowDoors,
     /// By gate and price.
     passes: Vec<Vec<Pass>>,
+}
+
+/// The runs of a row's stops in a window.
+#[derive(Debug, Default)]
+struct Runs {
+    /// Where the next window begins.
+    first: usize,
+    /// By price and table.
+    stops: Vec<Progress>,
+    runs: Vec<Run>,
 }
 
 /// What one item's walks go through in a window.
@@ -103,10 +114,15 @@ impl WindowDoors {
             let touch = if GATED { opening_of(row) + run.moment % 4 } else { row };
             let rate = terms.rate::<S>(run.fill);
             let rows = sides * start as usize..sides * end as usize;
-            let touches = self.touches[rows.clone()].iter_mut().skip(side).step_by(sides);
-            touches.for_each(|to| *to = touch);
-            let rates = self.rates[rows].iter_mut().skip(side).step_by(sides);
-            rates.for_each(|to| *to = rate);
+            let (touches, rates) = (&mut self.touches[rows.clone()], &mut self.rates[rows]);
+            if SHORTS {
+                for (touches, rates) in touches.chunks_exact_mut(2).zip(rates.chunks_exact_mut(2)) {
+                    (touches[side], rates[side]) = (touch, rate);
+                }
+            } else {
+                touches.fill(touch);
+                rates.fill(rate);
+            }
             start = end;
         }
         let sink = if GATED { opening_of(window.sink()) } else { window.sink() };
@@ -128,7 +144,13 @@ impl WindowDoors {
 
 /// Writes a table of a stop, from the runs of its starts.
 #[inline(always)]
-fn set_table<S: Side>(holds: &mut Holds, table: usize, window: Window, runs: &[Run], terms: &Terms) {
+fn set_table<S: Side>(
+    holds: &mut Holds,
+    table: usize,
+    window: Window,
+    runs: &[Run],
+    terms: &Terms,
+) {
     let (bars, rows) = (terms.closes().len() as u32, window.rows());
     let all = table * rows..(table + 1) * rows;
     let (moments, ends) = (&mut holds.moments[all.clone()], &mut holds.ends[all.clone()]);
@@ -187,6 +209,103 @@ impl Sweep {
         stops + entries + walks
     }
 
+    /// Puts rows of a tile together whose stops have equal runs, as
+    /// [`distinguish`](Self::distinguish) does. The runs of a long history are many, and are not kept:
+    /// where two rows seem to be equal, theirs are listed once more.
+    #[inline(always)]
+    pub(super) fn distinguish_windows<'a>(
+        &self,
+        bars: usize,
+        tile: Tile<'a>,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Tile<'a>>> {
+        let (mut mine, mut other) = (Runs::default(), Runs::default());
+        let chunk = &mut scratch.halfway.chunk;
+        let mut found: Vec<Equals<'a>> = Vec::new();
+        let mut seen: HashMap<u64, usize> = HashMap::new();
+        for mut equals in tile.rows {
+            let (mut hash, mut count) = (0, 0);
+            self.begin_row(&mut mine);
+            while self.next_runs(bars, equals.row, chunk, &mut mine)? {
+                count += mine.runs.len();
+                hash = hash_of_runs(&mine.runs, hash);
+            }
+            // Equal hashes are no proof.
+            if let Some(&twin) = seen.get(&hash)
+                && found[twin].computed.covers_like(&equals.computed)
+                && {
+                    self.begin_row(&mut mine);
+                    self.begin_row(&mut other);
+                    let mut same = true;
+                    while same
+                        && self.next_runs(bars, equals.row, chunk, &mut mine)?
+                        && self.next_runs(bars, found[twin].row, chunk, &mut other)?
+                    {
+                        same = mine.runs == other.runs;
+                    }
+                    same
+                }
+            {
+                found[twin].copies.push(equals.computed);
+                found[twin].copies.extend(equals.copies);
+                continue;
+            }
+            seen.insert(hash, found.len());
+            equals.runs = count;
+            found.push(equals);
+        }
+        found.sort_by_key(|equals| equals.runs);
+        // Blocks of about one size: each builds all entries.
+        let blocks = found.len().div_ceil(self.block_rows).max(1);
+        let size = found.len().div_ceil(blocks);
+        let mut found = found.into_iter().peekable();
+        let mut blocks = Vec::new();
+        while found.peek().is_some() {
+            let rows = found.by_ref().take(size).collect();
+            blocks.push(Tile { rows, entries: tile.entries.clone() });
+        }
+        Ok(blocks)
+    }
+
+    /// Begins to list the runs of a row's stops.
+    fn begin_row(&self, runs: &mut Runs) {
+        runs.first = 0;
+        runs.stops.clear();
+        let [long, short] = [Way::Down, Way::Up].map(|way| self.market.stop_view(way).begin());
+        for table in (0..self.layout.prices).flat_map(|_| 0..self.tables()) {
+            runs.stops.push(if table == 0 { long } else { short });
+        }
+    }
+
+    /// Lists the runs of all stops of a row in the next window; whether there is one.
+    #[inline(always)]
+    fn next_runs(
+        &self,
+        bars: usize,
+        row: usize,
+        chunk: &mut Chunk,
+        runs: &mut Runs,
+    ) -> Result<bool> {
+        let (series, market, n) = (&self.task.series, &self.market, self.market.len());
+        let Runs { first, stops, runs } = runs;
+        if *first >= n {
+            return Ok(false);
+        }
+        *first = n.min(*first + bars);
+        runs.clear();
+        let tables = (0..self.layout.prices).flat_map(|p| (0..self.tables()).map(move |t| (p, t)));
+        for ((price, table), progress) in tables.zip(stops) {
+            let (stop, short) = self.layout.stops(row, price, table.saturating_sub(1))?;
+            match short.filter(|_| table > 0) {
+                None => market.stop_on(series, &stop, Way::Down, *first, (progress, chunk), runs),
+                Some(stop) => {
+                    market.stop_on(series, &stop, Way::Up, *first, (progress, chunk), runs);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// Computes a tile window by window.
     #[inline(always)]
     pub(super) fn compute_windows(
@@ -221,9 +340,15 @@ impl Sweep {
     }
 
     /// Puts all walks at the beginning of their phases.
-    fn begin_windows(&self, rows: &mut [Equals<'_>], entries: &Range<usize>, scratch: &mut Scratch) {
+    fn begin_windows(
+        &self,
+        rows: &mut [Equals<'_>],
+        entries: &Range<usize>,
+        scratch: &mut Scratch,
+    ) {
         let (market, layout) = (&self.market, &self.layout);
-        let Scratch { halfway: Halfway { stops, entries: orders, ongoing, .. }, holds, .. } = scratch;
+        let Scratch { halfway: Halfway { stops, entries: orders, ongoing, .. }, holds, .. } =
+            scratch;
         let buys = market.entry_view(true).begin();
         let sells = market.entry_view(false).begin();
         let [long, short] = [Way::Down, Way::Up].map(|way| market.stop_view(way).begin());
@@ -249,12 +374,7 @@ impl Sweep {
 
     /// Builds the tables of the stops of a block in a window.
     #[inline(always)]
-    fn set_stops(
-        &self,
-        window: Window,
-        rows: &[Equals<'_>],
-        scratch: &mut Scratch,
-    ) -> Result<()> {
+    fn set_stops(&self, window: Window, rows: &[Equals<'_>], scratch: &mut Scratch) -> Result<()> {
         let Scratch { holds, halfway: Halfway { chunk, stops, runs, .. }, .. } = scratch;
         let (series, market, prices) = (&self.task.series, &self.market, self.layout.prices);
         let (tables, until) = (self.tables(), window.end() as usize);
@@ -430,7 +550,9 @@ impl Sweep {
         if let Some(stop) = short {
             let order = &layout.sells[entry * layout.multipliers + multiplier];
             market.entry(series, order, false, &gate, &mut buffer, sell);
-            market.stop(series, &stop, Way::Up, tightening, &mut buffer).follow(&buffer, short_stop);
+            market
+                .stop(series, &stop, Way::Up, tightening, &mut buffer)
+                .follow(&buffer, short_stop);
         }
         let orders = walk::Orders {
             buy: buy.touches(),
