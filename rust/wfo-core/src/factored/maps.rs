@@ -372,8 +372,22 @@ impl View {
         watch: &mut impl Watch,
     ) {
         stack.clear();
-        for t in 1..self.len() {
-            let (own, before) = (self.extreme[t - 1], distance[t - 1]);
+        self.reach_on(1..self.len(), distance, follows, stack, watch);
+    }
+
+    /// The same for some bars, with the distances from the one before the first of them on, and what
+    /// the bars before have left on the stack.
+    #[inline(always)]
+    pub(super) fn reach_on(
+        &self,
+        bars: Range<usize>,
+        distance: &[f64],
+        follows: bool,
+        stack: &mut Vec<u32>,
+        watch: &mut impl Watch,
+    ) {
+        for (t, &before) in bars.zip(distance) {
+            let own = self.extreme[t - 1];
             while stack.pop_if(|top| self.extreme[*top as usize] <= own).is_some() {}
             stack.push(t as u32 - 1);
             let Some(oldest) = watch.oldest(t) else { continue };

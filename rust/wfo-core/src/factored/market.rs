@@ -199,11 +199,35 @@ impl Market {
         let view = if self.breakout { &self.falling } else { &self.rising };
         view.reach_all(buffer, !self.breakout, stack, watch);
     }
+
+    /// The same for some bars, some thousands at a time, after those before.
+    #[inline(always)]
+    pub fn watch_sell_on(
+        &self,
+        series: &Series,
+        sell: &Entry,
+        bars: Range<usize>,
+        (chunk, stack): (&mut Chunk, &mut Vec<u32>),
+        watch: &mut impl Watch,
+    ) {
+        let (offset, view) = (series.offset(sell), self.entry_view(false));
+        let distance = &mut chunk.distance;
+        for first in bars.clone().step_by(WATCHED) {
+            let end = bars.end.min(first + WATCHED);
+            let before = self.bars.start + first - 1..self.bars.start + end - 1;
+            distance.clear();
+            distance.extend(offset.smoothed[before].iter().map(|s| s * offset.multiplier));
+            view.reach_on(first..end, distance, !self.breakout, stack, watch);
+        }
+    }
 }
 
 /// Bars behind the starts of a window whose distances are computed at a time: what fills the last
 /// starts is mostly near, and what is not used is computed once more.
 const LOOK_AHEAD: usize = 256;
+
+/// Bars of a sell that are watched at a time.
+const WATCHED: usize = 2048;
 
 /// What the distances of some bars are computed with.
 #[derive(Debug, Default)]

@@ -276,10 +276,10 @@ impl Sweep {
         let tables = prices * if shorts { 1 + multipliers } else { 1 };
         let most = WORKER_BYTES / (STOP_BYTES * bars * tables);
         let cached = CACHED_BYTES / (STOP_BYTES * bars);
-        let plan = modes.then(|| Plan::of(&layout, &market));
-        let is_long = bars > longest && !modes && market.compounds();
+        let is_long = bars > longest && market.compounds();
         let (suits, window_rows) = windows::sizes(tables);
         let window = is_long.then(|| window.unwrap_or(suits));
+        let plan = modes.then(|| Plan::of(&layout, &market, window.unwrap_or(bars)));
         // Walks of a block should fill the lanes; crowds share what an entry costs between all rows.
         let least = lockstep::LANES.div_ceil(market.spans.len().max(1));
         let wanted = if modes { crowd::TILE_ROWS } else { cached.max(least) };
@@ -306,7 +306,7 @@ impl Sweep {
                 sweep.passes.push(gate.passes(&sweep.market.bars, shorts));
             }
         }
-        if modes && kept(BUY_BYTES) {
+        if modes && !is_long && kept(BUY_BYTES) {
             let build = |entry| {
                 let (mut distance, mut order) = (Vec::new(), Order::default());
                 sweep.buy(entry, &Shut::Never, &mut distance, &mut order);
@@ -431,7 +431,11 @@ impl Sweep {
     /// Fewest entries of a tile, so that its stops are worth building.
     fn tile_entries(&self) -> usize {
         let entry_len = self.layout.entry_len();
-        match self.plan {
+        match &self.plan {
+            Some(plan) if self.window.is_some() => {
+                let marches = self.layout.prices * self.layout.multipliers * self.block_rows;
+                (windows::HELD_BYTES / (marches * crowd::march_bytes(plan))).max(1)
+            }
             Some(_) => crowd::TILE_CELLS.div_ceil(entry_len),
             None => TILE_COMBINATIONS.div_ceil(entry_len * self.block_rows),
         }

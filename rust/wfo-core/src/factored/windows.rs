@@ -13,12 +13,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::crowd::Held;
 use super::doors::{Behind, Gated, Open, Pass, Straight};
 use super::layout::Item;
 use super::lockstep::{self, LANES, Ongoing, Walk, Window};
 use super::maps::{Map, Progress, Run, bar, opening_of};
 use super::market::{Chunk, Shut, Tightening};
-use super::terms::{Holds, Long, NOTHING, Short, Side, Terms, UNIT};
+use super::terms::{Exit, Holds, Long, NOTHING, Short, Side, Terms, UNIT};
 use super::{Equals, STOP_BYTES, Scratch, Sweep, Tile, hash_of_runs, walk};
 use crate::error::Result;
 use crate::figures::Figures;
@@ -29,6 +30,8 @@ pub(super) const LONGEST: usize = 8192;
 /// What the stops of a block may take in a window. Walks read the bars of their exits first, a
 /// twelfth of it, which fits a second cache; of the exits themselves they know the rows early.
 const BLOCK_BYTES: usize = 3 << 20;
+/// What crowds may take that wait for the next window.
+pub(super) const HELD_BYTES: usize = 4 << 20;
 /// Most rows of a block: each entry's window is built once for all of them.
 const MOST_ROWS: usize = 32;
 /// Fewest and most bars of a window: walks change windows at the cost of some trades.
@@ -44,7 +47,7 @@ pub(super) fn sizes(tables: usize) -> (usize, usize) {
 /// What a worker keeps from window to window.
 #[derive(Debug, Default)]
 pub(super) struct Halfway {
-    chunk: Chunk,
+    pub chunk: Chunk,
     /// By row, price and table.
     stops: Vec<Progress>,
     /// By entry and multiplier, of the buy and the sell.
@@ -52,6 +55,7 @@ pub(super) struct Halfway {
     /// By entry, multiplier, price, gate, phase and row.
     ongoing: Vec<Ongoing>,
     runs: Vec<Run>,
+    pub held: Held,
     doors: WindowDoors,
     /// By gate and price.
     passes: Vec<Vec<Pass>>,
@@ -151,29 +155,46 @@ fn set_table<S: Side>(
     runs: &[Run],
     terms: &Terms,
 ) {
-    let (bars, rows) = (terms.closes().len() as u32, window.rows());
-    let all = table * rows..(table + 1) * rows;
-    let (moments, ends) = (&mut holds.moments[all.clone()], &mut holds.ends[all.clone()]);
-    let exits = &mut holds.exits[all];
+    let rows = table * window.rows()..(table + 1) * window.rows();
+    let mut start = rows.start;
+    for run in runs {
+        let end = rows.start + (run.end.clamp(window.first, window.end()) - window.first) as usize;
+        holds.moments[start..end].fill(run.moment);
+        holds.ends[start..end].fill(window.row(bar(run.moment)));
+        // Walks without modes ask for no fill.
+        if let Some(fills) = holds.fills.get_mut(start..end) {
+            fills.fill(run.fill);
+        }
+        start = end;
+    }
+    holds.moments[start..rows.end].fill(opening_of(terms.closes().len() as u32));
+    holds.ends[start..rows.end].fill(window.sink());
+    holds.risky |= set_exits::<S>(&mut holds.exits[rows], window, runs, terms);
+}
+
+/// Writes what closing at the fills of an order makes of positions, by their first bar; whether that
+/// may ruin.
+#[inline(always)]
+pub(super) fn set_exits<S: Side>(
+    exits: &mut [Exit],
+    window: Window,
+    runs: &[Run],
+    terms: &Terms,
+) -> bool {
+    let (first, bars) = (window.first as usize, terms.closes().len() as u32);
     let price = if S::SHORT { terms.paid } else { terms.got };
-    let mut start = 0;
+    let (mut start, mut risky) = (0, false);
     for run in runs {
         let end = (run.end.clamp(window.first, window.end()) - window.first) as usize;
-        if start == end {
-            continue;
-        }
         let to = bar(run.moment);
-        moments[start..end].fill(run.moment);
-        ends[start..end].fill(window.row(to));
-        if to < bars {
+        if start < end && to < bars {
             // Starts that share an exit share all closes but those before it.
-            let first = window.first as usize;
             let mut closes = terms.stretches().between(first + end - 1, to as usize);
             let net = run.fill * price;
             for s in (start..end).rev() {
                 // The last one's own close is among them; once more changes nothing.
                 closes = closes.after(terms.closes()[first + s]);
-                holds.risky |= terms.is_risky::<S>(first + s, net);
+                risky |= terms.is_risky::<S>(first + s, net);
                 exits[s] = S::exit(closes, net);
             }
         } else {
@@ -181,14 +202,13 @@ fn set_table<S: Side>(
         }
         start = end;
     }
-    moments[start..].fill(opening_of(bars));
-    ends[start..].fill(window.sink());
     exits[start..].fill(NOTHING);
+    risky
 }
 
 /// Begins the runs of a window with the one that reaches into it.
 #[inline(always)]
-fn begin_runs(runs: &mut Vec<Run>, progress: &Progress) {
+pub(super) fn begin_runs(runs: &mut Vec<Run>, progress: &Progress) {
     runs.clear();
     runs.push(progress.last);
 }
@@ -200,6 +220,9 @@ impl Sweep {
         let tables = self.layout.prices * self.tables();
         let stops = self.block_rows * tables * (rows * STOP_BYTES + size_of::<Progress>());
         let passes = self.passes.len() * size_of::<Pass>();
+        if let Some(plan) = &self.plan {
+            return stops + rows * plan.worker_bytes() + self.held_bytes(plan, rows);
+        }
         // The runs of one order, or of a buy and a sell; and the chunk.
         let entries = rows * (self.door_bytes() + passes + 3 * size_of::<Run>() + 3 * 8);
         // A tile has at most twice the entries that it needs.
@@ -315,6 +338,9 @@ impl Sweep {
         entries: Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<()> {
+        if let Some(plan) = &self.plan {
+            return self.crowd_windows(plan, bars, rows, &entries, scratch);
+        }
         let (n, hull) = (self.market.len(), self.task.variant.hull);
         self.begin_windows(rows, &entries, scratch);
         for first in (0..n).step_by(bars) {
@@ -347,34 +373,45 @@ impl Sweep {
         scratch: &mut Scratch,
     ) {
         let (market, layout) = (&self.market, &self.layout);
-        let Scratch { halfway: Halfway { stops, entries: orders, ongoing, .. }, holds, .. } =
-            scratch;
-        let buys = market.entry_view(true).begin();
-        let sells = market.entry_view(false).begin();
-        let [long, short] = [Way::Down, Way::Up].map(|way| market.stop_view(way).begin());
-        let tables = (0..self.tables()).map(|table| if table == 0 { long } else { short });
-        stops.clear();
-        for (at, equals) in rows.iter_mut().enumerate() {
-            equals.stops = at;
-            (0..layout.prices).for_each(|_| stops.extend(tables.clone()));
-        }
-        holds.resize_with(holds.len().max(rows.len() * layout.prices), Holds::default);
+        self.begin_stops(rows, scratch);
+        let Halfway { entries: orders, ongoing, .. } = &mut scratch.halfway;
+        let [buys, sells] = [true, false].map(|buys| market.entry_view(buys).begin());
         orders.clear();
         orders.resize(entries.len() * layout.multipliers, [buys, sells]);
         let capital = market.terms.capital;
         let items = entries.len() * layout.multipliers * layout.prices * layout.gates.len();
-        let begins = || {
-            let spans = market.spans.iter();
-            spans.flat_map(|&span| rows.iter().map(move |_| Ongoing::new(capital, span)))
-        };
         ongoing.clear();
         ongoing.reserve_exact(items * rows.len() * market.spans.len());
-        (0..items).for_each(|_| ongoing.extend(begins()));
+        for _ in 0..items {
+            for &span in &market.spans {
+                ongoing.extend(rows.iter().map(|_| Ongoing::new(capital, span)));
+            }
+        }
+    }
+
+    /// Begins the stops of a block.
+    pub(super) fn begin_stops(&self, rows: &mut [Equals<'_>], scratch: &mut Scratch) {
+        let prices = self.layout.prices;
+        let Scratch { halfway: Halfway { stops, .. }, holds, .. } = scratch;
+        let [long, short] = [Way::Down, Way::Up].map(|way| self.market.stop_view(way).begin());
+        stops.clear();
+        for (at, equals) in rows.iter_mut().enumerate() {
+            equals.stops = at;
+            for table in (0..prices).flat_map(|_| 0..self.tables()) {
+                stops.push(if table == 0 { long } else { short });
+            }
+        }
+        holds.resize_with(holds.len().max(rows.len() * prices), Holds::default);
     }
 
     /// Builds the tables of the stops of a block in a window.
     #[inline(always)]
-    fn set_stops(&self, window: Window, rows: &[Equals<'_>], scratch: &mut Scratch) -> Result<()> {
+    pub(super) fn set_stops(
+        &self,
+        window: Window,
+        rows: &[Equals<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
         let Scratch { holds, halfway: Halfway { chunk, stops, runs, .. }, .. } = scratch;
         let (series, market, prices) = (&self.task.series, &self.market, self.layout.prices);
         let (tables, until) = (self.tables(), window.end() as usize);
@@ -385,6 +422,7 @@ impl Sweep {
                 holds.moments.resize(size, 0);
                 holds.ends.resize(size, 0);
                 holds.exits.resize(size, NOTHING);
+                holds.fills.resize(if self.task.variant.modes { size } else { 0 }, 0.0);
                 holds.risky = false;
                 for (table, progress) in (0..tables).zip(&mut stops) {
                     let multiplier = table.saturating_sub(1);
@@ -521,7 +559,7 @@ impl Sweep {
                             let Some(cell) = row.computed.cell(at) else { continue };
                             let (mut figures, unsure) = one.figures();
                             if unsure {
-                                figures = self.settle_whole(row.row, item, phase)?;
+                                figures = self.settle_whole(row.row, item, (0, 0), phase)?;
                             }
                             row.computed.phases[phase].set(cell, figures);
                         }
@@ -536,7 +574,13 @@ impl Sweep {
     /// bytes a bar, for combinations that may be ruined.
     #[cold]
     #[inline(never)]
-    fn settle_whole(&self, row: usize, item: Item, phase: usize) -> Result<Figures> {
+    pub(super) fn settle_whole(
+        &self,
+        row: usize,
+        item: Item,
+        (mode, both): (usize, usize),
+        phase: usize,
+    ) -> Result<Figures> {
         let Item { entry, price, multiplier, gate } = item;
         let (series, market, layout) = (&self.task.series, &self.market, &self.layout);
         let (mut tightening, mut buffer) = (Tightening::default(), Vec::new());
@@ -558,8 +602,8 @@ impl Sweep {
             buy: buy.touches(),
             long_stop: long_stop.touches(),
             short: short.map(|_| (sell.touches(), short_stop.touches())),
-            entry_mode: layout.modes[0],
-            both_triggered: layout.boths[0],
+            entry_mode: layout.modes[mode],
+            both_triggered: layout.boths[both],
             ways: market.ways(),
         };
         let (mut trades, span) = (Vec::new(), market.spans[phase]);
@@ -568,7 +612,7 @@ impl Sweep {
     }
 
     /// Tables of a row's stops at one price.
-    fn tables(&self) -> usize {
+    pub(super) fn tables(&self) -> usize {
         if self.task.variant.shorts { 1 + self.layout.multipliers } else { 1 }
     }
 }
