@@ -794,8 +794,8 @@ struct Maps<'a> {
     pub ways: Ways,
 }
 
-/// A crowd on its way.
-struct March<'a> {
+/// A crowd on its way: through all bars, or through a window of them.
+struct March<'a, const IN_WINDOW: bool> {
     maps: Maps<'a>,
     batch: &'a Batch,
     run: &'a Run,
@@ -860,7 +860,7 @@ fn walk(
     let Walks { groups, places, taken, figures: Some(figures) } = walks else { return };
     let bars = maps.terms.closes().len();
     for run in &plan.runs {
-        let march = March {
+        let march = March::<false> {
             maps,
             batch,
             run,
@@ -883,7 +883,7 @@ fn walk(
     }
 }
 
-impl March<'_> {
+impl<const IN_WINDOW: bool> March<'_, IN_WINDOW> {
     #[inline(always)]
     fn go(mut self) {
         let Some(first) = self.run.seats.first() else { return };
@@ -908,7 +908,7 @@ impl March<'_> {
                 self.taken[at] = word & (word - 1);
                 let bit = 64 * at + word.trailing_zeros() as usize;
                 let (row, kind) = (bit / BAR_BITS, bit % BAR_BITS);
-                let s = row + self.first as usize;
+                let s = if IN_WINDOW { row + self.first as usize } else { row };
                 if s as u32 >= self.event {
                     self.pass(s as u32);
                 }
@@ -925,7 +925,7 @@ impl March<'_> {
     /// The row of a bar.
     #[inline(always)]
     fn row(&self, s: usize) -> usize {
-        s - self.first as usize
+        if IN_WINDOW { s - self.first as usize } else { s }
     }
 
     /// Has a crowd wait behind the last bar that has places.
@@ -938,7 +938,7 @@ impl March<'_> {
     /// Has a crowd wait flat since `s`.
     #[inline(always)]
     fn send(&mut self, crowd: Crowd, s: u32) {
-        if s >= self.end {
+        if IN_WINDOW && s >= self.end {
             self.wait_behind(crowd, FLAT, s, 0.0);
             return;
         }
@@ -951,7 +951,7 @@ impl March<'_> {
     /// Has a crowd wait in positions since `s`.
     #[inline(always)]
     fn take(&mut self, crowd: Crowd, kind: usize, s: u32, rate: f64) {
-        if s >= self.end {
+        if IN_WINDOW && s >= self.end {
             self.wait_behind(crowd, kind, s, rate);
             return;
         }
@@ -1540,6 +1540,7 @@ mod tests {
             breakout: bool,
             costs in prop_oneof![Just(0.0), Just(0.002)],
             threads in 1_usize..3,
+            window in 1_usize..80,
         ) {
             let variant = Variant::named("atr_d_ls").expect("a variant");
             let len = bars.len();
@@ -1563,6 +1564,8 @@ mod tests {
             let sweep = Sweep::new(task(), Tier::best()).expect("a sweep");
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let found = pool.expect("threads").install(|| sweep.run(0..len)).expect("figures");
+            let windows = Sweep::with_windows(task(), Tier::best(), 1, Some(window));
+            prop_assert_eq!(&windows.expect("a sweep").run(0..len).expect("figures"), &found);
             for (wanted, found) in wanted.iter().zip(&found) {
                 for i in 0..len as usize {
                     let (w, f) = (wanted.at(i), found.at(i));

@@ -72,6 +72,7 @@ use market::{Market, Shut, Tightening};
 use terms::{Holds, Long, Order, Short, Terms};
 use tiers::{Tier, Work};
 use walk::Orders;
+use windows::{ComputeWindows, DistinguishWindows};
 
 /// Bytes of a stop's table, by bar.
 const STOP_BYTES: usize = 4 + 4 + 8 + 32;
@@ -87,6 +88,8 @@ const KEPT_BYTES: usize = 64 << 20;
 const WORKER_BYTES: usize = 256 << 20;
 /// What the runs of a tile's distinct rows may take, before it is cut.
 const RUNS_BYTES: usize = 16 << 20;
+/// Bars whose tightenings are compared at a time.
+const CURVE: usize = 1 << 16;
 /// Rows that are compared with each other: those of one length of the Bollinger width, in the shipped
 /// grids.
 const TILE_ROWS: usize = 700;
@@ -363,18 +366,27 @@ impl Sweep {
     /// Finds tightenings that are equal in every bar, such as those of equal ratios, and those that
     /// never tighten.
     fn tightening_classes(&self) -> Result<Vec<u32>> {
-        let curves = |index: usize, (one, out): &mut (Tightening, Vec<f64>)| -> Result<()> {
-            out.clear();
-            for price in 0..self.layout.prices {
-                let (stop, _) = self.layout.stops(index, price, 0)?;
-                out.extend_from_slice(one.of(&self.task.series, &stop, &self.market.bars));
-            }
-            Ok(())
+        // Those of a long history, piece by piece.
+        let bars = &self.market.bars;
+        let pieces = || {
+            let piece = |first: usize| first..bars.end.min(first + CURVE);
+            bars.clone().step_by(CURVE).map(piece)
         };
+        let curves =
+            |index: usize, bars: &Range<usize>, (one, out): &mut (Tightening, Vec<f64>)| {
+                out.clear();
+                for price in 0..self.layout.prices {
+                    let (stop, _) = self.layout.stops(index, price, 0)?;
+                    out.extend_from_slice(one.of(&self.task.series, &stop, bars));
+                }
+                Ok(())
+            };
         let hashes: Vec<u64> = (0..self.layout.tightenings())
             .into_par_iter()
             .map_init(Default::default, |buffer, i| {
-                curves(i, buffer).map(|()| hash_of(&buffer.1, 0))
+                pieces().try_fold(0, |hash, bars| {
+                    curves(i, &bars, buffer).map(|()| hash_of(&buffer.1, hash))
+                })
             })
             .collect::<Result<_>>()?;
         let mut first: HashMap<u64, u32> = HashMap::new();
@@ -388,10 +400,14 @@ impl Sweep {
                 if first as usize == i {
                     return Ok(first);
                 }
-                curves(i, mine)?;
-                curves(first as usize, other)?;
-                let same = mine.1.iter().zip(&other.1).all(|(a, b)| a.to_bits() == b.to_bits());
-                Ok(if same { first } else { i as u32 })
+                for bars in pieces() {
+                    curves(i, &bars, mine)?;
+                    curves(first as usize, &bars, other)?;
+                    if mine.1.iter().zip(&other.1).any(|(a, b)| a.to_bits() != b.to_bits()) {
+                        return Ok(i as u32);
+                    }
+                }
+                Ok(first)
             })
             .collect()
     }
@@ -409,13 +425,16 @@ impl Sweep {
             .tiles(&range, &mut out)
             .into_par_iter()
             .with_max_len(1)
-            .map(|tile| self.with_scratch(Distinguish { sweep: self, tile }))
+            .map(|tile| match self.window {
+                None => self.with_scratch(Distinguish { sweep: self, tile }),
+                Some(bars) => self.with_scratch(DistinguishWindows { sweep: self, tile, bars }),
+            })
             .collect::<Result<_>>()?;
         let blocks: Vec<Tile<'_>> = blocks.into_iter().flatten().collect();
-        blocks
-            .into_par_iter()
-            .with_max_len(1)
-            .try_for_each(|tile| self.with_scratch(Compute { sweep: self, tile }))?;
+        blocks.into_par_iter().with_max_len(1).try_for_each(|tile| match self.window {
+            None => self.with_scratch(Compute { sweep: self, tile }),
+            Some(bars) => self.with_scratch(ComputeWindows { sweep: self, tile, bars }),
+        })?;
         Ok(out)
     }
 
@@ -446,7 +465,15 @@ impl Sweep {
     fn tiles<'a>(&self, range: &Range<u64>, out: &'a mut [Columns]) -> Vec<Tile<'a>> {
         let Layout { entries, .. } = self.layout;
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
-        let wanted = self.tile_entries();
+        let mut wanted = self.tile_entries();
+        if self.window.is_some() {
+            // Tiles of long histories take long: there should be enough for all threads.
+            let blocks = (range.end - range.start).div_ceil(row_len * self.block_rows as u64);
+            let threads = rayon::current_num_threads();
+            let parts =
+                if threads > 1 { (2 * threads).div_ceil(blocks.max(1) as usize) } else { 1 };
+            wanted = wanted.min(entries.div_ceil(parts)).max(1);
+        }
         let run = entries.div_ceil((entries / wanted).max(1));
         let runs: Vec<Range<usize>> =
             (0..entries).step_by(run).map(|first| first..(first + run).min(entries)).collect();
@@ -503,9 +530,6 @@ impl Sweep {
     /// are blocks of distinct rows, with walks of about one length, that go together.
     #[inline(always)]
     fn distinguish<'a>(&self, tile: Tile<'a>, scratch: &mut Scratch) -> Result<Vec<Tile<'a>>> {
-        if let Some(bars) = self.window {
-            return self.distinguish_windows(bars, tile, scratch);
-        }
         let mut rows = tile.rows.into_iter().peekable();
         let mut blocks = Vec::new();
         while rows.peek().is_some() {
@@ -575,31 +599,16 @@ impl Sweep {
     #[inline(always)]
     fn compute(&self, tile: Tile<'_>, scratch: &mut Scratch) -> Result<()> {
         let Tile { mut rows, entries } = tile;
-        if let Some(bars) = self.window {
-            self.compute_windows(bars, &mut rows, entries, scratch)?;
-        } else {
-            self.build_stops(&mut rows, scratch)?;
-            self.walk_tile(&mut rows, entries, scratch);
-        }
-        for Equals { computed, copies, .. } in &mut rows {
-            for copy in copies {
-                for (to, from) in copy.phases.iter_mut().zip(&computed.phases) {
-                    to.copy_from(from);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn walk_tile(&self, rows: &mut [Equals<'_>], entries: Range<usize>, scratch: &mut Scratch) {
+        self.build_stops(&mut rows, scratch)?;
         if let Some(plan) = &self.plan {
-            self.walk_crowds(plan, rows, entries, scratch);
+            self.walk_crowds(plan, &mut rows, entries, scratch);
         } else {
             for entry in entries {
-                self.walk_entry(rows, entry, scratch);
+                self.walk_entry(&mut rows, entry, scratch);
             }
         }
+        copy_equals(&mut rows);
+        Ok(())
     }
 
     /// Whether a tile has a combination with these entries.
@@ -865,6 +874,17 @@ impl<J: Job> Work for Working<'_, J> {
     }
 }
 
+/// Copies what computed rows have come to to those that are equal.
+fn copy_equals(rows: &mut [Equals<'_>]) {
+    for Equals { computed, copies, .. } in rows {
+        for copy in copies {
+            for (to, from) in copy.phases.iter_mut().zip(&computed.phases) {
+                to.copy_from(from);
+            }
+        }
+    }
+}
+
 impl Piece<'_> {
     /// The cell of the combination at a position in the row, where it is among these.
     fn cell(&self, at: usize) -> Option<usize> {
@@ -1056,9 +1076,20 @@ mod tests {
         Bars::new(open, high, low, close).expect("valid bars")
     }
 
+    /// The figures of a sweep, bit by bit.
+    fn bits(columns: &[Columns]) -> Vec<([u64; 4], [u32; 2])> {
+        let cells = columns.iter().flat_map(|phase| (0..phase.len()).map(|i| phase.at(i)));
+        let each = |f: Figures| {
+            let money = [f.is_pnl, f.oos_pnl, f.is_dd, f.oos_dd];
+            (money.map(f64::to_bits), [f.is_trades, f.oos_trades])
+        };
+        cells.map(each).collect()
+    }
+
     #[test]
     fn windows_change_no_bit() {
         for variant in VARIANTS {
+            let mut ruins = 0;
             for (bars, entry_style) in [
                 (swings(400, 1e6), EntryStyle::Pullback),
                 (swings(400, 4.0), EntryStyle::Breakout),
@@ -1073,18 +1104,36 @@ mod tests {
                 };
                 let len = grid(variant).len();
                 let whole = make(usize::MAX, None).run(0..len).expect("figures");
+                ruins += whole.iter().flat_map(|p| &p.is_pnl).filter(|x| **x <= -1e5).count();
+                let wanted = bits(&whole);
                 for window in [1, 2, 7, 50, 299, 1_000] {
                     let found = make(1, Some(window)).run(0..len).expect("figures");
-                    for (phase, (whole, found)) in whole.iter().zip(&found).enumerate() {
-                        for i in 0..len as usize {
-                            let bits = |f: Figures| {
-                                let money = [f.is_pnl, f.oos_pnl, f.is_dd, f.oos_dd];
-                                (money.map(f64::to_bits), f.is_trades, f.oos_trades)
-                            };
-                            let (a, b) = (whole.at(i), found.at(i));
-                            let of = (variant.name, entry_style, window, phase, i);
-                            assert_eq!(bits(a), bits(b), "{a:?} {b:?} {of:?}");
-                        }
+                    let of = (variant.name, entry_style, window);
+                    let differs = bits(&found).iter().zip(&wanted).position(|(a, b)| a != b);
+                    assert_eq!(differs, None, "{of:?}");
+                }
+            }
+            assert!(ruins > 0 || !variant.shorts, "{}", variant.name);
+        }
+    }
+
+    #[test]
+    fn windows_can_be_divided_too() {
+        for variant in VARIANTS {
+            let task = || task_on(swings(400, 1e6), variant, Settings::default());
+            let make = |tier| Sweep::with_windows(task(), tier, 1, Some(60)).expect("a sweep");
+            let (sweep, len) = (make(Tier::Baseline), grid(variant).len());
+            let whole = sweep.run(0..len).expect("figures");
+            for tier in Tier::ALL.into_iter().filter(|tier| tier.is_here()) {
+                assert_eq!(make(tier).run(0..len), Ok(whole.clone()), "{}", tier.name());
+            }
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads");
+            let cuts = [0, 1, 18, 61, len / 3, len / 2, len - 5, len];
+            for (&start, &stop) in cuts.iter().zip(&cuts[1..]) {
+                let part = pool.install(|| sweep.run(start..stop)).expect("figures");
+                for (whole, part) in whole.iter().zip(&part) {
+                    for i in start..stop {
+                        assert_eq!(whole.at(i as usize), part.at((i - start) as usize), "{i}");
                     }
                 }
             }

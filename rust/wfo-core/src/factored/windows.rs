@@ -20,7 +20,7 @@ use super::lockstep::{self, LANES, Ongoing, Walk, Window};
 use super::maps::{Map, Progress, Run, bar, opening_of};
 use super::market::{Chunk, Shut, Tightening};
 use super::terms::{Exit, Holds, Long, NOTHING, Short, Side, Terms, UNIT};
-use super::{Equals, STOP_BYTES, Scratch, Sweep, Tile, hash_of_runs, walk};
+use super::{Equals, Job, STOP_BYTES, Scratch, Sweep, Tile, copy_equals, hash_of_runs, walk};
 use crate::error::Result;
 use crate::figures::Figures;
 use crate::touches::Way;
@@ -213,6 +213,43 @@ pub(super) fn begin_runs(runs: &mut Vec<Run>, progress: &Progress) {
     runs.push(progress.last);
 }
 
+/// A tile of a long history whose rows are to be told from each other.
+pub(super) struct DistinguishWindows<'a, 'b> {
+    pub sweep: &'a Sweep,
+    pub tile: Tile<'b>,
+    /// Bars of a window.
+    pub bars: usize,
+}
+
+impl<'b> Job for DistinguishWindows<'_, 'b> {
+    type Output = Result<Vec<Tile<'b>>>;
+
+    #[inline(always)]
+    fn run(self, scratch: &mut Scratch) -> Self::Output {
+        self.sweep.distinguish_windows(self.bars, self.tile, scratch)
+    }
+}
+
+/// A tile of a long history to be computed.
+pub(super) struct ComputeWindows<'a, 'b> {
+    pub sweep: &'a Sweep,
+    pub tile: Tile<'b>,
+    /// Bars of a window.
+    pub bars: usize,
+}
+
+impl Job for ComputeWindows<'_, '_> {
+    type Output = Result<()>;
+
+    #[inline(always)]
+    fn run(self, scratch: &mut Scratch) -> Self::Output {
+        let Tile { mut rows, entries } = self.tile;
+        self.sweep.compute_windows(self.bars, &mut rows, entries, scratch)?;
+        copy_equals(&mut rows);
+        Ok(())
+    }
+}
+
 impl Sweep {
     /// Bytes that a worker holds for windows of so many bars.
     pub(super) fn window_bytes(&self, bars: usize) -> usize {
@@ -236,7 +273,7 @@ impl Sweep {
     /// [`distinguish`](Self::distinguish) does. The runs of a long history are many, and are not kept:
     /// where two rows seem to be equal, theirs are listed once more.
     #[inline(always)]
-    pub(super) fn distinguish_windows<'a>(
+    fn distinguish_windows<'a>(
         &self,
         bars: usize,
         tile: Tile<'a>,
@@ -331,7 +368,7 @@ impl Sweep {
 
     /// Computes a tile window by window.
     #[inline(always)]
-    pub(super) fn compute_windows(
+    fn compute_windows(
         &self,
         bars: usize,
         rows: &mut [Equals<'_>],

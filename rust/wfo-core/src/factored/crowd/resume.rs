@@ -350,7 +350,7 @@ impl Sweep {
                                 }
                             };
                             waiting.clear();
-                            let march = March {
+                            let march = March::<true> {
                                 maps,
                                 batch,
                                 run,
@@ -404,7 +404,7 @@ impl Sweep {
     }
 }
 
-impl March<'_> {
+impl March<'_, true> {
     /// Goes through a window, and halts at its end, or rises at that of the history.
     #[inline(always)]
     fn go_through(mut self, halt: &mut Halt, is_last: bool) {
