@@ -341,7 +341,9 @@ impl Sweep {
         (rows.max(self.block_rows) * self.layout.row_len()) as u64
     }
 
-    /// Memory that each worker holds, in bytes, beside the results.
+    /// Memory that each worker holds, in bytes, beside the results. On histories that go window by
+    /// window it does not grow with the bars, but for the gates of strategies with modes, at 16 bytes
+    /// a bar. What may have been ruined takes 72 bytes a bar more there, for as long as it is looked at.
     #[must_use]
     pub fn worker_bytes(&self) -> usize {
         if let Some(bars) = self.window {
