@@ -22,8 +22,11 @@
 //! by the same operations, whoever goes along; so they depend on nothing but the combination. What
 //! may have been a ruin is left to the plain walks.
 
+mod resume;
+
 use std::ops::Range;
 
+pub(super) use self::resume::{Held, march_bytes};
 use super::layout::{Item, Layout};
 use super::maps::{Map, Moment, Watch, bar, nearer};
 use super::market::{Market, Shut};
@@ -407,12 +410,12 @@ impl Plan {
     }
 
     /// The crowds of a sweep.
-    pub fn of(layout: &Layout, market: &Market) -> Self {
+    pub fn of(layout: &Layout, market: &Market, bars: usize) -> Self {
         let Layout { gates, modes, boths, .. } = layout;
         if !market.compounds() {
             return Self::of_plain_walks(gates.len(), modes.len() * boths.len());
         }
-        let most = (BATCH_BYTES / (SELL_BYTES * market.len().max(1))).clamp(1, WALKS);
+        let most = (BATCH_BYTES / (SELL_BYTES * bars.max(1))).clamp(1, WALKS);
         Self::new(&market.spans, gates.len(), most, (modes, boths))
     }
 
@@ -724,6 +727,15 @@ impl Sweep {
         maps: Maps<'_>,
         plain: &mut Plain,
     ) {
+        self.write_cells(row, item, batch, done);
+        for cell in done.unsure() {
+            let cell = batch.cell(cell, &self.layout);
+            self.walk_plainly(row, item, cell, done.phase, maps, plain);
+        }
+    }
+
+    /// Writes the figures of a phase, sure or not.
+    fn write_cells(&self, row: &mut Row<'_>, item: Item, batch: &Batch, done: &Done<'_>) {
         let Layout { boths, gates, .. } = &self.layout;
         // Cells of a mode follow each other, and those of the next mode where no gate is between.
         let run = if batch.gates == gates.len() { batch.cells } else { batch.gates * boths.len() };
@@ -738,10 +750,6 @@ impl Sweep {
                 let some = first + from - at..first + to - at;
                 piece.phases[done.phase].set_run(from - piece.first, done.figures, some);
             }
-        }
-        for cell in done.unsure() {
-            let cell = batch.cell(cell, &self.layout);
-            self.walk_plainly(row, item, cell, done.phase, maps, plain);
         }
     }
 
@@ -791,10 +799,8 @@ struct Maps<'a> {
     pub ways: Ways,
 }
 
-/// A crowd on its way.
-struct March<'a> {
-    /// Whether the row leads, by phase.
-    leads: &'a [bool],
+/// A crowd on its way: through all bars, or through a window of them.
+struct March<'a, const IN_WINDOW: bool> {
     maps: Maps<'a>,
     batch: &'a Batch,
     run: &'a Run,
@@ -802,6 +808,13 @@ struct March<'a> {
     places: &'a mut [Place],
     taken: &'a mut [u64],
     figures: &'a mut Columns,
+    /// The first bar that has places and rows, and one past the last one.
+    first: u32,
+    end: u32,
+    /// Rows of a table of stops.
+    rows: usize,
+    /// Who goes on behind the last bar.
+    waiting: &'a mut Vec<Waiting>,
     /// The first cut behind the current place.
     cut: u32,
     /// The first bar in which that changes, or a phase begins.
@@ -812,6 +825,14 @@ struct March<'a> {
     /// Walks that a trade may have ruined.
     unsure: Crowd,
     out: &'a mut dyn FnMut(Done<'_>),
+}
+
+/// Who waits at a place behind the last bar that has places.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    since: u32,
+    kind: usize,
+    place: Place,
 }
 
 /// A phase that is done.
@@ -844,16 +865,20 @@ fn walk(
     out: &mut dyn FnMut(Done<'_>),
 ) {
     let Walks { groups, places, taken, figures: Some(figures) } = walks else { return };
+    let bars = maps.terms.closes().len();
     for run in &plan.runs {
-        let march = March {
+        let march = March::<false> {
             maps,
-            leads,
             batch,
             run,
             groups,
             places,
             taken,
             figures,
+            first: 0,
+            end: bars as u32,
+            rows: bars + 1,
+            waiting: &mut Vec::new(),
             cut: 0,
             event: 0,
             next: 0,
@@ -861,18 +886,27 @@ fn walk(
             unsure: Crowd::default(),
             out,
         };
-        march.go();
+        march.go(leads);
     }
 }
 
-impl March<'_> {
+impl<const IN_WINDOW: bool> March<'_, IN_WINDOW> {
     #[inline(always)]
-    fn go(mut self) {
+    fn go(mut self, leads: &[bool]) {
         let Some(first) = self.run.seats.first() else { return };
-        for seat in self.run.seats.iter().filter(|seat| self.leads[seat.phase]) {
+        for seat in self.run.seats.iter().filter(|seat| leads[seat.phase]) {
             self.send(self.batch.slots[seat.slot], seat.span.start);
         }
-        for at in BAR_BITS * first.span.start as usize / 64..self.taken.len() {
+        self.go_on(BAR_BITS * first.span.start as usize / 64);
+        for slot in 0..self.seats.len() {
+            self.rise(slot);
+        }
+    }
+
+    /// Visits all places from a word of the marks on.
+    #[inline(always)]
+    fn go_on(&mut self, first: usize) {
+        for at in first..self.taken.len() {
             loop {
                 let word = self.taken[at];
                 if word == 0 {
@@ -880,11 +914,12 @@ impl March<'_> {
                 }
                 self.taken[at] = word & (word - 1);
                 let bit = 64 * at + word.trailing_zeros() as usize;
-                let (s, kind) = (bit / BAR_BITS, bit % BAR_BITS);
+                let (row, kind) = (bit / BAR_BITS, bit % BAR_BITS);
+                let s = if IN_WINDOW { row + self.first as usize } else { row };
                 if s as u32 >= self.event {
                     self.pass(s as u32);
                 }
-                let Place { crowd, rate } = self.places[KINDS * s + kind];
+                let Place { crowd, rate } = self.places[KINDS * row + kind];
                 match kind {
                     FLAT => self.flat(crowd, s),
                     LONG => self.long(crowd, s, rate),
@@ -892,27 +927,46 @@ impl March<'_> {
                 }
             }
         }
-        for slot in 0..self.seats.len() {
-            self.rise(slot);
-        }
+    }
+
+    /// The row of a bar.
+    #[inline(always)]
+    fn row(&self, s: usize) -> usize {
+        if IN_WINDOW { s - self.first as usize } else { s }
+    }
+
+    /// Has a crowd wait behind the last bar that has places.
+    #[cold]
+    #[inline(never)]
+    fn wait_behind(&mut self, crowd: Crowd, kind: usize, since: u32, rate: f64) {
+        self.waiting.push(Waiting { since, kind, place: Place { crowd, rate } });
     }
 
     /// Has a crowd wait flat since `s`.
     #[inline(always)]
     fn send(&mut self, crowd: Crowd, s: u32) {
-        let is_first = self.mark(s as usize, FLAT);
-        let place = &mut self.places[KINDS * s as usize + FLAT];
+        if IN_WINDOW && s >= self.end {
+            self.wait_behind(crowd, FLAT, s, 0.0);
+            return;
+        }
+        let row = self.row(s as usize);
+        let is_first = self.mark(row, FLAT);
+        let place = &mut self.places[KINDS * row + FLAT];
         place.crowd = if is_first { crowd } else { place.crowd.or(crowd) };
     }
 
     /// Has a crowd wait in positions since `s`.
     #[inline(always)]
     fn take(&mut self, crowd: Crowd, kind: usize, s: u32, rate: f64) {
-        let s = s as usize;
+        if IN_WINDOW && s >= self.end {
+            self.wait_behind(crowd, kind, s, rate);
+            return;
+        }
+        let row = self.row(s as usize);
         let table = if kind == LONG { 0 } else { 1 + self.maps.multiplier };
-        self.maps.holds.prefetch(table * self.part() + s);
-        let is_first = self.mark(s, kind);
-        let place = &mut self.places[KINDS * s + kind];
+        self.maps.holds.prefetch(table * self.rows + row);
+        let is_first = self.mark(row, kind);
+        let place = &mut self.places[KINDS * row + kind];
         if is_first {
             *place = Place { crowd, rate };
             return;
@@ -934,8 +988,8 @@ impl March<'_> {
 
     /// Marks a place as taken; whether it was not.
     #[inline(always)]
-    fn mark(&mut self, s: usize, kind: usize) -> bool {
-        let bit = BAR_BITS * s + kind;
+    fn mark(&mut self, row: usize, kind: usize) -> bool {
+        let bit = BAR_BITS * row + kind;
         let word = self.taken[bit / 64];
         self.taken[bit / 64] = word | 1 << (bit % 64);
         word >> (bit % 64) & 1 == 0
@@ -986,8 +1040,9 @@ impl March<'_> {
     #[inline(always)]
     fn flat(&mut self, mut crowd: Crowd, s: usize) {
         let Maps { buy, sells, .. } = self.maps;
-        let buys = buy.map.moments[s];
-        for &(moment, at) in sells.since(s, buys | 3) {
+        let row = self.row(s);
+        let buys = buy.map.moments[row];
+        for &(moment, at) in sells.since(row, buys | 3) {
             if bar(moment) > bar(buys) {
                 break;
             }
@@ -1012,7 +1067,7 @@ impl March<'_> {
             self.open(some, s, SHORT, bar(sell.moment), sell.rate);
         }
         if !crowd.is_empty() {
-            self.open(crowd, s, LONG, bar(buys), buy.rates[s]);
+            self.open(crowd, s, LONG, bar(buys), buy.rates[row]);
         }
     }
 
@@ -1040,11 +1095,12 @@ impl March<'_> {
             }
         }
         let done = |net| Exit { worst: net, best: net, against: 0.0, net };
-        if sell.moment < buy.map.moments[s] {
-            let exit = done(buy.map.fills[s] * terms.paid);
+        let row = self.row(s);
+        if sell.moment < buy.map.moments[row] {
+            let exit = done(buy.map.fills[row] * terms.paid);
             self.settle::<Short>(crowd, at, sell.rate, &exit, true);
         } else {
-            self.settle::<Long>(crowd, at, buy.rates[s], &done(sell.fill * terms.got), true);
+            self.settle::<Long>(crowd, at, buy.rates[row], &done(sell.fill * terms.got), true);
         }
         self.send(crowd, at);
     }
@@ -1053,15 +1109,16 @@ impl March<'_> {
     #[inline(always)]
     fn long(&mut self, mut crowd: Crowd, s: usize, rate: f64) {
         let Maps { terms, sells, holds, ways, .. } = self.maps;
-        let stops = holds.moments[s];
+        let row = self.row(s);
+        let stops = holds.moments[row];
         if !crowd.and(self.batch.sells_turn).is_empty() {
-            for &(moment, at) in sells.since(s, stops) {
+            for &(moment, at) in sells.since(row, stops) {
                 if moment > stops {
                     break;
                 }
                 let sell = &sells.list[at as usize];
                 if sell.moment == stops
-                    && (stops % 4 == 0 || !nearer(sell.fill, holds.fills[s], ways.long))
+                    && (stops % 4 == 0 || !nearer(sell.fill, holds.fills[row], ways.long))
                 {
                     continue;
                 }
@@ -1082,19 +1139,20 @@ impl March<'_> {
     #[inline(always)]
     fn short(&mut self, mut crowd: Crowd, s: usize, rate: f64) {
         let Maps { buy, buy_exits, holds, ways, multiplier, .. } = self.maps;
-        let row = (1 + multiplier) * self.part() + s;
-        let (stops, buys) = (holds.moments[row], buy.map.moments[s]);
+        let (own, table) = (self.row(s), (1 + multiplier) * self.rows);
+        let row = table + own;
+        let (stops, buys) = (holds.moments[row], buy.map.moments[own]);
         if buys <= stops {
             let some = crowd.and(self.batch.buys_turn);
             let turns = buys < stops
-                || (buys % 4 > 0 && nearer(buy.map.fills[s], holds.fills[row], ways.short));
+                || (buys % 4 > 0 && nearer(buy.map.fills[own], holds.fills[row], ways.short));
             if turns && !some.is_empty() {
                 crowd = crowd.without(some);
                 let bars = (s as u32, bar(buys));
-                self.turn::<Short>(some, bars, rate, &buy_exits[s], buy.rates[s]);
+                self.turn::<Short>(some, bars, rate, &buy_exits[own], buy.rates[own]);
             }
         }
-        self.stop::<Short>(crowd, s as u32, rate, row - s);
+        self.stop::<Short>(crowd, s as u32, rate, table);
     }
 
     /// Closes positions since `s` at their stop, in the table that begins in row `table`.
@@ -1104,7 +1162,7 @@ impl March<'_> {
             return;
         }
         let Maps { holds, .. } = self.maps;
-        let row = table + s as usize;
+        let row = table + self.row(s as usize);
         let (to, exit) = (bar(holds.moments[row]), &holds.exits[row]);
         if to >= self.cut {
             crowd = self.settle_over_cuts::<S>(crowd, (s, to), rate, exit);
@@ -1136,10 +1194,6 @@ impl March<'_> {
             self.settle::<S>(crowd, s, rate, exit, true);
         }
         self.take(crowd, if S::SHORT { LONG } else { SHORT }, to, next);
-    }
-
-    fn part(&self) -> usize {
-        self.maps.terms.closes().len() + 1
     }
 
     #[inline(always)]
@@ -1493,6 +1547,7 @@ mod tests {
             breakout: bool,
             costs in prop_oneof![Just(0.0), Just(0.002)],
             threads in 1_usize..3,
+            window in 1_usize..80,
         ) {
             let variant = Variant::named("atr_d_ls").expect("a variant");
             let len = bars.len();
@@ -1516,6 +1571,8 @@ mod tests {
             let sweep = Sweep::new(task(), Tier::best()).expect("a sweep");
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let found = pool.expect("threads").install(|| sweep.run(0..len)).expect("figures");
+            let windows = Sweep::with_windows(task(), Tier::best(), 1, Some(window));
+            prop_assert_eq!(&windows.expect("a sweep").run(0..len).expect("figures"), &found);
             for (wanted, found) in wanted.iter().zip(&found) {
                 for i in 0..len as usize {
                     let (w, f) = (wanted.at(i), found.at(i));

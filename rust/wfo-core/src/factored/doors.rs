@@ -10,7 +10,8 @@
 use std::hint::select_unpredictable;
 use std::ops::Range;
 
-use super::maps::{Map, Moment, bar, opening_of};
+use super::lockstep::{Ahead, Window};
+use super::maps::{Map, Moment, Run, bar, opening_of};
 use super::terms::{Long, Short, Terms, UNIT, row};
 use crate::series::Trend;
 
@@ -130,6 +131,86 @@ pub(super) fn passes(trend: &[Trend], range: &Range<usize>, shorts: bool) -> Vec
         }
     }
     out
+}
+
+impl Pass {
+    /// What a gate of passes does from each of the rows of a window on, as if the history ended there.
+    ///
+    /// A gate that stands open at the end of a window has its next cross behind it.
+    pub fn of_window(passes: &[Self], window: Window, out: &mut Vec<Self>) {
+        let bars = window.first as usize..window.end() as usize;
+        out.clear();
+        out.extend(passes[bars].iter().map(|pass| {
+            let side = pass.before & 1;
+            let closes = window.end().min(pass.before.div_ceil(4));
+            let before = match pass.before {
+                0 => 0,
+                _ => opening_of(closes - window.first) - side,
+            };
+            let (bar, side) = (pass.cross / 2, pass.cross & 1);
+            let side = if bar < window.end() { side } else { 0 };
+            Self { before, cross: 2 * window.row(bar) + side }
+        }));
+        out.resize(window.rows(), Self { before: 0, cross: 2 * window.sink() });
+    }
+
+    /// What lets every touch of a side pass.
+    pub fn free(short: bool) -> Self {
+        Self { before: Moment::MAX - u32::from(!short), cross: 0 }
+    }
+}
+
+/// The run that a start is in.
+#[inline(always)]
+fn run_of(runs: &[Run], start: u32) -> Run {
+    runs[runs.partition_point(|run| run.end <= start)]
+}
+
+/// Where buys that nothing stops lead beyond a window, by the runs of its starts.
+#[derive(Clone, Copy)]
+pub(super) struct Straight<'a> {
+    pub window: Window,
+    pub runs: &'a [Run],
+    pub terms: &'a Terms,
+}
+
+impl Ahead for Straight<'_> {
+    #[inline(always)]
+    fn opening(self, at: u32) -> (f64, u32) {
+        let run = run_of(self.runs, self.window.first + at);
+        (self.terms.rate::<Long>(run.fill), bar(run.moment))
+    }
+}
+
+/// Where touches behind a gate lead beyond a window.
+#[derive(Clone, Copy)]
+pub(super) struct Behind<'a, const SHORTS: bool> {
+    pub window: Window,
+    /// By bar of the history.
+    pub passes: &'a [Pass],
+    /// Of the buy and the sell.
+    pub runs: &'a [Vec<Run>; 2],
+    /// By bar of the history, of buys or of buys and sells.
+    pub at_opens: &'a [f64],
+    pub terms: &'a Terms,
+}
+
+impl<const SHORTS: bool> Ahead for Behind<'_, SHORTS> {
+    #[inline(always)]
+    fn opening(self, at: u32) -> (f64, u32) {
+        let start = self.window.first + at;
+        let Pass { before, cross } = self.passes[start as usize];
+        let short = SHORTS && before & 1 == 1;
+        let run = run_of(&self.runs[usize::from(short)], start);
+        if run.moment < before {
+            let terms = self.terms;
+            let rate =
+                if short { terms.rate::<Short>(run.fill) } else { terms.rate::<Long>(run.fill) };
+            (rate, bar(run.moment))
+        } else {
+            (self.at_opens[(if SHORTS { cross } else { cross / 2 }) as usize], cross / 2)
+        }
+    }
 }
 
 /// The entries of a combination: touches, and the rates at which they and the crosses open shares.

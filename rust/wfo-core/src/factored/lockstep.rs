@@ -17,8 +17,11 @@
 //! Why walks beside it do not show in any bit of a walk: its own trades alone enter its books, in their
 //! order, and what fills a list up is no mark.
 
+mod resume;
+
 use std::hint::select_unpredictable;
 
+pub(super) use self::resume::{Ahead, Ongoing, Window, walk_on};
 use super::cuts::Cut;
 use super::doors::Door;
 use super::quad::{OCTET, QUAD, Quad};
@@ -55,6 +58,8 @@ pub(super) struct Group<'a> {
     starts: Lanes,
     splits: Lanes,
     ends: Lanes,
+    /// Rows from which on a walk is chased in vain.
+    limits: Lanes,
     /// Rows that all the stops have.
     rows: usize,
     /// Whether one of the stops may ruin.
@@ -71,6 +76,7 @@ impl<'a> Group<'a> {
             starts: [0; LANES],
             splits: [0; LANES],
             ends: [0; LANES],
+            limits: [0; LANES],
             rows: usize::MAX,
             risky: false,
         };
@@ -81,6 +87,7 @@ impl<'a> Group<'a> {
             group.cuts[lane] = cuts;
             (group.starts[lane], group.splits[lane], group.ends[lane]) =
                 (span.start, span.split, span.end);
+            group.limits[lane] = span.end;
             group.rows = group.rows.min(holds.ends.len()).min(holds.exits.len());
             group.risky |= holds.risky;
         }
@@ -115,6 +122,16 @@ struct Together<'a, D, const SHORTS: bool, const CAREFUL: bool> {
     door: D,
     rates: &'a [f64],
     group: &'a Group<'a>,
+}
+
+/// A trade that a walk may make.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    rate: f64,
+    exit: &'a Exit,
+    /// First bar and the bar of its end.
+    from: u32,
+    to: u32,
 }
 
 /// The books of a quad of walks.
@@ -195,7 +212,7 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
     /// Lists the trades that walks make from `at` on, some of them beyond their ends; how many.
     #[inline(always)]
     fn chase(&self, at: &mut Lanes, lists: &mut Lists) -> usize {
-        let Group { stops, ends, .. } = self.group;
+        let Group { stops, limits, .. } = self.group;
         let mut now = *at;
         lists.exits[0] = now;
         let mut steps = 0;
@@ -213,7 +230,7 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
             // One question for all of them, so that there is one answer to guess.
             let mut all = true;
             for lane in 0..LANES {
-                all &= now[lane] >= ends[lane];
+                all &= now[lane] >= limits[lane];
             }
             if all {
                 break;
@@ -278,28 +295,53 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         }
     }
 
-    /// Takes walks over the end of the in-sample part, with the trades in some places of their lists,
-    /// where there are such trades.
+    /// The trade in a place of a list.
+    #[inline(always)]
+    fn trade(&self, lane: usize, lists: &Lists, place: u32) -> Found<'a> {
+        let place = place as usize;
+        let (rate, hold) = (row(&lists.rates, place)[lane], row(&lists.holds, place)[lane]);
+        Found {
+            rate,
+            exit: row(self.group.exits[lane], hold as usize),
+            from: self.door.from(hold),
+            to: row(&lists.exits, place + 1)[lane],
+        }
+    }
+
+    /// The trades of a quad in some places of so many; the last one where there is none.
+    #[inline(always)]
+    fn trades(
+        &self,
+        first: usize,
+        lists: &Lists,
+        places: [u32; QUAD],
+        steps: u32,
+    ) -> [Found<'a>; QUAD] {
+        let mut found = [self.trade(first, lists, places[0].min(steps - 1)); QUAD];
+        for i in 1..QUAD {
+            found[i] = self.trade(first + i, lists, places[i].min(steps - 1));
+        }
+        found
+    }
+
+    /// Takes walks over the end of the in-sample part, each with the trade that it makes there.
     #[inline(always)]
     fn cross<Q: Quad>(
         &self,
         books: &mut Books<Q>,
         first: usize,
-        lists: &Lists,
-        places: [Option<u32>; QUAD],
+        found: &[Found<'a>; QUAD],
+        crossing: u32,
         out: &mut [(Figures, bool); LANES],
     ) {
         let (mut inner, mut outer) = (Closing::new(), Closing::new());
         let mut spare = [[Exit::default(); 3]; QUAD];
-        let (mut crossing, mut ending) = (0, 0);
+        let mut ending = 0;
         for (i, spare) in spare.iter_mut().enumerate() {
             let lane = first + i;
-            let (crosses, place) = (places[i].is_some(), places[i].unwrap_or(0) as usize);
             let (split, end) = (self.group.splits[lane], self.group.ends[lane]);
             let [split_cut, end_cut] = self.group.cuts[lane];
-            let (rate, hold) = (row(&lists.rates, place)[lane], row(&lists.holds, place)[lane]);
-            let exit = row(self.group.exits[lane], hold as usize);
-            let (from, to) = (self.door.from(hold), row(&lists.exits, place + 1)[lane]);
+            let (Found { rate, exit, from, to }, crosses) = (found[i], crossing >> i & 1 == 1);
             let short = SHORTS && rate < 0.0;
             // What is held is marked at the last in-sample close, as if it ended there.
             let [one, two, rest] = spare;
@@ -315,7 +357,6 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
                 if short { Short::exit(closes, exit.net) } else { Long::exit(closes, exit.net) };
             let exit = select_unpredictable(held, &*rest, exit);
             outer.set(i, trades, rate, select_unpredictable(ends, exit, last));
-            crossing |= u32::from(crosses) << i;
             // A mark ruins nobody.
             ending |= u32::from(crosses & ends) << i;
         }
@@ -349,35 +390,42 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
         &self,
         books: &mut Books<Q>,
         first: usize,
-        lists: &Lists,
-        places: [u32; QUAD],
-        held: [bool; QUAD],
+        found: &[Found<'a>; QUAD],
+        held: u32,
         done: u32,
+        out: &mut [(Figures, bool); LANES],
     ) {
         let mut closing = Closing::new();
         let mut spare = [Exit::default(); QUAD];
         for (i, spare) in spare.iter_mut().enumerate() {
-            let (lane, place) = (first + i, places[i] as usize);
-            let (end, [_, end_cut]) = (self.group.ends[lane], self.group.cuts[lane]);
-            let (rate, hold) = (row(&lists.rates, place)[lane], row(&lists.holds, place)[lane]);
-            let (from, short) = (self.door.from(hold), SHORTS && rate < 0.0);
-            let held = held[i] & (from < end);
-            let last = from.min(end - 1);
+            let (end, [_, end_cut]) = (self.group.ends[first + i], self.group.cuts[first + i]);
+            let Found { rate, from, .. } = found[i];
+            let held = (held >> i & 1 == 1) & (from < end);
+            let (short, last) = (SHORTS && rate < 0.0, from.min(end - 1));
             closing.set(i, held, rate, end_cut.mark::<SHORTS>(self.terms, short, last, spare));
         }
         books.fades(self.terms.capital, done);
         books.close::<SHORTS>(self.terms, Q::of(closing.rates), closing.exits);
+        let (equity, drawdown) = (books.equity.array(), books.drawdown.array());
+        for i in 0..QUAD {
+            if done >> i & 1 == 1 {
+                let (figures, ruin) = &mut out[first + i];
+                figures.oos_pnl = equity[i] - self.terms.capital - figures.is_pnl;
+                figures.oos_dd = drawdown[i];
+                figures.oos_trades = books.trades[i];
+                *ruin = books.ruin >> i & 1 == 1;
+            }
+        }
     }
 
     #[inline(always)]
     fn walk<Q: Quad>(&self, lists: &mut Lists, out: &mut [(Figures, bool); LANES]) {
-        let capital = self.terms.capital;
         // The rows behind the last bar change nothing.
         lists.rates[TRADES] = [UNIT; LANES];
         lists.holds[TRADES] = [self.terms.closes().len() as u32; LANES];
         let Group { splits, ends, .. } = self.group;
         let mut at = self.group.starts;
-        let mut books = [Books::<Q>::new(capital); LANES / QUAD];
+        let mut books = [Books::<Q>::new(self.terms.capital); LANES / QUAD];
         loop {
             let steps = self.chase(&mut at, lists);
             // How many trades of each list end in-sample, and before the end of the phase.
@@ -386,44 +434,31 @@ impl<'a, D: Door, const SHORTS: bool, const CAREFUL: bool> Together<'a, D, SHORT
             let steps = steps as u32;
             for (q, books) in books.iter_mut().enumerate() {
                 let first = q * QUAD;
-                let (mut inside, mut begins) = ([0; QUAD], [0; QUAD]);
-                let (mut places, mut behind, mut held) = ([None; QUAD], [0; QUAD], [false; QUAD]);
-                let (mut crossing, mut done) = (false, 0);
+                let (mut inside, mut begins, mut counts) = ([0; QUAD], [0; QUAD], [0; QUAD]);
+                let (mut crossing, mut held, mut done) = (0, 0, 0);
                 for i in 0..QUAD {
                     let (inner, all) = (inner[first + i], all[first + i]);
                     // Where the out-of-sample trades begin; those that are not there yet have none.
                     let crosses = !books.crossed[i] & (inner < steps);
                     (inside[i], begins[i]) = (inner, inner + u32::from(crosses));
-                    places[i] = crosses.then_some(inner);
-                    crossing |= crosses;
-                    // A trade across both ends has been marked to the last one.
-                    behind[i] = all.min(steps - 1);
-                    held[i] = (all < steps) & (all >= begins[i]);
+                    counts[i] = all.saturating_sub(begins[i]);
+                    crossing |= u32::from(crosses) << i;
                     done |= u32::from(all < steps) << i;
+                    // A trade across both ends has been marked to the last one.
+                    held |= u32::from(all >= begins[i]) << i;
                 }
                 self.enter(books, first, lists, [0; QUAD], inside);
                 // Most lists of few trades hold both ends, and most parts of long ones neither.
-                if crossing {
-                    self.cross(books, first, lists, places, out);
-                }
-                let mut counts = [0; QUAD];
-                for i in 0..QUAD {
-                    counts[i] = all[first + i].saturating_sub(begins[i]);
+                if crossing != 0 {
+                    let found = self.trades(first, lists, inside, steps);
+                    self.cross(books, first, &found, crossing, out);
                 }
                 self.enter(books, first, lists, begins, counts);
-                if done == 0 {
-                    continue;
-                }
-                self.finish(books, first, lists, behind, held, done);
-                let (equity, drawdown) = (books.equity.array(), books.drawdown.array());
-                for i in 0..QUAD {
-                    let (figures, ruin) = &mut out[first + i];
-                    if done >> i & 1 == 1 {
-                        figures.oos_pnl = equity[i] - capital - figures.is_pnl;
-                        figures.oos_dd = drawdown[i];
-                        figures.oos_trades = books.trades[i];
-                        *ruin = books.ruin >> i & 1 == 1;
-                    }
+                if done != 0 {
+                    let mut behind = [0; QUAD];
+                    behind.copy_from_slice(&all[first..first + QUAD]);
+                    let found = self.trades(first, lists, behind, steps);
+                    self.finish(books, first, &found, held & done, done, out);
                 }
             }
             let mut done = true;

@@ -62,6 +62,18 @@ pub struct Run {
     pub fill: f64,
 }
 
+/// How far a map has been followed, whose runs are asked for some starts at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress {
+    /// The next bar that may fill an order.
+    pub bar: usize,
+    /// The last bar with the extreme of the oldest start that waits, and that extreme.
+    top: usize,
+    extreme: f64,
+    /// The last run so far: it may reach beyond what has been asked for.
+    pub last: Run,
+}
+
 /// A map, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Touches<'a> {
@@ -219,6 +231,114 @@ impl View {
         out(Run { end: n as u32 + 1, moment: opening_of(n as u32), fill: 0.0 });
     }
 
+    /// The beginning of a map.
+    pub(super) fn begin(&self) -> Progress {
+        let extreme = self.extreme.first().copied().unwrap_or(0.0);
+        Progress { bar: 1, top: 0, extreme, last: Run { end: 0, moment: 0, fill: 0.0 } }
+    }
+
+    /// Goes on with a map to the run that holds the last start before `until`, or to the end of the
+    /// distances, whose first one is that before the next bar. With the distances of all bars, the runs
+    /// are those of [`follow_runs`](Self::follow_runs), or of [`stand`](Self::stand).
+    ///
+    /// It stops between two runs, maybe within a bar, and what decides whether that bar fills another
+    /// one is what decides whether a bar fills a first one.
+    #[inline(always)]
+    pub(super) fn go_on(
+        &self,
+        progress: &mut Progress,
+        distance: &[f64],
+        follows: bool,
+        until: usize,
+        out: &mut Vec<Run>,
+    ) {
+        if follows {
+            self.follow_on(progress, distance, until, out);
+        } else {
+            self.stand_on(progress, distance, until, out);
+        }
+        if progress.bar >= self.len() && (progress.last.end as usize) < until {
+            let end = self.len() as u32;
+            progress.last = Run { end: end + 1, moment: opening_of(end), fill: 0.0 };
+            out.push(progress.last);
+        }
+    }
+
+    #[inline(always)]
+    fn follow_on(
+        &self,
+        progress: &mut Progress,
+        distance: &[f64],
+        until: usize,
+        out: &mut Vec<Run>,
+    ) {
+        let Progress { bar: first, mut top, mut extreme, mut last } = *progress;
+        let end = first + distance.len();
+        let bars = self.reach[first..end].iter().zip(&self.extreme[first..end]).zip(distance);
+        for (t, ((&reach, &own), &before)) in (first..).zip(bars) {
+            let mut level = extreme - before;
+            if reach <= level {
+                loop {
+                    let (moment, fill) = self.fill(t, level);
+                    let oldest = top + 1;
+                    last = Run { end: oldest as u32, moment, fill };
+                    out.push(last);
+                    if oldest == t {
+                        (top, extreme) = (t, own);
+                        if oldest >= until {
+                            *progress = Progress { bar: t + 1, top, extreme, last };
+                            return;
+                        }
+                        break;
+                    }
+                    top = oldest;
+                    while (self.overtaken[top] as usize) < t {
+                        top = self.overtaken[top] as usize;
+                    }
+                    extreme = self.extreme[top];
+                    if oldest >= until {
+                        *progress = Progress { bar: t, top, extreme, last };
+                        return;
+                    }
+                    level = extreme - before;
+                    if reach > level || level.is_nan() {
+                        break;
+                    }
+                }
+            }
+            top = select_unpredictable(own >= extreme, t, top);
+            extreme = max(extreme, own);
+        }
+        *progress = Progress { bar: end, top, extreme, last };
+    }
+
+    #[inline(always)]
+    fn stand_on(
+        &self,
+        progress: &mut Progress,
+        distance: &[f64],
+        until: usize,
+        out: &mut Vec<Run>,
+    ) {
+        let (first, end) = (progress.bar, progress.bar + distance.len());
+        let closes = self.close[first - 1..].iter().zip(distance);
+        for (t, (&reach, (&close, &before))) in
+            (first..).zip(self.reach[first..end].iter().zip(closes))
+        {
+            let level = close - before;
+            if reach <= level {
+                let (moment, fill) = self.fill(t, level);
+                progress.last = Run { end: t as u32, moment, fill };
+                out.push(progress.last);
+                if t >= until {
+                    progress.bar = t + 1;
+                    return;
+                }
+            }
+        }
+        progress.bar = end;
+    }
+
     /// The touches of a level that stands `distance` from the last close, whenever it was placed.
     #[inline(always)]
     pub fn stand(&self, distance: &[f64], map: &mut Map) {
@@ -252,8 +372,22 @@ impl View {
         watch: &mut impl Watch,
     ) {
         stack.clear();
-        for t in 1..self.len() {
-            let (own, before) = (self.extreme[t - 1], distance[t - 1]);
+        self.reach_on(1..self.len(), distance, follows, stack, watch);
+    }
+
+    /// The same for some bars, with the distances from the one before the first of them on, and what
+    /// the bars before have left on the stack.
+    #[inline(always)]
+    pub(super) fn reach_on(
+        &self,
+        bars: Range<usize>,
+        distance: &[f64],
+        follows: bool,
+        stack: &mut Vec<u32>,
+        watch: &mut impl Watch,
+    ) {
+        for (t, &before) in bars.zip(distance) {
+            let own = self.extreme[t - 1];
             while stack.pop_if(|top| self.extreme[*top as usize] <= own).is_some() {}
             stack.push(t as u32 - 1);
             let Some(oldest) = watch.oldest(t) else { continue };
@@ -382,6 +516,38 @@ mod tests {
                         }
                         None => prop_assert_eq!(found, bars.len()),
                     }
+                }
+            }
+        }
+
+        /// However a map is cut, by starts and by distances, its runs are those of the whole map.
+        #[test]
+        fn maps_can_be_followed_bit_by_bit(
+            bars in bars(),
+            distance in distances(),
+            follows: bool,
+            starts in 1_usize..9,
+            step in 1_usize..9,
+        ) {
+            for way in [Way::Down, Way::Up] {
+                let n = bars.len();
+                let (view, mut map) = (View::new(&bars, 0..n, way), Map::default());
+                if follows { view.follow(&distance, &mut map) } else { view.stand(&distance, &mut map) }
+                let mut progress = view.begin();
+                for first in (0..n).step_by(starts) {
+                    let until = n.min(first + starts);
+                    let mut runs = vec![progress.last];
+                    while (progress.last.end as usize) < until {
+                        let from = progress.bar;
+                        let to = n.min(from + step);
+                        view.go_on(&mut progress, &distance[from - 1..to - 1], follows, until, &mut runs);
+                    }
+                    for s in first..until {
+                        let at = runs.partition_point(|run| run.end as usize <= s);
+                        prop_assert_eq!(runs[at].moment, map.moments[s], "{}", s);
+                        prop_assert_eq!(runs[at].fill.to_bits(), map.fills[s].to_bits());
+                    }
+                    prop_assert!(runs[..runs.len() - 1].iter().all(|run| run.end as usize <= until));
                 }
             }
         }

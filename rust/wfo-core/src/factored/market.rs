@@ -6,7 +6,7 @@ use super::cuts::Cut;
 use super::doors::{self, Pass};
 use super::layout::Gate;
 use super::ledger;
-use super::maps::{Map, View, Watch};
+use super::maps::{Map, Progress, Run, View, Watch};
 use super::terms::Terms;
 use super::walk::{self, Span, Ways};
 use crate::atr_d::{Entry, Hull, Stop};
@@ -110,6 +110,72 @@ impl Market {
         }
     }
 
+    /// Goes on with the map of a stop, up to start `until`; its runs come behind those in `out`.
+    #[inline(always)]
+    pub fn stop_on(
+        &self,
+        series: &Series,
+        stop: &Stop,
+        side: Way,
+        until: usize,
+        (progress, chunk): (&mut Progress, &mut Chunk),
+        out: &mut Vec<Run>,
+    ) {
+        let view = self.stop_view(side);
+        let Chunk { tightening, distance } = chunk;
+        while (progress.last.end as usize) < until {
+            let bars = self.next_distances(progress.bar, until);
+            let tightening = tightening.of(series, stop, &bars);
+            let atr = &series.atr[&stop.atr_period][bars.clone()];
+            let distances = atr.iter().zip(tightening).zip(&series.widest[bars]);
+            distance.clear();
+            distance.extend(distances.map(|((&a, &t), &w)| stop.tightened(a, t, w)));
+            view.go_on(progress, distance, true, until, out);
+        }
+    }
+
+    /// The same for an entry that nothing gates.
+    #[inline(always)]
+    pub fn entry_on(
+        &self,
+        series: &Series,
+        entry: &Entry,
+        buys: bool,
+        until: usize,
+        (progress, chunk): (&mut Progress, &mut Chunk),
+        out: &mut Vec<Run>,
+    ) {
+        let offset = series.offset(entry);
+        let view = self.entry_view(buys);
+        let distance = &mut chunk.distance;
+        while (progress.last.end as usize) < until {
+            let bars = self.next_distances(progress.bar, until);
+            distance.clear();
+            distance.extend(offset.smoothed[bars].iter().map(|s| s * offset.multiplier));
+            view.go_on(progress, distance, !self.breakout, until, out);
+        }
+    }
+
+    /// What a stop looks at that is met on the way `side`.
+    pub fn stop_view(&self, side: Way) -> &View {
+        match side {
+            Way::Down => &self.falling,
+            Way::Up => &self.rising,
+        }
+    }
+
+    /// What an entry looks at.
+    pub fn entry_view(&self, buys: bool) -> &View {
+        if buys == self.breakout { &self.rising } else { &self.falling }
+    }
+
+    /// Bars whose distances a map needs next, which has come to bar `at`: those up to start `until`,
+    /// and then a few at a time.
+    fn next_distances(&self, at: usize, until: usize) -> Range<usize> {
+        let to = until.max(at + LOOK_AHEAD).min(self.len()).max(at);
+        self.bars.start + at - 1..self.bars.start + to - 1
+    }
+
     /// The map of an entry, behind its gate. A buy waits below the price or breaks out above it, a
     /// sell the other way round.
     #[inline(always)]
@@ -126,7 +192,7 @@ impl Market {
         buffer.clear();
         buffer.extend(offset.smoothed[self.bars.clone()].iter().map(|s| s * offset.multiplier));
         gate.apply(buys, &self.bars, buffer);
-        let view = if buys == self.breakout { &self.rising } else { &self.falling };
+        let view = self.entry_view(buys);
         if self.breakout { view.stand(buffer, map) } else { view.follow(buffer, map) }
     }
 
@@ -146,6 +212,41 @@ impl Market {
         let view = if self.breakout { &self.falling } else { &self.rising };
         view.reach_all(buffer, !self.breakout, stack, watch);
     }
+
+    /// The same for some bars, some thousands at a time, after those before.
+    #[inline(always)]
+    pub fn watch_sell_on(
+        &self,
+        series: &Series,
+        sell: &Entry,
+        bars: Range<usize>,
+        (chunk, stack): (&mut Chunk, &mut Vec<u32>),
+        watch: &mut impl Watch,
+    ) {
+        let (offset, view) = (series.offset(sell), self.entry_view(false));
+        let distance = &mut chunk.distance;
+        for first in bars.clone().step_by(WATCHED) {
+            let end = bars.end.min(first + WATCHED);
+            let before = self.bars.start + first - 1..self.bars.start + end - 1;
+            distance.clear();
+            distance.extend(offset.smoothed[before].iter().map(|s| s * offset.multiplier));
+            view.reach_on(first..end, distance, !self.breakout, stack, watch);
+        }
+    }
+}
+
+/// Bars behind the starts of a window whose distances are computed at a time: what fills the last
+/// starts is mostly near, and what is not used is computed once more.
+const LOOK_AHEAD: usize = 256;
+
+/// Bars of a sell that are watched at a time.
+const WATCHED: usize = 2048;
+
+/// What the distances of some bars are computed with.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    tightening: Tightening,
+    distance: Vec<f64>,
 }
 
 /// A gate on a history.
@@ -206,6 +307,8 @@ impl<'a> Shut<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Tightening {
     of: Option<Stop>,
+    /// Whose ratios they are.
+    bars: Range<usize>,
     ratios: Vec<f64>,
     factors: Vec<f64>,
 }
@@ -214,13 +317,14 @@ impl Tightening {
     #[inline(always)]
     pub fn of(&mut self, series: &Series, stop: &Stop, bars: &Range<usize>) -> &[f64] {
         let ratio = |s: &Stop| (s.price, s.bb_length, s.bb_deviation, s.vol_threshold);
-        if self.of.as_ref().map(ratio) != Some(ratio(stop)) {
+        if self.of.as_ref().map(ratio) != Some(ratio(stop)) || self.bars != *bars {
             let (means, deviations) = &series.window[&(stop.price, stop.bb_length)];
             let pairs = means[bars.clone()].iter().zip(&deviations[bars.clone()]);
             self.ratios.clear();
             self.ratios.extend(pairs.map(|(&mean, &sigma)| stop.ratio(sigma, mean)));
         }
         self.of = Some(*stop);
+        self.bars.clone_from(bars);
         self.factors.clear();
         self.factors.extend(self.ratios.iter().map(|&ratio| stop.tightening(ratio)));
         &self.factors

@@ -26,6 +26,8 @@
 //! events in the same bars. Money alone is put together in another order, which moves it by a few
 //! units in the last place; where such a unit could decide whether a short is ruined, the ledger
 //! falls back on the contract's own order.
+//!
+//! On long histories, all of this happens a window of bars at a time ([`windows`]).
 
 mod crowd;
 mod cuts;
@@ -41,6 +43,7 @@ mod stretches;
 mod terms;
 pub mod tiers;
 mod walk;
+mod windows;
 
 /// What the engine is made of, for those who time its parts.
 pub mod parts {
@@ -74,6 +77,7 @@ use rows::{Distinct, Piece, Row, StopSink, Stops, mix};
 use terms::{Holds, Long, Order, Short};
 use tiers::{Tier, Work};
 use walk::Orders;
+use windows::{ComputeWindows, DistinguishWindows};
 
 /// Bytes of a stop's table, by bar.
 const STOP_BYTES: usize = 4 + 4 + 8 + 32;
@@ -89,6 +93,8 @@ const KEPT_BYTES: usize = 64 << 20;
 const WORKER_BYTES: usize = 256 << 20;
 /// What the runs of a tile's distinct rows may take, before it is cut.
 const RUNS_BYTES: usize = 16 << 20;
+/// Bars whose tightenings are compared at a time.
+const CURVE: usize = 1 << 16;
 /// Rows that are compared with each other: those of one length of the Bollinger width, in the shipped
 /// grids.
 const TILE_ROWS: usize = 700;
@@ -210,6 +216,8 @@ pub struct Sweep {
     /// Rows whose stops are held at a time, and phases that they lead.
     block_rows: usize,
     block_walks: usize,
+    /// Bars that have tables at a time, where these are not all.
+    window: Option<usize>,
     /// How walks with entry modes form crowds.
     plan: Option<Plan>,
     /// What workers have left for the next ones.
@@ -263,6 +271,7 @@ struct Scratch {
     lists: Lists,
     crowds: Crowds,
     settling: Settling,
+    halfway: windows::Halfway,
 }
 
 /// What combinations that are settled plainly need.
@@ -281,6 +290,11 @@ impl Sweep {
     /// # Errors
     /// None that a checked task has.
     pub fn new(task: Task, tier: Tier) -> Result<Self> {
+        Self::with_windows(task, tier, windows::LONGEST, None)
+    }
+
+    /// The same with windows of so many bars, or what suits, on histories longer than `longest`.
+    fn with_windows(task: Task, tier: Tier, longest: usize, window: Option<usize>) -> Result<Self> {
         let layout = Layout::new(task.variant, &task.grid)?;
         let market =
             Market::new(&task.data, task.bars(), &task.slices, task.variant.shorts, task.settings);
@@ -292,16 +306,21 @@ impl Sweep {
         let tables = prices * if shorts { 1 + multipliers } else { 1 };
         let most = WORKER_BYTES / (STOP_BYTES * bars * tables);
         let cached = CACHED_BYTES / (STOP_BYTES * bars);
-        let plan = modes.then(|| Plan::of(&layout, &market));
+        let is_long = bars > longest && market.compounds();
+        let (suits, window_rows) = windows::sizes(tables);
+        let window = is_long.then(|| window.unwrap_or(suits));
+        let plan = modes.then(|| Plan::of(&layout, &market, window.unwrap_or(bars)));
         let phases = market.spans.len().max(1);
-        let (block_rows, block_walks) = if modes {
+        let (block_rows, block_walks) = if is_long {
+            (window_rows, window_rows * phases)
+        } else if modes {
             // Crowds share what an entry costs between all rows.
-            (crowd::TILE_ROWS, usize::MAX)
+            (crowd::TILE_ROWS.min(most), usize::MAX)
         } else {
             // Walks of a block fill the lanes. What rows that do not lead everywhere add to a block is
             // hardly read.
             let wanted = cached.max(lockstep::LANES.div_ceil(phases)).min(most).max(1);
-            (2 * wanted, (wanted * phases).next_multiple_of(lockstep::LANES))
+            ((2 * wanted).min(most), (wanted * phases).next_multiple_of(lockstep::LANES))
         };
         let at_opens = if hull { market.rates_at_opens(shorts) } else { Vec::new() };
         let mut sweep = Self {
@@ -311,8 +330,9 @@ impl Sweep {
             passes: Vec::new(),
             at_opens,
             tier,
-            block_rows: block_rows.min(most).max(1),
+            block_rows: block_rows.max(1),
             block_walks,
+            window,
             plan,
             spare: Mutex::default(),
             task,
@@ -326,7 +346,7 @@ impl Sweep {
                 sweep.passes.push(gate.passes(&sweep.market.bars, shorts));
             }
         }
-        if modes && kept(BUY_BYTES) {
+        if modes && !is_long && kept(BUY_BYTES) {
             let build = |entry| {
                 let (mut distance, mut order) = (Vec::new(), Order::default());
                 sweep.buy(entry, &Shut::Never, &mut distance, &mut order);
@@ -334,7 +354,7 @@ impl Sweep {
             };
             sweep.buys = Some((0..entries).into_par_iter().map(build).collect());
         }
-        if !modes && kept(multipliers * sweep.door_bytes()) {
+        if !modes && !is_long && kept(multipliers * sweep.door_bytes()) {
             let build = |i| {
                 let (mut scratch, mut doors) = (Scratch::default(), Doors::default());
                 sweep.build_doors(i / multipliers, i % multipliers, &mut scratch, &mut doors);
@@ -358,9 +378,14 @@ impl Sweep {
         (rows.max(self.block_rows) * self.layout.row_len()) as u64
     }
 
-    /// Memory that each worker holds, in bytes, beside the results.
+    /// Memory that each worker holds, in bytes, beside the results. On histories that go window by
+    /// window it does not grow with the bars, but for the gates of strategies with modes, at 16 bytes
+    /// a bar. What may have been ruined takes 72 bytes a bar more there, for as long as it is looked at.
     #[must_use]
     pub fn worker_bytes(&self) -> usize {
+        if let Some(bars) = self.window {
+            return self.window_bytes(bars);
+        }
         let Layout { prices, multipliers, .. } = self.layout;
         let shorts = if self.task.variant.shorts { multipliers } else { 0 };
         let stops = self.block_rows * prices * (1 + shorts) * STOP_BYTES;
@@ -380,18 +405,27 @@ impl Sweep {
     /// Finds tightenings that are equal in every bar, such as those of equal ratios, and those that
     /// never tighten.
     fn tightening_classes(&self) -> Result<Vec<u32>> {
-        let curves = |index: usize, (one, out): &mut (Tightening, Vec<f64>)| -> Result<()> {
-            out.clear();
-            for price in 0..self.layout.prices {
-                let (stop, _) = self.layout.stops(index, price, 0)?;
-                out.extend_from_slice(one.of(&self.task.series, &stop, &self.market.bars));
-            }
-            Ok(())
+        // Those of a long history, piece by piece.
+        let bars = &self.market.bars;
+        let pieces = || {
+            let piece = |first: usize| first..bars.end.min(first + CURVE);
+            bars.clone().step_by(CURVE).map(piece)
         };
+        let curves =
+            |index: usize, bars: &Range<usize>, (one, out): &mut (Tightening, Vec<f64>)| {
+                out.clear();
+                for price in 0..self.layout.prices {
+                    let (stop, _) = self.layout.stops(index, price, 0)?;
+                    out.extend_from_slice(one.of(&self.task.series, &stop, bars));
+                }
+                Ok(())
+            };
         let hashes: Vec<u64> = (0..self.layout.tightenings())
             .into_par_iter()
             .map_init(Default::default, |buffer, i| {
-                curves(i, buffer).map(|()| hash_of(&buffer.1, 0))
+                pieces().try_fold(0, |hash, bars| {
+                    curves(i, &bars, buffer).map(|()| hash_of(&buffer.1, hash))
+                })
             })
             .collect::<Result<_>>()?;
         let mut first: HashMap<u64, u32> = HashMap::new();
@@ -405,10 +439,14 @@ impl Sweep {
                 if first as usize == i {
                     return Ok(first);
                 }
-                curves(i, mine)?;
-                curves(first as usize, other)?;
-                let same = mine.1.iter().zip(&other.1).all(|(a, b)| a.to_bits() == b.to_bits());
-                Ok(if same { first } else { i as u32 })
+                for bars in pieces() {
+                    curves(i, &bars, mine)?;
+                    curves(first as usize, &bars, other)?;
+                    if mine.1.iter().zip(&other.1).any(|(a, b)| a.to_bits() != b.to_bits()) {
+                        return Ok(i as u32);
+                    }
+                }
+                Ok(first)
             })
             .collect()
     }
@@ -445,13 +483,16 @@ impl Sweep {
             .tiles(&range, phases)
             .into_par_iter()
             .with_max_len(1)
-            .map(|tile| self.with_scratch(Distinguish { sweep: self, tile }))
+            .map(|tile| match self.window {
+                None => self.with_scratch(Distinguish { sweep: self, tile }),
+                Some(bars) => self.with_scratch(DistinguishWindows { sweep: self, tile, bars }),
+            })
             .collect::<Result<_>>()?;
         let blocks: Vec<Tile<'_>> = blocks.into_iter().flatten().collect();
-        blocks
-            .into_par_iter()
-            .with_max_len(1)
-            .try_for_each(|tile| self.with_scratch(Compute { sweep: self, tile }))
+        blocks.into_par_iter().with_max_len(1).try_for_each(|tile| match self.window {
+            None => self.with_scratch(Compute { sweep: self, tile }),
+            Some(bars) => self.with_scratch(ComputeWindows { sweep: self, tile, bars }),
+        })
     }
 
     /// Does work as this sweep's tier, with what an earlier worker has left.
@@ -463,15 +504,33 @@ impl Sweep {
         output
     }
 
+    /// Fewest entries of a tile, so that its stops are worth building.
+    fn tile_entries(&self) -> usize {
+        let entry_len = self.layout.entry_len();
+        match &self.plan {
+            Some(plan) if self.window.is_some() => {
+                let marches = self.layout.prices * self.layout.multipliers * self.block_rows;
+                (windows::HELD_BYTES / (marches * crowd::march_bytes(plan))).max(1)
+            }
+            Some(_) => crowd::TILE_CELLS.div_ceil(entry_len),
+            None => TILE_WALKS.div_ceil(entry_len * self.block_walks),
+        }
+    }
+
     /// Cuts the combinations of a range into tiles: rows with equal tightenings together, and as many
     /// entries as make the building of the rows' stops worth while.
     fn tiles<'a>(&self, range: &Range<u64>, mut phases: Vec<Cells<'a>>) -> Vec<Tile<'a>> {
         let Layout { entries, .. } = self.layout;
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
-        let wanted = match self.plan {
-            Some(_) => crowd::TILE_CELLS.div_ceil(entry_len),
-            None => TILE_WALKS.div_ceil(entry_len * self.block_walks),
-        };
+        let mut wanted = self.tile_entries();
+        if self.window.is_some() {
+            // Tiles of long histories take long: there should be enough for all threads.
+            let blocks = (range.end - range.start).div_ceil(row_len * self.block_rows as u64);
+            let threads = rayon::current_num_threads();
+            let parts =
+                if threads > 1 { (2 * threads).div_ceil(blocks.max(1) as usize) } else { 1 };
+            wanted = wanted.min(entries.div_ceil(parts)).max(1);
+        }
         let run = entries.div_ceil((entries / wanted).max(1));
         let runs: Vec<Range<usize>> =
             (0..entries).step_by(run).map(|first| first..(first + run).min(entries)).collect();
@@ -1010,6 +1069,82 @@ mod tests {
                 start = stop;
                 if start == len {
                     break;
+                }
+            }
+        }
+    }
+
+    /// Prices of the bars doubled and halved by turns, now and then, which ruins shorts.
+    fn jumps(bars: usize) -> Bars {
+        let calm = swings(bars, 4.0);
+        let scaled = |column: &[f64]| -> Vec<f64> {
+            let scale = |i: usize| if i / 41 % 3 == 1 { 3.0 } else { 1.0 };
+            column.iter().enumerate().map(|(i, x)| x * scale(i)).collect()
+        };
+        let [open, high, low, close] =
+            [calm.open(), calm.high(), calm.low(), calm.close()].map(scaled);
+        Bars::new(open, high, low, close).expect("valid bars")
+    }
+
+    /// The figures of a sweep, bit by bit.
+    fn bits(columns: &[Columns]) -> Vec<([u64; 4], [u32; 2])> {
+        let cells = columns.iter().flat_map(|phase| (0..phase.len()).map(|i| phase.at(i)));
+        let each = |f: Figures| {
+            let money = [f.is_pnl, f.oos_pnl, f.is_dd, f.oos_dd];
+            (money.map(f64::to_bits), [f.is_trades, f.oos_trades])
+        };
+        cells.map(each).collect()
+    }
+
+    #[test]
+    fn windows_change_no_bit() {
+        for variant in VARIANTS {
+            let mut ruins = 0;
+            for (bars, entry_style) in [
+                (swings(400, 1e6), EntryStyle::Pullback),
+                (swings(400, 4.0), EntryStyle::Breakout),
+                (jumps(400), EntryStyle::Pullback),
+                (jumps(400), EntryStyle::Breakout),
+            ] {
+                let settings =
+                    Settings { slip: 0.001, fee: 0.0005, entry_style, ..Settings::default() };
+                let make = |longest, window| {
+                    let task = task_on(bars.clone(), variant, settings);
+                    Sweep::with_windows(task, Tier::best(), longest, window).expect("a sweep")
+                };
+                let len = grid(variant).len();
+                let whole = make(usize::MAX, None).run(0..len).expect("figures");
+                ruins += whole.iter().flat_map(|p| &p.is_pnl).filter(|x| **x <= -1e5).count();
+                let wanted = bits(&whole);
+                for window in [1, 2, 7, 50, 299, 1_000] {
+                    let found = make(1, Some(window)).run(0..len).expect("figures");
+                    let of = (variant.name, entry_style, window);
+                    let differs = bits(&found).iter().zip(&wanted).position(|(a, b)| a != b);
+                    assert_eq!(differs, None, "{of:?}");
+                }
+            }
+            assert!(ruins > 0 || !variant.shorts, "{}", variant.name);
+        }
+    }
+
+    #[test]
+    fn windows_can_be_divided_too() {
+        for variant in VARIANTS {
+            let task = || task_on(swings(400, 1e6), variant, Settings::default());
+            let make = |tier| Sweep::with_windows(task(), tier, 1, Some(60)).expect("a sweep");
+            let (sweep, len) = (make(Tier::Baseline), grid(variant).len());
+            let whole = sweep.run(0..len).expect("figures");
+            for tier in Tier::ALL.into_iter().filter(|tier| tier.is_here()) {
+                assert_eq!(make(tier).run(0..len), Ok(whole.clone()), "{}", tier.name());
+            }
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads");
+            let cuts = [0, 1, 18, 61, len / 3, len / 2, len - 5, len];
+            for (&start, &stop) in cuts.iter().zip(&cuts[1..]) {
+                let part = pool.install(|| sweep.run(start..stop)).expect("figures");
+                for (whole, part) in whole.iter().zip(&part) {
+                    for i in start..stop {
+                        assert_eq!(whole.at(i as usize), part.at((i - start) as usize), "{i}");
+                    }
                 }
             }
         }

@@ -44,7 +44,7 @@ impl<'a> Piece<'a> {
     }
 
     /// Whether both have the same cells of their rows.
-    fn covers_like(&self, other: &Self) -> bool {
+    pub fn covers_like(&self, other: &Self) -> bool {
         (self.first, self.len) == (other.first, other.len)
     }
 }
@@ -88,6 +88,13 @@ impl<'a> Row<'a> {
     fn follow(&mut self, leader: &mut Self, phase: usize) {
         leader.copies[phase].push(self.computed.take(phase));
         leader.copies[phase].append(&mut self.copies[phase]);
+    }
+
+    /// Makes all of its phases copies of another row's.
+    pub fn follow_everywhere(mut self, leader: &mut Self) {
+        for phase in 0..self.copies.len() {
+            self.follow(leader, phase);
+        }
     }
 
     /// Writes the copies.
@@ -165,8 +172,7 @@ impl<'a> Distinct<'a> {
         stops.sums.push(0);
         let mut sum = 0_u64;
         for run in &stops.runs[found.runs.clone()] {
-            let place = u64::from(run.end) << 32 | u64::from(run.moment);
-            sum = sum.wrapping_add(mix(mix(0, run.fill.to_bits()), place));
+            sum = sum.wrapping_add(hash_of_run(run));
             stops.sums.push(sum);
         }
         let mut leads = false;
@@ -263,6 +269,18 @@ pub(super) fn blocks<'a>(rows: Vec<Row<'a>>, most: usize, leading: usize) -> Vec
 #[inline(always)]
 pub(super) fn mix(hash: u64, bits: u64) -> u64 {
     (hash.rotate_left(5) ^ bits).wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
+/// A mix of some runs, on top of a mix of others.
+#[inline(always)]
+pub(super) fn hash_of_runs(runs: &[Run], hash: u64) -> u64 {
+    runs.iter().fold(hash, |hash, run| mix(hash, hash_of_run(run)))
+}
+
+/// A mix of a run.
+#[inline(always)]
+fn hash_of_run(run: &Run) -> u64 {
+    mix(mix(0, run.fill.to_bits()), u64::from(run.end) << 32 | u64::from(run.moment))
 }
 
 #[cfg(test)]

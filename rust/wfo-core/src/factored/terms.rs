@@ -99,6 +99,7 @@ impl Holds {
             moments[starts.clone()].fill(run.moment);
             ends[starts.clone()].fill(bar(run.moment));
             fills[starts.clone()].fill(run.fill);
+            let exits = &mut exits[starts.clone()];
             self.risky |= terms.exits_of::<S>(starts, run.moment, run.fill, exits);
         }
     }
@@ -215,16 +216,17 @@ impl Terms {
             let run = touches.take_while(|&(&m, &f)| m == moment && f == fill).count();
             let starts = begin..begin + run;
             begin = starts.end;
-            risky |= self.exits_of::<S>(starts, moment, fill, &mut out[first..]);
+            let out = &mut out[first + starts.start..first + starts.end];
+            risky |= self.exits_of::<S>(starts, moment, fill, out);
         }
         risky
     }
 
-    /// What closing at a fill makes of positions of a side that were opened in some bars, which share
-    /// all closes but those before the last of them. True where that may ruin: what was opened in a
-    /// bar was opened between its low and its high.
+    /// What closing at a fill makes of positions of a side that were opened in some bars, at least one,
+    /// which share all closes but those before the last of them. True where that may ruin: what was
+    /// opened in a bar was opened between its low and its high.
     #[inline(always)]
-    fn exits_of<S: Side>(
+    pub fn exits_of<S: Side>(
         &self,
         starts: Range<usize>,
         moment: Moment,
@@ -233,7 +235,7 @@ impl Terms {
     ) -> bool {
         let (to, last) = (bar(moment) as usize, starts.end - 1);
         if to == self.closes.len() {
-            out[starts].fill(NOTHING);
+            out.fill(NOTHING);
             return false;
         }
         let net = fill * if S::SHORT { self.paid } else { self.got };
@@ -241,7 +243,7 @@ impl Terms {
         let mut closes = self.stretches.between(last, to);
         let bars = self.closes[starts.clone()].iter();
         let bars = bars.zip(&self.lows[starts.clone()]).zip(&self.highs[starts.clone()]);
-        for (((close, low), high), out) in bars.zip(&mut out[starts]).rev() {
+        for (((close, low), high), out) in bars.zip(out).rev() {
             // The last one's own close is among them; once more changes nothing.
             closes = closes.after(*close);
             risky |= if S::SHORT {
