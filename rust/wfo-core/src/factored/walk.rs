@@ -5,7 +5,8 @@
 //! same bar, their moments in it decide.
 //!
 //! These walks are the plain ones: they list the trades of one phase, for the
-//! [`ledger`](super::ledger) to settle. Those that race are in [`compound`](super::compound).
+//! [`ledger`](super::ledger) to settle. Those that race are in
+//! [`lockstep`](super::lockstep) and [`crowd`](super::crowd).
 
 use super::maps::{Touches, bar};
 use crate::atr_d::{BothTriggered, EntryMode};
