@@ -33,7 +33,7 @@ slow: $(STAMP)/test
 lint: $(STAMP)/test $(STAMP)/lint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --locked
+	cargo test --package wfo-core --lib --locked
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

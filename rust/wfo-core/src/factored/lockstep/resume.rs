@@ -337,12 +337,7 @@ pub(in crate::factored) fn walk_on<Q: Quad, D: Door, A: Ahead, const SHORTS: boo
     assert!(group.rows >= door.reach(window.rows(), rates));
     assert!(walks.iter().all(|walk| walk.holds.moments.len() >= group.rows));
     let (group, here) = (&group, Here { window, ahead, walks });
-    // What no walk here can meet, no step asks for.
-    if group.risky {
-        let together = Together::<D, SHORTS, true> { terms, door, rates, group };
-        together.walk_on::<Q, A>(&here, lists, ongoing);
-    } else {
-        let together = Together::<D, SHORTS, false> { terms, door, rates, group };
-        together.walk_on::<Q, A>(&here, lists, ongoing);
-    }
+    // A question more a trade, on every walk, is worth less than as much code again.
+    let together = Together::<D, SHORTS, true> { terms, door, rates, group };
+    together.walk_on::<Q, A>(&here, lists, ongoing);
 }
