@@ -518,6 +518,17 @@ impl Sells {
     }
 }
 
+/// The oldest start before bar `t` that waits at one of the gates that are open.
+#[inline(always)]
+fn oldest_waiting(mut open: u64, waiting: &[u32], t: usize) -> Option<usize> {
+    let mut oldest = t as u32;
+    while open != 0 {
+        oldest = oldest.min(waiting[open.trailing_zeros() as usize]);
+        open &= open - 1;
+    }
+    ((oldest as usize) < t).then_some(oldest as usize)
+}
+
 /// Sells that are being listed.
 struct Listing<'a> {
     terms: &'a Terms,
@@ -533,13 +544,7 @@ struct Listing<'a> {
 impl Watch for Listing<'_> {
     #[inline(always)]
     fn oldest(&self, t: usize) -> Option<usize> {
-        let mut oldest = t as u32;
-        let mut open = self.open[t];
-        while open != 0 {
-            oldest = oldest.min(self.waiting[open.trailing_zeros() as usize]);
-            open &= open - 1;
-        }
-        ((oldest as usize) < t).then_some(oldest as usize)
+        oldest_waiting(self.open[t], self.waiting, t)
     }
 
     #[inline(always)]

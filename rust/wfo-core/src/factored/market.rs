@@ -104,10 +104,7 @@ impl Market {
         buffer.extend(
             atr.iter().zip(tightening).zip(widest).map(|((&a, &t), &w)| stop.tightened(a, t, w)),
         );
-        match side {
-            Way::Down => &self.falling,
-            Way::Up => &self.rising,
-        }
+        self.stop_view(side)
     }
 
     /// Goes on with the map of a stop, up to start `until`; its runs come behind those in `out`.
@@ -209,8 +206,7 @@ impl Market {
         let offset = series.offset(sell);
         buffer.clear();
         buffer.extend(offset.smoothed[self.bars.clone()].iter().map(|s| s * offset.multiplier));
-        let view = if self.breakout { &self.falling } else { &self.rising };
-        view.reach_all(buffer, !self.breakout, stack, watch);
+        self.entry_view(false).reach_all(buffer, !self.breakout, stack, watch);
     }
 
     /// The same for some bars, some thousands at a time, after those before.

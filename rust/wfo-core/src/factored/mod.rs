@@ -662,7 +662,7 @@ impl Sweep {
     #[inline(always)]
     fn build_stops(&self, rows: &mut [Row<'_>], scratch: &mut Scratch) -> Result<()> {
         let Scratch { tightening, distance, holds, stops, .. } = scratch;
-        let tables = if self.task.variant.shorts { 1 + self.layout.multipliers } else { 1 };
+        let tables = self.tables();
         let (prices, terms) = (self.layout.prices, &self.market.terms);
         holds.resize_with(holds.len().max(rows.len() * prices), Holds::default);
         for (at, (row, holds)) in rows.iter_mut().zip(holds.chunks_mut(prices)).enumerate() {

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use super::{
     BAR_BITS, Batch, Crowd, Crowds, Done, FLAT, GROUP, Group, Maps, March, Place, Plan, Seat, Sell,
-    Sells, WALKS, Waiting,
+    Sells, WALKS, Waiting, oldest_waiting,
 };
 use crate::error::Result;
 use crate::factored::layout::Item;
@@ -85,13 +85,7 @@ struct Noting<'a> {
 impl Watch for Noting<'_> {
     #[inline(always)]
     fn oldest(&self, t: usize) -> Option<usize> {
-        let mut oldest = t as u32;
-        let mut open = self.open[t];
-        while open != 0 {
-            oldest = oldest.min(self.waiting[open.trailing_zeros() as usize]);
-            open &= open - 1;
-        }
-        ((oldest as usize) < t).then_some(oldest as usize)
+        oldest_waiting(self.open[t], self.waiting, t)
     }
 
     #[inline(always)]
