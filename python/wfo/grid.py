@@ -180,6 +180,15 @@ class Grid:
         stride = math.prod(self._lengths[at + 1 :])
         return indices // stride % self._lengths[at]
 
+    @property
+    def map_strides(self) -> list[tuple[int, int]]:
+        """For each map axis of the strategy how many combinations a value lasts, and how many it has.
+
+        Its position in a flat index is ``index // stride % length``, as in `digits`.
+        """
+        places = [self.strategy.names.index(name) for name in self.strategy.map_axes]
+        return [(math.prod(self._lengths[at + 1 :]), self._lengths[at]) for at in places]
+
     def columns(self, indices: IndexArray) -> dict[str, NDArray[Any]]:
         """Return the parameter values of each flat index, one array a parameter.
 

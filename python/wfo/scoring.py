@@ -11,20 +11,19 @@ over its valid phases, with the population standard deviation.
 
 Money is read as float32, as a run stores it, so that a sweep in memory and the files of a run score
 alike. The figures are passed over twice, block by block: first to count the distribution that the
-ranks are read from, then to score. Neither pass depends on the order or size of the blocks, and
-memory does not grow with the grid.
+ranks are read from, then to score. Neither pass depends on the order or size of the blocks, nor on
+the number of threads, and memory does not grow with the grid.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wfo.engine import Figures, SweepResult
+from wfo.engine import Figures, SweepResult, available_threads
 from wfo.errors import InputError
 from wfo.grid import Grid
 
@@ -33,15 +32,14 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
 
 #: Candidates kept, best first; the counts behind the plateaus cover all stable combinations.
 KEPT = 2_000_000
 
-#: Combinations a pass looks at together: 4 phases of them are 10 MB, which a cache nearly holds.
-_BLOCK = 1 << 17
+#: Combinations a pass looks at together: a tenth of a second at most, so that Ctrl-C is heard.
+_BLOCK = 1 << 19
 
 #: Fewest valid phases that can still be called stable, when none reaches the number asked for.
 _FALLBACK_PHASES = 2
@@ -151,21 +149,6 @@ class Cells:
         """Stable share of each cell, float64[x, y]."""
         level: FloatArray = self.stable / self.total
         return level
-
-    @classmethod
-    def empty(cls, grid: Grid) -> Cells:
-        """Return cells of `grid` with nothing counted."""
-        import numpy as np
-
-        shape = tuple(len(grid.values[name]) for name in grid.strategy.map_axes)
-        return cls(np.zeros(shape, np.int64), len(grid) // (shape[0] * shape[1]))
-
-    def count(self, grid: Grid, indices: IntArray) -> None:
-        """Count the combinations `indices`, int64[m]."""
-        import numpy as np
-
-        x, y = (grid.digits(name, indices) for name in grid.strategy.map_axes)
-        np.add.at(self.stable, (x, y), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,50 +284,33 @@ def score_figures(
     gates = gates or Gates()
     count = len(annual_factors)
     asked = gates.required(count, min_phases)
+    threads = available_threads()
 
     # First pass: the distribution of valid profits, and who is valid how often.
-    distributions = [_core.Distribution() for _ in range(count)]
-    alone = np.zeros((count, len(GATE_NAMES)), np.int64)
-    together = np.zeros_like(alone)
-    valid_phases = np.zeros(count + 1, np.int64)
+    tally = _core.Tally(count, gates.wfe, gates.dd_ratio, grid.map_strides, threads)
     for start, stop in _blocks(len(grid)):
-        figures = [_as_stored(f) for f in read(start, stop)]
-        times_valid = np.zeros(stop - start, np.int64)
-        for k, phase in enumerate(figures):
-            passed = _gates(phase, gates)
-            alone[k] += [int(np.count_nonzero(p)) for p in passed]
-            running = np.logical_and.accumulate(passed)
-            together[k] += np.count_nonzero(running, axis=1)
-            valid = running[-1]
-            distributions[k].add(phase.oos_pnl[valid])
-            times_valid += valid
-        valid_phases += np.bincount(times_valid, minlength=count + 1)
+        tally.add(start, [_as_stored(f) for f in read(start, stop)])
         tick(stop - start)
-
+    valid_phases = tally.valid_phases
     least, said = _stable_threshold(asked, valid_phases)
-    ranks = [d.take_ranks() for d in distributions]
 
     # Second pass: ranks and scores of the stable ones.
-    best = _Best(kept)
-    cells = Cells.empty(grid)
-    stable = 0
+    selection = _core.Selection(
+        tally.ranking(), gates.wfe, gates.dd_ratio, least, min(kept, len(grid)), threads
+    )
     for start, stop in _blocks(len(grid)):
-        if valid_phases[least:].sum():
-            figures = [_as_stored(f) for f in read(start, stop)]
-            valid = np.array([np.logical_and.reduce(_gates(f, gates)) for f in figures])
-            chosen = np.flatnonzero(valid.sum(axis=0) >= least)
-            stable += len(chosen)
-            if len(chosen):
-                cells.count(grid, chosen + start)
-                best.add(_rows(chosen, start, figures, valid, ranks))
+        if sum(valid_phases[least:]):
+            selection.add(start, [_as_stored(f) for f in read(start, stop)])
         tick(stop - start)
-    candidates = _candidates(grid, best.sorted(), annual_factors)
+    candidates = _candidates(grid, selection.finish(), annual_factors)
+    stable = tally.cells[:, :, least:].sum(axis=2).astype(np.int64)
+    cells = Cells(stable, len(grid) // stable.size)
     counts = tuple(
-        PhaseCounts(k + 1, tuple(alone[k].tolist()), tuple(together[k].tolist()))
-        for k in range(count)
+        PhaseCounts(k, tuple(alone), tuple(together))
+        for k, (alone, together) in enumerate(zip(tally.alone, tally.together, strict=True), 1)
     )
     return Scores(
-        candidates, cells, stable, least, counts, tuple(valid_phases.tolist()), tuple(said)
+        candidates, cells, selection.stable, least, counts, tuple(valid_phases), tuple(said)
     )
 
 
@@ -357,152 +323,48 @@ def _as_stored(figures: Figures) -> Figures:
     """Return figures in the types of the result files: float32 and saturating uint16."""
     import numpy as np
 
-    return Figures(
-        *(f.astype(np.float32, copy=False) for f in figures[:4]),
-        *(np.minimum(f, np.iinfo(np.uint16).max).astype(np.uint16) for f in figures[4:]),
+    trades = (
+        f if f.dtype == np.uint16 else np.minimum(f, np.iinfo(np.uint16).max).astype(np.uint16)
+        for f in figures[4:]
     )
+    return Figures(*(f.astype(np.float32, copy=False) for f in figures[:4]), *trades)
 
 
-def _gates(phase: Figures, gates: Gates) -> BoolArray:
-    """Return which combinations pass each gate on its own, bool[gates, m]."""
-    import numpy as np
-
-    is_pnl, oos_pnl, is_dd, oos_dd = (f.astype(np.float64) for f in phase[:4])
-    earns = (is_pnl > 0) & (oos_pnl > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # An efficiency without in-sample profit means nothing, so the gate asks for one.
-        efficient = (is_pnl > 0) & (oos_pnl / is_pnl > gates.wfe)
-    return np.array([earns, efficient, oos_dd < oos_pnl, oos_dd < gates.dd_ratio * is_dd])
-
-
-def _stable_threshold(asked: int, valid_phases: IntArray) -> tuple[int, list[str]]:
+def _stable_threshold(asked: int, valid_phases: list[int]) -> tuple[int, list[str]]:
     """Return in how many phases the stable ones are valid, and what to say about it."""
-    if valid_phases[asked:].sum():
+    if sum(valid_phases[asked:]):
         return asked, []
     fallback = min(asked, _FALLBACK_PHASES)
-    if asked > fallback and valid_phases[fallback:].sum():
+    if asked > fallback and sum(valid_phases[fallback:]):
         instead = f"those valid in {fallback} are taken as stable instead"
         return fallback, [f"no combination is valid in {asked} phases; {instead}"]
     return asked, [f"no combination is valid in {fallback} phases: none is stable"]
 
 
-def _rows(
-    chosen: IntArray,
-    start: int,
-    figures: Sequence[Figures],
-    valid: BoolArray,
-    ranks: Sequence[Any],
-) -> dict[str, NDArray[Any]]:
-    """Return the columns of the stable combinations of one block."""
-    import numpy as np
-
-    valid = valid[:, chosen]
-    times_valid = valid.sum(axis=0)
-    rank = np.full(valid.shape, np.nan)
-    for k, phase in enumerate(figures):
-        rank[k, valid[k]] = ranks[k].percentiles(phase.oos_pnl[chosen][valid[k]])
-    # Sums over phases run in phase order, so that the bits do not depend on NumPy's choice.
-    mean = sum(np.where(v, r, 0.0) for v, r in zip(valid, rank, strict=True)) / times_valid
-    squares = sum(np.where(v, r - mean, 0.0) ** 2 for v, r in zip(valid, rank, strict=True))
-    deviation = np.sqrt(squares / times_valid)
-    rows: dict[str, NDArray[Any]] = {
-        "index": chosen + start,
-        "Stability_Score": mean * (1 + 0.1 * (times_valid - 1)) * (1 / (1 + deviation / 20)),
-        "Phases_Valid": times_valid.astype(np.uint8),
-    }
-    total_pnl = np.zeros(len(chosen))
-    total_trades = np.zeros(len(chosen), np.int64)
-    for k, phase in enumerate(figures, 1):
-        cut = Figures(*(f[chosen] for f in phase))
-        total_pnl += cut.oos_pnl
-        total_trades += cut.oos_trades
-        rows[f"P{k}_IS_PnL"], rows[f"P{k}_OOS_PnL"] = cut.is_pnl, cut.oos_pnl
-        rows[f"P{k}_IS_DD"], rows[f"P{k}_OOS_DD"] = cut.is_dd, cut.oos_dd
-        rows[f"P{k}_OOS_Trades"] = cut.oos_trades
-        rows[f"P{k}_OOS_Rank"] = rank[k - 1]
-    rows["Total_OOS_PnL"] = total_pnl
-    rows["Total_OOS_Trades"] = total_trades
-    return rows
-
-
-class _Best:
-    """The best rows so far by stability, ties by flat index."""
-
-    def __init__(self, kept: int) -> None:
-        self.kept = kept
-        self.parts: list[dict[str, NDArray[Any]]] = []
-        self.held = 0
-        self.floor = -math.inf
-
-    def add(self, rows: dict[str, NDArray[Any]]) -> None:
-        import numpy as np
-
-        # Rows come in index order, so one that equals the worst of those kept loses to it.
-        better = rows["Stability_Score"] > self.floor
-        self.parts.append({name: column[better] for name, column in rows.items()})
-        self.held += int(np.count_nonzero(better))
-        if self.held > 2 * self.kept:
-            self._cut()
-
-    def _cut(self) -> None:
-        """Keep the best, in index order; no sort, which would keep an interrupt waiting."""
-        import numpy as np
-
-        rows = self._together()
-        score = rows["Stability_Score"]
-        worst = len(score) - self.kept
-        self.floor = float(np.partition(score, worst)[worst]) if self.kept else math.inf
-        above = score > self.floor
-        level = np.flatnonzero(score == self.floor)[: self.kept - np.count_nonzero(above)]
-        above[level] = True
-        self.parts = [{name: column[above] for name, column in rows.items()}]
-        self.held = self.kept
-
-    def sorted(self) -> dict[str, NDArray[Any]]:
-        """Return the columns of the best rows, best first; an empty dict without any."""
-        import numpy as np
-
-        rows = self._together()
-        if not rows:
-            return rows
-        # Rows stand in index order, which a stable sort keeps among equals.
-        order = np.argsort(-rows["Stability_Score"], kind="stable")[: self.kept]
-        return {name: column[order] for name, column in rows.items()}
-
-    def _together(self) -> dict[str, NDArray[Any]]:
-        import numpy as np
-
-        if not self.parts:
-            return {}
-        return {name: np.concatenate([p[name] for p in self.parts]) for name in self.parts[0]}
-
-
 def _candidates(
     grid: Grid, rows: dict[str, NDArray[Any]], annual_factors: Sequence[float | None]
 ) -> pl.DataFrame:
-    """Return the candidates frame; without rows an empty one with all columns."""
+    """Return the candidates frame of the columns of a selection."""
     import numpy as np
     import polars as pl
 
-    indices = rows.get("index", np.empty(0, np.int64))
-
-    def column(name: str, dtype: Any) -> NDArray[Any]:
-        return rows.get(name, np.empty(0, dtype))
-
-    frame: dict[str, Any] = dict(grid.columns(indices))
-    frame["Stability_Score"] = column("Stability_Score", np.float64)
-    frame["Phases_Valid"] = column("Phases_Valid", np.uint8)
-    frame["Total_OOS_PnL"] = column("Total_OOS_PnL", np.float64)
-    frame["Total_OOS_Trades"] = column("Total_OOS_Trades", np.int64)
+    count = len(annual_factors)
+    # Sums over phases run in phase order, so that their bits do not depend on who adds them up.
+    total_pnl = sum((rows[f"P{k}_OOS_PnL"].astype(np.float64) for k in range(1, count + 1)), 0.0)
+    total_trades = sum((rows[f"P{k}_OOS_Trades"].astype(np.int64) for k in range(1, count + 1)), 0)
+    frame: dict[str, Any] = dict(grid.columns(rows["index"]))
+    frame["Stability_Score"] = rows["Stability_Score"]
+    frame["Phases_Valid"] = rows["Phases_Valid"]
+    frame["Total_OOS_PnL"] = total_pnl
+    frame["Total_OOS_Trades"] = total_trades
     for k, factor in enumerate(annual_factors, 1):
-        for name in ("IS_PnL", "OOS_PnL", "IS_DD", "OOS_DD"):
-            frame[f"P{k}_{name}"] = column(f"P{k}_{name}", np.float32)
-        frame[f"P{k}_OOS_Trades"] = column(f"P{k}_OOS_Trades", np.uint16)
+        for name in ("IS_PnL", "OOS_PnL", "IS_DD", "OOS_DD", "OOS_Trades"):
+            frame[f"P{k}_{name}"] = rows[f"P{k}_{name}"]
         earned = frame[f"P{k}_IS_PnL"].astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             kept = np.where(earned > 0, frame[f"P{k}_OOS_PnL"] / earned, np.nan)
         frame[f"P{k}_WFE"] = pl.Series(kept).fill_nan(None)
         if factor is not None:
             frame[f"P{k}_WFE_Annual"] = pl.Series(kept * factor).fill_nan(None)
-        frame[f"P{k}_OOS_Rank"] = pl.Series(column(f"P{k}_OOS_Rank", np.float64)).fill_nan(None)
+        frame[f"P{k}_OOS_Rank"] = pl.Series(rows[f"P{k}_OOS_Rank"]).fill_nan(None)
     return pl.DataFrame(frame)

@@ -12,6 +12,7 @@ use crate::atr_d::{BothTriggered, EntryMode, Params, Stop, Variant};
 use crate::bars::Bars;
 use crate::error::Result;
 use crate::figures::{Cells, Columns, Figures, Simulation, Trade};
+use crate::grid::Cursor;
 use crate::indicators::PriceMethod;
 use crate::money::{Account, Position, Side};
 use crate::series::{Data, Offset, Series, Trend};
@@ -106,21 +107,61 @@ impl Sweep {
         chunks.into_par_iter().try_for_each(|(first, mut cells)| self.fill(first, &mut cells))
     }
 
+    /// Like [`run_into`](Self::run_into), for any combinations in any order: cell `i` of each phase is
+    /// combination `indices[i]`.
+    ///
+    /// # Errors
+    /// An index outside the grid.
+    ///
+    /// # Panics
+    /// Unless there is a cell for every index and every phase.
+    pub fn run_list_into(&self, indices: &[u64], mut phases: Vec<Cells<'_>>) -> Result<()> {
+        assert_eq!(phases.len(), self.task.slices.len(), "phases to write");
+        assert!(phases.iter().all(|c| c.len() == indices.len()), "{} cells", indices.len());
+        let mut split =
+            |part: &[u64]| phases.iter_mut().map(|c| c.split_front(part.len())).collect();
+        let chunks: Vec<(_, Vec<_>)> =
+            indices.chunks(CHUNK as usize).map(|part| (part, split(part))).collect();
+        chunks.into_par_iter().try_for_each(|(part, mut cells)| {
+            let mut stops = StopCache::new(self.task.data.bars.len(), self.task.bars());
+            let mut values = Vec::new();
+            for (i, &index) in part.iter().enumerate() {
+                let cursor = self.task.grid.at(index)?;
+                self.compute(&cursor, &mut stops, &mut values, i, &mut cells)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Computes consecutive combinations from `first` on, as many as there are cells in each phase.
     fn fill(&self, first: u64, phases: &mut [Cells<'_>]) -> Result<()> {
-        let Task { variant, data, settings, series, .. } = &self.task;
-        let mut stops = StopCache::new(data.bars.len(), self.task.bars());
+        let mut stops = StopCache::new(self.task.data.bars.len(), self.task.bars());
         let mut cursor = self.task.grid.at(first)?;
         let mut values = Vec::new();
         for i in 0..phases.first().map_or(0, Cells::len) {
-            values.clear();
-            values.extend(cursor.values());
-            let params = Params::from_values(*variant, &values)?;
-            let walk = Walk::new(data, settings, series, stops.get(series, &params), &params);
-            for (cells, slice) in phases.iter_mut().zip(&self.task.slices) {
-                cells.set(i, walk.run(*slice, &mut Ignore));
-            }
+            self.compute(&cursor, &mut stops, &mut values, i, phases)?;
             cursor.advance();
+        }
+        Ok(())
+    }
+
+    /// Computes the combination at `cursor` into cell `i` of each phase; `values` is scratch.
+    #[inline(always)]
+    fn compute(
+        &self,
+        cursor: &Cursor<'_>,
+        stops: &mut StopCache,
+        values: &mut Vec<f64>,
+        i: usize,
+        phases: &mut [Cells<'_>],
+    ) -> Result<()> {
+        let Task { variant, data, settings, series, .. } = &self.task;
+        values.clear();
+        values.extend(cursor.values());
+        let params = Params::from_values(*variant, values)?;
+        let walk = Walk::new(data, settings, series, stops.get(series, &params), &params);
+        for (cells, slice) in phases.iter_mut().zip(&self.task.slices) {
+            cells.set(i, walk.run(*slice, &mut Ignore));
         }
         Ok(())
     }
@@ -757,6 +798,15 @@ mod tests {
                     assert_eq!(found, sim.figures, "{} combination {i}", variant.name);
                 }
             }
+            let list: Vec<u64> = (0..grid.len()).rev().step_by(5).chain([3, 3]).collect();
+            let mut some: Vec<_> = slices.iter().map(|_| Columns::unwritten(list.len())).collect();
+            let cells = some.iter_mut().map(Columns::cells).collect();
+            sweep.run_list_into(&list, cells).expect("figures");
+            for (columns, all) in some.iter().zip(&whole) {
+                for (i, &index) in list.iter().enumerate() {
+                    assert_eq!(columns.at(i), all.at(index as usize));
+                }
+            }
             let parts = [0..7, 7..grid.len()].map(|part| sweep.run(part).expect("figures"));
             for (k, columns) in whole.iter().enumerate() {
                 let pieces: Vec<Figures> =
@@ -784,6 +834,11 @@ mod tests {
         let good = vec![Slice { warmup: 70, ..slice }];
         let sweep = Sweep::new(Task::new(long(), own, grid(), settings, good).expect("a task"));
         assert_eq!(sweep.run(0..2), Err(Error::IndexRange { start: 0, stop: 2, len: 1 }));
+        let mut one = Columns::unwritten(1);
+        assert_eq!(
+            sweep.run_list_into(&[1], vec![one.cells()]),
+            Err(Error::IndexRange { start: 1, stop: 1, len: 1 })
+        );
         assert_eq!(sweep.run(1..1), Ok(vec![Columns::unwritten(0)]));
         let dual = VARIANTS[4];
         let error = |variant, second| Data::new(variant, bars.clone(), second).err();

@@ -140,6 +140,59 @@ pub enum Error {
         here: Vec<&'static str>,
     },
     /// More equal values than a counter holds.
-    #[error("more than 2^32 values lie within one part in 2,048 of one another, too many to rank")]
+    #[error("more than 2^32 values lie within one part in 128 of one another, too many to rank")]
     DistributionFull,
+    /// Columns of a block that do not have one length.
+    #[error("phase {phase}: '{column}' has {len} combinations, 'is_pnl' of phase 1 has {expected}")]
+    BlockLength {
+        /// The phase, counted from 1.
+        phase: usize,
+        /// The column that differs.
+        column: &'static str,
+        /// Its length.
+        len: usize,
+        /// The length of the first one.
+        expected: usize,
+    },
+    /// A block, ranking or estimate of another number of phases.
+    #[error("{given} phases given where there are {expected}")]
+    BlockPhases {
+        /// How many came.
+        given: usize,
+        /// How many are needed.
+        expected: usize,
+    },
+    /// A number that counts something, outside its range.
+    #[error("{name} = {value} is out of range; {allowed}")]
+    CountRange {
+        /// Canonical name.
+        name: &'static str,
+        /// The value given.
+        value: u64,
+        /// What would do.
+        allowed: &'static str,
+    },
+    /// Tallies of different things.
+    #[error("the tallies differ in their {what}, so they cannot be added up")]
+    TallyMismatch {
+        /// What is not the same in both.
+        what: &'static str,
+    },
+    /// Sums that no longer fit.
+    #[error("more than 2^64 combinations were counted")]
+    TallyFull,
+    /// Bytes that no tally was written as.
+    #[error("these bytes are no tally: {what}")]
+    TallyBytes {
+        /// What is wrong with them.
+        what: &'static str,
+    },
+    /// Bytes that are no whole records.
+    #[error("{len} bytes are no whole records, which have {size} bytes each")]
+    Records {
+        /// How many bytes came.
+        len: usize,
+        /// Size of a record.
+        size: usize,
+    },
 }

@@ -5,7 +5,7 @@
 //! distances, [`touches`] and [`money`] say what happens in a bar and what it is worth. A [`task`] is
 //! a grid on a history with everything checked; an engine carries it out and fills columns of
 //! [`figures`]: [`direct`] walks bar by bar, [`factored`] from trade to trade over tables that its
-//! combinations share. [`distribution`] serves the scores that follow.
+//! combinations share. [`scoring`] makes scores of the figures, block by block.
 //!
 //! What the numbers mean is fixed by `python/wfo/reference/CONTRACT.md`; the Numba reference next to
 //! it has files of the same names for [`indicators`], [`touches`], [`money`] and [`atr_d`].
@@ -13,13 +13,13 @@
 pub mod atr_d;
 pub mod bars;
 pub mod direct;
-pub mod distribution;
 pub mod error;
 pub mod factored;
 pub mod figures;
 pub mod grid;
 pub mod indicators;
 pub mod money;
+pub mod scoring;
 pub mod series;
 pub mod settings;
 pub mod slice;

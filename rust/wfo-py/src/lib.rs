@@ -1,17 +1,29 @@
 //! The module `wfo._core`: thin wrappers, no logic. Arrays come in read-only and go out owned, and
 //! the interpreter is released around every kernel.
 
-use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
-use pyo3::exceptions::PyMemoryError;
+mod scoring;
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use numpy::ndarray::Array3;
+use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use rayon::ThreadPool;
 use wfo_core::atr_d::{VARIANTS, Variant};
-use wfo_core::distribution::{Distribution, Ranks};
 use wfo_core::factored::tiers::Tier;
 use wfo_core::figures::{Cells, Trade};
 use wfo_core::money::Side;
+use wfo_core::scoring::block::{store_counts, store_money};
+use wfo_core::scoring::tally::MapAxis;
+use wfo_core::scoring::{Estimate, Gates, Ranking, Selected, Selection, Sieve, Tally};
 use wfo_core::series::Data;
 use wfo_core::task::Task;
 use wfo_core::{Axis, Bars, EntryStyle, Grid, Settings, Sizing, Slice, direct, factored};
+
+use crate::scoring::{Columns, StoredArrays, new_pool, pool, values};
 
 mod errors {
     pyo3::import_exception!(wfo.errors, InputError);
@@ -30,6 +42,15 @@ type PhaseArrays<'py> = (
     Bound<'py, PyArray1<f64>>,
     Bound<'py, PyArray1<u32>>,
     Bound<'py, PyArray1<u32>>,
+);
+
+type StoredPhase<'py> = (
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<u16>>,
+    Bound<'py, PyArray1<u16>>,
 );
 
 /// The fields of `wfo.Settings`, read by name.
@@ -133,6 +154,46 @@ fn row<'py, T: Element>(
 enum AnySweep {
     Direct(Box<direct::Sweep>),
     Factored(Box<factored::Sweep>),
+}
+
+impl AnySweep {
+    fn cells(&self, range: &Range<u64>) -> wfo_core::Result<usize> {
+        match self {
+            Self::Direct(sweep) => sweep.cells(range),
+            Self::Factored(sweep) => sweep.cells(range),
+        }
+    }
+
+    fn run_into(&self, range: Range<u64>, cells: Vec<Cells<'_>>) -> wfo_core::Result<()> {
+        match self {
+            Self::Direct(sweep) => sweep.run_into(range, cells),
+            Self::Factored(sweep) => sweep.run_into(range, cells),
+        }
+    }
+}
+
+/// Cells for `count` combinations, of which `money` holds four rows a phase and `trades` two.
+fn cells<'a>(
+    phases: usize,
+    count: usize,
+    money: &'a mut [f64],
+    trades: &'a mut [u32],
+) -> Vec<Cells<'a>> {
+    let mut money = money.chunks_exact_mut(count.max(1));
+    let mut trades = trades.chunks_exact_mut(count.max(1));
+    let mut next = || {
+        let money = std::array::from_fn(|_| money.next().unwrap_or_default());
+        Cells::new(money, std::array::from_fn(|_| trades.next().unwrap_or_default()))
+    };
+    (0..phases).map(|_| next()).collect()
+}
+
+/// Figures as the engines write them, before they are stored. Only ever as large as the largest call,
+/// and kept, for fresh memory would cost more than the figures in it.
+#[derive(Default)]
+struct Scratch {
+    money: Vec<f64>,
+    trades: Vec<u32>,
 }
 
 /// How the package writes sides: +1 long, -1 short.
@@ -252,7 +313,8 @@ mod _core {
         len: u64,
         phases: usize,
         inner: AnySweep,
-        pool: rayon::ThreadPool,
+        pool: ThreadPool,
+        scratch: Mutex<Option<Scratch>>,
     }
 
     #[pymethods]
@@ -283,11 +345,7 @@ mod _core {
             let phases = slices.len();
             let grid = grid(variant, axes)?;
             let len = grid.len();
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .thread_name(|i| format!("wfo-{i}"))
-                .build()
-                .map_err(|e| PyMemoryError::new_err(format!("{threads} threads: {e}")))?;
+            let pool = new_pool(threads)?;
             let engine = self::engine(engine)?;
             let tier = tier()?;
             let prepare = || {
@@ -300,7 +358,7 @@ mod _core {
                 })
             };
             let inner = py.detach(|| pool.install(prepare)).map_err(raise)?;
-            Ok(Self { len, phases, inner, pool })
+            Ok(Self { len, phases, inner, pool, scratch: Mutex::new(None) })
         }
 
         fn __len__(&self) -> PyResult<usize> {
@@ -333,28 +391,86 @@ mod _core {
             stop: u64,
         ) -> PyResult<Vec<PhaseArrays<'py>>> {
             let range = start..stop;
-            let count = match &self.inner {
-                AnySweep::Direct(sweep) => sweep.cells(&range),
-                AnySweep::Factored(sweep) => sweep.cells(&range),
-            };
-            let count = count.map_err(raise)?;
+            let count = self.inner.cells(&range).map_err(raise)?;
             // NumPy's own memory, in large pieces, which it asks the system to back with large pages:
             // a call writes tens of megabytes, and small pages would take a twentieth of its time.
             let money = PyArray2::<f64>::zeros(py, [self.phases * 4, count], false);
             let trades = PyArray2::<u32>::zeros(py, [self.phases * 2, count], false);
             let (mut money_rows, mut trades_rows) = (money.readwrite(), trades.readwrite());
-            let money_rows = &mut money_rows.as_slice_mut()?.chunks_exact_mut(count.max(1));
-            let trades_rows = &mut trades_rows.as_slice_mut()?.chunks_exact_mut(count.max(1));
-            let mut next = || {
-                let money = std::array::from_fn(|_| money_rows.next().unwrap_or_default());
-                Cells::new(money, std::array::from_fn(|_| trades_rows.next().unwrap_or_default()))
-            };
-            let cells = (0..self.phases).map(|_| next()).collect();
-            let run = || match &self.inner {
-                AnySweep::Direct(sweep) => sweep.run_into(range, cells),
-                AnySweep::Factored(sweep) => sweep.run_into(range, cells),
-            };
+            let money_rows = money_rows.as_slice_mut()?;
+            let cells = cells(self.phases, count, money_rows, trades_rows.as_slice_mut()?);
+            let run = || self.inner.run_into(range, cells);
             py.detach(|| self.pool.install(run)).map_err(raise)?;
+            let phase = |k| {
+                let (m, t) = (4 * k, 2 * k);
+                Ok((
+                    row(&money, m)?,
+                    row(&money, m + 1)?,
+                    row(&money, m + 2)?,
+                    row(&money, m + 3)?,
+                    row(&trades, t)?,
+                    row(&trades, t + 1)?,
+                ))
+            };
+            (0..self.phases).map(phase).collect()
+        }
+
+        /// Six arrays for each phase in the types of the result files: the combinations `start..stop`.
+        fn run_stored<'py>(
+            &self,
+            py: Python<'py>,
+            start: u64,
+            stop: u64,
+        ) -> PyResult<Vec<StoredPhase<'py>>> {
+            let range = start..stop;
+            let count = self.inner.cells(&range).map_err(raise)?;
+            self.store(py, count, |cells| self.inner.run_into(range, cells))
+        }
+
+        /// Like `run_stored`, for any combinations in any order.
+        fn run_list<'py>(
+            &self,
+            py: Python<'py>,
+            indices: PyReadonlyArray1<'py, u64>,
+        ) -> PyResult<Vec<StoredPhase<'py>>> {
+            let AnySweep::Direct(sweep) = &self.inner else {
+                return Err(errors::InputError::new_err(
+                    "the factored engine runs ranges only; 'direct' runs combinations in any order",
+                ));
+            };
+            let indices = values(&indices);
+            self.store(py, indices.len(), |cells| sweep.run_list_into(&indices, cells))
+        }
+    }
+
+    impl Sweep {
+        /// Lets `write` fill cells, and returns them in the types of the result files.
+        fn store<'py>(
+            &self,
+            py: Python<'py>,
+            count: usize,
+            write: impl FnOnce(Vec<Cells<'_>>) -> wfo_core::Result<()> + Send,
+        ) -> PyResult<Vec<StoredPhase<'py>>> {
+            let money = PyArray2::<f32>::zeros(py, [self.phases * 4, count], false);
+            let trades = PyArray2::<u16>::zeros(py, [self.phases * 2, count], false);
+            let (mut money_rows, mut trades_rows) = (money.readwrite(), trades.readwrite());
+            let (money_rows, trades_rows) =
+                (money_rows.as_slice_mut()?, trades_rows.as_slice_mut()?);
+            let held = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+            let work = || {
+                // Another call at the same time makes its own.
+                let mut scratch = held().take().unwrap_or_default();
+                scratch.money.resize(scratch.money.len().max(money_rows.len()), 0.0);
+                scratch.trades.resize(scratch.trades.len().max(trades_rows.len()), 0);
+                let money = &mut scratch.money[..money_rows.len()];
+                let trades = &mut scratch.trades[..trades_rows.len()];
+                write(cells(self.phases, count, money, trades))?;
+                store_money(money, money_rows);
+                store_counts(trades, trades_rows);
+                *held() = Some(scratch);
+                Ok(())
+            };
+            py.detach(|| self.pool.install(work)).map_err(raise)?;
             let phase = |k| {
                 let (m, t) = (4 * k, 2 * k);
                 Ok((
@@ -370,56 +486,288 @@ mod _core {
         }
     }
 
-    /// Counts of very many positive values, taken block by block.
-    #[pyclass(module = "wfo._core", name = "Distribution")]
-    struct PyDistribution {
-        inner: Distribution,
+    /// What is counted over all combinations.
+    #[pyclass(module = "wfo._core", name = "Tally")]
+    struct PyTally {
+        inner: Tally,
+        pool: Arc<ThreadPool>,
     }
 
     #[pymethods]
-    impl PyDistribution {
+    impl PyTally {
         #[new]
-        fn new() -> Self {
-            Self { inner: Distribution::new() }
+        fn new(
+            phases: usize,
+            wfe: f64,
+            dd_ratio: f64,
+            axes: [(u64, u64); 2],
+            threads: usize,
+        ) -> PyResult<Self> {
+            let axes = axes.map(|(stride, len)| MapAxis { stride, len });
+            let inner = Tally::new(phases, Gates { wfe, dd_ratio }, axes).map_err(raise)?;
+            Ok(Self { inner, pool: pool(threads)? })
+        }
+
+        /// Counts a block of consecutive combinations from `start` on; without a start, a sample.
+        fn add(
+            &mut self,
+            py: Python<'_>,
+            start: Option<u64>,
+            block: Vec<StoredArrays<'_>>,
+        ) -> PyResult<()> {
+            let columns = Columns::of(&block);
+            let (inner, pool) = (&mut self.inner, &self.pool);
+            py.detach(|| pool.install(|| inner.add(start, &columns.block()?))).map_err(raise)
         }
 
         fn __len__(&self) -> PyResult<usize> {
             Ok(usize::try_from(self.inner.len())?)
         }
 
-        /// Counts `values`.
-        fn add(&mut self, py: Python<'_>, values: PyReadonlyArray1<'_, f32>) -> PyResult<()> {
-            let values = values.as_array().to_vec();
-            py.detach(|| self.inner.add(&values)).map_err(raise)
+        /// How many combinations pass each gate, phase by phase.
+        #[getter]
+        fn alone(&self) -> Vec<[u64; 4]> {
+            self.inner.passed().iter().map(|p| p.alone).collect()
         }
 
-        /// Moves the counts into ranks; the distribution is empty afterwards.
-        fn take_ranks(&mut self, py: Python<'_>) -> PyResult<PyRanks> {
-            let counts = std::mem::take(&mut self.inner);
-            Ok(PyRanks { inner: py.detach(|| counts.into_ranks()).map_err(raise)? })
+        /// How many pass each gate and all before it.
+        #[getter]
+        fn together(&self) -> Vec<[u64; 4]> {
+            self.inner.passed().iter().map(|p| p.together).collect()
+        }
+
+        /// How many are valid in 0, 1, 2 … phases.
+        #[getter]
+        fn valid_phases(&self) -> Vec<u64> {
+            self.inner.valid_phases().to_vec()
+        }
+
+        /// The same for every cell of the map.
+        #[getter]
+        fn cells<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray3<u64>>> {
+            let [x, y] = self.inner.axes().map(|axis| axis.len as usize);
+            let shape = (x, y, self.inner.phases() + 1);
+            let cells = Array3::from_shape_vec(shape, self.inner.cells().to_vec());
+            Ok(cells.map_err(|e| PyValueError::new_err(e.to_string()))?.into_pyarray(py))
+        }
+
+        /// Final ranks of all phases.
+        fn ranking(&self, py: Python<'_>) -> PyResult<PyRanking> {
+            let ranking = py.detach(|| self.pool.install(|| self.inner.ranking()));
+            Ok(PyRanking { inner: Arc::new(ranking.map_err(raise)?) })
+        }
+
+        /// Provisional ranks of all phases.
+        fn estimate(&self, py: Python<'_>) -> PyEstimate {
+            let estimate = py.detach(|| self.pool.install(|| self.inner.estimate()));
+            PyEstimate { inner: Arc::new(estimate), pool: self.pool.clone() }
+        }
+
+        /// Adds what another tally counted.
+        fn merge(&mut self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<()> {
+            let (inner, pool, other) = (&mut self.inner, &self.pool, &other.inner);
+            py.detach(|| pool.install(|| inner.merge(other))).map_err(raise)
+        }
+
+        /// The tally as bytes.
+        fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+            let bytes = py.detach(|| self.pool.install(|| self.inner.to_bytes()));
+            PyBytes::new(py, &bytes)
+        }
+
+        /// The tally that was written as `data`.
+        #[staticmethod]
+        fn from_bytes(py: Python<'_>, data: &[u8], threads: usize) -> PyResult<Self> {
+            let inner = py.detach(|| Tally::from_bytes(data)).map_err(raise)?;
+            Ok(Self { inner, pool: pool(threads)? })
         }
     }
 
-    /// Percentile ranks among the values of a distribution.
-    #[pyclass(frozen, module = "wfo._core", name = "Ranks")]
-    struct PyRanks {
-        inner: Ranks,
+    /// Final percentile ranks.
+    #[pyclass(frozen, module = "wfo._core", name = "Ranking")]
+    struct PyRanking {
+        inner: Arc<Ranking>,
     }
 
     #[pymethods]
-    impl PyRanks {
-        fn __len__(&self) -> PyResult<usize> {
-            Ok(usize::try_from(self.inner.len())?)
+    impl PyRanking {
+        fn __len__(&self) -> usize {
+            self.inner.phases().len()
+        }
+
+        /// How many values are ranked in each phase.
+        #[getter]
+        fn counts(&self) -> Vec<u64> {
+            self.inner.phases().iter().map(|ranks| ranks.len()).collect()
         }
 
         /// `100 * average rank / count` of every value.
         fn percentiles<'py>(
             &self,
             py: Python<'py>,
-            values: PyReadonlyArray1<'py, f32>,
+            phase: usize,
+            values: PyReadonlyArray1<'_, f32>,
         ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-            let values = values.as_array().to_vec();
-            Ok(py.detach(|| self.inner.percentiles(&values)).map_err(raise)?.into_pyarray(py))
+            let values = scoring::values(&values);
+            let found = py.detach(|| self.inner.percentiles(phase, &values)).map_err(raise)?;
+            Ok(found.into_pyarray(py))
+        }
+    }
+
+    /// What an estimate is compared with.
+    #[derive(FromPyObject)]
+    enum Final<'py> {
+        Tally(PyRef<'py, PyTally>),
+        Ranking(PyRef<'py, PyRanking>),
+    }
+
+    /// Provisional percentile ranks.
+    #[pyclass(frozen, module = "wfo._core", name = "Estimate")]
+    struct PyEstimate {
+        inner: Arc<Estimate>,
+        pool: Arc<ThreadPool>,
+    }
+
+    #[pymethods]
+    impl PyEstimate {
+        /// Provisional stability of every combination.
+        fn stabilities<'py>(
+            &self,
+            py: Python<'py>,
+            least: usize,
+            block: Vec<StoredArrays<'_>>,
+        ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+            let columns = Columns::of(&block);
+            let score = || self.inner.stabilities(least, &columns.block()?);
+            let found = py.detach(|| self.pool.install(score)).map_err(raise)?;
+            Ok(found.into_pyarray(py))
+        }
+
+        /// For each phase the largest difference from the final ranks.
+        fn deviation(&self, py: Python<'_>, tally_or_ranking: Final<'_>) -> PyResult<Vec<f64>> {
+            let found = match &tally_or_ranking {
+                Final::Tally(tally) => {
+                    let tally = &tally.inner;
+                    py.detach(|| self.pool.install(|| self.inner.deviation_of(tally)))
+                }
+                Final::Ranking(ranking) => {
+                    let ranking = &ranking.inner;
+                    py.detach(|| self.pool.install(|| self.inner.deviation(ranking)))
+                }
+            };
+            found.map_err(raise)
+        }
+    }
+
+    /// Lets through what may become a candidate.
+    #[pyclass(frozen, module = "wfo._core", name = "Sieve")]
+    struct PySieve {
+        inner: Sieve<Arc<Estimate>>,
+        pool: Arc<ThreadPool>,
+    }
+
+    #[pymethods]
+    impl PySieve {
+        #[new]
+        fn new(
+            estimate: Option<PyRef<'_, PyEstimate>>,
+            wfe: f64,
+            dd_ratio: f64,
+            classes: Vec<(usize, f64)>,
+            threads: usize,
+        ) -> PyResult<Self> {
+            let estimate = estimate.map(|estimate| estimate.inner.clone());
+            let inner = Sieve::new(estimate, Gates { wfe, dd_ratio }, &classes);
+            Ok(Self { inner, pool: pool(threads)? })
+        }
+
+        /// Records of the combinations that pass.
+        fn sift<'py>(
+            &self,
+            py: Python<'py>,
+            start: u64,
+            block: Vec<StoredArrays<'_>>,
+        ) -> PyResult<Bound<'py, PyArray1<u8>>> {
+            let columns = Columns::of(&block);
+            let sift = || Ok(self.inner.sift(start, &columns.block()?)?.concat());
+            Ok(py.detach(|| self.pool.install(sift)).map_err(raise)?.into_pyarray(py))
+        }
+    }
+
+    /// Keeps the best of the stable combinations.
+    #[pyclass(module = "wfo._core", name = "Selection")]
+    struct PySelection {
+        inner: Selection<Arc<Ranking>>,
+        pool: Arc<ThreadPool>,
+    }
+
+    #[pymethods]
+    impl PySelection {
+        #[new]
+        fn new(
+            ranking: PyRef<'_, PyRanking>,
+            wfe: f64,
+            dd_ratio: f64,
+            least: usize,
+            kept: usize,
+            threads: usize,
+        ) -> PyResult<Self> {
+            let ranking = ranking.inner.clone();
+            let inner = Selection::new(ranking, Gates { wfe, dd_ratio }, least, kept);
+            Ok(Self { inner: inner.map_err(raise)?, pool: pool(threads)? })
+        }
+
+        /// Stable combinations seen.
+        #[getter]
+        fn stable(&self) -> u64 {
+            self.inner.stable()
+        }
+
+        /// Adds a block of consecutive combinations from `start` on.
+        fn add(
+            &mut self,
+            py: Python<'_>,
+            start: u64,
+            block: Vec<StoredArrays<'_>>,
+        ) -> PyResult<()> {
+            let columns = Columns::of(&block);
+            let (inner, pool) = (&mut self.inner, &self.pool);
+            py.detach(|| pool.install(|| inner.add(start, &columns.block()?))).map_err(raise)
+        }
+
+        /// Adds what a sieve let through.
+        fn add_records(
+            &mut self,
+            py: Python<'_>,
+            records: PyReadonlyArray1<'_, u8>,
+        ) -> PyResult<()> {
+            let records = values(&records);
+            let (inner, pool) = (&mut self.inner, &self.pool);
+            py.detach(|| pool.install(|| inner.add_records(&records))).map_err(raise)
+        }
+
+        /// Columns of the best, best first.
+        fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+            let (inner, pool) = (&mut self.inner, &self.pool);
+            let Selected { index, stability, valid_phases, phases } =
+                py.detach(|| pool.install(|| inner.finish()));
+            let columns = PyDict::new(py);
+            let index: Vec<i64> = index.into_iter().map(i64::try_from).collect::<Result<_, _>>()?;
+            columns.set_item("index", index.into_pyarray(py))?;
+            columns.set_item("Stability_Score", stability.into_pyarray(py))?;
+            columns.set_item("Phases_Valid", valid_phases.into_pyarray(py))?;
+            for (k, phase) in (1..).zip(phases) {
+                let figures = phase.figures;
+                columns.set_item(format!("P{k}_IS_PnL"), figures.is_pnl.into_pyarray(py))?;
+                columns.set_item(format!("P{k}_OOS_PnL"), figures.oos_pnl.into_pyarray(py))?;
+                columns.set_item(format!("P{k}_IS_DD"), figures.is_dd.into_pyarray(py))?;
+                columns.set_item(format!("P{k}_OOS_DD"), figures.oos_dd.into_pyarray(py))?;
+                columns.set_item(format!("P{k}_IS_Trades"), figures.is_trades.into_pyarray(py))?;
+                columns
+                    .set_item(format!("P{k}_OOS_Trades"), figures.oos_trades.into_pyarray(py))?;
+                columns.set_item(format!("P{k}_OOS_Rank"), phase.rank.into_pyarray(py))?;
+            }
+            Ok(columns)
         }
     }
 }

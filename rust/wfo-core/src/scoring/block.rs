@@ -1,0 +1,137 @@
+//! Figures of consecutive combinations as result files hold them.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+
+/// Figures of one phase in the types of the result files: money as `f32`, trades as `u16` that stop
+/// at 65,535.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    /// In-sample profit or loss, in currency.
+    pub is_pnl: &'a [f32],
+    /// Out-of-sample profit or loss, in currency.
+    pub oos_pnl: &'a [f32],
+    /// Largest in-sample drawdown, in currency.
+    pub is_dd: &'a [f32],
+    /// Largest out-of-sample drawdown, in currency.
+    pub oos_dd: &'a [f32],
+    /// Trades closed in-sample.
+    pub is_trades: &'a [u16],
+    /// Trades closed out-of-sample.
+    pub oos_trades: &'a [u16],
+}
+
+impl Stored<'_> {
+    /// The figures of some of the combinations.
+    #[must_use]
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        Self {
+            is_pnl: &self.is_pnl[range.clone()],
+            oos_pnl: &self.oos_pnl[range.clone()],
+            is_dd: &self.is_dd[range.clone()],
+            oos_dd: &self.oos_dd[range.clone()],
+            is_trades: &self.is_trades[range.clone()],
+            oos_trades: &self.oos_trades[range],
+        }
+    }
+
+    /// The columns by name, and how many cells each has.
+    fn lengths(&self) -> [(&'static str, usize); 6] {
+        [
+            ("is_pnl", self.is_pnl.len()),
+            ("oos_pnl", self.oos_pnl.len()),
+            ("is_dd", self.is_dd.len()),
+            ("oos_dd", self.oos_dd.len()),
+            ("is_trades", self.is_trades.len()),
+            ("oos_trades", self.oos_trades.len()),
+        ]
+    }
+}
+
+/// Figures of some combinations over all phases.
+#[derive(Debug, Clone)]
+pub struct Block<'a> {
+    phases: Vec<Stored<'a>>,
+    len: usize,
+}
+
+impl<'a> Block<'a> {
+    /// Takes one item a phase.
+    ///
+    /// # Errors
+    /// Columns of different lengths.
+    pub fn new(phases: Vec<Stored<'a>>) -> Result<Self> {
+        let expected = phases.first().map_or(0, |p| p.is_pnl.len());
+        for (phase, figures) in phases.iter().enumerate() {
+            for (column, len) in figures.lengths() {
+                if len != expected {
+                    return Err(Error::BlockLength { phase: phase + 1, column, len, expected });
+                }
+            }
+        }
+        Ok(Self { phases, len: expected })
+    }
+
+    /// Number of combinations.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no combination.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The figures, one item a phase.
+    #[must_use]
+    pub fn phases(&self) -> &[Stored<'a>] {
+        &self.phases
+    }
+
+    /// # Errors
+    /// Another number of phases.
+    pub(crate) fn check_phases(&self, expected: usize) -> Result<()> {
+        let given = self.phases.len();
+        if given == expected { Ok(()) } else { Err(Error::BlockPhases { given, expected }) }
+    }
+
+    /// # Errors
+    /// More than 2^64 combinations before its end.
+    pub(crate) fn check_start(&self, start: u64) -> Result<()> {
+        start.checked_add(self.len as u64).map(|_| ()).ok_or(Error::GridTooLarge)
+    }
+}
+
+/// Cells that a worker converts at a time.
+const CONVERTED: usize = 1 << 14;
+
+/// Rounds money to the type of the result files.
+///
+/// # Panics
+/// If the slices are not of one length.
+pub fn store_money(from: &[f64], to: &mut [f32]) {
+    assert_eq!(from.len(), to.len(), "columns of different lengths");
+    from.par_chunks(CONVERTED).zip(to.par_chunks_mut(CONVERTED)).for_each(|(from, to)| {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = from as f32;
+        }
+    });
+}
+
+/// Turns counts into the type of the result files, in which they stop at 65,535.
+///
+/// # Panics
+/// If the slices are not of one length.
+pub fn store_counts(from: &[u32], to: &mut [u16]) {
+    assert_eq!(from.len(), to.len(), "columns of different lengths");
+    from.par_chunks(CONVERTED).zip(to.par_chunks_mut(CONVERTED)).for_each(|(from, to)| {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = from.min(u32::from(u16::MAX)) as u16;
+        }
+    });
+}

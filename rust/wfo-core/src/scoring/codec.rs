@@ -1,0 +1,247 @@
+//! Tallies as bytes.
+//!
+//! A magic word and version; then numbers of seven bits a byte, the low ones first: phases, map axes
+//! (stride and length), combinations, gates passed, valid phases, cells. For each phase how many keys
+//! its distribution has, and for each of them in rising order the gap to the one before and how often
+//! it occurs. The thresholds, as `f64`, stand before the numbers, and a checksum at the end. What is
+//! counted says whether keys are bit patterns or bins, so equal tallies give equal bytes.
+
+use rayon::prelude::*;
+
+use super::distribution::Distribution;
+use super::gates::{GATES, Gates, Passed};
+use super::tally::{MapAxis, Tally};
+use crate::error::{Error, Result};
+
+const MAGIC: &[u8; 8] = b"wfotally";
+const VERSION: u8 = 1;
+const CHECKSUM: usize = 8;
+
+/// FNV-1a, over words of eight bytes and then the rest.
+fn checksum(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+    let words = bytes
+        .chunks(8)
+        .map(|chunk| chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)));
+    step(words.fold(0xcbf2_9ce4_8422_2325, step), bytes.len() as u64)
+}
+
+fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+pub(super) fn encode(tally: &Tally) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.extend_from_slice(MAGIC);
+    out.push(VERSION);
+    for threshold in [tally.gates().wfe, tally.gates().dd_ratio] {
+        out.extend_from_slice(&threshold.to_le_bytes());
+    }
+    put(&mut out, tally.phases() as u64);
+    for axis in tally.axes() {
+        put(&mut out, axis.stride);
+        put(&mut out, axis.len);
+    }
+    put(&mut out, tally.len());
+    let passed = tally.passed().iter().flat_map(|p| p.alone.iter().chain(&p.together));
+    for &count in passed.chain(tally.valid_phases()).chain(tally.cells()) {
+        put(&mut out, count);
+    }
+    let encoded: Vec<Vec<u8>> = tally.distributions().par_iter().map(encode_profits).collect();
+    encoded.iter().for_each(|bytes| out.extend_from_slice(bytes));
+    let sum = checksum(&out);
+    out.extend_from_slice(&sum.to_le_bytes());
+    out
+}
+
+fn encode_profits(distribution: &Distribution) -> Vec<u8> {
+    let (mut keys, mut pairs, mut before) = (0, Vec::new(), 0);
+    distribution.visit(|key, times| {
+        keys += 1;
+        put(&mut pairs, u64::from(key - before));
+        put(&mut pairs, u64::from(times));
+        before = key;
+    });
+    let mut out = Vec::with_capacity(pairs.len() + 10);
+    put(&mut out, keys);
+    out.append(&mut pairs);
+    out
+}
+
+/// Reads numbers from bytes.
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+const SHORT: Error = Error::TallyBytes { what: "they end too early" };
+const WRONG: Error = Error::TallyBytes { what: "their numbers do not add up" };
+
+impl Reader<'_> {
+    fn number(&mut self) -> Result<u64> {
+        let mut number = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let (&byte, rest) = self.bytes.split_first().ok_or(SHORT)?;
+            self.bytes = rest;
+            let part = u64::from(byte & 0x7f);
+            // Nothing may be lost, and no number has two spellings.
+            if part << shift >> shift != part || (byte == 0 && shift > 0) {
+                return Err(WRONG);
+            }
+            number |= part << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(WRONG)
+    }
+
+    fn threshold(&mut self) -> Result<f64> {
+        let (bytes, rest) = self.bytes.split_first_chunk().ok_or(SHORT)?;
+        self.bytes = rest;
+        Ok(f64::from_le_bytes(*bytes))
+    }
+
+    /// So many numbers, each of which takes at least one byte.
+    fn numbers(&mut self, count: usize) -> Result<Vec<u64>> {
+        if count > self.bytes.len() {
+            return Err(SHORT);
+        }
+        (0..count).map(|_| self.number()).collect()
+    }
+
+    fn profits(&mut self, limit: usize, len: u64) -> Result<Distribution> {
+        let mut left = self.number()?;
+        // The first key may be 0, which a bin can be; all others must rise.
+        let (mut before, mut least) = (0_u64, 0);
+        let mut error = None;
+        let keys = std::iter::from_fn(|| {
+            left = left.checked_sub(1)?;
+            let mut pair = || -> Result<(u32, u32)> {
+                let (gap, times) = (self.number()?, self.number()?);
+                let key = before.checked_add(gap).and_then(|key| u32::try_from(key).ok());
+                let key = key.filter(|_| gap >= least).ok_or(WRONG)?;
+                (before, least) = (u64::from(key), 1);
+                let times = u32::try_from(times).ok().filter(|&times| times > 0);
+                Ok((key, times.ok_or(WRONG)?))
+            };
+            Some(pair().map_err(|e| error = Some(e)).ok())
+        });
+        let found = Distribution::rebuild(limit, len, keys);
+        found.ok_or_else(|| error.unwrap_or(WRONG))
+    }
+}
+
+pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<Tally> {
+    let no = |what| Error::TallyBytes { what };
+    let body = bytes.strip_prefix(MAGIC).ok_or(no("they begin otherwise"))?;
+    let (&version, _) = body.split_first().ok_or(SHORT)?;
+    if version != VERSION {
+        return Err(no("they are of another version"));
+    }
+    // Before anything is made of the bytes, so that damaged ones cannot ask for much memory.
+    let (content, sum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(SHORT)?;
+    if checksum(content).to_le_bytes() != *sum {
+        return Err(no("they were changed or cut off"));
+    }
+    read(content.get(MAGIC.len() + 1..).ok_or(SHORT)?, limit)
+}
+
+/// Reads what stands between version and checksum.
+fn read(bytes: &[u8], limit: usize) -> Result<Tally> {
+    let mut reader = Reader { bytes };
+    let gates = Gates { wfe: reader.threshold()?, dd_ratio: reader.threshold()? };
+    let phases = usize::try_from(reader.number()?).map_err(|_| WRONG)?;
+    let mut axes = [MapAxis { stride: 1, len: 1 }; 2];
+    for axis in &mut axes {
+        *axis = MapAxis { stride: reader.number()?, len: reader.number()? };
+    }
+    // Every cell takes a byte at least, so there are no more of them than bytes.
+    let [x, y] = axes.map(|a| a.len);
+    let kinds = (phases as u64).saturating_add(1);
+    let cells = x.checked_mul(y).and_then(|c| c.checked_mul(kinds));
+    let cells = cells.filter(|&c| c <= reader.bytes.len() as u64).ok_or(SHORT)? as usize;
+    let mut tally = Tally::with_limit(phases, gates, axes, limit).map_err(|_| WRONG)?;
+    let len = reader.number()?;
+    let mut passed = Vec::with_capacity(phases);
+    for _ in 0..phases {
+        let counts = reader.numbers(2 * GATES)?;
+        let phase = Passed {
+            alone: std::array::from_fn(|gate| counts[gate]),
+            together: std::array::from_fn(|gate| counts[GATES + gate]),
+        };
+        let Passed { alone, together } = &phase;
+        let fits = |gate: usize| together[gate] <= alone[gate] && alone[gate] <= len;
+        if !(0..GATES).all(fits) || !together.is_sorted_by(|a, b| a >= b) {
+            return Err(WRONG);
+        }
+        passed.push(phase);
+    }
+    let valid_phases = reader.numbers(phases + 1)?;
+    let cells = reader.numbers(cells)?;
+    let sum = |counts: &mut dyn Iterator<Item = u128>| counts.sum::<u128>();
+    let counted = sum(&mut valid_phases.iter().map(|&c| u128::from(c)));
+    let times = sum(&mut (0..).zip(&valid_phases).map(|(t, &c)| t * u128::from(c)));
+    let valid = sum(&mut passed.iter().map(|p| u128::from(p.together[GATES - 1])));
+    let mapped = |t: usize| sum(&mut cells.iter().skip(t).step_by(phases + 1).map(|&c| c.into()));
+    let on_map = (0..=phases).all(|t| mapped(t) <= u128::from(valid_phases[t]));
+    if counted != u128::from(len) || times != valid || !on_map {
+        return Err(WRONG);
+    }
+    let profits = passed.iter().map(|p| reader.profits(limit, p.together[GATES - 1]));
+    let distributions = profits.collect::<Result<_>>()?;
+    if !reader.bytes.is_empty() {
+        return Err(Error::TallyBytes { what: "something follows their end" });
+    }
+    tally.set(len, passed, valid_phases, cells, distributions);
+    Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_have_one_spelling() {
+        for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+            let mut bytes = Vec::new();
+            put(&mut bytes, number);
+            let mut reader = Reader { bytes: &bytes };
+            assert_eq!(reader.number(), Ok(number));
+            assert!(reader.bytes.is_empty());
+        }
+        for bytes in [&[0x80, 0x00][..], &[0xff; 10], &[0x80; 11]] {
+            assert_eq!(Reader { bytes }.number(), Err(WRONG));
+        }
+        assert_eq!(Reader { bytes: &[0x80] }.number(), Err(SHORT));
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_with_a_good_checksum_is_an_error_or_a_tally(
+            change in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            limit in 0_usize..20,
+        ) {
+            let axes = [MapAxis { stride: 2, len: 3 }, MapAxis { stride: 1, len: 2 }];
+            let gates = Gates { wfe: 0.35, dd_ratio: 3.0 };
+            let tally = super::super::tests::tally(axes, gates, limit);
+            let bytes = encode(&tally);
+            let body = &bytes[MAGIC.len() + 1..bytes.len() - CHECKSUM];
+            prop_assert!(read(body, limit).is_ok());
+            let mut body = body.to_vec();
+            for (at, byte) in change {
+                let at = at.index(body.len());
+                body[at] = byte;
+            }
+            if let Ok(found) = read(&body, limit) {
+                // Thresholds and strides are free; whatever was read is written the same.
+                let again = encode(&found);
+                prop_assert_eq!(&again[MAGIC.len() + 1..again.len() - CHECKSUM], &body[..]);
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The best of the stable combinations.
+
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+
+use super::block::Block;
+use super::distribution::Lookup;
+use super::gates::Gates;
+use super::records::{self, Unpacked, check_records, push_record, record_size};
+use super::stability::Scorer;
+use super::tally::Ranking;
+use super::{CHUNK, SLAB, parts};
+use crate::error::{Error, Result};
+
+/// Rows held above those kept, at least, before they are cut back.
+const SLACK: usize = 1 << 16;
+
+/// Chunks whose rows are gathered together.
+const GATHERED: usize = 16;
+
+/// Where a row is among the others, and where its record stands.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    score: f64,
+    index: u64,
+    slot: u32,
+}
+
+impl Key {
+    /// Less is better: a higher stability, among equals a lower flat index.
+    fn order(&self, other: &Self) -> Ordering {
+        other.score.total_cmp(&self.score).then(self.index.cmp(&other.index))
+    }
+}
+
+/// Scores the stable combinations of all blocks, and keeps the best.
+///
+/// Rows are held as records with their score; at half as many more as are kept, the worst are dropped
+/// by a selection, and no row that is worse than all kept is taken in from then on.
+#[derive(Debug)]
+pub struct Selection<R> {
+    ranking: R,
+    gates: Gates,
+    least: usize,
+    kept: usize,
+    stable: u64,
+    keys: Vec<Key>,
+    records: Vec<u8>,
+    /// Slots of dropped rows.
+    free: Vec<u32>,
+    /// The worst of those kept, once there are enough.
+    floor: Option<Key>,
+}
+
+/// What a task found.
+#[derive(Default)]
+struct Found {
+    stable: u64,
+    keys: Vec<Key>,
+    records: Vec<u8>,
+}
+
+impl<R: AsRef<Ranking> + Sync> Selection<R> {
+    /// Keeps the best `kept` of the combinations that are valid in at least `least` phases.
+    ///
+    /// # Errors
+    /// Fewer phases than one, or more than there are.
+    pub fn new(ranking: R, gates: Gates, least: usize, kept: usize) -> Result<Self> {
+        if !(1..=ranking.as_ref().phases().len()).contains(&least) {
+            let allowed = "it must be from 1 to the number of phases";
+            return Err(Error::CountRange { name: "least", value: least as u64, allowed });
+        }
+        Ok(Self {
+            ranking,
+            gates,
+            least,
+            // More rows than this cannot be numbered, nor held.
+            kept: kept.min(1 << 31),
+            stable: 0,
+            keys: Vec::new(),
+            records: Vec::new(),
+            free: Vec::new(),
+            floor: None,
+        })
+    }
+
+    fn phases(&self) -> usize {
+        self.ranking.as_ref().phases().len()
+    }
+
+    /// Stable combinations seen.
+    #[must_use]
+    pub fn stable(&self) -> u64 {
+        self.stable
+    }
+
+    /// Rows held at present.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Adds a block of consecutive combinations from flat index `start` on.
+    ///
+    /// # Errors
+    /// A block of another number of phases; a valid profit that the ranking does not hold, after which
+    /// a part of the block is added.
+    pub fn add(&mut self, start: u64, block: &Block<'_>) -> Result<()> {
+        block.check_phases(self.phases())?;
+        block.check_start(start)?;
+        self.take(block, |at| start + at as u64)
+    }
+
+    /// Adds combinations that a [sieve](super::Sieve) let through.
+    ///
+    /// # Errors
+    /// Bytes that are no whole records; a valid profit that the ranking does not hold, after which a
+    /// part of the records is added.
+    pub fn add_records(&mut self, bytes: &[u8]) -> Result<()> {
+        let phases = self.phases();
+        check_records(bytes, phases)?;
+        let size = record_size(phases);
+        for slab in bytes.chunks(SLAB * size) {
+            let unpack = |k| Unpacked::of(slab.chunks_exact(size), k);
+            let columns: Vec<_> = (0..phases).into_par_iter().map(unpack).collect();
+            let block = Block::new(columns.iter().map(Unpacked::stored).collect())?;
+            self.take(&block, |at| records::index(&slab[at * size..]))?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, block: &Block<'_>, index: impl Fn(usize) -> u64 + Sync) -> Result<()> {
+        for slab in parts(block.len(), SLAB) {
+            let tasks: Vec<_> = parts(slab.len(), GATHERED * CHUNK).collect();
+            let this = &*self;
+            let find = |scorer: &mut Scorer, task: std::ops::Range<usize>| {
+                let first = slab.start + task.start;
+                this.find(scorer, block, first..first + task.len(), &index)
+            };
+            let found = tasks.into_par_iter().map_init(|| Scorer::new(this.phases()), find);
+            for found in found.collect::<Result<Vec<_>>>()? {
+                self.stable += found.stable;
+                self.hold(&found);
+            }
+        }
+        Ok(())
+    }
+
+    /// Scores some combinations, and returns those that may be among the best.
+    fn find(
+        &self,
+        scorer: &mut Scorer,
+        block: &Block<'_>,
+        task: std::ops::Range<usize>,
+        index: &impl Fn(usize) -> u64,
+    ) -> Result<Found> {
+        let mut found = Found::default();
+        for part in parts(task.len(), CHUNK) {
+            let range = task.start + part.start..task.start + part.end;
+            scorer.choose(&self.gates, block, range.clone(), self.least);
+            scorer.score(block, range.clone(), self.ranking.as_ref().phases())?;
+            found.stable += scorer.chosen().len() as u64;
+            if self.kept == 0 {
+                continue;
+            }
+            let least = self.floor.map_or(f64::NEG_INFINITY, |floor| floor.score);
+            for (&at, &score) in scorer.chosen().iter().zip(scorer.scores()) {
+                // Most are turned away by their score alone.
+                if score >= least {
+                    let at = range.start + at as usize;
+                    let key = Key { score, index: index(at), slot: 0 };
+                    if self.floor.is_none_or(|floor| key.order(&floor).is_lt()) {
+                        found.keys.push(key);
+                        push_record(&mut found.records, key.index, block, at);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn hold(&mut self, found: &Found) {
+        let size = record_size(self.phases());
+        let limit = self.kept + (self.kept / 2).max(SLACK.min(self.kept));
+        for (key, record) in found.keys.iter().zip(found.records.chunks_exact(size)) {
+            if self.keys.len() >= limit {
+                self.cut();
+            }
+            if self.floor.is_some_and(|floor| key.order(&floor).is_gt()) {
+                continue;
+            }
+            let slot = if let Some(slot) = self.free.pop() {
+                self.records[slot as usize * size..][..size].copy_from_slice(record);
+                slot
+            } else {
+                self.records.extend_from_slice(record);
+                (self.records.len() / size - 1) as u32
+            };
+            self.keys.push(Key { slot, ..*key });
+        }
+    }
+
+    /// Drops all but the best.
+    fn cut(&mut self) {
+        if self.keys.len() <= self.kept || self.kept == 0 {
+            return;
+        }
+        let (_, worst, rest) = self.keys.select_nth_unstable_by(self.kept - 1, Key::order);
+        self.floor = Some(*worst);
+        self.free.extend(rest.iter().map(|key| key.slot));
+        self.keys.truncate(self.kept);
+    }
+
+    /// The best, best first.
+    pub fn finish(&mut self) -> Selected {
+        self.cut();
+        self.keys.par_sort_unstable_by(Key::order);
+        let size = record_size(self.phases());
+        let slots = || self.keys.iter().map(|k| &self.records[k.slot as usize * size..][..size]);
+        let ranks = self.ranking.as_ref().phases();
+        let phases: Vec<SelectedPhase> = (0..self.phases())
+            .into_par_iter()
+            .map(|k| {
+                let figures = Unpacked::of(slots(), k);
+                let mut valid = vec![0; self.keys.len()];
+                self.gates.validate(&figures.stored(), &mut valid);
+                let patterns: Vec<u32> = figures.oos_pnl.iter().map(|v| v.to_bits()).collect();
+                let mut rank = vec![0.0; patterns.len()];
+                ranks[k].fill(&patterns, &mut rank);
+                for (rank, &valid) in rank.iter_mut().zip(&valid) {
+                    *rank = if valid != 0 { *rank } else { f64::NAN };
+                }
+                SelectedPhase { figures, rank, valid }
+            })
+            .collect();
+        let mut valid_phases = vec![0; self.keys.len()];
+        for phase in &phases {
+            for (times, valid) in valid_phases.iter_mut().zip(&phase.valid) {
+                *times += valid;
+            }
+        }
+        Selected {
+            index: self.keys.iter().map(|key| key.index).collect(),
+            stability: self.keys.iter().map(|key| key.score).collect(),
+            valid_phases,
+            phases,
+        }
+    }
+}
+
+/// The best combinations, best first.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// Flat indices.
+    pub index: Vec<u64>,
+    /// Stability.
+    pub stability: Vec<f64>,
+    /// In how many phases each is valid.
+    pub valid_phases: Vec<u8>,
+    /// Figures and ranks.
+    pub phases: Vec<SelectedPhase>,
+}
+
+/// One phase of them.
+#[derive(Debug, Clone)]
+pub struct SelectedPhase {
+    /// The stored figures.
+    pub figures: Unpacked,
+    /// Rank, what is no number where a combination is not valid.
+    pub rank: Vec<f64>,
+    /// 1 where it is valid.
+    pub valid: Vec<u8>,
+}

@@ -1,0 +1,426 @@
+//! What is counted over all combinations of a grid.
+
+use rayon::prelude::*;
+
+use super::block::{Block, Stored};
+use super::distribution::{Distribution, LIMIT, Ranks};
+use super::estimate::Estimate;
+use super::gates::{Gates, Passed};
+use super::{CHUNK, SLAB, codec, parts};
+use crate::error::{Error, Result};
+
+/// Most phases of a tally: numbers of phases are kept as bytes.
+pub(crate) const PHASES: usize = 255;
+
+/// Most cells of the map, two gigabytes of them.
+const CELLS: u64 = 1 << 28;
+
+/// A parameter of the map plane. Its position is `index / stride % len`, of the flat index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MapAxis {
+    /// Combinations from one value to the next.
+    pub stride: u64,
+    /// How many values there are.
+    pub len: u64,
+}
+
+/// What is counted over all combinations.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    gates: Gates,
+    axes: [MapAxis; 2],
+    len: u64,
+    passed: Vec<Passed>,
+    valid_phases: Vec<u64>,
+    cells: Vec<u64>,
+    distributions: Vec<Distribution>,
+    /// Room for a slab, kept between blocks.
+    chunks: Vec<Chunk>,
+}
+
+/// What a chunk adds to a tally.
+#[derive(Debug, Clone)]
+struct Chunk {
+    /// Its combinations.
+    len: usize,
+    /// In how many phases each is valid.
+    times: Vec<u8>,
+    valid: Vec<u8>,
+    phases: Vec<ChunkPhase>,
+    /// How many are valid in 0, 1, 2 … phases.
+    valid_phases: Vec<u64>,
+}
+
+#[derive(Debug, Clone)]
+struct ChunkPhase {
+    passed: Passed,
+    /// Patterns of valid profits, as many as are held.
+    patterns: Vec<u32>,
+    held: usize,
+    /// Whether a valid profit is infinite.
+    infinite: bool,
+}
+
+impl Chunk {
+    fn new(phases: usize) -> Self {
+        let phase = || ChunkPhase {
+            passed: Passed::default(),
+            patterns: vec![0; CHUNK],
+            held: 0,
+            infinite: false,
+        };
+        Self {
+            len: 0,
+            times: vec![0; CHUNK],
+            valid: vec![0; CHUNK],
+            phases: (0..phases).map(|_| phase()).collect(),
+            valid_phases: vec![0; phases + 1],
+        }
+    }
+
+    fn fill(&mut self, gates: &Gates, block: &Block<'_>, range: std::ops::Range<usize>) {
+        self.len = range.len();
+        let (times, valid) = (&mut self.times[..range.len()], &mut self.valid[..range.len()]);
+        times.fill(0);
+        for (phase, out) in block.phases().iter().zip(&mut self.phases) {
+            let phase = phase.part(range.clone());
+            out.passed = gates.count(&phase, valid);
+            for (times, valid) in times.iter_mut().zip(&*valid) {
+                *times += valid;
+            }
+            out.keep(&phase, valid);
+        }
+        for (number, count) in self.valid_phases.iter_mut().enumerate() {
+            *count = times.iter().map(|&t| u64::from(usize::from(t) == number)).sum();
+        }
+    }
+}
+
+impl ChunkPhase {
+    fn keep(&mut self, phase: &Stored<'_>, valid: &[u8]) {
+        let mut infinite = false;
+        self.held = 0;
+        // Every pattern is written, and the next one over it unless it was to stay: no branch.
+        for (&profit, &valid) in phase.oos_pnl.iter().zip(valid) {
+            self.patterns[self.held] = profit.to_bits();
+            self.held += usize::from(valid);
+            infinite |= (valid != 0) & (profit == f32::INFINITY);
+        }
+        self.infinite = infinite;
+    }
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    ///
+    /// # Errors
+    /// No phase or too many, a map axis without values, or too many cells on the map.
+    pub fn new(phases: usize, gates: Gates, axes: [MapAxis; 2]) -> Result<Self> {
+        Self::with_limit(phases, gates, axes, LIMIT)
+    }
+
+    /// One whose distributions keep another number of values as they are.
+    pub(crate) fn with_limit(
+        phases: usize,
+        gates: Gates,
+        axes: [MapAxis; 2],
+        limit: usize,
+    ) -> Result<Self> {
+        if !(1..=PHASES).contains(&phases) {
+            let allowed = "it must be from 1 to 255";
+            return Err(Error::CountRange { name: "phases", value: phases as u64, allowed });
+        }
+        for axis in axes {
+            for (name, value) in [("stride", axis.stride), ("length", axis.len)] {
+                if value == 0 {
+                    let allowed = "a map axis has at least 1";
+                    return Err(Error::CountRange { name, value, allowed });
+                }
+            }
+        }
+        let [x, y] = axes.map(|a| a.len);
+        let cells = x.checked_mul(y).and_then(|c| c.checked_mul(phases as u64 + 1));
+        let Some(cells) = cells.filter(|&cells| cells <= CELLS) else {
+            let allowed = "the cells of a map, by the number of phases, are at most 2^28";
+            return Err(Error::CountRange { name: "length", value: x.max(y), allowed });
+        };
+        Ok(Self {
+            gates,
+            axes,
+            len: 0,
+            passed: vec![Passed::default(); phases],
+            valid_phases: vec![0; phases + 1],
+            cells: vec![0; cells as usize],
+            distributions: vec![Distribution::with_limit(limit); phases],
+            chunks: Vec::new(),
+        })
+    }
+
+    /// Number of phases.
+    #[must_use]
+    pub fn phases(&self) -> usize {
+        self.passed.len()
+    }
+
+    /// The gates.
+    #[must_use]
+    pub fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
+    /// The two parameters of the map.
+    #[must_use]
+    pub fn axes(&self) -> [MapAxis; 2] {
+        self.axes
+    }
+
+    /// Combinations counted.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many combinations pass the gates, phase by phase.
+    #[must_use]
+    pub fn passed(&self) -> &[Passed] {
+        &self.passed
+    }
+
+    /// How many combinations are valid in 0, 1, 2 … phases.
+    #[must_use]
+    pub fn valid_phases(&self) -> &[u64] {
+        &self.valid_phases
+    }
+
+    /// For every cell of the map how many of its combinations are valid in 0, 1, 2 … phases; the
+    /// second axis varies faster than the first, the number of phases fastest.
+    #[must_use]
+    pub fn cells(&self) -> &[u64] {
+        &self.cells
+    }
+
+    /// The distributions of valid profits.
+    #[must_use]
+    pub fn distributions(&self) -> &[Distribution] {
+        &self.distributions
+    }
+
+    /// Counts a block of consecutive combinations from flat index `start` on. Without a start the
+    /// block is a sample, which counts no cells.
+    ///
+    /// # Errors
+    /// A block of another number of phases; an infinite profit that is valid; more equal profits than
+    /// can be counted. After the last two a part of the block is counted.
+    pub fn add(&mut self, start: Option<u64>, block: &Block<'_>) -> Result<()> {
+        block.check_phases(self.phases())?;
+        block.check_start(start.unwrap_or(0))?;
+        self.len.checked_add(block.len() as u64).ok_or(Error::TallyFull)?;
+        for slab in parts(block.len(), SLAB) {
+            let count = slab.len().div_ceil(CHUNK);
+            let phases = self.phases();
+            if self.chunks.len() < count {
+                self.chunks.resize_with(count, || Chunk::new(phases));
+            }
+            let chunks = &mut self.chunks[..count];
+            let gates = &self.gates;
+            chunks.par_iter_mut().enumerate().for_each(|(i, chunk)| {
+                let first = slab.start + i * CHUNK;
+                chunk.fill(gates, block, first..slab.end.min(first + CHUNK));
+            });
+            if chunks.iter().any(|c| c.phases.iter().any(|p| p.infinite)) {
+                return Err(infinite(gates, block));
+            }
+            let chunks = &*chunks;
+            let (distributions, cells) = (&mut self.distributions, &mut self.cells);
+            let first = start.map(|start| start + slab.start as u64);
+            let count_profits = || {
+                distributions.par_iter_mut().enumerate().try_for_each(|(k, distribution)| {
+                    chunks.iter().map(|c| &c.phases[k]).try_for_each(|phase| {
+                        distribution.add_patterns(&phase.patterns[..phase.held])
+                    })
+                })
+            };
+            let axes = self.axes;
+            let count_cells = || {
+                if let Some(first) = first {
+                    let mut position = [0, 1].map(|a| Position::new(axes[a], first));
+                    for chunk in chunks {
+                        let times = &chunk.times[..chunk.len];
+                        add_cells(cells, axes[1].len, phases, &mut position, times);
+                    }
+                }
+            };
+            rayon::join(count_profits, count_cells).0?;
+            for chunk in chunks {
+                self.len += chunk.len as u64;
+                for (sum, phase) in self.passed.iter_mut().zip(&chunk.phases) {
+                    // None exceeds the number of combinations.
+                    let _ = sum.add(&phase.passed);
+                }
+                for (sum, count) in self.valid_phases.iter_mut().zip(&chunk.valid_phases) {
+                    *sum += count;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Final ranks of all phases.
+    ///
+    /// # Errors
+    /// More profits close together than ranks can count.
+    pub fn ranking(&self) -> Result<Ranking> {
+        let phases = self.distributions.par_iter().map(Distribution::ranks);
+        Ok(Ranking { phases: phases.collect::<Result<_>>()? })
+    }
+
+    /// Provisional ranks of all phases, for all profits there could be.
+    #[must_use]
+    pub fn estimate(&self) -> Estimate {
+        Estimate::new(self.gates, &self.distributions)
+    }
+
+    /// Adds what another tally counted, by the same gates and over the same map.
+    ///
+    /// # Errors
+    /// A tally of other phases, gates or axes; more equal profits than can be counted.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        let same = [
+            ("number of phases", self.phases() == other.phases()),
+            ("gates", self.gates == other.gates),
+            ("map axes", self.axes == other.axes),
+        ];
+        if let Some((what, _)) = same.into_iter().find(|(_, same)| !same) {
+            return Err(Error::TallyMismatch { what });
+        }
+        self.len = self.len.checked_add(other.len).ok_or(Error::TallyFull)?;
+        for (sum, passed) in self.passed.iter_mut().zip(&other.passed) {
+            if !sum.add(passed) {
+                return Err(Error::TallyFull);
+            }
+        }
+        let sums = self.valid_phases.iter_mut().chain(&mut self.cells);
+        for (sum, count) in sums.zip(other.valid_phases.iter().chain(&other.cells)) {
+            *sum = sum.checked_add(*count).ok_or(Error::TallyFull)?;
+        }
+        let pairs = self.distributions.par_iter_mut().zip(&other.distributions);
+        pairs.try_for_each(|(mine, theirs)| mine.merge(theirs))
+    }
+
+    /// The tally as bytes, the same for all tallies that counted the same.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The tally that was written as `bytes`.
+    ///
+    /// # Errors
+    /// Bytes that no tally was written as.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        codec::decode(bytes, LIMIT)
+    }
+
+    /// Takes over what was counted.
+    pub(crate) fn set(
+        &mut self,
+        len: u64,
+        passed: Vec<Passed>,
+        valid_phases: Vec<u64>,
+        cells: Vec<u64>,
+        distributions: Vec<Distribution>,
+    ) {
+        (self.len, self.passed, self.valid_phases) = (len, passed, valid_phases);
+        (self.cells, self.distributions) = (cells, distributions);
+    }
+}
+
+/// What to say of a block in which a valid profit is infinite.
+fn infinite(gates: &Gates, block: &Block<'_>) -> Error {
+    let mut valid = vec![0; block.len()];
+    let index = block.phases().iter().find_map(|phase| {
+        gates.validate(phase, &mut valid);
+        phase.oos_pnl.iter().zip(&valid).position(|(&p, &v)| v != 0 && p == f32::INFINITY)
+    });
+    Error::NotRankable { index: index.unwrap_or(0), value: f32::INFINITY }
+}
+
+/// Where a flat index stands on a map axis.
+#[derive(Debug, Clone, Copy)]
+struct Position {
+    axis: MapAxis,
+    digit: u64,
+    /// Combinations until the next value.
+    left: u64,
+}
+
+impl Position {
+    fn new(axis: MapAxis, index: u64) -> Self {
+        let digit = index / axis.stride % axis.len;
+        Self { axis, digit, left: axis.stride - index % axis.stride }
+    }
+
+    /// Goes on by at most as many as are left.
+    fn advance(&mut self, by: u64) {
+        self.left -= by;
+        if self.left == 0 {
+            self.digit = if self.digit + 1 == self.axis.len { 0 } else { self.digit + 1 };
+            self.left = self.axis.stride;
+        }
+    }
+}
+
+/// Counts consecutive combinations that are valid `times` times, stretch by stretch in one cell.
+fn add_cells(
+    cells: &mut [u64],
+    width: u64,
+    phases: usize,
+    position: &mut [Position; 2],
+    mut times: &[u8],
+) {
+    while !times.is_empty() {
+        let [x, y] = *position;
+        let run = x.left.min(y.left).min(times.len() as u64);
+        let (stretch, rest) = times.split_at(run as usize);
+        let at = (x.digit * width + y.digit) as usize * (phases + 1);
+        let cell = &mut cells[at..=at + phases];
+        for &times in stretch {
+            cell[usize::from(times)] += 1;
+        }
+        position.iter_mut().for_each(|p| p.advance(run));
+        times = rest;
+    }
+}
+
+/// Final ranks, one item a phase.
+#[derive(Debug, Clone)]
+pub struct Ranking {
+    phases: Vec<Ranks>,
+}
+
+impl Ranking {
+    /// The ranks, one item a phase.
+    #[must_use]
+    pub fn phases(&self) -> &[Ranks] {
+        &self.phases
+    }
+
+    /// `100 * average rank / count` of profits in a phase, counted from 0.
+    ///
+    /// # Errors
+    /// A phase that is not there; a profit that was not counted.
+    pub fn percentiles(&self, phase: usize, values: &[f32]) -> Result<Vec<f64>> {
+        let ranks = self.phases.get(phase).ok_or(Error::CountRange {
+            name: "phase",
+            value: phase as u64,
+            allowed: "phases are counted from 0",
+        })?;
+        ranks.percentiles(values)
+    }
+}

@@ -1,0 +1,472 @@
+//! All of it against a plain restatement, one combination at a time.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::records::{Unpacked, record_size};
+use super::tally::MapAxis;
+use super::*;
+use crate::error::Error;
+
+/// A small tally that holds something of everything.
+pub(super) fn tally(axes: [MapAxis; 2], gates: Gates, limit: usize) -> Tally {
+    let mut tally = Tally::with_limit(2, gates, axes, limit).expect("a tally");
+    let money = |from: f32| (0..12).map(|i| from + i as f32).collect::<Vec<f32>>();
+    let (earned, kept, dd) = (money(90.0), money(35.0), money(25.0));
+    let trades = vec![3; 12];
+    let phase = |oos_pnl| Stored {
+        is_pnl: &earned,
+        oos_pnl,
+        is_dd: &dd,
+        oos_dd: &dd,
+        is_trades: &trades,
+        oos_trades: &trades,
+    };
+    let block = Block::new(vec![phase(&kept), phase(&earned)]).expect("a block");
+    tally.add(Some(0), &block).expect("countable");
+    tally.add(None, &block).expect("countable");
+    tally
+}
+
+const GATES: Gates = Gates { wfe: 0.35, dd_ratio: 3.0 };
+
+/// Figures of a combination in a phase: four sums of money.
+type Money = [f32; 4];
+
+/// Money with ties, values on the thresholds, losses, and what is no number.
+fn money() -> impl Strategy<Value = Money> {
+    let is_pnl = prop_oneof![Just(100.0), Just(100.0), Just(200.0), Just(0.0), Just(-50.0)];
+    let oos_pnl = prop_oneof![
+        (36_u8..60).prop_map(f32::from),
+        36.0_f32..90.0,
+        Just(35.0),
+        Just(-5.0),
+        Just(f32::NAN)
+    ];
+    let is_dd = prop_oneof![Just(10.0), Just(20.0), Just(0.0)];
+    let oos_dd = prop_oneof![Just(5.0), Just(29.0), Just(30.0), Just(36.0), Just(f32::NAN)];
+    (is_pnl, oos_pnl, is_dd, oos_dd).prop_map(|(a, b, c, d)| [a, b, c, d])
+}
+
+/// `[combination][phase]`.
+fn figures(phases: usize) -> impl Strategy<Value = Vec<Vec<Money>>> {
+    prop::collection::vec(prop::collection::vec(money(), phases), 1..120)
+}
+
+/// Columns of the figures, and trades that tell which is whose.
+fn columns(figures: &[Vec<Money>]) -> Vec<Unpacked> {
+    (0..figures[0].len())
+        .map(|k| {
+            let column = |c: usize| figures.iter().map(|f| f[k][c]).collect();
+            let trades = |from: usize| (0..figures.len()).map(move |i| (from + 7 * i + k) as u16);
+            Unpacked {
+                is_pnl: column(0),
+                oos_pnl: column(1),
+                is_dd: column(2),
+                oos_dd: column(3),
+                is_trades: trades(0).collect(),
+                oos_trades: trades(65_000).collect(),
+            }
+        })
+        .collect()
+}
+
+fn block<'a>(columns: &'a [Unpacked], range: std::ops::Range<usize>) -> Block<'a> {
+    let part = |c: &'a Unpacked| c.stored().part(range.clone());
+    Block::new(columns.iter().map(part).collect()).expect("a block")
+}
+
+fn gates_passed(figures: &Money) -> [bool; 4] {
+    let [is_pnl, oos_pnl, is_dd, oos_dd] = figures.map(f64::from);
+    [
+        is_pnl > 0.0 && oos_pnl > 0.0,
+        is_pnl > 0.0 && oos_pnl / is_pnl > GATES.wfe,
+        oos_dd < oos_pnl,
+        oos_dd < GATES.dd_ratio * is_dd,
+    ]
+}
+
+fn is_valid(figures: &Money) -> bool {
+    gates_passed(figures).iter().all(|&passed| passed)
+}
+
+fn valid_phases(figures: &[Money]) -> usize {
+    figures.iter().filter(|f| is_valid(f)).count()
+}
+
+/// Ranks of a combination in its valid phases.
+fn ranks_of(all: &[Vec<Money>], i: usize) -> Vec<Option<f64>> {
+    let rank = |k: usize| {
+        let profits: Vec<f32> = all.iter().filter(|f| is_valid(&f[k])).map(|f| f[k][1]).collect();
+        let mine = all[i][k][1];
+        let below = profits.iter().filter(|p| **p < mine).count() as f64;
+        let ties = profits.iter().filter(|p| **p == mine).count() as f64;
+        100.0 * (below + (ties + 1.0) / 2.0) / profits.len() as f64
+    };
+    (0..all[i].len()).map(|k| is_valid(&all[i][k]).then(|| rank(k))).collect()
+}
+
+fn stability(ranks: &[Option<f64>]) -> f64 {
+    let times = ranks.iter().flatten().count() as f64;
+    let mean = ranks.iter().flatten().sum::<f64>() / times;
+    let variance = ranks.iter().flatten().map(|r| (r - mean) * (r - mean)).sum::<f64>() / times;
+    mean * (1.0 + 0.1 * (times - 1.0)) * (1.0 / (1.0 + variance.sqrt() / 20.0))
+}
+
+fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads")
+}
+
+const AXES: [MapAxis; 2] = [MapAxis { stride: 6, len: 4 }, MapAxis { stride: 2, len: 3 }];
+const START: u64 = 1_000_003;
+
+/// The ends of the blocks that `cuts` make of so many combinations, in another order each time.
+fn blocks(len: usize, cuts: &[usize], backwards: bool) -> Vec<std::ops::Range<usize>> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (len + 1)).chain([0, len]).collect();
+    cuts.sort_unstable();
+    let mut blocks: Vec<_> = cuts.windows(2).map(|cut| cut[0]..cut[1]).collect();
+    if backwards {
+        blocks.reverse();
+    }
+    blocks
+}
+
+fn counted(columns: &[Unpacked], blocks: &[std::ops::Range<usize>], limit: usize) -> Tally {
+    let mut tally = Tally::with_limit(columns.len(), GATES, AXES, limit).expect("a tally");
+    for range in blocks {
+        let start = START + range.start as u64;
+        tally.add(Some(start), &block(columns, range.clone())).expect("countable");
+    }
+    tally
+}
+
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_tally_counts_each_combination(
+        all in figures(3),
+        cuts in prop::collection::vec(any::<usize>(), 3),
+        backwards in any::<bool>(),
+        limit in prop_oneof![Just(0_usize), Just(20), Just(1_000)],
+    ) {
+        let columns = columns(&all);
+        let blocks = blocks(all.len(), &cuts, backwards);
+        let found = pool(2).install(|| counted(&columns, &blocks, limit));
+        prop_assert_eq!(found.len(), all.len() as u64);
+        for k in 0..3 {
+            for gate in 0..4 {
+                let alone = all.iter().filter(|f| gates_passed(&f[k])[gate]).count();
+                let passes = |f: &&Vec<Money>| gates_passed(&f[k])[..=gate].iter().all(|&p| p);
+                prop_assert_eq!(found.passed()[k].alone[gate], alone as u64);
+                prop_assert_eq!(
+                    found.passed()[k].together[gate],
+                    all.iter().filter(passes).count() as u64
+                );
+            }
+        }
+        let mut times = [0_u64; 4];
+        let mut cells = vec![0_u64; 4 * 3 * 4];
+        for (i, figures) in all.iter().enumerate() {
+            let index = START + i as u64;
+            let cell = (index / 6 % 4) * 3 + index / 2 % 3;
+            cells[cell as usize * 4 + valid_phases(figures)] += 1;
+            times[valid_phases(figures)] += 1;
+        }
+        prop_assert_eq!(found.valid_phases(), times);
+        prop_assert_eq!(found.cells(), &cells[..]);
+
+        // The same whatever the blocks, threads, and order, in one tally or several.
+        let whole = 0..all.len();
+        let once = pool(1).install(|| counted(&columns, &[whole.clone()], limit));
+        let bytes = once.to_bytes();
+        prop_assert_eq!(&found.to_bytes(), &bytes);
+        let mut parts = Tally::with_limit(3, GATES, AXES, limit).expect("a tally");
+        for range in &blocks {
+            parts.merge(&counted(&columns, &[range.clone()], limit)).expect("of one kind");
+        }
+        prop_assert_eq!(&parts.to_bytes(), &bytes);
+        let again = codec::decode(&bytes, limit).expect("what was written");
+        prop_assert_eq!(&again.to_bytes(), &bytes);
+        prop_assert_eq!(again.cells(), once.cells());
+
+        // A sample counts no cells.
+        let mut sample = Tally::with_limit(3, GATES, AXES, limit).expect("a tally");
+        sample.add(None, &block(&columns, whole)).expect("countable");
+        prop_assert!(sample.cells().iter().all(|&count| count == 0));
+        prop_assert_eq!(sample.valid_phases(), once.valid_phases());
+        prop_assert_eq!(sample.passed(), once.passed());
+        prop_assert_eq!(sample.estimate(), once.estimate());
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error(
+        all in figures(2),
+        at in any::<prop::sample::Index>(),
+        byte in 1_u8..,
+        garbage in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let columns = columns(&all);
+        let whole = 0..all.len();
+        let bytes = counted(&columns, &[whole], 1_000).to_bytes();
+        let is_error = |bytes: &[u8]| matches!(Tally::from_bytes(bytes), Err(Error::TallyBytes { .. }));
+        prop_assert!(is_error(&bytes[..at.index(bytes.len())]));
+        prop_assert!(is_error(&[&bytes[..], &garbage[..], &[0]].concat()));
+        prop_assert!(is_error(&garbage));
+        prop_assert!(is_error(&[&bytes[..9], &garbage[..]].concat()));
+        let mut damaged = bytes.clone();
+        damaged[at.index(bytes.len())] ^= byte;
+        prop_assert!(is_error(&damaged));
+    }
+
+    #[test]
+    fn a_selection_is_the_head_of_a_sort(
+        all in figures(3),
+        cuts in prop::collection::vec(any::<usize>(), 3),
+        backwards in any::<bool>(),
+        least in 1_usize..4,
+        kept in prop_oneof![0_usize..30, Just(usize::MAX)],
+        as_records in any::<bool>(),
+    ) {
+        let columns = columns(&all);
+        let ranking = counted(&columns, &[0..all.len()], 1_000).ranking().expect("few values");
+        let mut selection =
+            Selection::new(Arc::new(ranking), GATES, least, kept).expect("a selection");
+        let sieve = Sieve::<Arc<Estimate>>::new(None, GATES, &[(least, f64::INFINITY)]);
+        pool(2).install(|| -> Result<(), Error> {
+            for range in blocks(all.len(), &cuts, backwards) {
+                let start = START + range.start as u64;
+                let block = block(&columns, range);
+                if as_records {
+                    selection.add_records(&sieve.sift(start, &block)?.concat())?;
+                } else {
+                    selection.add(start, &block)?;
+                }
+            }
+            Ok(())
+        }).expect("blocks of one kind");
+        let mut wanted: Vec<(f64, usize)> = (0..all.len())
+            .filter(|&i| valid_phases(&all[i]) >= least)
+            .map(|i| (stability(&ranks_of(&all, i)), i))
+            .collect();
+        prop_assert_eq!(selection.stable(), wanted.len() as u64);
+        wanted.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        wanted.truncate(kept);
+        let found = selection.finish();
+        let scores: Vec<f64> = wanted.iter().map(|(score, _)| *score).collect();
+        prop_assert_eq!(bits(&found.stability), bits(&scores));
+        let order: Vec<u64> = wanted.iter().map(|(_, i)| START + *i as u64).collect();
+        prop_assert_eq!(&found.index, &order);
+        for (row, &(_, i)) in wanted.iter().enumerate() {
+            prop_assert_eq!(usize::from(found.valid_phases[row]), valid_phases(&all[i]));
+            for (k, rank) in ranks_of(&all, i).into_iter().enumerate() {
+                let phase = &found.phases[k];
+                prop_assert_eq!(rank.is_some(), phase.valid[row] == 1);
+                prop_assert_eq!(rank.unwrap_or(f64::NAN).to_bits(), phase.rank[row].to_bits());
+                let f = &phase.figures;
+                let money = [f.is_pnl[row], f.oos_pnl[row], f.is_dd[row], f.oos_dd[row]];
+                prop_assert_eq!(money.map(f32::to_bits), all[i][k].map(f32::to_bits));
+                prop_assert_eq!(f.is_trades[row], columns[k].is_trades[i]);
+                prop_assert_eq!(f.oos_trades[row], columns[k].oos_trades[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn an_estimate_rises_and_says_how_far_it_is_off(
+        all in figures(2),
+        sample in 0_usize..120,
+        limit in prop_oneof![Just(0_usize), Just(1_000)],
+        least in 0_usize..3,
+    ) {
+        let columns = columns(&all);
+        let whole = counted(&columns, &[0..all.len()], limit);
+        let sampled = counted(&columns, &[0..sample.min(all.len())], limit);
+        let estimate = sampled.estimate();
+        let profits: Vec<f32> = {
+            let mut profits: Vec<f32> = (0..400).map(|i| 1e-3 * 1.06_f32.powi(i)).collect();
+            profits.extend(all.iter().flatten().map(|f| f[1]).filter(|p| *p > 0.0));
+            profits.extend([f32::from_bits(1), f32::MAX, f32::MIN_POSITIVE]);
+            profits.sort_by(f32::total_cmp);
+            profits
+        };
+        let deviation = estimate.deviation_of(&whole).expect("of one kind");
+        for (k, deviation) in deviation.into_iter().enumerate() {
+            // Alone in a valid phase, stability is the rank itself.
+            let mut one = vec![vec![[1e-30, 0.0, 1.0, 0.0]; 2]; profits.len()];
+            for (figures, profit) in one.iter_mut().zip(&profits) {
+                figures[k][1] = *profit;
+            }
+            let one = self::columns(&one);
+            let ranks = estimate.stabilities(1, &block(&one, 0..profits.len())).expect("a block");
+            let valid: Vec<f64> = ranks.into_iter().filter(|r| !r.is_nan()).collect();
+            prop_assert!(valid.len() > 400);
+            prop_assert!(valid.is_sorted());
+            prop_assert!(valid.iter().all(|r| 0.0 < *r && *r < 100.0));
+            let mut largest = 0.0_f64;
+            for (i, figures) in all.iter().enumerate() {
+                if is_valid(&figures[k]) {
+                    let mut alone = vec![[0.0; 4]; 2];
+                    alone[k] = figures[k];
+                    let alone = self::columns(&[alone]);
+                    let rank = estimate.stabilities(1, &block(&alone, 0..1)).expect("a block")[0];
+                    let exact = whole.ranking().expect("few").percentiles(k, &[all[i][k][1]]);
+                    largest = largest.max((exact.expect("counted")[0] - rank).abs());
+                }
+            }
+            prop_assert_eq!(deviation, largest);
+        }
+        let scores = estimate.stabilities(least, &block(&columns, 0..all.len())).expect("a block");
+        for (score, figures) in scores.iter().zip(&all) {
+            prop_assert_eq!(score.is_nan(), valid_phases(figures) < least.max(1));
+        }
+    }
+
+    #[test]
+    fn a_sieve_lets_through_what_reaches_a_cut(
+        all in figures(3),
+        cuts in prop::collection::vec(any::<usize>(), 2),
+        classes in prop::collection::vec((0_usize..5, prop_oneof![0.0_f64..120.0, Just(f64::NEG_INFINITY), Just(f64::NAN)]), 0..4),
+        blind in any::<bool>(),
+        threads in 1_usize..3,
+    ) {
+        let columns = columns(&all);
+        let estimate = counted(&columns, &[0..all.len() / 2], 10).estimate();
+        let scores = estimate.stabilities(0, &block(&columns, 0..all.len())).expect("a block");
+        let sieve = Sieve::new((!blind).then(|| Arc::new(estimate)), GATES, &classes);
+        let mut found = Vec::new();
+        for range in blocks(all.len(), &cuts, false) {
+            let start = START + range.start as u64;
+            let sift = || sieve.sift(start, &block(&columns, range.clone()));
+            found.extend(pool(threads).install(sift).expect("a block").concat());
+        }
+        let passes = |i: &usize| classes.iter().any(|&(least, cut)| {
+            valid_phases(&all[*i]) >= least && if blind { !cut.is_nan() } else { scores[*i] >= cut }
+        });
+        let mut wanted = Vec::new();
+        for i in (0..all.len()).filter(passes) {
+            wanted.extend((START + i as u64).to_le_bytes());
+            for k in 0..3 {
+                all[i][k].iter().for_each(|m| wanted.extend(m.to_le_bytes()));
+                wanted.extend(columns[k].is_trades[i].to_le_bytes());
+                wanted.extend(columns[k].oos_trades[i].to_le_bytes());
+            }
+        }
+        prop_assert_eq!(wanted.len() % record_size(3), 0);
+        prop_assert_eq!(found, wanted);
+    }
+}
+
+/// Blocks beyond a slab, so that every loop over parts goes round more than once.
+#[test]
+fn large_blocks_are_the_sum_of_small_ones() {
+    let n = SLAB + 3 * CHUNK + 17;
+    let mut state = 7_u64;
+    let mut noise = move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 24) as f32
+    };
+    let all: Vec<Vec<Money>> = (0..n)
+        .map(|_| {
+            let mut phase = || [100.0, (100.0 * noise()).ceil() + 20.0, 30.0, 70.0 * noise()];
+            vec![phase(), phase()]
+        })
+        .collect();
+    let columns = columns(&all);
+    let pieces: Vec<_> = parts(n, 40_000).collect();
+    let whole = pool(2).install(|| counted(&columns, &[0..n], 1_000));
+    let cut = pool(1).install(|| counted(&columns, &pieces, 1_000));
+    assert!(whole.distributions().iter().all(Distribution::is_binned));
+    assert_eq!(whole.to_bytes(), cut.to_bytes());
+    let select = |threads, pieces: &[std::ops::Range<usize>]| {
+        let ranking = Arc::new(whole.ranking().expect("few values"));
+        let mut selection = Selection::new(ranking, GATES, 2, 5_000).expect("a selection");
+        for range in pieces {
+            let block = block(&columns, range.clone());
+            pool(threads).install(|| selection.add(range.start as u64, &block)).expect("ranked");
+            assert!(selection.held() <= 10_000, "twice what is kept");
+        }
+        (selection.stable(), selection.finish())
+    };
+    let (stable, best) = select(2, &[0..n]);
+    let (again, same) = select(1, &pieces);
+    assert!(stable > 50_000);
+    assert_eq!((stable, &best.index), (again, &same.index));
+    assert_eq!(bits(&best.stability), bits(&same.stability));
+    let estimate = whole.estimate();
+    let sieve = Sieve::new(Some(Arc::new(estimate.clone())), GATES, &[(2, 90.0)]);
+    let sifted = sieve.sift(0, &block(&columns, 0..n)).expect("a block").concat();
+    let scores = estimate.stabilities(2, &block(&columns, 0..n)).expect("a block");
+    let passed = scores.iter().filter(|s| **s >= 90.0).count();
+    assert!(passed > 1_000);
+    assert_eq!(sifted.len(), passed * record_size(2));
+}
+
+#[test]
+fn bad_input_is_an_error() {
+    let all = vec![vec![[100.0, 50.0, 10.0, 5.0]; 2]; 3];
+    let columns = columns(&all);
+    let good = block(&columns, 0..3);
+    let one = block(&columns[..1], 0..3);
+    let short = Stored { oos_dd: &columns[1].oos_dd[..2], ..columns[1].stored() };
+    let error = Block::new(vec![columns[0].stored(), short]).expect_err("columns that differ");
+    assert_eq!(error, Error::BlockLength { phase: 2, column: "oos_dd", len: 2, expected: 3 });
+    let phases = Error::BlockPhases { given: 1, expected: 2 };
+    let mut tally = Tally::new(2, GATES, AXES).expect("a tally");
+    assert_eq!(tally.add(None, &one), Err(phases.clone()));
+    assert_eq!(tally.add(Some(u64::MAX - 2), &good), Err(Error::GridTooLarge));
+    tally.add(None, &good).expect("a block");
+    for (phases, axes) in [
+        (0, AXES),
+        (256, AXES),
+        (2, [MapAxis { stride: 0, len: 1 }, AXES[1]]),
+        (2, [AXES[0], MapAxis { stride: 1, len: 0 }]),
+        (2, [MapAxis { stride: 1, len: 1 << 40 }; 2]),
+    ] {
+        assert!(matches!(Tally::new(phases, GATES, axes), Err(Error::CountRange { .. })));
+    }
+    for (other, what) in [
+        (Tally::new(1, GATES, AXES), "number of phases"),
+        (Tally::new(2, Gates { wfe: 0.3, ..GATES }, AXES), "gates"),
+        (Tally::new(2, GATES, [AXES[1], AXES[0]]), "map axes"),
+    ] {
+        let error = tally.merge(&other.expect("a tally"));
+        assert_eq!(error, Err(Error::TallyMismatch { what }));
+    }
+    let estimate = tally.estimate();
+    assert_eq!(estimate.stabilities(1, &one), Err(phases.clone()));
+    let other = Tally::new(1, GATES, AXES).expect("a tally");
+    assert_eq!(estimate.deviation_of(&other), Err(phases.clone()));
+    let sieve = Sieve::new(Some(Arc::new(estimate)), GATES, &[]);
+    assert_eq!(sieve.sift(0, &one), Err(phases.clone()));
+    let ranking = Arc::new(tally.ranking().expect("few values"));
+    assert!(matches!(ranking.percentiles(2, &[50.0]), Err(Error::CountRange { .. })));
+    for least in [0, 3] {
+        assert!(Selection::new(ranking.clone(), GATES, least, 1).is_err());
+    }
+    let mut selection = Selection::new(ranking, GATES, 1, 1).expect("a selection");
+    assert_eq!(selection.add(0, &one), Err(phases));
+    assert_eq!(selection.add_records(&[0; 49]), Err(Error::Records { len: 49, size: 48 }));
+    let strange = self::columns(&[vec![[100.0, 50.0, 10.0, 5.0], [100.0, 51.0, 10.0, 5.0]]]);
+    let error = selection.add(0, &block(&strange, 0..1));
+    assert_eq!(error, Err(Error::NotRankable { index: 0, value: 51.0 }));
+    let endless = self::columns(&[all[0].clone(), vec![[100.0, f32::INFINITY, 10.0, 5.0]; 2]]);
+    let error = tally.add(None, &block(&endless, 0..2));
+    assert_eq!(error, Err(Error::NotRankable { index: 1, value: f32::INFINITY }));
+}
+
+#[test]
+fn figures_are_stored_as_files_hold_them() {
+    let mut money = [0.0; 3];
+    block::store_money(&[1e-46, 0.1, -1e300], &mut money);
+    assert_eq!(money, [0.0, 0.1, f32::NEG_INFINITY]);
+    let mut trades = [0; 3];
+    block::store_counts(&[65_534, 65_535, u32::MAX], &mut trades);
+    assert_eq!(trades, [65_534, 65_535, 65_535]);
+}
