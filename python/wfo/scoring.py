@@ -150,6 +150,21 @@ class Cells:
         level: FloatArray = self.stable / self.total
         return level
 
+    @classmethod
+    def empty(cls, grid: Grid) -> Cells:
+        """Return cells of `grid` with nothing counted."""
+        import numpy as np
+
+        shape = tuple(len(grid.values[name]) for name in grid.strategy.map_axes)
+        return cls(np.zeros(shape, np.int64), len(grid) // (shape[0] * shape[1]))
+
+    def count(self, grid: Grid, indices: IntArray) -> None:
+        """Count the combinations `indices`, int64[m]."""
+        import numpy as np
+
+        x, y = (grid.digits(name, indices) for name in grid.strategy.map_axes)
+        np.add.at(self.stable, (x, y), 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:

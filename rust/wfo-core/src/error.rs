@@ -140,7 +140,7 @@ pub enum Error {
         here: Vec<&'static str>,
     },
     /// More equal values than a counter holds.
-    #[error("more than 2^32 values lie within one part in 128 of one another, too many to rank")]
+    #[error("more than 2^32 values lie within one part in 2,048 of one another, too many to rank")]
     DistributionFull,
     /// Columns of a block that do not have one length.
     #[error("phase {phase}: '{column}' has {len} combinations, 'is_pnl' of phase 1 has {expected}")]

@@ -1,10 +1,10 @@
 //! Tallies as bytes.
 //!
 //! A magic word and version; then numbers of seven bits a byte, the low ones first: phases, map axes
-//! (stride and length), combinations, gates passed, valid phases, cells. For each phase how many keys
-//! its distribution has, and for each of them in rising order the gap to the one before and how often
-//! it occurs. The thresholds, as `f64`, stand before the numbers, and a checksum at the end. What is
-//! counted says whether keys are bit patterns or bins, so equal tallies give equal bytes.
+//! (stride and length), combinations, gates passed, valid phases, cells. For each phase how many
+//! different profits there are, and for each of them in rising order the gap to the bit pattern before
+//! and how often it occurs; most gaps and counts are small, and share a byte. The thresholds, as
+//! `f64`, stand before the numbers, and a checksum at the end. Equal tallies give equal bytes.
 
 use rayon::prelude::*;
 
@@ -58,16 +58,22 @@ pub(super) fn encode(tally: &Tally) -> Vec<u8> {
     out
 }
 
+/// Counts below this share a number with the gap.
+const FEW: u64 = 8;
+
 fn encode_profits(distribution: &Distribution) -> Vec<u8> {
-    let (mut keys, mut pairs, mut before) = (0, Vec::new(), 0);
-    distribution.visit(|key, times| {
-        keys += 1;
-        put(&mut pairs, u64::from(key - before));
-        put(&mut pairs, u64::from(times));
-        before = key;
+    let (mut profits, mut pairs, mut before) = (0, Vec::new(), 0);
+    distribution.visit(|pattern, times| {
+        profits += 1;
+        let few = times.min(FEW) - 1;
+        put(&mut pairs, u64::from(pattern - before) * FEW + few);
+        if times >= FEW {
+            put(&mut pairs, times - FEW);
+        }
+        before = pattern;
     });
     let mut out = Vec::with_capacity(pairs.len() + 10);
-    put(&mut out, keys);
+    put(&mut out, profits);
     out.append(&mut pairs);
     out
 }
@@ -115,22 +121,21 @@ impl Reader<'_> {
 
     fn profits(&mut self, limit: usize, len: u64) -> Result<Distribution> {
         let mut left = self.number()?;
-        // The first key may be 0, which a bin can be; all others must rise.
-        let (mut before, mut least) = (0_u64, 0);
+        let mut before = 0_u32;
         let mut error = None;
-        let keys = std::iter::from_fn(|| {
+        let patterns = std::iter::from_fn(|| {
             left = left.checked_sub(1)?;
-            let mut pair = || -> Result<(u32, u32)> {
-                let (gap, times) = (self.number()?, self.number()?);
-                let key = before.checked_add(gap).and_then(|key| u32::try_from(key).ok());
-                let key = key.filter(|_| gap >= least).ok_or(WRONG)?;
-                (before, least) = (u64::from(key), 1);
-                let times = u32::try_from(times).ok().filter(|&times| times > 0);
-                Ok((key, times.ok_or(WRONG)?))
+            let mut pair = || -> Result<(u32, u64)> {
+                let number = self.number()?;
+                let gap = u32::try_from(number / FEW).ok().filter(|&gap| gap > 0);
+                before = gap.and_then(|gap| before.checked_add(gap)).ok_or(WRONG)?;
+                let few = number % FEW + 1;
+                let more = if few == FEW { self.number()? } else { 0 };
+                Ok((before, few.checked_add(more).ok_or(WRONG)?))
             };
             Some(pair().map_err(|e| error = Some(e)).ok())
         });
-        let found = Distribution::rebuild(limit, len, keys);
+        let found = Distribution::rebuild(limit, len, patterns);
         found.ok_or_else(|| error.unwrap_or(WRONG))
     }
 }

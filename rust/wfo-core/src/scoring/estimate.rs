@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::block::Block;
-use super::distribution::{Distribution, Lookup, percentile};
+use super::distribution::{Distribution, Lookup};
 use super::gates::Gates;
 use super::stability::Scorer;
 use super::tally::{Ranking, Tally};
@@ -29,11 +29,11 @@ struct Curve {
 impl Curve {
     fn new(distribution: &Distribution) -> Self {
         let mut entries: Vec<(u32, u64)> = Vec::new();
-        distribution.visit(|key, times| {
-            let entry = distribution.pattern(key) >> ENTRY_BITS;
+        distribution.visit(|pattern, times| {
+            let entry = pattern >> ENTRY_BITS;
             match entries.last_mut() {
-                Some((last, held)) if *last == entry => *held += u64::from(times),
-                _ => entries.push((entry, u64::from(times))),
+                Some((last, held)) if *last == entry => *held += times,
+                _ => entries.push((entry, times)),
             }
         });
         let Some(&(first, _)) = entries.first() else {
@@ -41,7 +41,7 @@ impl Curve {
         };
         let len = distribution.len();
         // Below the sample a profit ranks about half as high as the lowest of it.
-        let mut ranks = vec![percentile(0, 0, len) as f32];
+        let mut ranks = vec![(50.0 / len as f64) as f32];
         let (mut at, mut rank, mut below) = (first, 0.0, 0_u64);
         for (entry, times) in entries {
             let average = 100.0 * (below as f64 + (times as f64 + 1.0) / 2.0) / len as f64;
@@ -144,7 +144,6 @@ impl Estimate {
         Ok(pairs
             .map(|(curve, ranks)| {
                 let mut largest = 0.0_f64;
-                // A bin lies within one entry, so its first pattern stands for all of it.
                 ranks.visit(|pattern, rank| {
                     largest = largest.max((rank - curve.get(pattern)).abs())
                 });
