@@ -26,8 +26,8 @@ _Second = (
     tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None
 )
 
-# Figures of some combinations over one phase in the types of the result files: is_pnl, oos_pnl, is_dd,
-# oos_dd, is_trades, oos_trades. A block is one of these a phase.
+# Figures of some combinations over one phase in the types of the result files: is_pnl, oos_pnl,
+# is_dd, oos_dd, is_trades, oos_trades. A block is one of these a phase.
 _Stored = tuple[
     NDArray[np.float32],
     NDArray[np.float32],
@@ -218,11 +218,7 @@ class Tally:
 
 @final
 class Ranking:
-    """Final percentile ranks, phase by phase.
-
-    They are exact for up to 2^20 profits a phase. Of more, those that share a bin of 16 neighbouring
-    float32 values share their average rank too.
-    """
+    """Final percentile ranks, phase by phase, as exact as those of a sort."""
 
     def __len__(self) -> int: ...
     @property
@@ -235,7 +231,7 @@ class Ranking:
         Raises
         ------
         InputError
-            If a value was not counted; in bins, if none of its bin was.
+            If a value was not counted.
         """
 
 @final
@@ -249,14 +245,14 @@ class Estimate:
         """
 
     def deviation(self, tally_or_ranking: Tally | Ranking) -> list[float]:
-        """Return for each phase the largest difference from a final rank, over all that are counted."""
+        """Return for each phase the largest difference from a final rank, over all profits."""
 
 @final
 class Sieve:
     """What of a block may become a candidate, while final ranks are not known.
 
-    A combination passes if for any class ``(least, cut)`` it is valid in at least `least` phases and
-    its provisional stability is `cut` or more. Without an estimate every cut is passed.
+    A combination passes if for any class ``(least, cut)`` it is valid in at least `least` phases
+    and its provisional stability is `cut` or more. Without an estimate every cut is passed.
     """
 
     def __new__(
@@ -305,6 +301,6 @@ class Selection:
         """Return the columns of the best, best first.
 
         ``index`` int64, ``Stability_Score`` float64, ``Phases_Valid`` uint8, and for each phase k
-        ``Pk_IS_PnL, Pk_OOS_PnL, Pk_IS_DD, Pk_OOS_DD`` float32, ``Pk_IS_Trades, Pk_OOS_Trades`` uint16,
-        ``Pk_OOS_Rank`` float64, NaN where not valid.
+        ``Pk_IS_PnL, Pk_OOS_PnL, Pk_IS_DD, Pk_OOS_DD`` float32, ``Pk_IS_Trades, Pk_OOS_Trades``
+        uint16, ``Pk_OOS_Rank`` float64, NaN where not valid.
         """

@@ -182,9 +182,9 @@ class Grid:
 
     @property
     def map_strides(self) -> list[tuple[int, int]]:
-        """For each map axis of the strategy how many combinations a value lasts, and how many it has.
+        """Stride and length of each map axis of the strategy, in the flat index.
 
-        Its position in a flat index is ``index // stride % length``, as in `digits`.
+        The position on it in a flat index is ``index // stride % length``, as in `digits`.
         """
         places = [self.strategy.names.index(name) for name in self.strategy.map_axes]
         return [(math.prod(self._lengths[at + 1 :]), self._lengths[at]) for at in places]

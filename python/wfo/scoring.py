@@ -314,7 +314,7 @@ def score_figures(
         tally.ranking(), gates.wfe, gates.dd_ratio, least, min(kept, len(grid)), threads
     )
     for start, stop in _blocks(len(grid)):
-        if sum(valid_phases[least:]):
+        if any(valid_phases[least:]):
             selection.add(start, [_as_stored(f) for f in read(start, stop)])
         tick(stop - start)
     candidates = _candidates(grid, selection.finish(), annual_factors)
@@ -347,10 +347,10 @@ def _as_stored(figures: Figures) -> Figures:
 
 def _stable_threshold(asked: int, valid_phases: list[int]) -> tuple[int, list[str]]:
     """Return in how many phases the stable ones are valid, and what to say about it."""
-    if sum(valid_phases[asked:]):
+    if any(valid_phases[asked:]):
         return asked, []
     fallback = min(asked, _FALLBACK_PHASES)
-    if asked > fallback and sum(valid_phases[fallback:]):
+    if asked > fallback and any(valid_phases[fallback:]):
         instead = f"those valid in {fallback} are taken as stable instead"
         return fallback, [f"no combination is valid in {asked} phases; {instead}"]
     return asked, [f"no combination is valid in {fallback} phases: none is stable"]
@@ -363,10 +363,12 @@ def _candidates(
     import numpy as np
     import polars as pl
 
-    count = len(annual_factors)
     # Sums over phases run in phase order, so that their bits do not depend on who adds them up.
-    total_pnl = sum((rows[f"P{k}_OOS_PnL"].astype(np.float64) for k in range(1, count + 1)), 0.0)
-    total_trades = sum((rows[f"P{k}_OOS_Trades"].astype(np.int64) for k in range(1, count + 1)), 0)
+    total_pnl = np.zeros(len(rows["index"]))
+    total_trades = np.zeros(len(rows["index"]), np.int64)
+    for k in range(1, len(annual_factors) + 1):
+        total_pnl += rows[f"P{k}_OOS_PnL"]
+        total_trades += rows[f"P{k}_OOS_Trades"]
     frame: dict[str, Any] = dict(grid.columns(rows["index"]))
     frame["Stability_Score"] = rows["Stability_Score"]
     frame["Phases_Valid"] = rows["Phases_Valid"]

@@ -22,7 +22,7 @@ pub(crate) const LIMIT: usize = 1 << 20;
 const PAGE_BITS: u32 = 12;
 const PAGE: usize = 1 << PAGE_BITS;
 /// The pattern of infinity, the first that is not counted.
-const INFINITY: u32 = 0x7f80_0000;
+pub(crate) const INFINITY: u32 = 0x7f80_0000;
 /// Pages up to infinity.
 const PAGES: usize = (INFINITY >> PAGE_BITS) as usize;
 /// What a counter holds at most, and one more.
@@ -106,14 +106,19 @@ impl Counts {
         for (page, &place) in self.places.iter().enumerate().filter(|(_, place)| **place > 0) {
             let low = &self.low[(place as usize - 1) << PAGE_BITS..][..PAGE];
             let first = (page << PAGE_BITS) as u32;
-            for (i, &low) in low.iter().enumerate() {
-                let pattern = first + i as u32;
-                let mut times = u64::from(low);
-                if let Some((_, &high)) = carried.next_if(|next| *next.0 == pattern) {
-                    times += u64::from(high) * CARRY;
+            for (i, eight) in low.chunks_exact(8).enumerate() {
+                let first = first + 8 * i as u32;
+                let due = carried.peek().is_some_and(|next| *next.0 < first + 8);
+                // Most patterns occur nowhere.
+                if !due && eight == [0; 8] {
+                    continue;
                 }
-                if times > 0 {
-                    visit(pattern, times);
+                for (pattern, &low) in (first..).zip(eight) {
+                    let high = carried.next_if(|next| *next.0 == pattern);
+                    let times = u64::from(low) + high.map_or(0, |next| u64::from(*next.1) * CARRY);
+                    if times > 0 {
+                        visit(pattern, times);
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::block::{Block, Stored};
-use super::distribution::{Distribution, LIMIT, Ranks};
+use super::distribution::{Distribution, INFINITY, LIMIT, Ranks};
 use super::estimate::Estimate;
 use super::gates::{Gates, Passed};
 use super::{CHUNK, SLAB, codec, parts};
@@ -91,22 +91,23 @@ impl Chunk {
             out.keep(&phase, valid);
         }
         for (number, count) in self.valid_phases.iter_mut().enumerate() {
-            *count = times.iter().map(|&t| u64::from(usize::from(t) == number)).sum();
+            // A chunk is short enough for the narrow sum, of which more fit a register.
+            let equal = times.iter().map(|&t| u16::from(usize::from(t) == number));
+            *count = u64::from(equal.sum::<u16>());
         }
     }
 }
 
 impl ChunkPhase {
     fn keep(&mut self, phase: &Stored<'_>, valid: &[u8]) {
-        let mut infinite = false;
         self.held = 0;
         // Every pattern is written, and the next one over it unless it was to stay: no branch.
         for (&profit, &valid) in phase.oos_pnl.iter().zip(valid) {
             self.patterns[self.held] = profit.to_bits();
             self.held += usize::from(valid);
-            infinite |= (valid != 0) & (profit == f32::INFINITY);
         }
-        self.infinite = infinite;
+        let held = self.patterns[..self.held].iter();
+        self.infinite = held.fold(false, |found, &p| found | (p == INFINITY));
     }
 }
 
