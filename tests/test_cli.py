@@ -23,6 +23,7 @@ import wfo
 import wfo.data
 from wfo.cli import cli, main
 from wfo.data import sample_store
+from wfo.files import read_sealed, write_sealed
 
 SAMPLE = str(Path(wfo.data.__file__).parent / "sample")
 RUN = ("run", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE)
@@ -162,6 +163,7 @@ def test_run_takes_the_options_that_are_specified() -> None:
         *("--windows", "--as-of", "--no-expand", "--threads", "--data-dir", "--out"),
         *("--capital", "--slip", "--fee", "--sizing", "--lot-size", "--max-stop-atr"),
         *("--entry-style", "--min-phases", "--wfe", "--dd-ratio", "--csv-all"),
+        *("--store", "--fresh", "--estimate"),
     }
     again = {o for p in commands()["wfo rescore"].params for o in p.opts}
     assert {"--symbol", "--out", "--min-phases", "--wfe", "--dd-ratio"} <= again
@@ -379,8 +381,7 @@ def test_rescore_keeps_the_gates_that_are_not_given(tiny: str, wfo_: Callable[..
     gates = json.loads(manifest.read_text())["gates"]
     assert gates == {"wfe": 0.0, "dd_ratio": 2.0, "min_phases": 2}
     # What it says it took is the scoring alone.
-    before = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps(before | {"timings": {"sweep atr_d_l": 4000.0}}))
+    write_sealed(manifest, read_sealed(manifest) | {"timings": {"sweep atr_d_l": 4000.0}})
     assert re.search(r"^Took \d\.\d s;", wfo_("rescore", "results/NASDAQ").out, re.MULTILINE)
 
 
@@ -397,7 +398,7 @@ def test_broken_run_is_named(tiny: str, wfo_: Callable[..., Called]) -> None:
     Path("results/NASDAQ/run.json").write_text("no json")
     called = wfo_("rescore", "--symbol", "NASDAQ")
     assert called.code == 1
-    assert re.search(r"error: results/NASDAQ/run\.json cannot be read: .*run again", called.err)
+    assert re.search(r"error: results/NASDAQ/run\.json is damaged: .*run again", called.err)
 
 
 def test_grid_too_large_for_the_disk(
@@ -489,7 +490,10 @@ def test_interrupt_is_heard_at_once_and_leaves_nothing_half_written(
     assert out == ""
     assert "interrupted; what was complete is kept, nothing is half-written\n" in err
     assert "Traceback" not in err
-    assert not list(folder.rglob("*.part"))
+    assert "the run was interrupted; the same command goes on with what is stored" in err
+    sweep = folder / "wfo"
+    assert all(p.is_relative_to(sweep) for p in folder.rglob("*.part"))
+    assert moment in {"scoring", "plateaus"} or not list(folder.rglob("*.npy"))
     assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
 
 
@@ -505,7 +509,9 @@ def test_run_after_an_interrupted_one(
     assert first["grids"][0]["name"] == "phase1_slim"
     refused = wfo_("rescore", "results/NASDAQ")
     assert refused.code == 1
-    assert "did not finish; run it again: wfo run --symbol NASDAQ" in refused.err
+    assert (
+        "did not finish; the same command goes on with it: wfo run --symbol NASDAQ" in refused.err
+    )
     called = wfo_(*RUN, "--grid", tiny)
     assert called.code == 0, called
     moved = folder / ".history" / first["fingerprint"][:8]

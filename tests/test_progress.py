@@ -192,4 +192,4 @@ def test_bar_on_a_terminal_of_80_columns(terminal: tuple[int, int], tmp_path: Pa
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
     assert text.rstrip().endswith("atr_d_l: looking for plateaus")
     assert re.search(r"atr_d_l: sweeping 4 phases: 96,768 in [\d.]+ s, [\d.]+ k/s\r\n", text)
-    assert re.search(r"atr_d_l: scoring in two passes: 193,536 in [\d.]+ s, [\d.]+ k/s\r\n", text)
+    assert re.search(r"atr_d_l: scoring: 96,768 in [\d.]+ s, [\d.]+ k/s\r\n", text)

@@ -1,7 +1,9 @@
-"""Files that appear whole or not at all, and figures on disk."""
+"""Files that appear whole or not at all, and the folder of a run."""
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import os
 import subprocess
@@ -9,36 +11,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
 import wfo
-from wfo.engine import Figures
 from wfo.errors import ResultsError
-from wfo.files import read_json, whole_file, write_json, write_text, write_with
-from wfo.results import RunFolder, StoredSweep, SweepWriter, fingerprint
-
-NAMES = ("is_pnl", "oos_pnl", "is_dd", "oos_dd", "is_trades", "oos_trades")
-
-
-def block(start: int, stop: int) -> list[Figures]:
-    """Figures of two phases that tell where they belong."""
-    at = np.arange(start, stop, dtype=np.float64)
-    trades = np.arange(start, stop, dtype=np.uint32)
-    return [
-        Figures._make(
-            [*(at + 0.1 + 1000 * k + 100 * c for c in range(4)), trades + k, trades * 30_000]
-        )
-        for k in range(2)
-    ]
-
-
-def write(folder: Path) -> None:
-    with SweepWriter(folder, 7, 2) as writer:
-        for start, stop in ((0, 1), (1, 5), (5, 7)):
-            writer.append(block(start, stop))
-
+from wfo.files import (
+    read_json,
+    read_sealed,
+    whole_file,
+    write_json,
+    write_sealed,
+    write_text,
+    write_with,
+)
+from wfo.results import RunFolder, fingerprint
 
 # Whole files
 
@@ -72,7 +59,8 @@ def test_file_is_synced_before_it_takes_its_name(
     there: list[bool] = []
     monkeypatch.setattr(os, "fsync", lambda _: there.append(path.exists()))
     write_text(path, "x")
-    assert there == [False]
+    # The file first; then the folder, so that the name lasts too.
+    assert there == [False, True]
 
 
 def test_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
@@ -119,87 +107,42 @@ def test_fingerprint_is_that_of_the_values() -> None:
     assert len(fingerprint({})) == 64
 
 
-# Figures
+# Sealed files
 
 
-def test_figures_come_back_as_they_went_in(tmp_path: Path) -> None:
-    write(tmp_path)
-    assert not list(tmp_path.rglob("*.part"))
-    expected = block(0, 7)
-    stored = StoredSweep(tmp_path, 7, 2)
-    for start, stop in ((0, 7), (0, 1), (3, 6), (6, 7), (2, 2)):
-        for k, found in enumerate(stored.read(start, stop)):
-            for name in NAMES[:4]:
-                money = getattr(found, name)
-                assert money.dtype == np.float32
-                whole = getattr(expected[k], name).astype(np.float32)
-                np.testing.assert_array_equal(money, whole[start:stop])
-            np.testing.assert_array_equal(found.is_trades, expected[k].is_trades[start:stop])
-    assert np.load(tmp_path / "phase2/oos_dd.npy")[6] == np.float32(6.1 + 1000 + 300)
+SEALED = {"name": "Größe", "zeros": "0" * 64, "n": [1, 2.5, None]}
 
 
-def test_trades_stop_at_the_largest_that_fits(tmp_path: Path) -> None:
-    write(tmp_path)
-    # 3 * 30,000 would be 24,464 if it went round.
-    found = np.load(tmp_path / "phase1/oos_trades.npy")
-    assert found.dtype == np.dtype("<u2")
-    assert found.tolist() == [0, 30_000, 60_000, 65_535, 65_535, 65_535, 65_535]
+def test_sealed_file_comes_back_as_it_went_in(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    write_sealed(path, SEALED)
+    assert read_sealed(path) == SEALED
+    plain = json.loads(path.read_text())
+    seal = plain.pop("seal")
+    assert plain == SEALED
+    # What anybody can compute: the digest of the text with zeros in its place.
+    text = path.read_text().replace(seal, "0" * 64)
+    assert seal == hashlib.sha256(text.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_sweep_that_is_cut_short_leaves_nothing(error: type[BaseException], tmp_path: Path) -> None:
-    with pytest.raises(error), SweepWriter(tmp_path, 7, 2) as writer:  # noqa: PT012
-        writer.append(block(0, 5))
-        assert len(list(tmp_path.rglob("*.npy.part"))) == 12
-        assert not list(tmp_path.rglob("*.npy"))
-        raise error
-    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+def test_any_byte_of_a_sealed_file_that_changes_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    write_sealed(path, SEALED)
+    data = path.read_bytes()
+    for at, bit in itertools.product(range(len(data)), (0, 5, 7)):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :])
+        with pytest.raises(ResultsError, match=r"x\.json"):
+            read_sealed(path)
+    for text in (data[:-1], data + b" ", b"", b"{}"):
+        path.write_bytes(text)
+        with pytest.raises(ResultsError, match=r"x\.json is damaged"):
+            read_sealed(path)
+    path.unlink()
+    with pytest.raises(ResultsError, match="there is no"):
+        read_sealed(path)
 
 
-@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
-@pytest.mark.parametrize("at", [1, 4, 12])
-def test_sweep_that_cannot_begin_leaves_nothing(
-    at: int, error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened = 0
-    header = np.lib.format.write_array_header_1_0
-
-    def failing(*arguments: Any) -> None:
-        nonlocal opened
-        opened += 1
-        if opened == at:
-            raise error
-        header(*arguments)
-
-    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", failing)
-    expected = ResultsError if error is OSError else error
-    with pytest.raises(expected), SweepWriter(tmp_path, 7, 2):
-        pytest.fail("the block was entered")
-    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
-
-
-def test_sweep_with_too_few_figures_does_not_appear(tmp_path: Path) -> None:
-    with (
-        pytest.raises(ResultsError, match="5 of 7 combinations were written"),
-        SweepWriter(tmp_path, 7, 2) as writer,
-    ):
-        writer.append(block(0, 5))
-    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
-
-
-@pytest.mark.skipif(
-    not Path("/dev/full").exists(), reason="the system has no full disk to write to"
-)
-def test_full_disk_under_figures(tmp_path: Path) -> None:
-    (tmp_path / "phase2").mkdir()
-    (tmp_path / "phase2/is_dd.npy.part").symlink_to("/dev/full")
-    with pytest.raises(ResultsError, match=r"cannot write .*phase2/is_dd\.npy: No space left"):
-        write(tmp_path)
-    assert not list(tmp_path.rglob("*.part"))
-    assert not (tmp_path / "phase2/is_dd.npy").exists()
-
-
-# Folders
+# The folder
 
 
 def test_folder_of_a_symbol(tmp_path: Path) -> None:

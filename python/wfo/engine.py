@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from wfo import _core
+
     FloatArray = NDArray[np.float64]
     CountArray = NDArray[np.uint32]
 
@@ -36,6 +38,9 @@ _TRADE_COLUMNS = ("side", "entry_bar", "entry_price", "exit_bar", "exit_price", 
 _BLOCK_SECONDS = 0.5
 _FIRST_BLOCK = 512
 _LARGEST_BLOCK = 1 << 20
+
+#: Combinations of a sample that are swept together.
+_SAMPLE_BLOCK = 1 << 13
 
 
 class Figures(NamedTuple):
@@ -156,6 +161,9 @@ class Prepared(Protocol):
     def run(self, start: int, stop: int) -> list[Figures]:
         """Return the figures of combinations ``start..stop``, one item a phase."""
 
+    def run_stored(self, start: int, stop: int) -> list[Figures]:
+        """Return the same as result files hold it: float32, and uint16 that stops at 65,535."""
+
 
 class Engine(Protocol):
     """What every engine offers."""
@@ -218,16 +226,22 @@ class _Core:
         name, axes = grid.strategy.name, grid.axes
         bars, second = data
         sweep = _core.Sweep(self.name, name, *bars, second, axes, settings, list(phases), threads)
-        return _CoreSweep(sweep.run, sweep.granule)
+        return _CoreSweep(sweep)
 
 
 @dataclass(frozen=True, slots=True)
 class _CoreSweep:
-    _run: Callable[[int, int], Any]
-    granule: int
+    _sweep: _core.Sweep
+
+    @property
+    def granule(self) -> int:
+        return self._sweep.granule
 
     def run(self, start: int, stop: int) -> list[Figures]:
-        return [Figures(*arrays) for arrays in self._run(start, stop)]
+        return [Figures(*arrays) for arrays in self._sweep.run(start, stop)]
+
+    def run_stored(self, start: int, stop: int) -> list[Figures]:
+        return [Figures(*arrays) for arrays in self._sweep.run_stored(start, stop)]
 
 
 class _Reference:
@@ -283,6 +297,9 @@ class _ReferenceSweep:
         options = {"phases": self.phases, **self.settings.to_dict()}
         found = reference.sweep(self.grid.strategy.name, *bars, rows, second=second, **options)
         return [Figures(*(getattr(phase, n) for n in Figures._fields)) for phase in found]
+
+    def run_stored(self, start: int, stop: int) -> list[Figures]:
+        return [as_stored(phase) for phase in self.run(start, stop)]
 
 
 _ENGINES: dict[str, Engine] = {
@@ -465,12 +482,24 @@ def iter_sweep(
     bounds: Sequence[tuple[int, int, int]],
     engine: str = "auto",
     threads: int | None = None,
+    *,
+    spans: Sequence[tuple[int, int]] | None = None,
+    stored: bool = False,
 ) -> Iterator[tuple[int, int, list[Figures]]]:
     """Sweep a grid block by block, in flat index order.
 
     The blocks are as large as a fraction of a second's work, so that whoever consumes them can
     show progress, and an interrupt is heard between two of them. Those that are larger than the
-    engine's granule are whole multiples of it, but for the first of them and the last.
+    engine's granule end with a whole one, but for the last of a span.
+
+    Parameters
+    ----------
+    data, grid, settings, bounds, engine, threads
+        What to sweep, and with what.
+    spans
+        First combinations and ends of the stretches to sweep; by default the whole grid.
+    stored
+        Whether figures come in the types of result files.
 
     Yields
     ------
@@ -481,23 +510,91 @@ def iter_sweep(
     """
     _, chosen = get_engine(engine)
     prepared = chosen.prepare(data, grid, _settings(settings), bounds, thread_count(threads))
-    start, size = 0, _FIRST_BLOCK
+    run = prepared.run_stored if stored else prepared.run
+    size = _FIRST_BLOCK
     # What part of a granule costs beside its combinations must not make blocks ever smaller.
     least = min(prepared.granule, _FIRST_BLOCK)
-    while start < len(grid):
-        stop = start + size
-        # A granule that is cut is prepared twice, so where whole ones fit, a block ends with one.
-        if size >= prepared.granule:
-            stop -= stop % prepared.granule
-        stop = min(stop, len(grid))
-        begun = time.perf_counter()
-        figures = prepared.run(start, stop)
-        seconds = time.perf_counter() - begun
-        yield start, stop, figures
-        # At most four times the last block, since the first ones also fill caches.
-        wanted = (stop - start) * _BLOCK_SECONDS / max(seconds, 1e-6)
-        size = int(max(least, min(wanted, 4 * size, _LARGEST_BLOCK)))
-        start = stop
+    for first, end in ((0, len(grid)),) if spans is None else spans:
+        start = first
+        while start < end:
+            stop = start + size
+            # A granule that is cut is prepared twice, so where whole ones fit, a block ends with
+            # one.
+            if size >= prepared.granule:
+                stop -= stop % prepared.granule
+            stop = min(stop, end)
+            begun = time.perf_counter()
+            figures = run(start, stop)
+            seconds = time.perf_counter() - begun
+            yield start, stop, figures
+            # At most four times the last block, since the first ones also fill caches.
+            wanted = (stop - start) * _BLOCK_SECONDS / max(seconds, 1e-6)
+            size = int(max(least, min(wanted, 4 * size, _LARGEST_BLOCK)))
+            start = stop
+
+
+def sweep_sample(
+    data: Data,
+    grid: Grid,
+    settings: Settings | None,
+    bounds: Sequence[tuple[int, int, int]],
+    indices: NDArray[np.int64],
+    threads: int | None = None,
+    *,
+    tick: Callable[[int], None] = lambda _: None,
+) -> list[Figures]:
+    """Return the figures of combinations anywhere in a grid, as result files hold them.
+
+    They come from the direct engine, since what is far apart shares nothing.
+
+    Parameters
+    ----------
+    data, grid, settings, bounds, threads
+        What to sweep, and with what.
+    indices
+        Flat indices, int64[m].
+    tick
+        Called with the number of combinations that were just finished.
+
+    Returns
+    -------
+    list of Figures
+        One item a phase, m cells each.
+    """
+    import numpy as np
+
+    from wfo import _core
+
+    name, (bars, second) = grid.strategy.name, data
+    phases, count = list(bounds), thread_count(threads)
+    sweep = _core.Sweep(
+        "direct", name, *bars, second, grid.axes, _settings(settings), phases, count
+    )
+    parts = []
+    for start in range(0, len(indices), _SAMPLE_BLOCK):
+        piece = indices[start : start + _SAMPLE_BLOCK].astype(np.uint64)
+        parts.append(sweep.run_list(piece))
+        tick(len(piece))
+    return [
+        Figures(*(np.concatenate(column) for column in zip(*phase, strict=True)))
+        for phase in zip(*parts, strict=True)
+    ]
+
+
+def as_stored(figures: Figures) -> Figures:
+    """Return figures in the types of result files: float32, and uint16 that stops at 65,535."""
+    import numpy as np
+
+    trades = (
+        f if f.dtype == np.uint16 else np.minimum(f, np.iinfo(np.uint16).max).astype(np.uint16)
+        for f in figures[4:]
+    )
+    return Figures(*(f.astype(np.float32, copy=False) for f in figures[:4]), *trades)
+
+
+def largest_block() -> int:
+    """Return the combinations that `iter_sweep` yields together at most."""
+    return _LARGEST_BLOCK
 
 
 def available_threads() -> int:

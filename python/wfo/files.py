@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +17,10 @@ from wfo.errors import ResultsError
 
 #: Ending of a file that is still being written.
 PART = ".part"
+
+#: How a sealed file ends: the digest of the file with zeros in the digest's place.
+_SEAL = re.compile(r'"seal": "([0-9a-f]{64})"\n}\n\Z')
+_UNSEALED = "0" * 64
 
 
 @contextlib.contextmanager
@@ -36,10 +42,22 @@ def whole_file(path: Path) -> Iterator[Path]:
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             part.replace(path)
+            sync_folder(path.parent)
     finally:
         # Where the folder itself is gone or a file, the error on its way says more than this one.
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder last through a power cut, where the system knows how."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -109,6 +127,58 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise ResultsError(f"there is no {path}") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ResultsError(f"{path} cannot be read: {error}") from error
+
+
+def write_sealed(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a JSON file whole, with a digest of its own text as its last key, ``seal``."""
+    sealed = {**data, "seal": _UNSEALED}
+    text = json.dumps(sealed, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # From the end: the values may hold as many zeros.
+    head, _, tail = text.rpartition(_UNSEALED)
+    write_text(path, head + _digest(text) + tail)
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read what `write_sealed` wrote.
+
+    Raises
+    ------
+    ResultsError
+        If the file is missing, or any byte of it is another one than was written.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise ResultsError(f"there is no {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path} cannot be read: {error}") from error
+    seal = _SEAL.search(text)
+    if seal is None or _digest(text[: seal.start(1)] + _UNSEALED + '"\n}\n') != seal[1]:
+        raise ResultsError(f"{path} is damaged: it is not as it was written")
+    data: dict[str, Any] = json.loads(text)
+    del data["seal"]
+    return data
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises
+    ------
+    ResultsError
+        If it is missing or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise ResultsError(f"there is no {path}") from None
+    except OSError as error:
         raise ResultsError(f"{path} cannot be read: {error}") from error
 
 

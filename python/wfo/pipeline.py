@@ -25,31 +25,38 @@ from wfo.build import build_info
 from wfo.catalogue import Strategy, get_strategy
 from wfo.comparison import Comparison, Standing, compare, standing
 from wfo.data.frames import time_column
-from wfo.engine import Data, get_engine, iter_sweep, thread_count
+from wfo.engine import Data, Figures, get_engine, iter_sweep, sweep_sample, thread_count
 from wfo.errors import InputError, ResultsError
+from wfo.estimate import Estimate, Estimates, machine_memory, measure, memory_needed
 from wfo.export import PlateauRanges, config_csv, plateau_ranges
-from wfo.files import write_json, write_text, write_with
+from wfo.files import read_sealed, write_sealed, write_text, write_with
 from wfo.grid import Grid
 from wfo.plateaus import Plateaus, detect_plateaus
 from wfo.progress import Progress, Silent
-from wfo.results import CELL_BYTES, RunFolder, StoredSweep, SweepWriter, fingerprint
-from wfo.scoring import Gates, Scores, score_figures
+from wfo.results import RunFolder, fingerprint
+from wfo.scoring import KEPT, Gates, Scores, score_tally, stable_threshold
 from wfo.settings import Settings
+from wfo.sweeps import DenseStore, Span, SurvivorStore, SweepStore
 from wfo.windows import LEAST_WARMUP, Phases, Windows
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
     from wfo.data import BarsMeta, DataStore
 
 #: Version of the layout of a run's folder.
-LAYOUT = 1
+LAYOUT = 2
 
 #: Rows of the candidates' CSV file, unless all are asked for.
 CSV_ROWS = 100_000
 
 #: Bytes that a candidate takes in the two candidates files together, at most.
 _CANDIDATE_BYTES = 700
+
+#: What ``store`` of a plan may be.
+STORES = ("auto", "dense", "survivors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,11 @@ class RunPlan:
         Folder below which the run gets its own.
     csv_all
         Whether the candidates' CSV file holds them all.
+    store
+        ``"dense"`` keeps the figures of every combination, ``"survivors"`` of those that can become
+        candidates; ``"auto"`` the first where it takes at most half of the free disk.
+    fresh
+        Whether to start over where the same run is there already; what was there is moved.
     command
         How it was called, for the manifest.
     """
@@ -98,6 +110,8 @@ class RunPlan:
     threads: int | None = None
     out: Path = Path("results")
     csv_all: bool = False
+    store: str = "auto"
+    fresh: bool = False
     command: str = ""
 
 
@@ -147,97 +161,53 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
     """
     progress = progress or Silent()
     clock = _Clock()
-    requested = get_strategy(plan.strategy)
-    names = (requested.name, *requested.expansion) if plan.expand else (requested.name,)
-    grids = [Grid.load(plan.grid, name) for name in names]
-    schedule = Windows.load(plan.windows)
-
-    _check_symbols(plan, requested)
     with clock.stage("bars"):
-        loaded = _load(plan, store)
-        bars = loaded.bars
-        prices = bars_module.prices(bars)
-        second = None if loaded.second is None else bars_module.prices(loaded.second)
-    warmup = max([LEAST_WARMUP, *(g.need for g in grids)])
-    phases = schedule.resolve(bars_module.dates(bars), as_of=plan.as_of, warmup=warmup)
-    plan.gates.required(len(phases), phases.min_phases)
-    engine, _ = get_engine("auto")
-    threads = thread_count(plan.threads)
-
-    identity = {
-        "layout": LAYOUT,
-        "symbol": plan.symbol,
-        "timeframe": plan.timeframe,
-        "data": loaded.fingerprints,
-        "windows": phases.to_dict(),
-        "settings": plan.settings.to_dict(),
-        "grids": [g.to_dict() for g in grids],
-    }
+        task = _Task.of(plan, store)
     folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
-    _check_disk(folder, grids, len(phases))
+    plan.gates.required(len(task.phases), task.phases.min_phases)
     trials = folder.read_trials(plan.symbol)["total"]
-    run_fingerprint = fingerprint(identity)
-    manifest: dict[str, Any] = {
-        "status": "running",
-        "fingerprint": run_fingerprint,
-        "command": plan.command,
-        "started": _now(),
-        "symbol": plan.symbol,
-        "timeframe": plan.timeframe,
-        **loaded.described,
-        "strategy": requested.name,
-        "windows": schedule.to_dict(),
-        "phases": phases.to_dict(),
-        "settings": plan.settings.to_dict(),
-        "gates": plan.gates.to_dict(),
-        "engine": engine,
-        "threads": threads,
-        "grids": [g.to_dict() for g in grids],
-        "build": build_info(),
-        "host": _host(),
-    }
+    _check_fits(folder, _going_on(plan, task, folder))
     with folder.hold(plan.command):
-        moved = folder.prepare(run_fingerprint)
-        # Figures follow from the fingerprint alone. Where the same run is complete already, another
-        # sweep changes no byte, and its manifest stays true until the scoring begins.
+        # Whoever held it until now may have changed what is there.
+        job = _going_on(plan, task, folder)
+        names = [g.strategy.name for g in job.task.grids]
+        moved = folder.prepare(job.fingerprint, names, fresh=plan.fresh)
+        manifest = job.manifest()
+        # Where the same run is complete already, its manifest stays true until something changes.
         ours = not folder.is_complete()
-        if ours:
-            write_json(folder.manifest, manifest)
+        if job.task is not task:
+            last = job.task.loaded.described["data"]["last"]
+            progress.say(
+                f"going on with the bars that the run began with, up to {last}; --fresh starts over"
+                " with those of today"
+            )
         try:
-            _write_bars(folder, loaded)
-            bounds = [p.bounds for p in phases]
-            for grid in grids:
-                name = grid.strategy.name
-                data = Data(prices, second if grid.strategy.dual_symbol else None)
-                with clock.stage(f"sweep {name}"):
-                    _sweep(folder, grid, data, plan.settings, bounds, engine, threads, progress)
-                keys = (*loaded.described, "phases", "settings", "engine")
-                described = {key: manifest[key] for key in keys} | {"build": manifest["build"]}
-                meta = {"complete": True, "grid": grid.to_dict()} | described
-                write_json(folder.sweep(name) / "meta.json", meta)
-                keys = ("timeframe", "data", "windows", "settings")
-                search = {"strategy": name, "grid": grid.to_dict()}
-                counted = {
-                    "fingerprint": fingerprint(search | {key: identity[key] for key in keys}),
-                    "strategy": name,
-                    "grid": grid.name,
-                    "combinations": len(grid),
-                }
-                trials = folder.count_trials(plan.symbol, counted)
+            if ours:
+                write_sealed(folder.manifest, manifest)
+                job.task.write_bars(folder)
+            stores = []
+            for grid in job.task.grids:
+                sweep = _Sweeping(job, folder, grid, progress, clock)
+                stores.append(sweep.run())
+                trials = folder.count_trials(plan.symbol, job.search(grid))
             if not ours:
                 ours = True
-                write_json(folder.manifest, manifest)
-            stage = _Stages(folder, phases, plan.gates, plan.csv_all, progress, clock)
-            reports = [stage.score(grid) for grid in grids]
+                write_sealed(folder.manifest, manifest)
+                job.task.write_bars(folder)
+            stage = _Stages(folder, job.task.phases, plan.gates, plan.csv_all, progress, clock)
+            reports = [stage.score(s) for s in stores]
             files = _finish(folder, reports, manifest, clock, trials)
         except BaseException as error:
             status = "failed" if isinstance(error, Exception) else "interrupted"
             if ours:
+                how = "has failed" if status == "failed" else "was interrupted"
+                progress.say(f"the run {how}; the same command goes on with what is stored")
                 with contextlib.suppress(ResultsError):
                     ended = {"status": status, "finished": _now()}
-                    write_json(folder.manifest, manifest | ended)
+                    write_sealed(folder.manifest, manifest | ended)
             raise
     seconds = sum(clock.seconds.values())
+    phases = job.task.phases
     return RunReport(folder, phases, tuple(reports), files, moved, trials, seconds, manifest)
 
 
@@ -246,6 +216,7 @@ def rescore(
     *,
     gates: Gates | None = None,
     csv_all: bool = False,
+    threads: int | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> RunReport:
@@ -259,6 +230,8 @@ def rescore(
         The new gates; by default those of the run.
     csv_all
         Whether the candidates' CSV file holds them all.
+    threads
+        By default one for each core.
     command
         How it was called, for the manifest.
     progress
@@ -267,7 +240,8 @@ def rescore(
     Raises
     ------
     WfoError
-        If there is no complete run, or the gates cannot be used.
+        If there is no complete run, its figures are damaged, or the gates cannot be used: those
+        of a run that keeps survivors were applied while sweeping.
     """
     progress = progress or Silent()
     clock = _Clock()
@@ -277,15 +251,22 @@ def rescore(
         manifest = folder.read_manifest(scored=False)
         gates = gates or Gates.from_dict(manifest["gates"])
         phases = Phases.from_dict(manifest["phases"])
-        gates.required(len(phases), phases.min_phases)
-        grids = [Grid.from_dict(data) for data in manifest["grids"]]
-        for grid in grids:
-            StoredSweep(folder.sweep(grid.strategy.name), len(grid), len(phases))
+        asked = gates.required(len(phases), phases.min_phases)
+        stores = stored_sweeps(folder, manifest, gates, thread_count(threads))
+        for kept in stores:
+            _verify(kept, progress, clock)
+            least, _ = stable_threshold(asked, kept.tally.valid_phases)
+            reason = kept.refuses(gates, least)
+            if reason:
+                raise InputError(
+                    f"{kept.grid.strategy.name} keeps survivors only, which does not allow"
+                    f" {reason}; that needs a new sweep: 'wfo run' with these gates"
+                )
         # From here on the folder may hold files of two scorings, and says so until the last is
         # written.
-        write_json(folder.manifest, manifest | {"status": "rescoring"})
+        write_sealed(folder.manifest, manifest | {"status": "rescoring"})
         stage = _Stages(folder, phases, gates, csv_all, progress, clock)
-        reports = [stage.score(grid) for grid in grids]
+        reports = [stage.score(kept) for kept in stores]
         manifest |= {"gates": gates.to_dict(), "rescored": {"command": command, "at": _now()}}
         trials = manifest["trials"]
         files = _finish(folder, reports, manifest, clock, trials)
@@ -293,33 +274,470 @@ def rescore(
     return RunReport(folder, phases, tuple(reports), files, None, trials, seconds, manifest)
 
 
-def _write_bars(folder: RunFolder, loaded: _Loaded) -> None:
-    """Keep the bars that a run uses beside its results."""
-    for path, bars in ((folder.bars, loaded.bars), (folder.bars2, loaded.second)):
-        if bars is not None:
-            write_with(path, functools.partial(bars.write_parquet, compression="zstd"))
+def estimate(plan: RunPlan, store: DataStore) -> Estimates:
+    """Measure what a run would take, and write nothing.
+
+    Raises
+    ------
+    WfoError
+        If anything asked for cannot be used. A run that does not fit is no error here: the
+        estimate says so.
+    """
+    task = _Task.of(plan, store)
+    folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
+    job = _going_on(plan, task, folder)
+    phases, threads = len(task.phases), thread_count(plan.threads)
+    found = []
+    for grid in task.grids:
+        kind = job.stores[grid.strategy.name]
+        bounds = [p.bounds for p in task.phases]
+        measured, seconds = measure(
+            task.data(grid.strategy), grid, plan.settings, bounds, plan.gates, threads
+        )
+        item = Estimate(
+            grid,
+            kind,
+            measured,
+            seconds * len(grid) / measured,
+            bytes_needed(kind, len(grid), phases),
+            memory_needed(grid, phases, threads, KEPT),
+        )
+        found.append(item)
+    obstacle = None
+    try:
+        _check_fits(folder, job)
+    except ResultsError as error:
+        obstacle = str(error)
+    place = _existing(folder)
+    return Estimates(tuple(found), place, _free(folder), machine_memory(), obstacle)
 
 
-def _sweep(
-    folder: RunFolder,
-    grid: Grid,
-    data: Data,
-    settings: Settings,
-    bounds: Sequence[tuple[int, int, int]],
-    engine: str,
-    threads: int,
-    progress: Progress,
-) -> None:
-    """Sweep a grid into its files."""
-    name = grid.strategy.name
-    title = f"{name}: sweeping {len(bounds)} phases"
+def verify(
+    folder: RunFolder, *, threads: int | None = None, progress: Progress | None = None
+) -> tuple[int, int]:
+    """Check that every file of a complete run is as it was written.
+
+    Parameters
+    ----------
+    folder
+        Folder of a complete run.
+    threads
+        By default one for each core.
+    progress
+        Who hears how far it is.
+
+    Returns
+    -------
+    files, bytes
+        How many files were read, and how long they are together.
+
+    Raises
+    ------
+    WfoError
+        If there is no complete run, or a file is missing, damaged or changed; the message names
+        it.
+    """
+    progress = progress or Silent()
+    folder.read_manifest()
+    with folder.hold("wfo verify"):
+        manifest = folder.read_manifest()
+        sizes = [folder.manifest.stat().st_size]
+        sizes += [folder.check_digest(name, stated) for name, stated in manifest["sums"].items()]
+        if folder.trials.is_file():
+            folder.read_trials(manifest["symbol"])
+            sizes.append(folder.trials.stat().st_size)
+        gates = Gates.from_dict(manifest["gates"])
+        for kept in stored_sweeps(folder, manifest, gates, thread_count(threads)):
+            _verify(kept, progress, _Clock())
+            sizes += [p.stat().st_size for p in kept.folder.rglob("*") if p.is_file()]
+    return len(sizes), sum(sizes)
+
+
+def stored_sweeps(
+    folder: RunFolder, manifest: Mapping[str, Any], gates: Gates, threads: int
+) -> list[SweepStore]:
+    """Return the stores of a run's sweeps, to be verified and read."""
+    phases = Phases.from_dict(manifest["phases"])
+    swept = Gates.from_dict(manifest["gates"])
+    stores: list[SweepStore] = []
+    for grid in (Grid.from_dict(data) for data in manifest["grids"]):
+        name = grid.strategy.name
+        stated = manifest["sweeps"][name]
+        place, key = folder.sweep(name), stated["key"]
+        if stated["store"] == DenseStore.kind:
+            stores.append(DenseStore(place, grid, len(phases), gates, key, threads))
+        else:
+            least = swept.required(len(phases), phases.min_phases)
+            kept = SurvivorStore(
+                place, grid, len(phases), swept, key, threads, min_phases=least, kept=stated["kept"]
+            )
+            stores.append(kept)
+    return stores
+
+
+def _verify(kept: SweepStore, progress: Progress, clock: _Clock) -> None:
+    """Check a complete sweep, and count what it holds.
+
+    Raises
+    ------
+    ResultsError
+        If anything is not as it was written.
+    """
+    name = kept.grid.strategy.name
     with (
-        progress.stage(title, len(grid)) as tick,
-        SweepWriter(folder.sweep(name), len(grid), len(bounds)) as writer,
+        clock.stage(f"check {name}"),
+        progress.stage(f"{name}: checking the stored figures", len(kept.grid)) as tick,
     ):
-        for start, stop, block in iter_sweep(data, grid, settings, bounds, engine, threads):
-            writer.append(block)
-            tick(stop - start)
+        try:
+            meta = read_sealed(kept.meta)
+        except ResultsError as error:
+            raise ResultsError(f"{error}; {kept.again}") from error
+        if meta.get("key") != kept.key:
+            raise ResultsError(f"{kept.meta} is of another sweep; {kept.again}")
+        kept.verify(tick)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a plan comes to on some bars, wherever its results will lie."""
+
+    plan: RunPlan
+    requested: Strategy
+    grids: list[Grid]
+    schedule: Windows
+    loaded: _Loaded
+    phases: Phases
+
+    @classmethod
+    def of(cls, plan: RunPlan, store: DataStore) -> _Task:
+        """Read and check all that a plan names."""
+        requested = get_strategy(plan.strategy)
+        names = (requested.name, *requested.expansion) if plan.expand else (requested.name,)
+        grids = [Grid.load(plan.grid, name) for name in names]
+        schedule = Windows.load(plan.windows)
+        if plan.store not in STORES:
+            raise InputError(f"store = {plan.store!r} must be one of {', '.join(STORES)}")
+        thread_count(plan.threads)
+        _check_symbols(plan, requested)
+        return cls.on(plan, requested, grids, schedule, _load(plan, store))
+
+    @classmethod
+    def on(
+        cls,
+        plan: RunPlan,
+        requested: Strategy,
+        grids: list[Grid],
+        schedule: Windows,
+        loaded: _Loaded,
+    ) -> _Task:
+        """Lay the windows over the bars."""
+        warmup = max([LEAST_WARMUP, *(g.need for g in grids)])
+        dates = bars_module.dates(loaded.bars)
+        phases = schedule.resolve(dates, as_of=plan.as_of, warmup=warmup)
+        return cls(plan, requested, grids, schedule, loaded, phases)
+
+    def on_bars(self, loaded: _Loaded) -> _Task:
+        """Return the same task on other bars."""
+        return self.on(self.plan, self.requested, self.grids, self.schedule, loaded)
+
+    def data(self, strategy: Strategy) -> Data:
+        """Return the prices that a strategy reads."""
+        second = self.loaded.second if strategy.dual_symbol else None
+        return Data(
+            bars_module.prices(self.loaded.bars),
+            None if second is None else bars_module.prices(second),
+        )
+
+    def write_bars(self, folder: RunFolder) -> None:
+        """Keep the bars beside the results."""
+        for path, bars in ((folder.bars, self.loaded.bars), (folder.bars2, self.loaded.second)):
+            if bars is not None:
+                write_with(path, functools.partial(bars.write_parquet, compression="zstd"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A task, and how each of its sweeps is stored."""
+
+    task: _Task
+    stores: Mapping[str, str]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes two runs the same one: all that their figures follow from, and what is kept.
+
+        Who survives follows from the gates, which are no part of a run that keeps everything.
+        """
+        task, plan = self.task, self.task.plan
+        identity = {
+            "layout": LAYOUT,
+            "symbol": plan.symbol,
+            "timeframe": plan.timeframe,
+            "data": task.loaded.fingerprints,
+            "windows": task.phases.to_dict(),
+            "settings": plan.settings.to_dict(),
+            "grids": [g.to_dict() for g in task.grids],
+            "stores": dict(self.stores),
+        }
+        if SurvivorStore.kind in self.stores.values():
+            least = plan.gates.required(len(task.phases), task.phases.min_phases)
+            identity["gates"] = plan.gates.to_dict() | {"min_phases": least}
+        return identity
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of it."""
+        return fingerprint(self.identity)
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that sweeps."""
+        return get_engine("auto")[0]
+
+    def key(self, grid: Grid) -> str:
+        """Return what the figures of one sweep follow from, hashed; the version is part of it."""
+        loaded = self.task.loaded
+        prints = loaded.fingerprints if grid.strategy.dual_symbol else loaded.fingerprints[:1]
+        parts = {
+            "version": build_info()["version"],
+            "data": prints,
+            "windows": self.task.phases.to_dict(),
+            "settings": self.task.plan.settings.to_dict(),
+            "grid": grid.to_dict(),
+        }
+        return fingerprint(parts)
+
+    def search(self, grid: Grid) -> dict[str, Any]:
+        """Return how a sweep is counted among a symbol's trials."""
+        keys = ("timeframe", "data", "windows", "settings")
+        parts = {"strategy": grid.strategy.name, "grid": grid.to_dict()}
+        identity = self.identity
+        return {
+            "fingerprint": fingerprint(parts | {key: identity[key] for key in keys}),
+            "strategy": grid.strategy.name,
+            "grid": grid.name,
+            "combinations": len(grid),
+        }
+
+    def manifest(self) -> dict[str, Any]:
+        """Return ``run.json`` of the run when it begins."""
+        task, plan = self.task, self.task.plan
+        kept = _survivors_kept()
+        sweeps: dict[str, dict[str, Any]] = {}
+        for name, grid in ((g.strategy.name, g) for g in task.grids):
+            sweeps[name] = {"store": self.stores[name], "key": self.key(grid)}
+            if self.stores[name] == SurvivorStore.kind:
+                sweeps[name]["kept"] = kept
+        return {
+            "status": "running",
+            "fingerprint": self.fingerprint,
+            "command": plan.command,
+            "started": _now(),
+            "symbol": plan.symbol,
+            "timeframe": plan.timeframe,
+            **task.loaded.described,
+            "strategy": task.requested.name,
+            "windows": task.schedule.to_dict(),
+            "phases": task.phases.to_dict(),
+            "settings": plan.settings.to_dict(),
+            "gates": plan.gates.to_dict(),
+            "engine": self.engine,
+            "threads": thread_count(plan.threads),
+            "grids": [g.to_dict() for g in task.grids],
+            "sweeps": sweeps,
+            "build": build_info(),
+            "host": _host(),
+        }
+
+    def bytes_needed(self) -> int:
+        """Return the bytes that the results take on disk, at most."""
+        phases = len(self.task.phases)
+        return sum(
+            bytes_needed(self.stores[g.strategy.name], len(g), phases) for g in self.task.grids
+        )
+
+
+def bytes_needed(kind: str, combinations: int, phases: int) -> int:
+    """Return the bytes that a sweep and its candidates take on disk, at most."""
+    store = DenseStore if kind == DenseStore.kind else SurvivorStore
+    candidates = min(combinations, KEPT) * _CANDIDATE_BYTES
+    return store.bytes_needed(combinations, phases) + candidates
+
+
+def _going_on(plan: RunPlan, task: _Task, folder: RunFolder) -> _Job:
+    """Return the run that is in the folder, where the plan is to go on with it, or a new one.
+
+    A run that has not ended goes on with the bars that it began with, as long as those of today
+    are the same and more; other bars are another run.
+    """
+    earlier = None if plan.fresh else folder.earlier()
+    if earlier is not None:
+        stores = {name: sweep["store"] for name, sweep in earlier["sweeps"].items()}
+        asked = set(stores.values()) <= {plan.store} or plan.store == "auto"
+        if asked and stores.keys() == {g.strategy.name for g in task.grids}:
+            begun = _Job(task, stores)
+            if begun.fingerprint == earlier["fingerprint"]:
+                return begun
+            snapshot = None
+            if earlier["status"] not in {"complete", "rescoring"}:
+                snapshot = _snapshot(folder, earlier, task.loaded)
+            if snapshot is not None:
+                with contextlib.suppress(InputError):
+                    begun = _Job(task.on_bars(snapshot), stores)
+                    if begun.fingerprint == earlier["fingerprint"]:
+                        return begun
+    return _Job(task, _choose_stores(plan, task, folder))
+
+
+def _snapshot(folder: RunFolder, earlier: Mapping[str, Any], today: _Loaded) -> _Loaded | None:
+    """Return the bars that an earlier run began with, where those of today begin with them."""
+    import polars as pl
+
+    found: list[pl.DataFrame | None] = []
+    for path, bars in ((folder.bars, today.bars), (folder.bars2, today.second)):
+        if bars is None:
+            found.append(None)
+            continue
+        try:
+            kept = pl.read_parquet(path)
+        except (OSError, pl.exceptions.PolarsError):
+            return None
+        if not kept.equals(bars.head(len(kept))):
+            return None
+        found.append(kept)
+    described = {key: earlier[key] for key in today.described if key in earlier}
+    prints = [described[key]["fingerprint"] for key in ("data", "data2") if key in described]
+    first, second = found
+    assert first is not None  # noqa: S101  # there always is a first symbol
+    return _Loaded(first, second, prints, described)
+
+
+def _choose_stores(plan: RunPlan, task: _Task, folder: RunFolder) -> dict[str, str]:
+    """Return a store for each strategy; the large grids are the first to be cut down."""
+    names = [g.strategy.name for g in task.grids]
+    if plan.store != "auto":
+        return dict.fromkeys(names, plan.store)
+    stores = dict.fromkeys(names, DenseStore.kind)
+    room = _free(folder) / 2
+    for grid in sorted(task.grids, key=len, reverse=True):
+        if _Job(task, stores).bytes_needed() > room:
+            stores[grid.strategy.name] = SurvivorStore.kind
+    return stores
+
+
+def _survivors_kept() -> int:
+    from wfo.sweeps import survivors
+
+    return survivors.KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweeping:
+    """Sweeps a grid into its store, or what is missing there."""
+
+    job: _Job
+    folder: RunFolder
+    grid: Grid
+    progress: Progress
+    clock: _Clock
+
+    def run(self) -> SweepStore:
+        name, total = self.grid.strategy.name, len(self.grid)
+        kept = self.store()
+        try:
+            if kept.present():
+                with (
+                    self.clock.stage(f"check {name}"),
+                    self.progress.stage(f"{name}: checking what is stored", total) as tick,
+                ):
+                    kept.check(tick)
+            spans = kept.open()
+            left = sum(stop - start for start, stop in spans)
+            if 0 < left < total:
+                self.progress.say(
+                    f"{name}: {total - left:,} of {total:,} combinations are stored and intact;"
+                    " sweeping the rest"
+                )
+            with self.clock.stage(f"sweep {name}"):
+                if spans:
+                    self._sweep(kept, spans, left)
+                kept.finish()
+        finally:
+            kept.close()
+        self._write_meta(kept)
+        return kept
+
+    def store(self) -> SweepStore:
+        """Return the store of the grid."""
+        task, plan = self.job.task, self.job.task.plan
+        name, phases = self.grid.strategy.name, task.phases
+        place, key, threads = (
+            self.folder.sweep(name),
+            self.job.key(self.grid),
+            thread_count(plan.threads),
+        )
+        if self.job.stores[name] == DenseStore.kind:
+            return DenseStore(place, self.grid, len(phases), plan.gates, key, threads)
+        return SurvivorStore(
+            place,
+            self.grid,
+            len(phases),
+            plan.gates,
+            key,
+            threads,
+            min_phases=plan.gates.required(len(phases), phases.min_phases),
+            sample=self._sample,
+        )
+
+    def _bounds(self) -> list[tuple[int, int, int]]:
+        return [p.bounds for p in self.job.task.phases]
+
+    def _sample(self, indices: NDArray[np.int64]) -> Sequence[Figures]:
+        task, grid, progress = self.job.task, self.grid, self.progress
+        name, plan = grid.strategy.name, task.plan
+        title = f"{name}: sweeping a sample, for provisional ranks"
+        with (
+            self.clock.stage(f"sample {name}"),
+            progress.stage(title, len(indices)) as tick,
+        ):
+            return sweep_sample(
+                task.data(grid.strategy),
+                grid,
+                plan.settings,
+                self._bounds(),
+                indices,
+                plan.threads,
+                tick=tick,
+            )
+
+    def _sweep(self, kept: SweepStore, spans: Sequence[Span], left: int) -> None:
+        task, grid = self.job.task, self.grid
+        plan, data, bounds = task.plan, task.data(grid.strategy), self._bounds()
+        title = f"{grid.strategy.name}: sweeping {len(bounds)} phases"
+        blocks = iter_sweep(
+            data,
+            grid,
+            plan.settings,
+            bounds,
+            self.job.engine,
+            plan.threads,
+            spans=spans,
+            stored=True,
+        )
+        with self.progress.stage(title, left) as tick:
+            for start, stop, block in blocks:
+                kept.append(start, block)
+                tick(stop - start)
+
+    def _write_meta(self, kept: SweepStore) -> None:
+        """Say what the figures are of, beside them, unless that is said already."""
+        with contextlib.suppress(ResultsError):
+            if read_sealed(kept.meta).get("key") == kept.key:
+                return
+        manifest = self.job.manifest()
+        keys = (*self.job.task.loaded.described, "phases", "settings", "engine", "build")
+        meta = {"complete": True, "store": kept.kind, "key": kept.key, "grid": self.grid.to_dict()}
+        write_sealed(kept.meta, meta | {key: manifest[key] for key in keys})
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,20 +751,22 @@ class _Stages:
     progress: Progress
     clock: _Clock
 
-    def score(self, grid: Grid) -> StrategyReport:
+    def score(self, kept: SweepStore) -> StrategyReport:
+        grid = kept.grid
         name = grid.strategy.name
-        stored = StoredSweep(self.folder.sweep(name), len(grid), len(self.phases))
         with (
             self.clock.stage(f"score {name}"),
-            self.progress.stage(f"{name}: scoring in two passes", 2 * len(grid)) as tick,
+            self.progress.stage(f"{name}: scoring", len(grid)) as tick,
         ):
-            scores = score_figures(
+            scores = score_tally(
                 grid,
-                stored.read,
+                kept.tally,
+                functools.partial(kept.select, tick=tick),
                 annual_factors=[p.annual_factor for p in self.phases],
                 gates=self.gates,
                 min_phases=self.phases.min_phases,
-                tick=tick,
+                lost_below=kept.lost_below,
+                threads=kept.threads,
             )
         for warning in scores.warnings:
             self.progress.say(f"warning: {name}: {warning}")
@@ -418,6 +838,7 @@ def _finish(
         write_text(path, comparison.to_csv())
         files.append(path)
     files += [*paths, config, folder.manifest]
+    kept = [p for p in (folder.bars, folder.bars2) if p.is_file()]
     manifest |= {
         "status": "complete",
         "finished": _now(),
@@ -425,9 +846,10 @@ def _finish(
         "results": [_describe_report(r) for r in reports],
         "comparison": comparison.to_dict(),
         "files": [str(p.relative_to(folder.path)) for p in files],
+        "sums": folder.digests([*kept, *files[:-1]]),
         "timings": manifest.get("timings", {}) | clock.seconds,
     }
-    write_json(folder.manifest, manifest)
+    write_sealed(folder.manifest, manifest)
     return tuple(files)
 
 
@@ -447,6 +869,7 @@ def _describe_report(report: StrategyReport) -> dict[str, Any]:
         "gates": [c.to_dict() for c in scores.phase_counts],
         "stable": scores.stable,
         "candidates": len(scores.candidates),
+        "at_risk": scores.at_risk,
         "warnings": list(scores.warnings),
         "plateaus": report.plateaus.to_dict(),
         "ranges": [{"file": r.file_name, "tests": r.tests} for r in report.ranges],
@@ -514,28 +937,50 @@ def _describe_data(bars: pl.DataFrame, meta: BarsMeta) -> dict[str, Any]:
     }
 
 
-def _check_disk(folder: RunFolder, grids: Sequence[Grid], phases: int) -> None:
-    """Raise if the results would not fit the disk.
+def _check_fits(folder: RunFolder, job: _Job) -> None:
+    """Raise if the results would not fit the disk, or the work not the memory.
 
     Raises
     ------
     ResultsError
-        With what they take and what there is.
+        With what is needed and what there is.
     """
-    cells = sum(len(g) for g in grids)
-    kept = sum(min(len(g), 2_000_000) for g in grids)
-    need = cells * phases * CELL_BYTES + kept * _CANDIDATE_BYTES
-    existing = next(p for p in (folder.path, *folder.path.absolute().parents) if p.exists())
-    free = shutil.disk_usage(existing).free
+    earlier = folder.earlier()
+    present = 0
+    if earlier is not None and earlier["fingerprint"] == job.fingerprint:
+        names = (g.strategy.name for g in job.task.grids)
+        files = (p for name in names for p in folder.sweep(name).rglob("*") if p.is_file())
+        present = sum(p.stat().st_size for p in files)
+    need, free = job.bytes_needed() - present, _free(folder)
     if need > free:
+        cells, phases = sum(len(g) for g in job.task.grids), len(job.task.phases)
+        smaller = "" if SurvivorStore.kind in job.stores.values() else ", --store survivors"
         raise ResultsError(
             f"the results of {cells:,} combinations over {phases} phases take up to"
-            f" {_size(need)}, {existing} has {_size(free)} free: choose a smaller grid, or another"
-            " disk with --out"
+            f" {size_text(need)}, {_existing(folder)} has {size_text(free)} free: choose a smaller"
+            f" grid{smaller}, or another disk with --out"
+        )
+    phases, threads = len(job.task.phases), thread_count(job.task.plan.threads)
+    memory = max(memory_needed(g, phases, threads, KEPT) for g in job.task.grids)
+    there = machine_memory()
+    if there is not None and memory > there:
+        raise ResultsError(
+            f"the run takes up to {size_text(memory)} of memory, the machine has"
+            f" {size_text(there)}: choose fewer --threads, or a machine with more"
         )
 
 
-def _size(count: float) -> str:
+def _existing(folder: RunFolder) -> Path:
+    """Return the folder, or the nearest one above it that there is."""
+    return next(p for p in (folder.path, *folder.path.absolute().parents) if p.exists())
+
+
+def _free(folder: RunFolder) -> int:
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def size_text(count: float) -> str:
+    """Return a number of bytes for readers."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 

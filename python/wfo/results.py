@@ -1,9 +1,8 @@
-"""A run's folder: where each result lives, and how figures get in and out of it.
+"""A run's folder: where each result lives, and whose it is.
 
 ``results/<SYMBOL>/`` holds ``run.json``, the bars it ran on, candidates, plateaus and ranges; below
-``wfo/<strategy>/phase<k>/`` lie the figures of every combination, one ``.npy`` file each, in flat
-index order: money as float32, trades as uint16 that stop at 65,535. Files are written and read in
-streams: mapped, their pages would count as memory.
+``wfo/<strategy>/`` lies what its sweeps found (`wfo.sweeps`). ``run.json`` is sealed, and holds the
+digest of every other file that is not checked by a store of its own.
 """
 
 from __future__ import annotations
@@ -13,26 +12,21 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import Any
 
-from wfo.engine import Figures
 from wfo.errors import ResultsError
-from wfo.files import PART, locked, naming_the_file, read_json, write_json
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-#: File types of the six figures, in the order of `Figures`.
-DTYPES = ("<f4", "<f4", "<f4", "<f4", "<u2", "<u2")
-
-#: Bytes of one combination in one phase.
-CELL_BYTES = 20
-
-_MOST_TRADES = 65_535
+from wfo.files import (
+    PART,
+    file_digest,
+    locked,
+    naming_the_file,
+    read_json,
+    read_sealed,
+    sync_folder,
+    write_sealed,
+)
 
 #: The file that a process holds while it writes into a folder.
 _LOCK = ".lock"
@@ -120,11 +114,9 @@ class RunFolder:
                 " --out says where"
             )
         try:
-            manifest = read_json(self.manifest)
+            manifest = read_sealed(self.manifest)
         except ResultsError as error:
             raise ResultsError(f"{error}; run again") from error
-        if not isinstance(manifest, dict) or "fingerprint" not in manifest:
-            raise ResultsError(f"{self.manifest} is not the manifest of a run; run again")
         status = manifest.get("status")
         if status == "rescoring" and scored:
             raise ResultsError(
@@ -133,13 +125,48 @@ class RunFolder:
             )
         if status not in {"complete", "rescoring"}:
             raise ResultsError(
-                f"the run in {self.path} did not finish; run it again: {manifest.get('command')}"
+                f"the run in {self.path} did not finish; the same command goes on with it:"
+                f" {manifest.get('command')}"
             )
         return manifest
 
     def is_complete(self) -> bool:
         """Whether the folder holds a complete run."""
-        return self.manifest.is_file() and _stated(self.manifest, "status") == "complete"
+        earlier = self.earlier()
+        return earlier is not None and earlier["status"] == "complete"
+
+    def earlier(self) -> dict[str, Any] | None:
+        """Return ``run.json`` of the run that is there, however far it came; None without one.
+
+        One that is damaged counts as none: what it says cannot be built upon.
+        """
+        try:
+            return read_sealed(self.manifest)
+        except ResultsError:
+            return None
+
+    def digests(self, paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+        """Return size and SHA-256 of files, by their names below the folder."""
+        return {
+            p.relative_to(self.path).as_posix(): {
+                "bytes": p.stat().st_size,
+                "sha256": file_digest(p),
+            }
+            for p in paths
+        }
+
+    def check_digest(self, name: str, stated: Mapping[str, Any]) -> int:
+        """Return the size of a file below the folder, which is as `digests` stated.
+
+        Raises
+        ------
+        ResultsError
+            If it is not.
+        """
+        path = self.path / name
+        if file_digest(path) != stated["sha256"]:
+            raise ResultsError(f"{path} is damaged or was changed: it is not as it was written")
+        return path.stat().st_size
 
     @contextlib.contextmanager
     def hold(self, who: str) -> Iterator[None]:
@@ -177,8 +204,19 @@ class RunFolder:
                 with contextlib.suppress(OSError):
                     path.unlink()
 
-    def prepare(self, run_fingerprint: str) -> Path | None:
+    def prepare(
+        self, run_fingerprint: str, strategies: Sequence[str] = (), *, fresh: bool = False
+    ) -> Path | None:
         """Make the folder ready for a run, and return where an earlier, other one was moved.
+
+        Parameters
+        ----------
+        run_fingerprint
+            Of the run that begins; one of the same fingerprint stays, and is gone on with.
+        strategies
+            Those of the run, whose unfinished sweeps go on.
+        fresh
+            Whether the same run moves too.
 
         Raises
         ------
@@ -190,13 +228,16 @@ class RunFolder:
             probe = self.path / f"probe{PART}"
             probe.write_bytes(b"")
             probe.unlink()
-            # What was being written when a process was killed belongs to nobody.
+            # What was being written when a process was killed belongs to nobody; but what a sweep
+            # had written is where it goes on.
+            going_on = [self.sweep(name) for name in strategies]
             for stale in self.path.rglob(f"*{PART}"):
-                stale.unlink()
+                if not any(stale.is_relative_to(sweep) for sweep in going_on):
+                    stale.unlink()
         if not self.manifest.is_file():
             return None
         earlier = _stated(self.manifest, "fingerprint")
-        if earlier == run_fingerprint:
+        if earlier == run_fingerprint and not fresh:
             return None
         target = self.history / earlier[:8]
         kept = target / self.manifest.name
@@ -213,7 +254,10 @@ class RunFolder:
             # The manifest goes last: until then the folder still says whose files these are.
             entries = [e for e in self.path.iterdir() if e not in kept_here]
             for entry in sorted(entries, key=lambda e: e == self.manifest):
+                _remove(target / entry.name)
                 entry.rename(target / entry.name)
+            sync_folder(target)
+            sync_folder(self.path)
         return target
 
     def remove_ranges(self, keep: Sequence[Path]) -> None:
@@ -239,7 +283,7 @@ class RunFolder:
         path = RunFolder.of(self.path.parent, symbol).trials
         with naming_the_file(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"total": total, "searches": searches})
+        write_sealed(path, {"total": total, "searches": searches})
         return total
 
     def read_trials(self, symbol: str) -> dict[str, Any]:
@@ -253,141 +297,21 @@ class RunFolder:
         path = RunFolder.of(self.path.parent, symbol).trials
         if not path.is_file():
             return {"total": 0, "searches": []}
-        data = read_json(path)
         try:
-            counted = sum(int(s["combinations"]) for s in data["searches"] if s["fingerprint"])
-        except (KeyError, TypeError, ValueError):
-            counted = None
-        if counted is None:
+            return read_sealed(path)
+        except ResultsError as error:
             raise ResultsError(
-                f"{path} is not the count of a symbol's trials; put a good copy in its place, or"
+                f"{error}; it is the count of a symbol's trials: put a good copy in its place, or"
                 " remove it to count from nothing"
-            )
-        return {"total": counted, "searches": data["searches"]}
+            ) from error
 
 
-class SweepWriter:
-    """Writes the figures of a sweep, block by block; the files appear together, when complete.
-
-    Parameters
-    ----------
-    folder
-        ``wfo/<strategy>`` of a run.
-    combinations, phases
-        Size of the sweep.
-    """
-
-    def __init__(self, folder: Path, combinations: int, phases: int) -> None:
-        self.folder = folder
-        self.combinations = combinations
-        self.written = 0
-        self._paths = [
-            [folder / f"phase{k}" / f"{name}.npy" for name in Figures._fields]
-            for k in range(1, phases + 1)
-        ]
-        self._files: list[list[IO[bytes]]] = []
-
-    def __enter__(self) -> Self:
-        try:
-            with naming_the_file(self.folder):
-                self._open()
-        except BaseException:
-            # A block that was never entered is never left either.
-            self._discard()
-            raise
-        return self
-
-    def _open(self) -> None:
-        import numpy as np
-
-        for paths in self._paths:
-            paths[0].parent.mkdir(parents=True, exist_ok=True)
-            self._files.append([])
-            for path, dtype in zip(paths, DTYPES, strict=True):
-                file = _part(path).open("wb")
-                self._files[-1].append(file)
-                np.lib.format.write_array_header_1_0(
-                    file,
-                    {"descr": dtype, "fortran_order": False, "shape": (self.combinations,)},
-                )
-
-    def append(self, block: Sequence[Figures]) -> None:
-        """Write the next combinations, one item of `block` a phase."""
-        import numpy as np
-
-        for files, paths, figures in zip(self._files, self._paths, block, strict=True):
-            for file, path, dtype, column in zip(files, paths, DTYPES, figures, strict=True):
-                values = np.minimum(column, _MOST_TRADES) if dtype == "<u2" else column
-                with naming_the_file(path):
-                    file.write(np.ascontiguousarray(values, dtype).data)
-        self.written += len(block[0].is_pnl)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            self._discard()
-
-    def _discard(self) -> None:
-        """Close and remove whatever has not taken its name."""
-        for file in (f for files in self._files for f in files):
-            # Closing flushes, and a full disk would say so here once more.
-            with contextlib.suppress(OSError):
-                file.close()
-        for path in (path for paths in self._paths for path in paths):
-            # A file where a folder should be was the error, and is not ours.
-            with contextlib.suppress(OSError):
-                _part(path).unlink()
-
-    def _finish(self) -> None:
-        if self.written != self.combinations:
-            raise ResultsError(
-                f"{self.folder}: {self.written} of {self.combinations} combinations were written"
-            )
-        for files, paths in zip(self._files, self._paths, strict=True):
-            for file, path in zip(files, paths, strict=True):
-                with naming_the_file(path):
-                    file.flush()
-                    os.fsync(file.fileno())
-                    file.close()
-                    _part(path).replace(path)
-
-
-class StoredSweep:
-    """The figures of a complete sweep on disk.
-
-    Parameters
-    ----------
-    folder
-        ``wfo/<strategy>`` of a run.
-    combinations, phases
-        Size that the manifest states.
-
-    Raises
-    ------
-    ResultsError
-        If a file is missing or has another type or size.
-    """
-
-    def __init__(self, folder: Path, combinations: int, phases: int) -> None:
-        self._files: list[list[tuple[Path, str, int]]] = []
-        for k in range(1, phases + 1):
-            self._files.append(
-                [
-                    _checked(folder / f"phase{k}" / f"{name}.npy", dtype, combinations)
-                    for name, dtype in zip(Figures._fields, DTYPES, strict=True)
-                ]
-            )
-
-    def read(self, start: int, stop: int) -> list[Figures]:
-        """Return the figures of combinations ``start..stop``, one item a phase."""
-        return [Figures(*(_stretch(*f, start, stop) for f in files)) for files in self._files]
+def _remove(path: Path) -> None:
+    """Remove what an earlier, shorter move of the same run has left."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _stated(manifest: Path, key: str) -> str:
@@ -396,41 +320,3 @@ def _stated(manifest: Path, key: str) -> str:
         return str(read_json(manifest)[key])
     except (ResultsError, KeyError, TypeError):
         return "unknown"
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + PART)
-
-
-def _checked(path: Path, dtype: str, combinations: int) -> tuple[Path, str, int]:
-    """Return path, type and position of the data of an ``.npy`` file of the stated size."""
-    import numpy as np
-
-    try:
-        with path.open("rb") as file:
-            np.lib.format.read_magic(file)
-            shape, _, found = np.lib.format.read_array_header_1_0(file)
-            offset = file.tell()
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} cannot be read ({error}); run again") from error
-    if shape != (combinations,) or found != np.dtype(dtype):
-        raise ResultsError(
-            f"{path} holds {shape} values of {found}, the run's manifest states {combinations} of"
-            f" {np.dtype(dtype)}; run again"
-        )
-    size = path.stat().st_size
-    if size != offset + combinations * np.dtype(dtype).itemsize:
-        raise ResultsError(f"{path} is cut off at {size} bytes; run again")
-    return path, dtype, offset
-
-
-def _stretch(path: Path, dtype: str, offset: int, start: int, stop: int) -> NDArray[np.generic]:
-    import numpy as np
-
-    found: NDArray[np.generic] = np.fromfile(
-        path,
-        dtype,
-        count=stop - start,
-        offset=offset + start * np.dtype(dtype).itemsize,
-    )
-    return found

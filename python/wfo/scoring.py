@@ -17,13 +17,14 @@ the number of threads, and memory does not grow with the grid.
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wfo.engine import Figures, SweepResult, available_threads
+from wfo.engine import Figures, SweepResult, as_stored, available_threads
 from wfo.errors import InputError
 from wfo.grid import Grid
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
+
+    from wfo import _core
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
@@ -42,7 +45,7 @@ KEPT = 2_000_000
 _BLOCK = 1 << 19
 
 #: Fewest valid phases that can still be called stable, when none reaches the number asked for.
-_FALLBACK_PHASES = 2
+FALLBACK_PHASES = 2
 
 #: The gates of a phase in the order in which they are counted, in words for the summary.
 GATE_NAMES = (
@@ -158,13 +161,6 @@ class Cells:
         shape = tuple(len(grid.values[name]) for name in grid.strategy.map_axes)
         return cls(np.zeros(shape, np.int64), len(grid) // (shape[0] * shape[1]))
 
-    def count(self, grid: Grid, indices: IntArray) -> None:
-        """Count the combinations `indices`, int64[m]."""
-        import numpy as np
-
-        x, y = (grid.digits(name, indices) for name in grid.strategy.map_axes)
-        np.add.at(self.stable, (x, y), 1)
-
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -186,6 +182,9 @@ class Scores:
         How many combinations are valid in 0, 1, 2 … phases.
     warnings
         What a reader of the candidates must know.
+    at_risk
+        How many of the candidates may have taken the place of better ones, of which no figures
+        were kept; 0 where all were, or where the last candidate is better than any that was let go.
     """
 
     candidates: pl.DataFrame
@@ -195,6 +194,7 @@ class Scores:
     phase_counts: tuple[PhaseCounts, ...]
     valid_phases: tuple[int, ...]
     warnings: tuple[str, ...] = field(default=())
+    at_risk: int = 0
 
 
 #: Returns the figures of combinations ``start..stop``, one item a phase.
@@ -292,40 +292,120 @@ def score_figures(
     InputError
         If the gates ask for more phases than there are.
     """
+    from wfo import _core
+
+    gates = gates or Gates()
+    count, threads = len(annual_factors), available_threads()
+    # The distribution of valid profits, and who is valid how often.
+    tally = _core.Tally(count, gates.wfe, gates.dd_ratio, grid.map_strides, threads)
+    for start, stop in _blocks(len(grid)):
+        tally.add(start, [as_stored(f) for f in read(start, stop)])
+        tick(stop - start)
+
+    def select(selection: _core.Selection) -> None:
+        for start, stop in _blocks(len(grid)):
+            selection.add(start, [as_stored(f) for f in read(start, stop)])
+            tick(stop - start)
+
+    return score_tally(
+        grid,
+        tally,
+        select,
+        annual_factors=annual_factors,
+        gates=gates,
+        min_phases=min_phases,
+        kept=kept,
+    )
+
+
+def score_tally(
+    grid: Grid,
+    tally: _core.Tally,
+    select: Callable[[_core.Selection], None],
+    *,
+    annual_factors: Sequence[float | None],
+    gates: Gates | None = None,
+    min_phases: int = 3,
+    kept: int | None = None,
+    lost_below: Callable[[_core.Ranking, int], float] = lambda _ranking, _least: -math.inf,
+    threads: int | None = None,
+) -> Scores:
+    """Score what was counted, and select the candidates.
+
+    Parameters
+    ----------
+    grid
+        The grid that was swept.
+    tally
+        Of all its combinations, by the same gates.
+    select
+        Lets a selection see all combinations that may be candidates; not called where none is
+        stable.
+    annual_factors
+        For each phase, in-sample time by out-of-sample time, or None.
+    gates
+        Thresholds.
+    min_phases
+        Valid phases asked for where the gates do not say.
+    kept
+        Candidates kept; by default `KEPT`.
+    lost_below
+        Returns, from final ranks and the valid phases of a stable combination, the stability up to
+        which `select` may leave one out.
+    threads
+        By default one for each core.
+
+    Raises
+    ------
+    InputError
+        If the gates ask for more phases than there are.
+    """
     import numpy as np
 
     from wfo import _core
 
     gates = gates or Gates()
-    count = len(annual_factors)
-    asked = gates.required(count, min_phases)
-    threads = available_threads()
-
-    # First pass: the distribution of valid profits, and who is valid how often.
-    tally = _core.Tally(count, gates.wfe, gates.dd_ratio, grid.map_strides, threads)
-    for start, stop in _blocks(len(grid)):
-        tally.add(start, [_as_stored(f) for f in read(start, stop)])
-        tick(stop - start)
+    kept = KEPT if kept is None else kept
+    asked = gates.required(len(annual_factors), min_phases)
     valid_phases = tally.valid_phases
-    least, said = _stable_threshold(asked, valid_phases)
-
-    # Second pass: ranks and scores of the stable ones.
+    least, said = stable_threshold(asked, valid_phases)
+    stable = sum(valid_phases[least:])
+    ranking = tally.ranking()
     selection = _core.Selection(
-        tally.ranking(), gates.wfe, gates.dd_ratio, least, min(kept, len(grid)), threads
+        ranking,
+        gates.wfe,
+        gates.dd_ratio,
+        least,
+        min(kept, stable),
+        threads or available_threads(),
     )
-    for start, stop in _blocks(len(grid)):
-        if any(valid_phases[least:]):
-            selection.add(start, [_as_stored(f) for f in read(start, stop)])
-        tick(stop - start)
+    if stable:
+        select(selection)
+    limit = lost_below(ranking, least) if selection.stable < stable else -math.inf
     candidates = _candidates(grid, selection.finish(), annual_factors)
-    stable = tally.cells[:, :, least:].sum(axis=2).astype(np.int64)
-    cells = Cells(stable, len(grid) // stable.size)
+    at_risk = int(np.count_nonzero(candidates["Stability_Score"].to_numpy() <= limit))
+    if len(candidates) < min(kept, stable):
+        at_risk += min(kept, stable) - len(candidates)
+    if at_risk:
+        doubt = (
+            f"of the {min(kept, stable):,} best combinations up to {at_risk:,}, those of a"
+            f" stability up to {limit:.2f}, may not be the best: others like them were not kept"
+        )
+        said = [*said, doubt]
+    counted = tally.cells[:, :, least:].sum(axis=2).astype(np.int64)
     counts = tuple(
         PhaseCounts(k, tuple(alone), tuple(together))
         for k, (alone, together) in enumerate(zip(tally.alone, tally.together, strict=True), 1)
     )
     return Scores(
-        candidates, cells, selection.stable, least, counts, tuple(valid_phases), tuple(said)
+        candidates,
+        Cells(counted, len(grid) // counted.size),
+        stable,
+        least,
+        counts,
+        tuple(valid_phases),
+        tuple(said),
+        at_risk,
     )
 
 
@@ -334,22 +414,19 @@ def _blocks(length: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + _BLOCK, length)
 
 
-def _as_stored(figures: Figures) -> Figures:
-    """Return figures in the types of the result files: float32 and saturating uint16."""
-    import numpy as np
+def stable_threshold(asked: int, valid_phases: Sequence[int]) -> tuple[int, list[str]]:
+    """Return in how many phases the stable ones are valid, and what to say about it.
 
-    trades = (
-        f if f.dtype == np.uint16 else np.minimum(f, np.iinfo(np.uint16).max).astype(np.uint16)
-        for f in figures[4:]
-    )
-    return Figures(*(f.astype(np.float32, copy=False) for f in figures[:4]), *trades)
-
-
-def _stable_threshold(asked: int, valid_phases: list[int]) -> tuple[int, list[str]]:
-    """Return in how many phases the stable ones are valid, and what to say about it."""
+    Parameters
+    ----------
+    asked
+        Valid phases asked for.
+    valid_phases
+        How many combinations are valid in 0, 1, 2 … phases.
+    """
     if any(valid_phases[asked:]):
         return asked, []
-    fallback = min(asked, _FALLBACK_PHASES)
+    fallback = min(asked, FALLBACK_PHASES)
     if asked > fallback and any(valid_phases[fallback:]):
         instead = f"those valid in {fallback} are taken as stable instead"
         return fallback, [f"no combination is valid in {asked} phases; {instead}"]

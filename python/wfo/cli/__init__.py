@@ -26,6 +26,7 @@ _COMMANDS = {
     "grids": ("wfo.cli.show", "List the grids, or show one."),
     "info": ("wfo.cli.show", "Show versions and what this installation runs on."),
     "rescore": ("wfo.cli.run", "Score a run again with other gates, without a sweep."),
+    "verify": ("wfo.cli.run", "Check that every file of a run is as it was written."),
     "run": ("wfo.cli.run", "Search a strategy's whole grid, from bars to TradeStation ranges."),
     "simulate": ("wfo.cli.simulate", "Simulate one parameter set: metrics, trades and equity."),
     "strategies": ("wfo.cli.show", "List the strategies, or show one's parameters."),

@@ -1,4 +1,4 @@
-"""``wfo run``, ``wfo demo`` and ``wfo rescore``."""
+"""``wfo run``, ``wfo demo``, ``wfo rescore`` and ``wfo verify``."""
 
 from __future__ import annotations
 
@@ -157,6 +157,21 @@ threads_option = click.option(
 @click.option("--no-expand", is_flag=True, help="Do not run the simpler strategies beside it.")
 @setting_options
 @_gate_options("the schedule's", f"{_GATES.wfe:g}", f"{_GATES.dd_ratio:g}")
+@click.option(
+    "--store",
+    type=click.Choice(["auto", "dense", "survivors"]),
+    default="auto",
+    show_default=True,
+    help="Keep the figures of every combination, or of those that can become candidates; auto"
+    " keeps all where they take at most half of the free disk.",
+)
+@click.option("--fresh", is_flag=True, help="Start over where the same run is there already.")
+@click.option(
+    "--estimate",
+    "only_estimate",
+    is_flag=True,
+    help="Measure for a moment what the run would take, and write nothing.",
+)
 @threads_option
 @data_dir_option
 @out_option
@@ -170,6 +185,9 @@ def run(
     windows: str,
     as_of: dt.datetime | None,
     no_expand: bool,
+    store: str,
+    fresh: bool,
+    only_estimate: bool,
     threads: int | None,
     data_dir: Path,
     out: Path,
@@ -190,9 +208,10 @@ def run(
       wfo run --symbol SMH --strategy atr_d_l --grid my.yaml --as-of 2024-12-31
       wfo run --symbol TQQQ --symbol2 QQQ --strategy atr_d_duals_ls --grid coarse
     """
-    from wfo.cli.summary import summary
+    from wfo.cli.summary import estimates, summary
     from wfo.data import DataStore
-    from wfo.pipeline import RunPlan
+    from wfo.errors import ResultsError
+    from wfo.pipeline import RunPlan, estimate
     from wfo.pipeline import run as run_pipeline
     from wfo.progress import for_stream
 
@@ -211,8 +230,16 @@ def run(
         threads=threads,
         out=out,
         csv_all=csv_all,
+        store=store,
+        fresh=fresh,
         command=_command(),
     )
+    if only_estimate:
+        found = estimate(plan, DataStore(data_dir))
+        click.echo(estimates(found), nl=False)
+        if found.obstacle:
+            raise ResultsError(found.obstacle)
+        return
     click.echo(summary(run_pipeline(plan, DataStore(data_dir), progress=for_stream())), nl=False)
 
 
@@ -258,11 +285,13 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
 @click.option("--symbol", help="Symbol whose run below OUT is meant, instead of its folder.")
 @click.option("--symbol2", help="Second symbol of that run, if it has one.")
 @_gate_options(*["the run's"] * 3)
+@threads_option
 @out_option
 def rescore(
     folder: Path | None,
     symbol: str | None,
     symbol2: str | None,
+    threads: int | None,
     out: Path,
     csv_all: bool,
     **options: Any,
@@ -270,7 +299,8 @@ def rescore(
     """Score a run again with other gates, without a sweep.
 
     FOLDER is the run's folder. Its candidates, plateaus and ranges are replaced; gates that are not
-    given stay as the run has them.
+    given stay as the run has them. The stored figures are checked on the way. A run that keeps
+    survivors only allows other --min-phases; the other gates were applied while sweeping.
 
     \b
     Examples:
@@ -290,10 +320,34 @@ def rescore(
         found,
         gates=_gates(options, before),
         csv_all=csv_all,
+        threads=threads,
         command=_command(),
         progress=for_stream(),
     )
     click.echo(summary(report), nl=False)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@threads_option
+def verify(folder: Path, threads: int | None) -> None:
+    """Check that every file of a run is as it was written.
+
+    FOLDER is the run's folder. Every byte of bars, figures, candidates, plateaus, ranges and
+    run.json is compared with the checksums that were taken when it was written. What is damaged
+    among the figures is computed again by the run's own command; the rest follows from them.
+
+    \b
+    Example:
+      wfo verify results/QQQ
+    """
+    from wfo.pipeline import size_text
+    from wfo.pipeline import verify as verify_run
+    from wfo.progress import for_stream
+    from wfo.results import RunFolder
+
+    files, size = verify_run(RunFolder(folder), threads=threads, progress=for_stream())
+    click.echo(f"{files} files, {size_text(size)}: all are as they were written")
 
 
 def _settings(options: dict[str, Any]) -> Settings:

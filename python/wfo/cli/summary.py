@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from wfo.estimate import Estimates
 from wfo.grid import Grid
-from wfo.pipeline import RunReport, StrategyReport, compare_reports
+from wfo.pipeline import RunReport, StrategyReport, compare_reports, size_text
 from wfo.plateaus import Plateaus
 from wfo.progress import duration
 from wfo.scoring import GATE_NAMES
@@ -32,6 +33,23 @@ def summary(report: RunReport) -> str:
     for item in report.strategies:
         lines += ["", *_gates(item), "", *_plateaus(item)]
     lines += [*_comparison(report), "", *_files(report)]
+    return "\n".join(lines) + "\n"
+
+
+def estimates(found: Estimates) -> str:
+    """Return what a run would take, as text."""
+    rows = []
+    for item in found.strategies:
+        name, size = item.grid.strategy.name, f"{len(item.grid):,}"
+        taken = (duration(item.seconds), size_text(item.disk), size_text(item.memory))
+        rows.append((name, size, item.store, *taken))
+    heads = ("Strategy", "Combinations", "Store", "Sweep", "Disk", "Memory")
+    lines = _table(heads, rows, "<><>>>")
+    there = f"{size_text(found.free)} of disk are free in {found.folder}"
+    if found.memory is not None:
+        there += f"; the machine has {size_text(found.memory)} of memory"
+    lines += ["", "Time was measured just now on pieces of each grid; disk and memory are at most."]
+    lines += [there + "."]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,153 @@
+"""What a run would take: time, disk and memory, from a fraction of a second of each sweep."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wfo.engine import Data, get_engine, largest_block, thread_count
+from wfo.grid import Grid
+from wfo.settings import Settings
+
+if TYPE_CHECKING:
+    from wfo.scoring import Gates
+
+#: Seconds of measuring, for each strategy.
+_SECONDS = 0.5
+
+#: Combinations measured together; a granule where that is more.
+_PIECE = 1 << 15
+
+#: Bytes of the interpreter with its libraries loaded, measured.
+_BASE_BYTES = 330_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the sweep of one grid would take, and its scoring.
+
+    Attributes
+    ----------
+    grid
+        What would be swept.
+    store
+        ``"dense"`` or ``"survivors"``.
+    measured
+        Combinations that were swept to find out.
+    seconds
+        Time of the sweep with its counting, without writing; expected.
+    disk, memory
+        Bytes at most.
+    """
+
+    grid: Grid
+    store: str
+    measured: int
+    seconds: float
+    disk: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What a run would take.
+
+    Attributes
+    ----------
+    strategies
+        One item a strategy, in the order of the run.
+    folder
+        Where its results would go.
+    free
+        Bytes that are free there.
+    memory
+        Bytes of memory that the machine has; None where it does not say.
+    obstacle
+        Why the run cannot fit; None if it can.
+    """
+
+    strategies: tuple[Estimate, ...]
+    folder: Path
+    free: int
+    memory: int | None
+    obstacle: str | None
+
+
+def measure(
+    data: Data,
+    grid: Grid,
+    settings: Settings,
+    bounds: Sequence[tuple[int, int, int]],
+    gates: Gates,
+    threads: int | None = None,
+    seconds: float = _SECONDS,
+) -> tuple[int, float]:
+    """Sweep and count pieces from all over a grid, for about `seconds`.
+
+    Returns
+    -------
+    combinations, seconds
+        What was swept, and the time that it took.
+    """
+    from wfo import _core
+
+    threads = thread_count(threads)
+    prepared = get_engine("auto")[1].prepare(data, grid, settings, bounds, threads)
+    tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_strides, threads)
+    size = min(len(grid), max(prepared.granule, _PIECE))
+    pieces = -(-len(grid) // size)
+    swept, spent = 0, 0.0
+    for number in range(pieces):
+        start = _spread(number, pieces) * size
+        stop = min(start + size, len(grid))
+        begun = time.perf_counter()
+        tally.add(start, prepared.run_stored(start, stop))
+        took = time.perf_counter() - begun
+        # The first one fills caches and asks the system for memory.
+        if number or pieces == 1:
+            swept += stop - start
+            spent += took
+        if spent > seconds:
+            break
+    return swept, spent
+
+
+def _spread(number: int, pieces: int) -> int:
+    """Return the pieces in an order in which the first few already lie all over: by golden ratio.
+
+    The step has no divisor in common with `pieces`, so each comes up once.
+    """
+    import math
+
+    step = max(1, round(pieces * 0.6180339887498949))
+    while math.gcd(step, pieces) != 1:
+        step += 1
+    return (number + 1) * step % pieces
+
+
+def memory_needed(grid: Grid, phases: int, threads: int, kept: int) -> int:
+    """Return the bytes that a run of this grid holds at most, whatever its size.
+
+    Figures in flight (computed, and two blocks stored), the distributions of the tally, and the
+    candidates while they are chosen and laid out.
+    """
+    block = min(len(grid), largest_block()) * phases
+    figures = block * (40 + 2 * 20)
+    tally = phases * min(len(grid) * 16, 48_000_000)
+    rows = min(len(grid), kept)
+    candidates = rows * (
+        2 * (8 + 28 * phases) + 2 * 8 * (len(grid.strategy.parameters) + 8 * phases)
+    )
+    return _BASE_BYTES + figures + tally + candidates + threads * 16_000_000
+
+
+def machine_memory() -> int | None:
+    """Return the bytes of memory that the machine has, or None where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -1,0 +1,403 @@
+"""All figures of a sweep on disk: an ``.npy`` file a figure and phase, in flat index order.
+
+Files are written and read as streams: mapped, their pages would count as memory. While a sweep is
+under way they are called ``.npy.part``, and the journal beside them names the blocks that are
+complete; they take their names, synced, when all are. Going on means reading what the journal
+names: what is there and has its checksum is kept, the rest is computed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from wfo.engine import Figures
+from wfo.errors import ResultsError
+from wfo.files import PART, naming_the_file, sync_folder
+from wfo.grid import Grid
+from wfo.sweeps.journal import Journal, Sums
+from wfo.sweeps.store import STORED, Block, Span, SweepStore, Tick
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wfo import _core
+    from wfo.scoring import Gates
+
+#: Combinations of a block of the journal: 20 MB of figures for four phases.
+BLOCK = 1 << 18
+
+#: Bytes of one combination in one phase.
+CELL_BYTES = 20
+
+#: Bytes after which files are synced while the sweep goes on, lest its end wait for all of them.
+_SYNC_BYTES = 1 << 28
+
+
+class DenseStore(SweepStore):
+    """The figures of every combination."""
+
+    kind = "dense"
+
+    def __init__(
+        self, folder: Path, grid: Grid, phases: int, gates: Gates, key: str, threads: int
+    ) -> None:
+        super().__init__(folder, grid, phases, gates, key, threads)
+        #: Checksums of the blocks that are complete.
+        self._done: dict[int, Sums] = {}
+        self._files: list[IO[bytes]] = []
+        self._job: Future[None] | None = None
+        self._syncing: Future[None] | None = None
+
+    @cached_property
+    def _columns(self) -> list[_Column]:
+        return [
+            _Column(self.folder / f"phase{k}" / f"{name}.npy", dtype, len(self.grid))
+            for k in range(1, self.phases + 1)
+            for name, dtype in zip(Figures._fields, STORED, strict=True)
+        ]
+
+    @cached_property
+    def _journal(self) -> Journal:
+        head = f"wfo-journal 1 dense {self.key} {len(self.grid)} {self.phases} {BLOCK}"
+        return Journal(self.folder / "journal", head)
+
+    @classmethod
+    def bytes_needed(cls, combinations: int, phases: int) -> int:
+        """Return the bytes that such a sweep takes on disk."""
+        return combinations * phases * CELL_BYTES
+
+    def present(self) -> int:
+        """Return the bytes that are on disk already."""
+        return sum(c.size() for c in self._columns)
+
+    def check(self, tick: Tick) -> None:
+        """Count what an earlier sweep has stored and is intact."""
+        journal = self._journal.read()
+        blocks = -(-len(self.grid) // BLOCK)
+        for start, block, sums in self._read(sorted(b for b in journal if b < blocks), sums=True):
+            number = start // BLOCK
+            if sums == journal[number]:
+                self._done[number] = sums
+                self.tally.add(start, block)
+            tick(len(block[0].is_pnl))
+
+    def open(self) -> list[Span]:
+        """Return the spans that are not stored, and make ready to write them."""
+        missing = [b for b in range(-(-len(self.grid) // BLOCK)) if b not in self._done]
+        whole = all(c.is_whole for c in self._columns)
+        if missing or not whole or not self._journal.is_exactly(self._done):
+            self._reopen()
+        return [
+            (first * BLOCK, min((last + 1) * BLOCK, len(self.grid)))
+            for first, last in _runs(missing)
+        ]
+
+    def verify(self, tick: Tick) -> None:
+        """Count all that is stored.
+
+        Raises
+        ------
+        ResultsError
+            If a file is missing, or any byte is another one than was written.
+        """
+        for column in self._columns:
+            column.check()
+        journal = self._journal.read()
+        blocks = -(-len(self.grid) // BLOCK)
+        if not (set(journal) == set(range(blocks)) and self._journal.is_exactly(journal)):
+            raise ResultsError(f"{self._journal.path} is damaged or incomplete; {self.again}")
+        for start, block, sums in self._read(range(blocks), sums=True):
+            count = len(block[0].is_pnl)
+            for column, found, stated in zip(
+                self._columns, sums, journal[start // BLOCK], strict=True
+            ):
+                if found != stated:
+                    raise ResultsError(
+                        f"{column.path} is damaged: combinations {start:,} to {start + count - 1:,}"
+                        f" are not as they were written; {self.again}"
+                    )
+            self.tally.add(start, block)
+            tick(count)
+
+    def select(self, selection: _core.Selection, tick: Tick) -> None:
+        """Let `selection` see every combination."""
+        for start, block, _ in self._read(range(-(-len(self.grid) // BLOCK)), sums=False):
+            selection.add(start, block)
+            tick(len(block[0].is_pnl))
+
+    def read(self, start: int, stop: int) -> list[Figures]:
+        """Return the figures of combinations ``start..stop``, one item a phase."""
+        columns = [c.read(start, stop) for c in self._columns]
+        return [Figures(*columns[i : i + 6]) for i in range(0, len(columns), 6)]
+
+    # Writing
+
+    def _reopen(self) -> None:
+        """Give the files their unfinished names again, and open them for what is missing."""
+        with naming_the_file(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.meta.unlink(missing_ok=True)
+        self._journal.write(self._done)
+        self._writer = ThreadPoolExecutor(1, "wfo-write")
+        self._syncer = ThreadPoolExecutor(1, "wfo-sync")
+        self._sums: list[int] = []
+        self._at: int | None = None
+        self._unsynced = 0
+        self._journal.__enter__()
+        for column in self._columns:
+            with naming_the_file(column.path):
+                self._files.append(column.reopen())
+
+    def append(self, start: int, block: Block) -> None:
+        """Count combinations from `start` on, and write them while the caller goes on."""
+        self._wait()
+        self._job = self._writer.submit(self._write, start, block)
+        self.tally.add(start, block)
+
+    def _wait(self) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            job.result()
+
+    def _write(self, start: int, block: Block) -> None:
+        count = len(block[0].is_pnl)
+        columns = [column for figures in block for column in figures]
+        if start != self._at:
+            self._begin_block(start)
+        done = 0
+        while done < count:
+            at = start + done
+            stop = min(count, done + BLOCK - at % BLOCK)
+            for i, (file, values) in enumerate(zip(self._files, columns, strict=True)):
+                piece = values[done:stop].data
+                with naming_the_file(self._columns[i].path):
+                    file.write(piece)
+                self._sums[i] = zlib.crc32(piece, self._sums[i])
+            self._unsynced += (stop - done) * self.phases * CELL_BYTES
+            self._at = start + stop
+            if self._at % BLOCK == 0 or self._at == len(self.grid):
+                self._end_block((self._at - 1) // BLOCK)
+            done = stop
+        if self._unsynced > _SYNC_BYTES and (self._syncing is None or self._syncing.done()):
+            self._unsynced = 0
+            self._syncing = self._syncer.submit(self._sync)
+
+    def _begin_block(self, start: int) -> None:
+        assert start % BLOCK == 0  # noqa: S101  # spans begin where blocks do
+        for column, file in zip(self._columns, self._files, strict=True):
+            with naming_the_file(column.path):
+                file.seek(column.offset(start) if start else 0)
+                if start == 0:
+                    file.write(column.header)
+        self._sums = [zlib.crc32(c.header) if start == 0 else 0 for c in self._columns]
+
+    def _end_block(self, number: int) -> None:
+        for column, file in zip(self._columns, self._files, strict=True):
+            with naming_the_file(column.path):
+                file.flush()
+        self._done[number] = tuple(self._sums)
+        with naming_the_file(self._journal.path):
+            self._journal.add(number, self._sums)
+        self._sums = [0] * len(self._columns)
+
+    def _sync(self) -> None:
+        for column, file in zip(self._columns, self._files, strict=True):
+            with naming_the_file(column.path):
+                os.fsync(file.fileno())
+
+    def finish(self) -> None:
+        """Give the files their names.
+
+        Raises
+        ------
+        ResultsError
+            If combinations are missing, or a file cannot be written.
+        """
+        if self._files:
+            self._wait()
+            if len(self._done) != -(-len(self.grid) // BLOCK):
+                raise ResultsError(f"{self.folder}: only {len(self._done)} blocks are complete")
+            for column, file in zip(self._columns, self._files, strict=True):
+                with naming_the_file(column.path):
+                    file.flush()
+                    # What stood behind the end was never ours.
+                    file.truncate(column.offset(len(self.grid)))
+            if self._syncing is not None:
+                self._syncing.result()
+            self._sync()
+            self._close()
+            for column in self._columns:
+                with naming_the_file(column.path):
+                    column.part.replace(column.path)
+            for folder in {c.path.parent for c in self._columns}:
+                with naming_the_file(folder):
+                    sync_folder(folder)
+            self._journal.write(self._done)
+
+    def close(self) -> None:
+        """Let go of the files; what was written stays for the next time."""
+        for job in (self._job, self._syncing):
+            if job is not None:
+                # Its error, if it is not the one on its way, is met again by whoever goes on.
+                with contextlib.suppress(Exception):
+                    job.result()
+        self._close()
+
+    def _close(self) -> None:
+        if self._files:
+            for file in self._files:
+                # Closing flushes, and a full disk would say so here once more.
+                with contextlib.suppress(OSError):
+                    file.close()
+            self._files = []
+            self._journal.__exit__(None, None, None)
+            self._writer.shutdown()
+            self._syncer.shutdown()
+
+    # Reading
+
+    def _read(self, numbers: Sequence[int], *, sums: bool) -> Iterator[tuple[int, Block, Sums]]:
+        """Yield blocks with their checksums, the next one being read meanwhile."""
+        with ThreadPoolExecutor(1, "wfo-read") as pool:
+            ahead: list[Future[tuple[int, Block, Sums]]] = []
+            for number in numbers:
+                ahead.append(pool.submit(self._read_block, number, sums))
+                if len(ahead) > 1:
+                    yield ahead.pop(0).result()
+            for job in ahead:
+                yield job.result()
+
+    def _read_block(self, number: int, sums: bool) -> tuple[int, Block, Sums]:
+        start = number * BLOCK
+        stop = min(start + BLOCK, len(self.grid))
+        columns = [c.read(start, stop) for c in self._columns]
+        found: Sums = ()
+        if sums:
+            heads = [zlib.crc32(c.head()) if start == 0 else 0 for c in self._columns]
+            found = tuple(zlib.crc32(v.data, h) for v, h in zip(columns, heads, strict=True))
+        return start, [Figures(*columns[i : i + 6]) for i in range(0, len(columns), 6)], found
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of each run of consecutive numbers."""
+    first = last = None
+    for number in numbers:
+        if last is not None and number == last + 1:
+            last = number
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = number
+    if first is not None and last is not None:
+        yield first, last
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One file of figures."""
+
+    path: Path
+    dtype: str
+    combinations: int
+
+    @property
+    def part(self) -> Path:
+        """Its name while it is unfinished."""
+        return self.path.with_name(self.path.name + PART)
+
+    @cached_property
+    def header(self) -> bytes:
+        """The bytes before the values."""
+        import numpy as np
+
+        head = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            head, {"descr": self.dtype, "fortran_order": False, "shape": (self.combinations,)}
+        )
+        return head.getvalue()
+
+    @cached_property
+    def item(self) -> int:
+        """Bytes of a value."""
+        return int(self.dtype[-1])
+
+    def offset(self, index: int) -> int:
+        """Return where in the file a combination stands."""
+        return len(self.header) + index * self.item
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has its name, and its size."""
+        return not self.part.exists() and self.size() == self.offset(self.combinations)
+
+    def size(self) -> int:
+        """Return the bytes that there are of it."""
+        for path in (self.path, self.part):
+            with contextlib.suppress(OSError):
+                return path.stat().st_size
+        return 0
+
+    def check(self) -> None:
+        """Raise unless the file is there in its size.
+
+        Raises
+        ------
+        ResultsError
+            If it is not.
+        """
+        if not self.path.is_file():
+            raise ResultsError(f"there is no {self.path}; run again")
+        size, expected = self.path.stat().st_size, self.offset(self.combinations)
+        if size != expected:
+            raise ResultsError(
+                f"{self.path} has {size:,} bytes, its run states {expected:,}; run again"
+            )
+
+    def head(self) -> bytes:
+        """Return what the file has in the header's place."""
+        for path in (self.path, self.part):
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                return file.read(len(self.header))
+        return b""
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return the values of combinations ``start..stop``, as far as the file has them.
+
+        Raises
+        ------
+        ResultsError
+            If the file cannot be read.
+        """
+        import numpy as np
+
+        found: NDArray[np.generic] = np.empty(0, self.dtype)
+        for path in (self.path, self.part):
+            try:
+                found = np.fromfile(path, self.dtype, stop - start, offset=self.offset(start))
+                break
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise ResultsError(f"{path} cannot be read: {error}") from error
+        if len(found) < stop - start:
+            # Whose checksum fails. A pad of the right length keeps the other columns readable.
+            found = np.pad(found, (0, stop - start - len(found)))
+        return found
+
+    def reopen(self) -> IO[bytes]:
+        """Open the file under its unfinished name, to be written anywhere."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            self.path.replace(self.part)
+        self.part.touch()
+        return self.part.open("r+b")

@@ -1,0 +1,499 @@
+"""Runs that are stopped by whatever, and go on."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from kills import GRID, command, contents, end, killed
+
+import wfo
+from wfo import engine, pipeline
+from wfo.data import sample_store
+from wfo.errors import ResultsError
+from wfo.pipeline import RunPlan, rescore, run, verify
+from wfo.results import RunFolder
+from wfo.settings import Settings
+from wfo.sweeps import dense, survivors
+
+#: Combinations of the tiny grid.
+COUNT = 7680
+
+STORES = pytest.mark.parametrize("store", ["dense", "survivors"])
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("grid") / "kills.yaml"
+    path.write_text(GRID)
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    @functools.cache
+    def of(store: str) -> dict[str, Any]:
+        out = tmp_path_factory.mktemp("undisturbed")
+        end(command(grid, out, "--store", store))
+        found = contents(out / "NASDAQ")
+        shutil.rmtree(out)
+        return found
+
+    return of
+
+
+# Kills
+
+
+def lines_of_journal(folder: Path) -> int:
+    with contextlib.suppress(OSError):
+        return (folder / "wfo/atr_d_l/journal").read_text().count("\n")
+    return 0
+
+
+MOMENTS: dict[str, Callable[[Path], bool]] = {
+    "as soon as there is a folder": lambda f: f.exists(),
+    "with two blocks complete": lambda f: lines_of_journal(f) > 2,
+    "while files take their names": lambda f: any(f.glob("wfo/atr_d_l/phase1/*.npy")),
+    "with records on disk": lambda f: any(f.glob("wfo/atr_d_l/survivors.npy*")),
+    "while scoring": lambda f: (f / "wfo/atr_d_l/meta.json").exists(),
+    "with candidates on disk": lambda f: any(f.glob("candidates_*.parquet")),
+}
+
+
+@pytest.mark.parametrize(
+    ("store", "moments"),
+    [
+        ("dense", ["as soon as there is a folder", "with two blocks complete"]),
+        ("dense", ["while files take their names"]),
+        ("dense", ["while scoring"]),
+        ("survivors", ["with records on disk", "with candidates on disk"]),
+    ],
+)
+def test_a_killed_run_ends_in_the_same_bytes(
+    store: str,
+    moments: list[str],
+    grid: Path,
+    undisturbed: Callable[[str], dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    line = command(grid, tmp_path, "--store", store)
+    folder = tmp_path / "NASDAQ"
+    for moment in moments:
+        assert killed(line, lambda moment=moment: MOMENTS[moment](folder)), moment  # type: ignore[misc]
+    said = end(line)
+    assert contents(folder) == undisturbed(store)
+    if moments[-1] == "with two blocks complete":
+        assert "combinations are stored and intact; sweeping the rest" in said
+    if moments[-1] in {"while scoring", "with candidates on disk"}:
+        assert "sweeping 4 phases" not in said
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grid of 7,680 combinations."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
+    grid = wfo.Grid.load("smoke", "atr_d_l")
+    values = dict(grid.values) | {"bb_deviation": [0.5 + 0.25 * i for i in range(12)]}
+    lines = (f"  {name}: {json.dumps(list(axis))}" for name, axis in values.items())
+    path.write_text("atr_d_l:\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks so small that the tiny grid has several."""
+    monkeypatch.setattr(engine, "_LARGEST_BLOCK", 1500)
+    monkeypatch.setattr(dense, "BLOCK", 1024)
+    monkeypatch.setattr(survivors, "_ROWS", 256)
+    monkeypatch.setattr(survivors, "_STATE_SECONDS", -1.0)
+
+
+@pytest.fixture
+def plan(tiny: Path, tmp_path: Path, small: None) -> Any:
+    return functools.partial(RunPlan, "NASDAQ", "atr_d_l", grid=str(tiny), out=tmp_path / "out")
+
+
+def sweeps_until(at: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
+    """Let the sweep fail in front of its block number `at`."""
+    whole = pipeline.iter_sweep
+
+    def iterate(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for number, block in enumerate(whole(*arguments, **options)):
+            if number == at:
+                raise error
+            yield block
+
+    patch = monkeypatch.context()
+    entered = patch.__enter__()
+    entered.setattr(pipeline, "iter_sweep", iterate)
+    return patch
+
+
+def stopped(
+    each: RunPlan,
+    monkeypatch: pytest.MonkeyPatch,
+    store: wfo.DataStore | None = None,
+    at: int = 3,
+) -> RunFolder:
+    """Start a run and stop it in the middle of its sweep, as far as the disk sees."""
+    patch = sweeps_until(at, monkeypatch, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run(each, store or sample_store())
+    patch.__exit__(None, None, None)
+    folder = RunFolder.of(each.out, each.symbol)
+    assert json.loads(folder.manifest.read_text())["status"] == "interrupted"
+    return folder
+
+
+def swept(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Note the spans that are swept from now on."""
+    noted: list[tuple[int, int]] = []
+    whole = pipeline.iter_sweep
+
+    def iterate(*arguments: Any, **options: Any) -> Iterator[Any]:
+        noted.extend(options["spans"])
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(pipeline, "iter_sweep", iterate)
+    return noted
+
+
+@STORES
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_and_stops_change_no_byte(
+    store: str, threads: int, plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(plan(store=store, out=tmp_path / "whole", threads=1), sample_store()).folder
+    each = plan(store=store, threads=threads)
+    folder = stopped(each, monkeypatch, at=threads)
+    run(each, sample_store())
+    found, expected = contents(folder.path), contents(whole.path)
+    for said in (found["run.json"], expected["run.json"]):
+        del said["threads"]
+    assert found == expected
+
+
+@STORES
+def test_a_complete_run_is_checked_and_not_swept(
+    store: str, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run(plan(store=store), sample_store()).folder
+    before = contents(folder.path)
+    noted = swept(monkeypatch)
+    run(plan(store=store), sample_store())
+    assert noted == []
+    assert contents(folder.path) == before
+
+
+# Damage
+
+
+#: Some of the files that are damaged in front of a run.
+MENDED = {
+    "dense": ["bars.parquet", "candidates_atr_d_l_tiny.csv", "oos_pnl.npy", "journal", "meta.json"],
+    "survivors": ["survivors.npy", "state", "meta.json"],
+}
+
+
+@STORES
+def test_damage_of_any_file_is_found_and_mended(
+    store: str, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run(plan(store=store), sample_store()).folder
+    before = contents(folder.path)
+    files, size = verify(folder)
+    assert files == len(before)
+    assert size == sum(p.stat().st_size for p in folder.path.rglob("*") if p.is_file())
+    noted = swept(monkeypatch)
+    chance = np.random.default_rng(0)
+    for name in before:
+        path = folder.path / name
+        data = path.read_bytes()
+        for at in (0, len(data) - 1, *chance.integers(0, len(data), 8).tolist()):
+            path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
+            with pytest.raises(ResultsError, match=path.name.split(".")[0]):
+                verify(folder)
+        if name.split("/")[-1] in MENDED[store]:
+            run(plan(store=store), sample_store())
+            assert contents(folder.path) == before
+        path.write_bytes(data)
+    assert noted
+    if store == "dense":
+        assert max(stop - start for start, stop in noted) <= 1024, "more was swept than was damaged"
+
+
+@STORES
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("text", ["", "{", '{"complete": true}\n'])
+def test_a_truncated_meta_is_written_again(
+    text: str,
+    complete: bool,
+    store: str,
+    plan: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = contents(run(plan(store=store, out=tmp_path / "o"), sample_store()).folder.path)
+    if complete:
+        folder = run(plan(store=store), sample_store()).folder
+    else:
+        folder = stopped(plan(store=store), monkeypatch)
+    meta = folder.sweep("atr_d_l") / "meta.json"
+    meta.write_text(text)
+    if complete:
+        for use in (verify, rescore):
+            with pytest.raises(ResultsError, match=r"meta\.json is damaged"):
+                use(folder)
+    run(plan(store=store), sample_store())
+    assert contents(folder.path) == expected
+
+
+def test_a_clock_that_is_moved_back_changes_nothing(
+    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = contents(run(plan(out=tmp_path / "o"), sample_store()).folder.path)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_now", lambda: "2099-01-01T00:00:00Z")
+        folder = stopped(plan(), patch)
+    future = dt.datetime(2099, 1, 1, tzinfo=dt.UTC).timestamp()
+    for path in [*folder.path.rglob("*"), folder.path]:
+        os.utime(path, (future, future))
+    noted = swept(monkeypatch)
+    run(plan(), sample_store())
+    assert noted[0][0] > 0, "what was stored counts"
+    assert contents(folder.path) == expected
+
+
+# Disks
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    line = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
+    if (
+        shutil.which("mount") is None
+        or subprocess.run(line, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("only the superuser may mount a small file system")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@STORES
+def test_a_full_disk_is_named_and_a_run_with_more_room_goes_on(
+    store: str,
+    plan: Any,
+    small_disk: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = contents(run(plan(store=store, out=tmp_path / "o"), sample_store()).folder.path)
+    each = plan(store=store, out=small_disk)
+    blocker = small_disk / "blocker"
+    room = 400_000 if store == "dense" else 250_000
+    blocker.write_bytes(bytes(shutil.disk_usage(small_disk).free - room))
+    # What the sweep needs is known beforehand, unless somebody else fills the disk meanwhile.
+    with pytest.raises(ResultsError, match=r"take up to .* free"):
+        run(each, sample_store())
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_free", lambda _: 10**9)
+        with pytest.raises(ResultsError, match=r"cannot write .*No space left.*free some space"):
+            run(each, sample_store())
+    blocker.unlink()
+    noted = swept(monkeypatch)
+    monkeypatch.setattr(pipeline, "_free", lambda _: 10**9)
+    report = run(each, sample_store())
+    if store == "dense":
+        assert noted[0][0] > 0, "what was stored counts"
+    assert contents(report.folder.path) == expected
+
+
+FILE_SIZE = """
+import resource, sys
+from wfo.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_a_limit_on_files_is_named_and_the_run_goes_on(
+    grid: Path, undisturbed: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    line = command(grid, tmp_path, "--store", "dense")
+    asked = [sys.executable, "-c", FILE_SIZE, *line[3:]]
+    done = subprocess.run(asked, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "error: cannot write" in done.stderr
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    end(line)
+    assert contents(tmp_path / "NASDAQ") == undisturbed("dense")
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() == 0:
+        # The superuser may write anywhere but on a file system that is read-only.
+        place = tmp_path / "disk"
+        place.mkdir()
+        bind = ["mount", "--bind", str(place), str(place)]
+        if subprocess.run(bind, check=False, capture_output=True).returncode:
+            pytest.skip("the superuser writes where nobody may, and mounting is not allowed")
+        each = plan(out=place)
+        try:
+            folder = stopped(each, monkeypatch)
+            before = contents(folder.path)
+            subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True)
+            try:
+                refused(each, folder, before, "Read-only file system")
+            finally:
+                subprocess.run(["mount", "-o", "remount,rw,bind", str(place)], check=True)
+            run(each, sample_store())
+        finally:
+            subprocess.run(["umount", str(place)], check=True)
+        return
+    folder = stopped(plan(), monkeypatch)
+    before = contents(folder.path)
+    folders = [folder.path, *(p for p in folder.path.rglob("*") if p.is_dir())]
+    for path in folders:
+        path.chmod(0o555)
+    refused(plan(), folder, before, "Permission denied")
+    for path in folders:
+        path.chmod(0o755)
+    run(plan(), sample_store())
+
+
+def refused(each: RunPlan, folder: RunFolder, before: dict[str, Any], said: str) -> None:
+    with pytest.raises(ResultsError, match=f"cannot write .*{said}.*--out"):
+        run(each, sample_store())
+    assert contents(folder.path) == before
+
+
+# Which run goes on, and on which bars
+
+
+def longer(tmp_path: Path, bars: int, change: Any = None) -> wfo.DataStore:
+    """A store with the first `bars` of the sample."""
+    store = wfo.DataStore(tmp_path / f"store{bars}{change is not None}")
+    frame = sample_store().load("NASDAQ").head(bars)
+    if change is not None:
+        frame = frame.with_columns(change)
+    store.save("NASDAQ", "1day", frame, sample_store().meta("NASDAQ").origin)
+    return store
+
+
+@STORES
+def test_a_run_goes_on_with_the_bars_it_began_with(
+    store: str, plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, today = longer(tmp_path, 5030), longer(tmp_path, 5031)
+    expected = contents(run(plan(store=store, out=tmp_path / "o"), begun).folder.path)
+    folder = stopped(plan(store=store), monkeypatch, begun)
+    noted = swept(monkeypatch)
+    report = run(plan(store=store), today)
+    assert report.moved is None
+    assert noted[0][0] > 0
+    assert contents(folder.path) == expected
+    assert report.manifest["data"]["last"] == "2018-12-28"
+    # That run has ended: with today's bars it is another one.
+    assert run(plan(store=store), today).moved is not None
+    assert len(pl.read_parquet(folder.bars)) == 5031
+
+
+def test_bars_that_were_corrected_are_another_run(
+    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stopped(plan(), monkeypatch, longer(tmp_path, 5030))
+    changed = longer(tmp_path, 5031, pl.col("open", "high", "low", "close") * 1.0001)
+    noted = swept(monkeypatch)
+    report = run(plan(), changed)
+    assert report.moved is not None
+    assert noted == [(0, COUNT)]
+    assert json.loads((report.moved / "run.json").read_text())["status"] == "interrupted"
+    assert (report.moved / "wfo/atr_d_l/journal").exists()
+    assert folder.path == report.folder.path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": Settings(slip=0.001)},
+        {"windows": "sixty-forty"},
+        {"grid": "smoke"},
+        {"as_of": dt.date(2018, 6, 29)},
+        {"store": "survivors"},
+    ],
+)
+def test_an_unfinished_run_is_not_mixed_with_another(
+    change: dict[str, Any], plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stopped(plan(), monkeypatch)
+    report = run(plan(**change), sample_store())
+    assert report.moved is not None
+    assert report.moved.parent == folder.history
+    alone = run(plan(**change, out=tmp_path / "alone"), sample_store())
+    found, expected = contents(report.folder.path), contents(alone.folder.path)
+    kept = report.moved.relative_to(report.folder.path).as_posix()
+    found = {n: d for n, d in found.items() if not n.startswith(kept)}
+    for each in (found, expected):
+        each.pop("trials.json")
+        each["run.json"].pop("trials")
+    assert found == expected
+
+
+@STORES
+@pytest.mark.parametrize("complete", [True, False])
+def test_fresh_starts_over(
+    complete: bool, store: str, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = plan(store=store)
+    folder = run(each, sample_store()).folder if complete else stopped(each, monkeypatch)
+    before = contents(folder.path)
+    noted = swept(monkeypatch)
+    report = run(plan(store=store, fresh=True), sample_store())
+    assert noted == [(0, COUNT)]
+    assert report.moved is not None
+    moved = contents(report.moved)
+    before.pop("trials.json", None)
+    assert moved == before
+
+
+def test_auto_keeps_the_store_that_the_run_began_with(
+    plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stopped(plan(store="survivors"), monkeypatch)
+    report = run(plan(), sample_store())
+    assert report.moved is None
+    assert report.folder.path == folder.path
+    assert report.manifest["sweeps"]["atr_d_l"]["store"] == "survivors"
+
+
+def test_auto_keeps_all_figures_where_they_take_half_of_the_free_disk(
+    plan: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # That many combinations of 80 bytes in four phases, and 700 for each candidate.
+    need = COUNT * 780
+    for free, store in ((2 * need, "dense"), (2 * need - 2, "survivors")):
+        monkeypatch.setattr(pipeline, "_free", lambda _, free=free: free)
+        report = run(plan(out=tmp_path / store), sample_store())
+        assert report.manifest["sweeps"]["atr_d_l"]["store"] == store

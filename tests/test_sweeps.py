@@ -1,0 +1,385 @@
+"""What a sweep leaves on disk: filled in any pieces, stopped anywhere, damaged anywhere."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wfo
+from wfo import _core
+from wfo.engine import Figures
+from wfo.errors import ResultsError
+from wfo.scoring import Gates, score_tally
+from wfo.sweeps import Block, DenseStore, SurvivorStore, SweepStore, dense, survivors
+from wfo.sweeps.journal import Journal
+
+PHASES = 2
+GATES = Gates()
+
+
+def grid_of(cells: int) -> wfo.Grid:
+    """A grid of 2 x 3 map cells and some more combinations in each."""
+    values = {name: [axis[0]] for name, axis in wfo.Grid.load("smoke", "atr_d_l").values.items()}
+    values |= {"atr_multiplier": [2.0, 3.0], "atr_buy_multiplier": [1.0, 2.0, 3.0]}
+    values["bb_deviation"] = [0.5 + 0.01 * i for i in range(cells)]
+    return wfo.Grid(values, strategy="atr_d_l")
+
+
+def figures_of(grid: wfo.Grid, seed: int = 0, phases: int = PHASES) -> list[Figures]:
+    """Plausible figures, with ties, losses and trades up to the largest that is stored."""
+    rng = np.random.default_rng(seed)
+    count = len(grid)
+    found = []
+    for _ in range(phases):
+        profit = np.exp(rng.normal(8, 1, count)).astype(np.float32)
+        later = (profit * np.exp(rng.normal(-0.2, 0.6, count))).astype(np.float32)
+        later[rng.random(count) < 0.2] *= -1
+        later[rng.random(count) < 0.1] = 1000.0
+        drawdowns = [(np.abs(profit) * rng.uniform(0.1, 0.6, count)).astype("f4") for _ in "ab"]
+        trades = [rng.integers(0, 1 << 16, count).astype(np.uint16) for _ in "ab"]
+        found.append(Figures(profit, later, *drawdowns, *trades))
+    return found
+
+
+def piece(figures: Sequence[Figures], start: int, stop: int) -> Block:
+    return [Figures(*(np.ascontiguousarray(c[start:stop]) for c in f)) for f in figures]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+Make = Callable[..., SweepStore]
+
+
+def make_dense(folder: Path, grid: wfo.Grid, key: str = "key", gates: Gates = GATES) -> SweepStore:
+    return DenseStore(folder, grid, PHASES, gates, key, 2)
+
+
+def make_survivors(
+    folder: Path,
+    grid: wfo.Grid,
+    key: str = "key",
+    gates: Gates = GATES,
+    figures: Sequence[Figures] | None = None,
+) -> SweepStore:
+    found = figures_of(grid) if figures is None else figures
+    return SurvivorStore(
+        folder,
+        grid,
+        PHASES,
+        gates,
+        key,
+        2,
+        min_phases=PHASES,
+        sample=lambda indices: [Figures(*(c[indices] for c in f)) for f in found],
+    )
+
+
+BOTH = pytest.mark.parametrize("make", [make_dense, make_survivors])
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks and states so small that some hundred combinations have several."""
+    monkeypatch.setattr(dense, "BLOCK", 64)
+    monkeypatch.setattr(survivors, "_ROWS", 16)
+    monkeypatch.setattr(survivors, "_STATE_SECONDS", -1.0)
+
+
+def fill(store: SweepStore, figures: Sequence[Figures], size: int, stop: int | None = None) -> bool:
+    """Sweep what is missing in pieces of `size`; stop as a kill does before combination `stop`."""
+    try:
+        store.check(lambda _: None)
+        for first, end in store.open():
+            for start in range(first, end, size):
+                if stop is not None and start >= stop:
+                    return False
+                store.append(start, piece(figures, start, min(start + size, end)))
+        store.finish()
+    finally:
+        store.close()
+    return True
+
+
+# Filling
+
+
+@BOTH
+@pytest.mark.parametrize("size", [1, 17, 64, 100, 1000])
+def test_pieces_change_no_byte(size: int, make: Make, tmp_path: Path) -> None:
+    grid = grid_of(40)
+    figures = figures_of(grid)
+    assert fill(make(tmp_path / "one", grid), figures, 240)
+    assert fill(make(tmp_path / "other", grid), figures, size)
+    assert contents(tmp_path / "other") == contents(tmp_path / "one")
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_dense_files_are_the_figures(tmp_path: Path) -> None:
+    grid = grid_of(40)
+    figures = figures_of(grid)
+    store = make_dense(tmp_path, grid)
+    fill(store, figures, 50)
+    for k, phase in enumerate(figures, 1):
+        for name, column in phase._asdict().items():
+            found = np.load(tmp_path / f"phase{k}/{name}.npy")
+            assert found.dtype == column.dtype
+            np.testing.assert_array_equal(found, column)
+    for found, expected in zip(store.read(70, 133), figures, strict=True):  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(found.oos_pnl, expected.oos_pnl[70:133])
+
+
+def test_survivors_are_all_that_are_valid_in_two_phases_where_all_fit(tmp_path: Path) -> None:
+    grid = grid_of(40)
+    figures = figures_of(grid)
+    fill(make_survivors(tmp_path, grid), figures, 50)
+    found = np.load(tmp_path / "survivors.npy")
+    valid = np.flatnonzero(np.all([valid_by_hand(f) for f in figures], axis=0))
+    assert 20 < len(valid) < 200
+    np.testing.assert_array_equal(found["index"], valid)
+    np.testing.assert_array_equal(found["P2_OOS_PnL"], figures[1].oos_pnl[valid])
+    np.testing.assert_array_equal(found["P1_IS_Trades"], figures[0].is_trades[valid])
+
+
+def valid_by_hand(phase: Figures) -> Any:
+    is_pnl, oos_pnl, is_dd, oos_dd = (np.float64(c) for c in phase[:4])
+    earns = (is_pnl > 0) & (oos_pnl > 0) & (oos_pnl / is_pnl > 0.35)
+    return earns & (oos_dd < oos_pnl) & (oos_dd < 3 * is_dd)
+
+
+@BOTH
+def test_tally_counts_every_combination_once(make: Make, tmp_path: Path) -> None:
+    grid = grid_of(40)
+    figures = figures_of(grid)
+    first = make(tmp_path, grid)
+    fill(first, figures, 50)
+    checked, verified = make(tmp_path, grid), make(tmp_path, grid)
+    checked.check(lambda _: None)
+    assert checked.open() == []
+    counted: list[int] = []
+    verified.verify(counted.append)
+    assert sum(counted) == len(grid)
+    alone = _core.Tally(PHASES, GATES.wfe, GATES.dd_ratio, grid.map_strides, 1)
+    alone.add(0, figures)
+    for store in (first, checked, verified):
+        assert store.tally.to_bytes() == alone.to_bytes()
+
+
+# Stopping
+
+
+@BOTH
+@pytest.mark.parametrize("stop", [0, 1, 63, 64, 65, 128, 200, 239, 240])
+def test_whoever_stops_goes_on(stop: int, make: Make, tmp_path: Path) -> None:
+    grid = grid_of(40)
+    figures = figures_of(grid)
+    fill(make(tmp_path / "whole", grid), figures, 240)
+    assert not fill(make(tmp_path / "cut", grid), figures, 1, stop) or stop == 240
+    store = make(tmp_path / "cut", grid)
+    store.check(lambda _: None)
+    spans = store.open()
+    store.close()
+    swept = sum(end - start for start, end in spans)
+    assert swept <= len(grid) - stop + (63 if make is make_dense else 1)
+    fill(make(tmp_path / "cut", grid), figures, 7)
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
+@BOTH
+def test_what_is_unfinished_is_not_taken_for_complete(make: Make, tmp_path: Path) -> None:
+    grid = grid_of(40)
+    fill(make(tmp_path, grid), figures_of(grid), 10, stop=150)
+    assert not list(tmp_path.rglob("*.npy"))
+    with pytest.raises(ResultsError, match=r"there is no .*npy|did not finish"):
+        make(tmp_path, grid).verify(lambda _: None)
+
+
+@BOTH
+@pytest.mark.parametrize("stop", [None, 150])
+def test_another_key_believes_nothing(stop: int | None, make: Make, tmp_path: Path) -> None:
+    grid = grid_of(40)
+    other = figures_of(grid, seed=1)
+    fill(make(tmp_path / "a", grid, "other"), other, 10, stop)
+    fill(make(tmp_path / "a", grid, "key"), figures_of(grid), 30)
+    fill(make(tmp_path / "b", grid, "key"), figures_of(grid), 30)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+@BOTH
+def test_too_few_combinations_do_not_finish(make: Make, tmp_path: Path) -> None:
+    grid = grid_of(40)
+    store = make(tmp_path, grid)
+    store.check(lambda _: None)
+    store.open()
+    store.append(0, piece(figures_of(grid), 0, 100))
+    with pytest.raises(ResultsError, match="only"):
+        store.finish()
+    store.close()
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+# Damage
+
+
+@BOTH
+def test_any_single_byte_that_changes_is_found_and_mended(make: Make, tmp_path: Path) -> None:
+    grid = grid_of(14)
+    figures = figures_of(grid)
+    fill(make(tmp_path, grid), figures, 30)
+    whole = contents(tmp_path)
+    flips = 0
+    for name, data in whole.items():
+        # All of a header, a journal or a state; every fifth of the rest.
+        for at in itertools.chain(range(min(len(data), 256)), range(256, len(data), 5)):
+            damaged = bytearray(data)
+            damaged[at] ^= 1 << at % 8
+            (tmp_path / name).write_bytes(damaged)
+            with pytest.raises(ResultsError):
+                make(tmp_path, grid).verify(lambda _: None)
+            flips += 1
+            if at % 250 == 0:
+                fill(make(tmp_path, grid), figures, 30)
+                assert contents(tmp_path) == whole
+            (tmp_path / name).write_bytes(data)
+    assert flips > 1000
+
+
+@BOTH
+@pytest.mark.parametrize("change", ["gone", "empty", "short", "long"])
+def test_files_of_another_length_are_found_and_mended(
+    change: str, make: Make, tmp_path: Path
+) -> None:
+    grid = grid_of(40)
+    figures = figures_of(grid)
+    fill(make(tmp_path, grid), figures, 30)
+    whole = contents(tmp_path)
+    for name, data in whole.items():
+        path = tmp_path / name
+        if change == "gone":
+            path.unlink()
+        else:
+            path.write_bytes({"empty": b"", "short": data[:-1], "long": data + b"\0"}[change])
+        with pytest.raises(ResultsError):
+            make(tmp_path, grid).verify(lambda _: None)
+        fill(make(tmp_path, grid), figures, 30)
+        assert contents(tmp_path) == whole
+
+
+def test_only_damaged_blocks_are_computed_again(tmp_path: Path) -> None:
+    grid = grid_of(100)
+    figures = figures_of(grid)
+    fill(make_dense(tmp_path, grid), figures, 30)
+    for name, index in (("phase1/is_pnl", 70), ("phase2/oos_trades", 130), ("phase2/is_dd", 599)):
+        path = tmp_path / f"{name}.npy"
+        values = np.load(path)
+        values[index] += 1
+        np.save(path, values)
+    store = make_dense(tmp_path, grid)
+    store.check(lambda _: None)
+    assert store.open() == [(64, 192), (576, 600)]
+    store.close()
+
+
+def test_journal_believes_whole_lines_only(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", "of a sweep")
+    assert journal.read() == {}
+    blocks = {3: (1, 2**32 - 1), 1: (0, 7)}
+    journal.write(blocks)
+    assert journal.read() == blocks
+    assert journal.is_exactly(blocks)
+    with journal:
+        journal.add(2, (5, 6))
+    assert journal.read() == blocks | {2: (5, 6)}
+    text = journal.path.read_text()
+    for end in range(len(text)):
+        journal.path.write_text(text[:end])
+        assert journal.read().items() <= (blocks | {2: (5, 6)}).items()
+    assert Journal(journal.path, "of another").read() == {}
+
+
+# Candidates
+
+
+def candidates(store: SweepStore, gates: Gates = GATES) -> Any:
+    return score_tally(
+        store.grid,
+        store.tally,
+        lambda selection: store.select(selection, lambda _: None),
+        annual_factors=[None] * PHASES,
+        gates=gates,
+        min_phases=PHASES,
+        kept=60,
+        lost_below=store.lost_below,
+    )
+
+
+@pytest.mark.parametrize("kept", [10_000, 400, 200, 80])
+@pytest.mark.parametrize("seed", range(4))
+def test_survivors_give_the_candidates_of_all_figures_or_say_what_is_at_risk(
+    seed: int, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survivors, "KEPT", kept)
+    monkeypatch.setattr(survivors, "SAMPLE", 5000)
+    grid = grid_of(1000)
+    figures = figures_of(grid, seed)
+    full, cut = (
+        make_dense(tmp_path / "a", grid),
+        make_survivors(tmp_path / "b", grid, figures=figures),
+    )
+    fill(full, figures, 500)
+    fill(cut, figures, 500)
+    expected, found = candidates(full), candidates(cut)
+    assert expected.at_risk == 0
+    assert found.stable == expected.stable > 400
+    np.testing.assert_array_equal(found.cells.stable, expected.cells.stable)
+    assert found.phase_counts == expected.phase_counts
+    limit = cut.lost_below(cut.tally.ranking(), PHASES)
+    rows = len(np.load(tmp_path / "b/survivors.npy"))
+    if kept == 10_000:
+        assert limit == -math.inf
+    else:
+        assert 0.5 * kept < rows < 2 * kept
+    lost = expected.candidates.join(found.candidates, on=list(grid.values), how="anti")
+    assert (lost["Stability_Score"] <= limit).all()
+    if found.at_risk == 0:
+        assert found.candidates.equals(expected.candidates)
+        assert not found.warnings
+    else:
+        doubtful = (found.candidates["Stability_Score"] <= limit).sum()
+        assert found.at_risk == doubtful + 60 - len(found.candidates)
+        assert f"up to {found.at_risk} " in found.warnings[-1].replace(",", " ")
+    assert (found.at_risk == 0) == (kept >= 200), "both ends are looked at"
+
+
+def test_survivors_refuse_gates_that_were_applied_while_sweeping(tmp_path: Path) -> None:
+    store = make_survivors(tmp_path, grid_of(40))
+    fill(store, figures_of(store.grid), 100)
+    assert store.refuses(GATES, 2) is None
+    assert store.refuses(GATES, 1) is not None
+    assert "--min-phases 1" in str(store.refuses(GATES, 1))
+    assert "--wfe 0.5" in str(store.refuses(Gates(wfe=0.5), 2))
+    assert "--dd-ratio 2" in str(store.refuses(Gates(dd_ratio=2.0), 2))
+
+
+def test_sample_is_spread_over_the_grid_and_always_the_same() -> None:
+    found = survivors.sample_indices(10**12, 1 << 16)
+    assert found.dtype == np.int64
+    # One in each of equal stretches, anywhere in it.
+    np.testing.assert_array_equal(found * (1 << 16) // 10**12, np.arange(1 << 16))
+    within = found / 10**12 * (1 << 16) % 1
+    assert abs(within.mean() - 0.5) < 0.01
+    assert abs(within.var() - 1 / 12) < 0.002
+    assert survivors.sample_indices(100, 1000).max() <= 99
+    # SplitMix64 from seed 0, as its authors' program prints it: e220a8397b1dcdaf first.
+    assert found[0] == int((0xE220A8397B1DCDAF >> 11) / 2**53 * (10**12 / (1 << 16)))
