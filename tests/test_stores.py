@@ -1,0 +1,93 @@
+"""Both stores of a sweep give the same candidates, plateaus and ranges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import wfo
+from wfo import scoring
+from wfo.data import sample_store
+from wfo.pipeline import RunPlan, RunReport, run
+from wfo.sweeps import survivors
+
+STRATEGIES = tuple(wfo.strategies())
+
+
+def both(
+    strategy: str, grid: str, tmp_path: Path, kept: int, candidates: int, patch: pytest.MonkeyPatch
+) -> tuple[RunReport, RunReport]:
+    """Run a grid with either store; survivors keep about `kept`, of which `candidates` are best."""
+    patch.setattr(survivors, "KEPT", kept)
+    patch.setattr(scoring, "KEPT", candidates)
+    second = "SP500" if "duals" in strategy else None
+
+    def of(store: str) -> RunReport:
+        out = tmp_path / store
+        plan = RunPlan(
+            "NASDAQ", strategy, symbol2=second, grid=grid, out=out, store=store, expand=False
+        )
+        return run(plan, sample_store())
+
+    return of("dense"), of("survivors")
+
+
+def outcome(report: RunReport) -> dict[str, bytes]:
+    """The files that follow from the scores."""
+    kinds = ("candidates_*", "plateaus_*", "phase5_*")
+    folder = report.folder.path
+    return {p.name: p.read_bytes() for kind in kinds for p in sorted(folder.glob(kind))}
+
+
+def agree(found: tuple[RunReport, RunReport]) -> Any:
+    """Check that two runs found the same, and return the scores."""
+    dense, kept = found
+    assert outcome(kept) == outcome(dense)
+    assert len(outcome(dense)) >= 4
+    one, two = (r.strategies[0].scores for r in found)
+    assert one.phase_counts == two.phase_counts
+    assert one.valid_phases == two.valid_phases
+    assert one.stable == two.stable
+    assert (one.cells.stable == two.cells.stable).all()
+    assert two.at_risk == 0
+    return two
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_coarse_grids_come_to_the_same(
+    strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    total = len(wfo.Grid.load("coarse", strategy))
+    found = both(strategy, "coarse", tmp_path, total // 8, total // 80, monkeypatch)
+    scores = agree(found)
+    assert len(scores.candidates) == total // 80
+    records = (found[1].folder.sweep(strategy) / "survivors.npy").stat().st_size // 88
+    assert abs(records / (total // 8) - 1) < 0.1
+    assert records < scores.stable, "the cut matters"
+
+
+def test_where_all_stable_ones_fit_nothing_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = both("atr_d_l", "coarse", tmp_path, survivors.KEPT, scoring.KEPT, monkeypatch)
+    scores = agree(found)
+    assert len(scores.candidates) == scores.stable
+
+
+@pytest.mark.slow
+def test_a_slice_of_the_full_grid_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {name: list(axis) for name, axis in wfo.Grid.load("phase1_slim", "atr_d_ls").values.items()}
+    values |= {"atr_period": [16], "bb_length": [10, 40], "vol_threshold": [0.04, 0.16]}
+    path = tmp_path / "slice.yaml"
+    path.write_text("".join(f"{name}: {axis}\n" for name, axis in values.items()))
+    assert len(wfo.Grid.load(path, "atr_d_ls")) == 74_649_600
+    found = both("atr_d_ls", str(path), tmp_path, survivors.KEPT, scoring.KEPT, monkeypatch)
+    scores = agree(found)
+    assert len(scores.candidates) == 2_000_000
+    assert scores.stable > 21_000_000, "the cut matters"
+    assert isinstance(scores.candidates, pl.DataFrame)
