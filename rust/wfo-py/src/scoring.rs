@@ -20,9 +20,12 @@ pub type StoredArrays<'py> = (
     PyReadonlyArray1<'py, u16>,
 );
 
+/// Money and trades of one phase.
+type Phase<'a> = ([Cow<'a, [f32]>; 4], [Cow<'a, [u16]>; 2]);
+
 /// The columns of a block as slices; what is not contiguous is copied.
 pub struct Columns<'a> {
-    phases: Vec<([Cow<'a, [f32]>; 4], [Cow<'a, [u16]>; 2])>,
+    phases: Vec<Phase<'a>>,
 }
 
 /// The values of an array.

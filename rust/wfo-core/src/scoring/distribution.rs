@@ -63,7 +63,7 @@ impl Counts {
         if place == 0 {
             place = self.open(page);
         }
-        (place as usize - 1) << PAGE_BITS | pattern as usize % PAGE
+        ((place as usize - 1) << PAGE_BITS) + pattern as usize % PAGE
     }
 
     #[cold]
@@ -365,8 +365,8 @@ impl Ranks {
         for (page, &place) in self.places.iter().enumerate().filter(|(_, place)| **place > 0) {
             let words = &self.words[place as usize * WORDS..][..WORDS];
             for (i, word) in words.iter().enumerate() {
-                let first = (page << PAGE_BITS | i << 6) as u32;
-                for bit in (0..u64::BITS).filter(|bit| word.bits >> bit & 1 == 1) {
+                let first = ((page << PAGE_BITS) + 64 * i) as u32;
+                for bit in (0..u64::BITS).filter(|bit| word.bits & 1 << bit != 0) {
                     visit(first + bit, self.get(first + bit));
                 }
             }
@@ -492,11 +492,13 @@ mod tests {
         .take(n)
     }
 
+    type Shape = Box<dyn Fn(f64) -> f64>;
+
     #[test]
     fn millions_of_profits_rank_as_in_a_sort() {
         const N: usize = 1_500_000;
         let normal = |u: f64| (u / (1.0 - u + 1e-9) + 1e-9).ln();
-        let shapes: [(&str, Box<dyn Fn(f64) -> f64>); 4] = [
+        let shapes: [(&str, Shape); 4] = [
             ("wide", Box::new(move |u| (9.0 + 1.1 * normal(u)).exp())),
             ("narrow", Box::new(move |u| 20_000.0 + 15.0 * normal(u).clamp(-20.0, 20.0))),
             // A fifth are equal, and a fifth lie just above them.

@@ -14,16 +14,50 @@ use crate::error::{Error, Result};
 /// which profits lie stay in a near cache.
 const ENTRY_BITS: u32 = 11;
 
+/// Patterns of an entry.
+const ENTRY: usize = 1 << ENTRY_BITS;
+
 /// The greatest provisional rank.
 const TOP: f32 = 100.0_f32.next_down();
+
+/// An entry whose profits take up more than this of the ranks is refined: it has a rank for every
+/// pattern. Profits that many combinations share would make its average far too low or high for those
+/// beside them.
+const COARSE: f64 = 0.25;
 
 /// Ranks of a phase that rise with the profit and are there for every one.
 #[derive(Debug, Clone, PartialEq)]
 struct Curve {
     /// The first entry in which the sample holds something.
     first: u32,
-    /// What is below that one, it and all up to the last that holds something, and what is above.
+    /// What is below that one, it and all up to the last that holds something, and what is above. A
+    /// negative number is the place of a refined entry in `fine`, counted from -1.
     ranks: Vec<f32>,
+    fine: Vec<f32>,
+}
+
+/// Provisional ranks of a sample, from the lowest on.
+struct Ascent {
+    len: f64,
+    below: u64,
+}
+
+impl Ascent {
+    /// The rank of what lies between the values so far and the next.
+    fn between(&self) -> f32 {
+        self.clamped((100.0 * self.below as f64 / self.len).max(50.0 / self.len))
+    }
+
+    /// The average rank of the next values.
+    fn average(&mut self, times: u64) -> f32 {
+        let rank = 100.0 * (self.below as f64 + (times as f64 + 1.0) / 2.0) / self.len;
+        self.below += times;
+        self.clamped(rank)
+    }
+
+    fn clamped(&self, rank: f64) -> f32 {
+        (rank as f32).min(TOP)
+    }
 }
 
 impl Curve {
@@ -37,25 +71,24 @@ impl Curve {
             }
         });
         let Some(&(first, _)) = entries.first() else {
-            return Self { first: 0, ranks: vec![50.0] };
+            return Self { first: 0, ranks: vec![50.0], fine: Vec::new() };
         };
-        let len = distribution.len();
-        // Below the sample a profit ranks about half as high as the lowest of it.
-        let mut ranks = vec![(50.0 / len as f64) as f32];
-        let (mut at, mut rank, mut below) = (first, 0.0, 0_u64);
+        let len = distribution.len() as f64;
+        let mut ascent = Ascent { len, below: 0 };
+        let mut ranks = vec![ascent.between()];
+        let mut refined = Vec::new();
         for (entry, times) in entries {
-            let average = 100.0 * (below as f64 + (times as f64 + 1.0) / 2.0) / len as f64;
-            if below > 0 {
-                // Where the sample holds nothing, the rank rises evenly.
-                let (step, gap) = (average - rank, f64::from(entry - at));
-                let between = (1..entry - at).map(|i| rank + step * (f64::from(i) / gap));
-                ranks.extend(between.map(|r| (r.min(average) as f32).min(TOP)));
+            ranks.resize((entry - first) as usize + 1, ascent.between());
+            if 100.0 * times as f64 > COARSE * len {
+                refined.push((entry, ascent.below));
+                ranks.push(-(refined.len() as f32));
+                ascent.below += times;
+            } else {
+                ranks.push(ascent.average(times));
             }
-            ranks.push((average as f32).min(TOP));
-            (at, rank, below) = (entry, average, below + times);
         }
         ranks.push(TOP);
-        Self { first, ranks }
+        Self { first, ranks, fine: refine(distribution, &refined) }
     }
 
     /// The rank of any pattern, of which those of positive values are meant.
@@ -63,8 +96,38 @@ impl Curve {
     fn get(&self, pattern: u32) -> f64 {
         let last = self.ranks.len() - 1;
         let at = ((pattern >> ENTRY_BITS) + 1).saturating_sub(self.first) as usize;
-        f64::from(self.ranks[at.min(last)])
+        let rank = self.ranks[at.min(last)];
+        if rank >= 0.0 {
+            return f64::from(rank);
+        }
+        let entry = (-rank) as usize - 1;
+        f64::from(self.fine[(entry << ENTRY_BITS) + pattern as usize % ENTRY])
     }
+}
+
+/// The ranks of all patterns of some entries, of which it is said how many values are below them.
+fn refine(distribution: &Distribution, entries: &[(u32, u64)]) -> Vec<f32> {
+    let mut fine = Vec::with_capacity(entries.len() << ENTRY_BITS);
+    let mut ascent = Ascent { len: distribution.len() as f64, below: 0 };
+    let mut next = entries.iter().peekable();
+    let (mut inside, mut end) = (None, 0);
+    distribution.visit(|pattern, times| {
+        let entry = pattern >> ENTRY_BITS;
+        if let Some((_, below)) = next.next_if(|(refined, _)| *refined == entry) {
+            // The rest of the one before.
+            fine.resize(end, ascent.between());
+            inside = Some(entry);
+            end += ENTRY;
+            ascent.below = *below;
+        }
+        if inside == Some(entry) {
+            let at = end - ENTRY + pattern as usize % ENTRY;
+            fine.resize(at, ascent.between());
+            fine.push(ascent.average(times));
+        }
+    });
+    fine.resize(end, ascent.between());
+    fine
 }
 
 impl Lookup for Curve {

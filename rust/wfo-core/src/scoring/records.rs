@@ -81,6 +81,20 @@ impl Unpacked {
         out
     }
 
+    /// One after the other.
+    pub(crate) fn joined<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
+        let mut out = Self::default();
+        for part in parts {
+            out.is_pnl.extend_from_slice(&part.is_pnl);
+            out.oos_pnl.extend_from_slice(&part.oos_pnl);
+            out.is_dd.extend_from_slice(&part.is_dd);
+            out.oos_dd.extend_from_slice(&part.oos_dd);
+            out.is_trades.extend_from_slice(&part.is_trades);
+            out.oos_trades.extend_from_slice(&part.oos_trades);
+        }
+        out
+    }
+
     /// The figures as a phase of a block.
     #[must_use]
     pub fn stored(&self) -> Stored<'_> {

@@ -217,12 +217,17 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
         self.cut();
         self.keys.par_sort_unstable_by(Key::order);
         let size = record_size(self.phases());
-        let slots = || self.keys.iter().map(|k| &self.records[k.slot as usize * size..][..size]);
+        let record = |key: &Key| &self.records[key.slot as usize * size..][..size];
+        // Records stand in no order; a few at a time, each is fetched once for all phases.
+        let unpack = |keys: &[Key]| -> Vec<Unpacked> {
+            (0..self.phases()).map(|k| Unpacked::of(keys.iter().map(record), k)).collect()
+        };
+        let pieces: Vec<_> = self.keys.par_chunks(CHUNK).map(unpack).collect();
         let ranks = self.ranking.as_ref().phases();
         let phases: Vec<SelectedPhase> = (0..self.phases())
             .into_par_iter()
             .map(|k| {
-                let figures = Unpacked::of(slots(), k);
+                let figures = Unpacked::joined(pieces.iter().map(|piece| &piece[k]));
                 let mut valid = vec![0; self.keys.len()];
                 self.gates.validate(&figures.stored(), &mut valid);
                 let patterns: Vec<u32> = figures.oos_pnl.iter().map(|v| v.to_bits()).collect();

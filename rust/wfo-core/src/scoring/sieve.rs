@@ -59,7 +59,7 @@ impl<E: AsRef<Estimate> + Sync> Sieve<E> {
                     estimate.score(scorer, block, range.clone())?;
                 }
                 for (i, &at) in scorer.chosen().iter().enumerate() {
-                    let cut = self.cuts[usize::from(scorer.times()[i])];
+                    let cut = self.cuts[usize::from(scorer.often()[i])];
                     if estimate.is_none() || scorer.scores()[i] >= cut {
                         let at = range.start + at as usize;
                         push_record(&mut out, start + at as u64, block, at);

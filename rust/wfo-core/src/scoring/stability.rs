@@ -26,7 +26,7 @@ pub(crate) struct Scorer {
     /// Positions in the chunk of those that are scored.
     chosen: Vec<u32>,
     /// For those that are scored: in how many phases they are valid.
-    chosen_times: Vec<u8>,
+    often: Vec<u8>,
     /// Rank and weight, 1 where valid, phase by phase.
     ranks: Vec<[f64; CHUNK]>,
     weights: Vec<[f64; CHUNK]>,
@@ -42,7 +42,7 @@ impl Scorer {
             valid: vec![[0; CHUNK]; phases],
             times: vec![0; CHUNK],
             chosen: Vec::with_capacity(CHUNK),
-            chosen_times: Vec::with_capacity(CHUNK),
+            often: Vec::with_capacity(CHUNK),
             ranks: vec![[0.0; CHUNK]; phases],
             weights: vec![[0.0; CHUNK]; phases],
             patterns: vec![0; CHUNK],
@@ -71,15 +71,15 @@ impl Scorer {
         }
         // Every position is written, and the next one over it unless it was to stay: no branch.
         self.chosen.resize(CHUNK, 0);
-        self.chosen_times.resize(CHUNK, 0);
+        self.often.resize(CHUNK, 0);
         let mut held = 0;
         for (at, &times) in times.iter().enumerate() {
             self.chosen[held] = at as u32;
-            self.chosen_times[held] = times;
+            self.often[held] = times;
             held += usize::from(usize::from(times) >= least);
         }
         self.chosen.truncate(held);
-        self.chosen_times.truncate(held);
+        self.often.truncate(held);
     }
 
     /// Positions in the chunk of what was chosen, in rising order.
@@ -88,8 +88,8 @@ impl Scorer {
     }
 
     /// In how many phases each of those is valid.
-    pub(crate) fn times(&self) -> &[u8] {
-        &self.chosen_times
+    pub(crate) fn often(&self) -> &[u8] {
+        &self.often
     }
 
     /// Their stability, once they are scored; what is no number where they are valid in no phase.
@@ -140,7 +140,7 @@ impl Scorer {
     /// Makes scores of the ranks of the first `m`.
     fn combine(&mut self, m: usize) {
         let (scores, squares) = (&mut self.scores[..m], &mut self.squares[..m]);
-        let times = &self.chosen_times[..m];
+        let times = &self.often[..m];
         scores.fill(0.0);
         squares.fill(0.0);
         for ranks in &self.ranks {

@@ -132,6 +132,11 @@ fn blocks(len: usize, cuts: &[usize], backwards: bool) -> Vec<std::ops::Range<us
     blocks
 }
 
+/// A single block.
+fn in_one(len: usize) -> Vec<std::ops::Range<usize>> {
+    parts(len, len.max(1)).collect()
+}
+
 fn counted(columns: &[Unpacked], blocks: &[std::ops::Range<usize>], limit: usize) -> Tally {
     let mut tally = Tally::with_limit(columns.len(), GATES, AXES, limit).expect("a tally");
     for range in blocks {
@@ -182,13 +187,12 @@ proptest! {
         prop_assert_eq!(found.cells(), &cells[..]);
 
         // The same whatever the blocks, threads, and order, in one tally or several.
-        let whole = 0..all.len();
-        let once = pool(1).install(|| counted(&columns, &[whole.clone()], limit));
+        let once = pool(1).install(|| counted(&columns, &in_one(all.len()), limit));
         let bytes = once.to_bytes();
         prop_assert_eq!(&found.to_bytes(), &bytes);
         let mut parts = Tally::with_limit(3, GATES, AXES, limit).expect("a tally");
         for range in &blocks {
-            parts.merge(&counted(&columns, &[range.clone()], limit)).expect("of one kind");
+            parts.merge(&counted(&columns, std::slice::from_ref(range), limit)).expect("of one kind");
         }
         prop_assert_eq!(&parts.to_bytes(), &bytes);
         let again = codec::decode(&bytes, limit).expect("what was written");
@@ -197,7 +201,7 @@ proptest! {
 
         // A sample counts no cells.
         let mut sample = Tally::with_limit(3, GATES, AXES, limit).expect("a tally");
-        sample.add(None, &block(&columns, whole)).expect("countable");
+        sample.add(None, &block(&columns, 0..all.len())).expect("countable");
         prop_assert!(sample.cells().iter().all(|&count| count == 0));
         prop_assert_eq!(sample.valid_phases(), once.valid_phases());
         prop_assert_eq!(sample.passed(), once.passed());
@@ -212,8 +216,7 @@ proptest! {
         garbage in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         let columns = columns(&all);
-        let whole = 0..all.len();
-        let bytes = counted(&columns, &[whole], 1_000).to_bytes();
+        let bytes = counted(&columns, &in_one(all.len()), 1_000).to_bytes();
         let is_error = |bytes: &[u8]| matches!(Tally::from_bytes(bytes), Err(Error::TallyBytes { .. }));
         prop_assert!(is_error(&bytes[..at.index(bytes.len())]));
         prop_assert!(is_error(&[&bytes[..], &garbage[..], &[0]].concat()));
@@ -234,7 +237,7 @@ proptest! {
         as_records in any::<bool>(),
     ) {
         let columns = columns(&all);
-        let ranking = counted(&columns, &[0..all.len()], 1_000).ranking().expect("few values");
+        let ranking = counted(&columns, &in_one(all.len()), 1_000).ranking().expect("few values");
         let mut selection =
             Selection::new(Arc::new(ranking), GATES, least, kept).expect("a selection");
         let sieve = Sieve::<Arc<Estimate>>::new(None, GATES, &[(least, f64::INFINITY)]);
@@ -285,8 +288,8 @@ proptest! {
         least in 0_usize..3,
     ) {
         let columns = columns(&all);
-        let whole = counted(&columns, &[0..all.len()], limit);
-        let sampled = counted(&columns, &[0..sample.min(all.len())], limit);
+        let whole = counted(&columns, &in_one(all.len()), limit);
+        let sampled = counted(&columns, &in_one(sample.min(all.len())), limit);
         let estimate = sampled.estimate();
         let profits: Vec<f32> = {
             let mut profits: Vec<f32> = (0..400).map(|i| 1e-3 * 1.06_f32.powi(i)).collect();
@@ -336,7 +339,7 @@ proptest! {
         threads in 1_usize..3,
     ) {
         let columns = columns(&all);
-        let estimate = counted(&columns, &[0..all.len() / 2], 10).estimate();
+        let estimate = counted(&columns, &in_one(all.len() / 2), 10).estimate();
         let scores = estimate.stabilities(0, &block(&columns, 0..all.len())).expect("a block");
         let sieve = Sieve::new((!blind).then(|| Arc::new(estimate)), GATES, &classes);
         let mut found = Vec::new();
@@ -380,7 +383,7 @@ fn large_blocks_are_the_sum_of_small_ones() {
         .collect();
     let columns = columns(&all);
     let pieces: Vec<_> = parts(n, 40_000).collect();
-    let whole = pool(2).install(|| counted(&columns, &[0..n], 1_000));
+    let whole = pool(2).install(|| counted(&columns, &in_one(n), 1_000));
     let cut = pool(1).install(|| counted(&columns, &pieces, 1_000));
     assert_eq!(whole.to_bytes(), cut.to_bytes());
     let select = |threads, pieces: &[std::ops::Range<usize>]| {
@@ -393,7 +396,7 @@ fn large_blocks_are_the_sum_of_small_ones() {
         }
         (selection.stable(), selection.finish())
     };
-    let (stable, best) = select(2, &[0..n]);
+    let (stable, best) = select(2, &in_one(n));
     let (again, same) = select(1, &pieces);
     assert!(stable > 50_000);
     assert_eq!((stable, &best.index), (again, &same.index));
