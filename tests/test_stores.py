@@ -61,9 +61,9 @@ def test_coarse_grids_come_to_the_same(
     strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     total = len(wfo.Grid.load("coarse", strategy))
-    found = both(strategy, "coarse", tmp_path, total // 8, total // 80, monkeypatch)
+    found = both(strategy, "coarse", tmp_path, total // 8, total // 200, monkeypatch)
     scores = agree(found)
-    assert len(scores.candidates) == total // 80
+    assert len(scores.candidates) == total // 200
     records = (found[1].folder.sweep(strategy) / "survivors.npy").stat().st_size // 88
     assert abs(records / (total // 8) - 1) < 0.1
     assert records < scores.stable, "the cut matters"
@@ -81,7 +81,9 @@ def test_where_all_stable_ones_fit_nothing_is_cut(
 def test_a_slice_of_the_full_grid_comes_to_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = {name: list(axis) for name, axis in wfo.Grid.load("phase1_slim", "atr_d_ls").values.items()}
+    values = {
+        name: list(axis) for name, axis in wfo.Grid.load("phase1_slim", "atr_d_ls").values.items()
+    }
     values |= {"atr_period": [16], "bb_length": [10, 40], "vol_threshold": [0.04, 0.16]}
     path = tmp_path / "slice.yaml"
     path.write_text("".join(f"{name}: {axis}\n" for name, axis in values.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -16,11 +17,11 @@ from wfo.settings import Settings
 if TYPE_CHECKING:
     from wfo.scoring import Gates
 
-#: Seconds of measuring, for each strategy.
-_SECONDS = 0.5
+#: Seconds of measuring, for each strategy, beside one whole granule.
+_SECONDS = 0.4
 
-#: Combinations measured together; a granule where that is more.
-_PIECE = 1 << 15
+#: Combinations measured together: fewer than a granule, so that several places are seen.
+_PIECE = 1 << 17
 
 #: Bytes of the interpreter with its libraries loaded, measured.
 _BASE_BYTES = 330_000_000
@@ -88,32 +89,47 @@ def measure(
 ) -> tuple[int, float]:
     """Sweep and count pieces from all over a grid, for about `seconds`.
 
+    What a combination costs differs by place, so there are several pieces; and combinations of one
+    granule have work in common, of which a piece has less than a sweep. So one whole granule is
+    swept too, and the pieces are taken to be dearer than theirs by as much as one in it is.
+
     Returns
     -------
     combinations, seconds
-        What was swept, and the time that it took.
+        What was swept, and the time that the whole grid would take.
     """
     from wfo import _core
 
     threads = thread_count(threads)
     prepared = get_engine("auto")[1].prepare(data, grid, settings, bounds, threads)
     tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_strides, threads)
-    size = min(len(grid), max(prepared.granule, _PIECE))
-    pieces = -(-len(grid) // size)
-    swept, spent = 0, 0.0
-    for number in range(pieces):
-        start = _spread(number, pieces) * size
-        stop = min(start + size, len(grid))
+
+    def timed(start: int, stop: int) -> float:
         begun = time.perf_counter()
-        tally.add(start, prepared.run_stored(start, stop))
-        took = time.perf_counter() - begun
-        # The first one fills caches and asks the system for memory.
-        if number or pieces == 1:
-            swept += stop - start
-            spent += took
+        tally.add(None, prepared.run_stored(start, stop))
+        return time.perf_counter() - begun
+
+    size = min(len(grid), _PIECE)
+    pieces = len(grid) // size
+    places = (_spread(number, pieces) * size for number in range(pieces))
+    first = next(places)
+    # The first one fills caches and asks the system for memory.
+    timed(first, first + size)
+    alone = timed(first, first + size)
+    swept, spent = size, alone
+    for start in places:
         if spent > seconds:
             break
-    return swept, spent
+        spent += timed(start, start + size)
+        swept += size
+    each = spent / swept
+    granule = prepared.granule
+    if size < granule and granule <= len(grid):
+        start = min(first // granule * granule, len(grid) - granule)
+        whole = timed(start, start + granule)
+        swept += granule
+        each *= min(1.0, (whole / granule) / (alone / size))
+    return swept, each * len(grid)
 
 
 def _spread(number: int, pieces: int) -> int:
@@ -121,8 +137,6 @@ def _spread(number: int, pieces: int) -> int:
 
     The step has no divisor in common with `pieces`, so each comes up once.
     """
-    import math
-
     step = max(1, round(pieces * 0.6180339887498949))
     while math.gcd(step, pieces) != 1:
         step += 1

@@ -298,7 +298,7 @@ def estimate(plan: RunPlan, store: DataStore) -> Estimates:
             grid,
             kind,
             measured,
-            seconds * len(grid) / measured,
+            seconds,
             bytes_needed(kind, len(grid), phases),
             memory_needed(grid, phases, threads, KEPT),
         )
