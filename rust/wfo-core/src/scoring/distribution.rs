@@ -270,8 +270,8 @@ fn is_rankable(value: f32) -> bool {
 
 /// `100 * average rank / len` of `times` equal values with `below` values below them.
 #[inline(always)]
-fn percentile(below: u64, times: u32, len: u64) -> f64 {
-    100.0 * (below as f64 + (f64::from(times) + 1.0) / 2.0) / len as f64
+pub(crate) fn percentile(below: u64, times: u64, len: u64) -> f64 {
+    100.0 * (below as f64 + (times as f64 + 1.0) / 2.0) / len as f64
 }
 
 /// Percentile ranks among the values of a [`Distribution`].
@@ -334,6 +334,7 @@ impl Ranks {
         sum.map(|sum| self.before.push(sum)).is_ok()
     }
 
+    /// The rank of a pattern; what is no number where it does not occur.
     #[inline(always)]
     fn get(&self, pattern: u32) -> f64 {
         let page = (pattern >> PAGE_BITS) as usize;
@@ -345,7 +346,8 @@ impl Ranks {
         }
         let at = word.first as usize + (word.bits & (bit - 1)).count_ones() as usize;
         let pair = &self.before[at..at + 2];
-        percentile(self.below[place] + u64::from(pair[0]), pair[1] - pair[0], self.len)
+        let times = u64::from(pair[1] - pair[0]);
+        percentile(self.below[place] + u64::from(pair[0]), times, self.len)
     }
 
     /// `100 * average rank / count` of every value; equal values share their average rank.
@@ -360,17 +362,50 @@ impl Ranks {
         values.iter().enumerate().map(rank).collect()
     }
 
-    /// Calls `visit` with every pattern that occurs, in rising order, and its rank.
-    pub(crate) fn visit(&self, mut visit: impl FnMut(u32, f64)) {
+    /// Calls `visit` with every pattern that occurs, in rising order, and how often it does.
+    pub(crate) fn visit(&self, mut visit: impl FnMut(u32, u64)) {
         for (page, &place) in self.places.iter().enumerate().filter(|(_, place)| **place > 0) {
             let words = &self.words[place as usize * WORDS..][..WORDS];
             for (i, word) in words.iter().enumerate() {
                 let first = ((page << PAGE_BITS) + 64 * i) as u32;
-                for bit in (0..u64::BITS).filter(|bit| word.bits & 1 << bit != 0) {
-                    visit(first + bit, self.get(first + bit));
+                let (mut bits, mut at) = (word.bits, word.first as usize);
+                while bits != 0 {
+                    let times = self.before[at + 1] - self.before[at];
+                    visit(first + bits.trailing_zeros(), u64::from(times));
+                    bits &= bits - 1;
+                    at += 1;
                 }
             }
         }
+    }
+}
+
+/// Values by their patterns.
+pub(crate) trait Counted: Sync {
+    /// How many values there are.
+    fn len(&self) -> u64;
+
+    /// Calls `visit` with every pattern that occurs, in rising order, and how often it does.
+    fn visit(&self, visit: impl FnMut(u32, u64));
+}
+
+impl Counted for Distribution {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn visit(&self, visit: impl FnMut(u32, u64)) {
+        self.visit(visit);
+    }
+}
+
+impl Counted for Ranks {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn visit(&self, visit: impl FnMut(u32, u64)) {
+        self.visit(visit);
     }
 }
 
@@ -541,9 +576,9 @@ mod tests {
             prop_assert_eq!(&found, &sorted(&values));
             let (mut counted, mut visited) = (Vec::new(), Vec::new());
             whole.visit(|pattern, times| counted.push((pattern, times)));
-            ranks.visit(|pattern, _| visited.push(pattern));
-            prop_assert!(visited.iter().eq(counted.iter().map(|(pattern, _)| pattern)));
-            prop_assert!(visited.is_sorted_by(|a, b| a < b));
+            ranks.visit(|pattern, times| visited.push((pattern, times)));
+            prop_assert_eq!(&visited, &counted);
+            prop_assert!(visited.is_sorted_by(|a, b| a.0 < b.0));
             let counted = counted.into_iter().map(Some);
             let again = Distribution::rebuild(limit, whole.len(), counted).expect("the same");
             let ranks = again.ranks().expect("few values");

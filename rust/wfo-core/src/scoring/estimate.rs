@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::block::Block;
-use super::distribution::{Distribution, Lookup};
+use super::distribution::{Counted, Lookup, Ranks, percentile};
 use super::gates::Gates;
 use super::stability::Scorer;
 use super::tally::{Ranking, Tally};
@@ -38,19 +38,20 @@ struct Curve {
 
 /// Provisional ranks of a sample, from the lowest on.
 struct Ascent {
-    len: f64,
+    len: u64,
     below: u64,
 }
 
 impl Ascent {
     /// The rank of what lies between the values so far and the next.
     fn between(&self) -> f32 {
-        self.clamped((100.0 * self.below as f64 / self.len).max(50.0 / self.len))
+        let len = self.len as f64;
+        self.clamped((100.0 * self.below as f64 / len).max(50.0 / len))
     }
 
     /// The average rank of the next values.
     fn average(&mut self, times: u64) -> f32 {
-        let rank = 100.0 * (self.below as f64 + (times as f64 + 1.0) / 2.0) / self.len;
+        let rank = percentile(self.below, times, self.len);
         self.below += times;
         self.clamped(rank)
     }
@@ -61,7 +62,7 @@ impl Ascent {
 }
 
 impl Curve {
-    fn new(distribution: &Distribution) -> Self {
+    fn new<C: Counted>(distribution: &C) -> Self {
         let mut entries: Vec<(u32, u64)> = Vec::new();
         distribution.visit(|pattern, times| {
             let entry = pattern >> ENTRY_BITS;
@@ -73,13 +74,13 @@ impl Curve {
         let Some(&(first, _)) = entries.first() else {
             return Self { first: 0, ranks: vec![50.0], fine: Vec::new() };
         };
-        let len = distribution.len() as f64;
+        let len = distribution.len();
         let mut ascent = Ascent { len, below: 0 };
         let mut ranks = vec![ascent.between()];
         let mut refined = Vec::new();
         for (entry, times) in entries {
             ranks.resize((entry - first) as usize + 1, ascent.between());
-            if 100.0 * times as f64 > COARSE * len {
+            if 100.0 * times as f64 > COARSE * len as f64 {
                 refined.push((entry, ascent.below));
                 ranks.push(-(refined.len() as f32));
                 ascent.below += times;
@@ -106,9 +107,9 @@ impl Curve {
 }
 
 /// The ranks of all patterns of some entries, of which it is said how many values are below them.
-fn refine(distribution: &Distribution, entries: &[(u32, u64)]) -> Vec<f32> {
+fn refine<C: Counted>(distribution: &C, entries: &[(u32, u64)]) -> Vec<f32> {
     let mut fine = Vec::with_capacity(entries.len() << ENTRY_BITS);
-    let mut ascent = Ascent { len: distribution.len() as f64, below: 0 };
+    let mut ascent = Ascent { len: distribution.len(), below: 0 };
     let mut next = entries.iter().peekable();
     let (mut inside, mut end) = (None, 0);
     distribution.visit(|pattern, times| {
@@ -146,7 +147,7 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    pub(crate) fn new(gates: Gates, distributions: &[Distribution]) -> Self {
+    pub(crate) fn new<C: Counted>(gates: Gates, distributions: &[C]) -> Self {
         Self { gates, curves: distributions.par_iter().map(Curve::new).collect() }
     }
 
@@ -203,16 +204,23 @@ impl Estimate {
         if given != expected {
             return Err(Error::BlockPhases { given, expected });
         }
-        let pairs = self.curves.par_iter().zip(ranking.phases());
-        Ok(pairs
+        Ok(self.deviations(ranking.phases()))
+    }
+
+    /// For each phase the largest difference from these ranks.
+    pub(crate) fn deviations(&self, ranks: &[Ranks]) -> Vec<f64> {
+        let pairs = self.curves.par_iter().zip(ranks);
+        pairs
             .map(|(curve, ranks)| {
-                let mut largest = 0.0_f64;
-                ranks.visit(|pattern, rank| {
-                    largest = largest.max((rank - curve.get(pattern)).abs())
+                let (mut largest, mut below) = (0.0_f64, 0);
+                ranks.visit(|pattern, times| {
+                    let rank = percentile(below, times, ranks.len());
+                    largest = largest.max((rank - curve.get(pattern)).abs());
+                    below += times;
                 });
                 largest
             })
-            .collect())
+            .collect()
     }
 
     /// Like [`deviation`](Self::deviation), from the final ranks of a tally.

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::block::Block;
 use super::distribution::Lookup;
+use super::estimate::Estimate;
 use super::gates::Gates;
 use super::records::{self, Unpacked, check_records, push_record, record_size};
 use super::stability::Scorer;
@@ -51,10 +52,16 @@ pub struct Selection<R> {
     free: Vec<u32>,
     /// The worst of those kept, once there are enough.
     floor: Option<Key>,
+    /// What turns most combinations away once there is a floor: provisional ranks are in a cache,
+    /// final ones are not. With it, by how much a provisional stability can be too low.
+    filter: Option<(Estimate, f64)>,
+    /// Room for what the tasks of a slab find, kept between slabs: fresh memory for it would cost as
+    /// much as finding it.
+    found: Vec<Found>,
 }
 
 /// What a task found.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Found {
     stable: u64,
     keys: Vec<Key>,
@@ -82,6 +89,8 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
             records: Vec::new(),
             free: Vec::new(),
             floor: None,
+            filter: None,
+            found: Vec::new(),
         })
     }
 
@@ -104,8 +113,8 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
     /// Adds a block of consecutive combinations from flat index `start` on.
     ///
     /// # Errors
-    /// A block of another number of phases; a valid profit that the ranking does not hold, after which
-    /// a part of the block is added.
+    /// A block of another number of phases; a valid profit that the ranking does not hold, unless the
+    /// combination is out of the question anyway, after which a part of the block is added.
     pub fn add(&mut self, start: u64, block: &Block<'_>) -> Result<()> {
         block.check_phases(self.phases())?;
         block.check_start(start)?;
@@ -133,38 +142,54 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
     fn take(&mut self, block: &Block<'_>, index: impl Fn(usize) -> u64 + Sync) -> Result<()> {
         for slab in parts(block.len(), SLAB) {
             let tasks: Vec<_> = parts(slab.len(), GATHERED * CHUNK).collect();
+            let mut found = std::mem::take(&mut self.found);
+            found.resize_with(tasks.len().max(found.len()), Found::default);
             let this = &*self;
-            let find = |scorer: &mut Scorer, task: std::ops::Range<usize>| {
-                let first = slab.start + task.start;
-                this.find(scorer, block, first..first + task.len(), &index)
-            };
-            let found = tasks.into_par_iter().map_init(|| Scorer::new(this.phases()), find);
-            for found in found.collect::<Result<Vec<_>>>()? {
-                self.stable += found.stable;
-                self.hold(&found);
+            let pairs = found.par_iter_mut().zip(tasks.par_iter());
+            let done = pairs.try_for_each_init(
+                || Scorer::new(this.phases()),
+                |scorer, (found, task)| {
+                    let task = slab.start + task.start..slab.start + task.end;
+                    this.find(scorer, block, task, &index, found)
+                },
+            );
+            if done.is_ok() {
+                for found in &found[..tasks.len()] {
+                    self.stable += found.stable;
+                    self.hold(found);
+                }
             }
+            self.found = found;
+            done?;
         }
         Ok(())
     }
 
-    /// Scores some combinations, and returns those that may be among the best.
+    /// Scores some combinations, and finds those that may be among the best.
     fn find(
         &self,
         scorer: &mut Scorer,
         block: &Block<'_>,
         task: std::ops::Range<usize>,
         index: &impl Fn(usize) -> u64,
-    ) -> Result<Found> {
-        let mut found = Found::default();
+        found: &mut Found,
+    ) -> Result<()> {
+        found.stable = 0;
+        found.keys.clear();
+        found.records.clear();
         for part in parts(task.len(), CHUNK) {
             let range = task.start + part.start..task.start + part.end;
             scorer.choose(&self.gates, block, range.clone(), self.least);
-            scorer.score(block, range.clone(), self.ranking.as_ref().phases())?;
             found.stable += scorer.chosen().len() as u64;
             if self.kept == 0 {
                 continue;
             }
             let least = self.floor.map_or(f64::NEG_INFINITY, |floor| floor.score);
+            if let Some((estimate, margin)) = &self.filter {
+                estimate.score(scorer, block, range.clone())?;
+                scorer.drop_below(least - margin);
+            }
+            scorer.score(block, range.clone(), self.ranking.as_ref().phases())?;
             for (&at, &score) in scorer.chosen().iter().zip(scorer.scores()) {
                 // Most are turned away by their score alone.
                 if score >= least {
@@ -177,7 +202,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
                 }
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     fn hold(&mut self, found: &Found) {
@@ -207,6 +232,9 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
             return;
         }
         let (_, worst, rest) = self.keys.select_nth_unstable_by(self.kept - 1, Key::order);
+        if self.filter.is_none() {
+            self.filter = Some(filter(self.gates, self.ranking.as_ref()));
+        }
         self.floor = Some(*worst);
         self.free.extend(rest.iter().map(|key| key.slot));
         self.keys.truncate(self.kept);
@@ -252,6 +280,18 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
             phases,
         }
     }
+}
+
+/// An estimate, and by how much a stability by its ranks can differ from one by those of `ranking`.
+fn filter(gates: Gates, ranking: &Ranking) -> (Estimate, f64) {
+    let ranks = ranking.phases();
+    let estimate = Estimate::new(gates, ranks);
+    // Ranks that are all off by at most `off` have a mean and a deviation that are off by at most as
+    // much. A mean is at most 100, and a deviation counts a twentieth.
+    let off = estimate.deviations(ranks).into_iter().fold(0.0, f64::max);
+    let bonus = 1.0 + 0.1 * (ranks.len() as f64 - 1.0);
+    // More than rounding adds.
+    (estimate, bonus * (off + 100.0 * off / 20.0) + 1e-6)
 }
 
 /// The best combinations, best first.

@@ -97,6 +97,18 @@ impl Scorer {
         &self.scores[..self.chosen.len()]
     }
 
+    /// Drops what was chosen and is scored below `cut`.
+    pub(crate) fn drop_below(&mut self, cut: f64) {
+        let mut held = 0;
+        for i in 0..self.chosen.len() {
+            self.chosen[held] = self.chosen[i];
+            self.often[held] = self.often[i];
+            held += usize::from(self.scores[i] >= cut);
+        }
+        self.chosen.truncate(held);
+        self.often.truncate(held);
+    }
+
     /// Scores what was chosen of a chunk.
     ///
     /// # Errors
