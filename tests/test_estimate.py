@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,7 +52,7 @@ def test_pieces_come_up_once_and_the_first_lie_all_over(pieces: int) -> None:
     for count in (8, 20):
         if pieces >= 10 * count:
             places = sorted(order[:count])
-            gaps = [b - a for a, b in zip(places, places[1:], strict=False)]
+            gaps = [b - a for a, b in itertools.pairwise(places)]
             assert max(gaps) < 3 * pieces / count
 
 

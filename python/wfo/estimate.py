@@ -17,11 +17,15 @@ from wfo.settings import Settings
 if TYPE_CHECKING:
     from wfo.scoring import Gates
 
-#: Seconds of measuring, for each strategy, beside one whole granule.
-_SECONDS = 0.4
+#: Seconds of measuring, for each strategy; two pieces at least are swept to their end.
+_SECONDS = 0.7
 
-#: Combinations measured together: fewer than a granule, so that several places are seen.
+#: Combinations measured together, where a granule has fewer. Those of a granule have work in common,
+#: so that a part of one costs more than its share.
 _PIECE = 1 << 17
+
+#: Combinations of a first piece that is not counted: it fills caches, and asks for memory.
+_FIRST = 1 << 14
 
 #: Bytes of the interpreter with its libraries loaded, measured.
 _BASE_BYTES = 330_000_000
@@ -89,10 +93,6 @@ def measure(
 ) -> tuple[int, float]:
     """Sweep and count pieces from all over a grid, for about `seconds`.
 
-    What a combination costs differs by place, so there are several pieces; and combinations of one
-    granule have work in common, of which a piece has less than a sweep. So one whole granule is
-    swept too, and the pieces are taken to be dearer than theirs by as much as one in it is.
-
     Returns
     -------
     combinations, seconds
@@ -103,33 +103,19 @@ def measure(
     threads = thread_count(threads)
     prepared = get_engine("auto")[1].prepare(data, grid, settings, bounds, threads)
     tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_strides, threads)
-
-    def timed(start: int, stop: int) -> float:
-        begun = time.perf_counter()
-        tally.add(None, prepared.run_stored(start, stop))
-        return time.perf_counter() - begun
-
-    size = min(len(grid), _PIECE)
+    tally.add(None, prepared.run_stored(0, min(len(grid), _FIRST)))
+    size = min(len(grid), max(prepared.granule, _PIECE))
     pieces = len(grid) // size
-    places = (_spread(number, pieces) * size for number in range(pieces))
-    first = next(places)
-    # The first one fills caches and asks the system for memory.
-    timed(first, first + size)
-    alone = timed(first, first + size)
-    swept, spent = size, alone
-    for start in places:
-        if spent > seconds:
-            break
-        spent += timed(start, start + size)
+    swept, spent = 0, 0.0
+    for number in range(pieces):
+        start = _spread(number, pieces) * size
+        begun = time.perf_counter()
+        tally.add(None, prepared.run_stored(start, start + size))
+        spent += time.perf_counter() - begun
         swept += size
-    each = spent / swept
-    granule = prepared.granule
-    if size < granule and granule <= len(grid):
-        start = min(first // granule * granule, len(grid) - granule)
-        whole = timed(start, start + granule)
-        swept += granule
-        each *= min(1.0, (whole / granule) / (alone / size))
-    return swept, each * len(grid)
+        if spent > seconds and number:
+            break
+    return swept, spent / swept * len(grid)
 
 
 def _spread(number: int, pieces: int) -> int:

@@ -148,7 +148,7 @@ class DenseStore(SweepStore):
             self.folder.mkdir(parents=True, exist_ok=True)
             self.meta.unlink(missing_ok=True)
         self._journal.write(self._done)
-        self._writer = ThreadPoolExecutor(1, "wfo-write")
+        self._worker = ThreadPoolExecutor(1, "wfo-store")
         self._syncer = ThreadPoolExecutor(1, "wfo-sync")
         self._sums: list[int] = []
         self._at: int | None = None
@@ -161,15 +161,15 @@ class DenseStore(SweepStore):
     def append(self, start: int, block: Block) -> None:
         """Count combinations from `start` on, and write them while the caller goes on."""
         self._wait()
-        self._job = self._writer.submit(self._write, start, block)
-        self.tally.add(start, block)
+        self._job = self._worker.submit(self._take, start, block)
 
     def _wait(self) -> None:
         job, self._job = self._job, None
         if job is not None:
             job.result()
 
-    def _write(self, start: int, block: Block) -> None:
+    def _take(self, start: int, block: Block) -> None:
+        self.tally.add(start, block)
         count = len(block[0].is_pnl)
         columns = [column for figures in block for column in figures]
         if start != self._at:
@@ -261,7 +261,7 @@ class DenseStore(SweepStore):
                     file.close()
             self._files = []
             self._journal.__exit__(None, None, None)
-            self._writer.shutdown()
+            self._worker.shutdown()
             self._syncer.shutdown()
 
     # Reading

@@ -91,7 +91,11 @@ class SweepStore(abc.ABC):
 
     @abc.abstractmethod
     def append(self, start: int, block: Block) -> None:
-        """Take combinations from `start` on; those of a span come in order, without gaps."""
+        """Take combinations from `start` on; those of a span come in order, without gaps.
+
+        They are counted and written beside whatever the caller goes on with; it must leave the
+        block alone.
+        """
 
     @abc.abstractmethod
     def finish(self) -> None:

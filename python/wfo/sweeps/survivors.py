@@ -242,17 +242,13 @@ class SurvivorStore(SweepStore):
             end = _HEADER + self._state.rows * self._row
             self._file.truncate(end)
             self._file.seek(end)
-        self._writer = ThreadPoolExecutor(1, "wfo-write")
+        self._worker = ThreadPoolExecutor(1, "wfo-store")
         self._stated = time.monotonic()
 
     def append(self, start: int, block: Block) -> None:
         """Count combinations from `start` on, and write those that may become candidates."""
-        assert start == self._state.reached  # noqa: S101  # a span comes in order
-        records = self._sieve.sift(start, block)
         self._wait()
-        self._job = self._writer.submit(self._write, records)
-        self.tally.add(start, block)
-        self._state.reached += len(block[0].is_pnl)
+        self._job = self._worker.submit(self._keep, start, block)
         if time.monotonic() - self._stated > _STATE_SECONDS:
             self._write_state()
             # Counted from its end, so that a slow disk is not kept busy with states.
@@ -263,8 +259,11 @@ class SurvivorStore(SweepStore):
         if job is not None:
             job.result()
 
-    def _write(self, records: NDArray[np.uint8]) -> None:
+    def _keep(self, start: int, block: Block) -> None:
         assert self._file is not None  # noqa: S101
+        assert start == self._state.reached  # noqa: S101  # a span comes in order
+        records = self._sieve.sift(start, block)
+        self.tally.add(start, block)
         with naming_the_file(self.path):
             self._file.write(records.data)
         state, at = self._state, 0
@@ -276,6 +275,7 @@ class SurvivorStore(SweepStore):
             state.sums[-1] = zlib.crc32(piece.data, state.sums[-1])
             state.rows += len(piece) // self._row
             at += len(piece)
+        state.reached += len(block[0].is_pnl)
 
     def _write_state(self) -> None:
         """Write down how far the sweep is; the records that it counts are synced before."""
@@ -329,7 +329,7 @@ class SurvivorStore(SweepStore):
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
-            self._writer.shutdown()
+            self._worker.shutdown()
 
     # Reading
 
