@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 #: Seconds of measuring, for each strategy; two pieces at least are swept to their end.
 _SECONDS = 0.7
 
-#: Combinations measured together, where a granule has fewer. Those of a granule have work in common,
-#: so that a part of one costs more than its share.
+#: Combinations measured together, where a granule has fewer. Those of a granule have work in
+#: common, so that a part of one costs more than its share.
 _PIECE = 1 << 17
 
 #: Combinations of a first piece that is not counted: it fills caches, and asks for memory.
