@@ -441,7 +441,11 @@ def test_manifest_that_cannot_be_read_is_moved_with_its_files(text: str, plan: A
 def test_files_of_a_killed_process_are_removed(plan: Any) -> None:
     folder = run(plan(), sample_store()).folder.path
     # None of them is a name that the next run writes to.
-    names = ("candidates_atr_d_l_other.csv.part", "wfo/atr_d_ls/phase9/is_dd.npy.part")
+    names = (
+        "candidates_atr_d_l_other.csv.part",
+        "wfo/atr_d_ls/phase9/is_dd.npy.part",
+        "wfo/atr_d_l/journal.part",
+    )
     stale = [folder / name for name in names]
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -339,7 +339,9 @@ def verify(
     """
     progress = progress or Silent()
     folder.read_manifest()
-    with folder.hold("wfo verify"):
+    # Where nobody may write, nobody does.
+    writable = os.access(folder.path, os.W_OK)
+    with folder.hold("wfo verify") if writable else contextlib.nullcontext():
         manifest = folder.read_manifest()
         sizes = [folder.manifest.stat().st_size]
         sizes += [folder.check_digest(name, stated) for name, stated in manifest["sums"].items()]
@@ -645,7 +647,8 @@ class _Sweeping:
         name, total = self.grid.strategy.name, len(self.grid)
         kept = self.store()
         try:
-            if kept.present():
+            present = kept.present()
+            if present:
                 with (
                     self.clock.stage(f"check {name}"),
                     self.progress.stage(f"{name}: checking what is stored", total) as tick,
@@ -653,7 +656,7 @@ class _Sweeping:
                     kept.check(tick)
             spans = kept.open()
             left = sum(stop - start for start, stop in spans)
-            if 0 < left < total:
+            if present and left:
                 self.progress.say(
                     f"{name}: {total - left:,} of {total:,} combinations are stored and intact;"
                     " sweeping the rest"

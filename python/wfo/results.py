@@ -228,11 +228,12 @@ class RunFolder:
             probe = self.path / f"probe{PART}"
             probe.write_bytes(b"")
             probe.unlink()
-            # What was being written when a process was killed belongs to nobody; but what a sweep
-            # had written is where it goes on.
+            # What was being written when a process was killed belongs to nobody; but the figures
+            # of a sweep are where it goes on.
             going_on = [self.sweep(name) for name in strategies]
             for stale in self.path.rglob(f"*{PART}"):
-                if not any(stale.is_relative_to(sweep) for sweep in going_on):
+                figures = stale.name.endswith(f".npy{PART}")
+                if not (figures and any(stale.is_relative_to(sweep) for sweep in going_on)):
                     stale.unlink()
         if not self.manifest.is_file():
             return None

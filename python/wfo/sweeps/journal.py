@@ -8,6 +8,7 @@ itself lost costs its block. Every line ends with a checksum of itself.
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -75,7 +76,9 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            # Closing flushes, and a full disk would say so here once more.
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._file = None
 
     def add(self, block: int, sums: Sequence[int]) -> None:

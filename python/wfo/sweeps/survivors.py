@@ -189,8 +189,6 @@ class SurvivorStore(SweepStore):
 
     def _begin(self) -> _State:
         """Decide what will be kept."""
-        from wfo import _core
-
         state = _State(classes=[(min(self.min_phases, FALLBACK_PHASES), -math.inf)])
         total = len(self.grid)
         if total > self._kept:
@@ -207,18 +205,19 @@ class SurvivorStore(SweepStore):
             if stable < _FEW and self.min_phases > FALLBACK_PHASES:
                 cut = _cut(estimate, FALLBACK_PHASES, block, wanted)
                 state.classes.append((FALLBACK_PHASES, cut))
-        state.tally = _core.Tally.to_bytes(self._new_tally())
+        state.tally = self._new_tally().to_bytes()
         return state
 
     def _take(self, state: _State) -> None:
         from wfo import _core
 
-        self._state = state
         self.tally = self._tally_of(state.tally)
         self._estimate = self._tally_of(state.sample).estimate() if state.sample else None
         self._sieve = _core.Sieve(
             self._estimate, self.gates.wfe, self.gates.dd_ratio, state.classes, self.threads
         )
+        # Last: whatever could not be read is not believed in part.
+        self._state = state
 
     def _tally_of(self, data: bytes) -> _core.Tally:
         from wfo import _core
