@@ -11,7 +11,9 @@ import pytest
 import wfo
 from wfo import scoring
 from wfo.data import sample_store
-from wfo.pipeline import RunPlan, RunReport, run
+from wfo.errors import InputError
+from wfo.pipeline import RunPlan, RunReport, rescore, run
+from wfo.scoring import Gates
 from wfo.sweeps import survivors
 
 STRATEGIES = tuple(wfo.strategies())
@@ -75,6 +77,40 @@ def test_where_all_stable_ones_fit_nothing_is_cut(
     found = both("atr_d_l", "coarse", tmp_path, survivors.KEPT, scoring.KEPT, monkeypatch)
     scores = agree(found)
     assert len(scores.candidates) == scores.stable
+
+
+def test_survivors_can_be_rescored_with_more_phases_and_refuse_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    total = len(wfo.Grid.load("coarse", "atr_d_l"))
+    found = both("atr_d_l", "coarse", tmp_path, total // 8, total // 200, monkeypatch)
+    dense, kept = (report.folder for report in found)
+    before = outcome(found[1])
+    for gates, said in (
+        (Gates(wfe=0.5), "--wfe 0.5: who is valid was counted with 0.35"),
+        (Gates(dd_ratio=2.0), "--dd-ratio 2"),
+        (Gates(min_phases=2), "--min-phases 2: figures are kept only of .* 3 phases or more"),
+    ):
+        with pytest.raises(InputError, match=f"atr_d_l keeps survivors only.*{said}.*'wfo run'"):
+            rescore(kept, gates=gates)
+        assert outcome(found[1]) == before
+        assert kept.read_manifest()["gates"] == Gates().to_dict()
+    more = Gates(min_phases=4)
+    # The cut was made for those valid in three: of a long list some are missing, which is said.
+    some = rescore(kept, gates=more).strategies[0].scores
+    missing = min(total // 200, some.stable) - len(some.candidates)
+    assert missing > 0
+    assert f"{missing} are missing" in some.warnings[-1]
+    assert some.at_risk >= missing
+    monkeypatch.setattr(scoring, "KEPT", 50)
+    one, two = (rescore(folder, gates=more).strategies[0].scores for folder in (dense, kept))
+    assert one.stable == two.stable < found[0].strategies[0].scores.stable
+    assert two.at_risk == 0
+    assert outcome(found[1]) == outcome(found[0]) != before
+    # And back again: what was stored is the same.
+    monkeypatch.setattr(scoring, "KEPT", total // 200)
+    rescore(kept, gates=Gates())
+    assert outcome(found[1]) == before
 
 
 @pytest.mark.slow

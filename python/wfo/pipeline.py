@@ -252,6 +252,10 @@ def rescore(
         gates = gates or Gates.from_dict(manifest["gates"])
         phases = Phases.from_dict(manifest["phases"])
         asked = gates.required(len(phases), phases.min_phases)
+        # All else that is not replaced.
+        for path in (folder.bars, folder.bars2):
+            if path.name in manifest.get("sums", {}):
+                folder.check_digest(path.name, manifest["sums"][path.name])
         stores = stored_sweeps(folder, manifest, gates, thread_count(threads))
         for kept in stores:
             _verify(kept, progress, clock)

@@ -183,8 +183,9 @@ class Scores:
     warnings
         What a reader of the candidates must know.
     at_risk
-        How many of the candidates may have taken the place of better ones, of which no figures
-        were kept; 0 where all were, or where the last candidate is better than any that was let go.
+        How many of the candidates are missing, or may have taken the place of better ones, since
+        not all figures were kept; 0 where all were, or where the last candidate is better than any
+        that was let go.
     """
 
     candidates: pl.DataFrame
@@ -383,15 +384,21 @@ def score_tally(
         select(selection)
     limit = lost_below(ranking, least) if selection.stable < stable else -math.inf
     candidates = _candidates(grid, selection.finish(), annual_factors)
-    at_risk = int(np.count_nonzero(candidates["Stability_Score"].to_numpy() <= limit))
-    if len(candidates) < min(kept, stable):
-        at_risk += min(kept, stable) - len(candidates)
-    if at_risk:
+    best = min(kept, stable)
+    doubtful = int(np.count_nonzero(candidates["Stability_Score"].to_numpy() <= limit))
+    missing = best - len(candidates)
+    if doubtful:
         doubt = (
-            f"of the {min(kept, stable):,} best combinations up to {at_risk:,}, those of a"
-            f" stability up to {limit:.2f}, may not be the best: others like them were not kept"
+            f"of the {best:,} best combinations up to {doubtful:,}, those of a stability up to"
+            f" {limit:.2f}, may not be the best: others like them were not kept"
         )
         said = [*said, doubt]
+    if missing:
+        lack = (
+            f"of the {best:,} best combinations {missing:,} are missing: the sweep did not keep"
+            " their figures; a new one with these gates does"
+        )
+        said = [*said, lack]
     counted = tally.cells[:, :, least:].sum(axis=2).astype(np.int64)
     counts = tuple(
         PhaseCounts(k, tuple(alone), tuple(together))
@@ -405,7 +412,7 @@ def score_tally(
         counts,
         tuple(valid_phases),
         tuple(said),
-        at_risk,
+        doubtful + missing,
     )
 
 
