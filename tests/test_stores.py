@@ -16,7 +16,11 @@ from wfo.pipeline import RunPlan, RunReport, rescore, run
 from wfo.scoring import Gates
 from wfo.sweeps import survivors
 
-STRATEGIES = tuple(wfo.strategies())
+#: Grids of strategies with both sides are twenty times as large.
+STRATEGIES = [
+    pytest.param(name, marks=pytest.mark.slow if strategy.shorts else ())
+    for name, strategy in wfo.strategies().items()
+]
 
 
 def both(
