@@ -119,6 +119,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense, "BLOCK", 1024)
     monkeypatch.setattr(survivors, "_ROWS", 256)
     monkeypatch.setattr(survivors, "_STATE_SECONDS", -1.0)
+    monkeypatch.setattr(survivors, "_STATE_SHARE", 0)
 
 
 @pytest.fixture

@@ -95,6 +95,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense, "BLOCK", 64)
     monkeypatch.setattr(survivors, "_ROWS", 16)
     monkeypatch.setattr(survivors, "_STATE_SECONDS", -1.0)
+    monkeypatch.setattr(survivors, "_STATE_SHARE", 0)
 
 
 def fill(store: SweepStore, figures: Sequence[Figures], size: int, stop: int | None = None) -> bool:

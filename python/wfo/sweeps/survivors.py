@@ -45,8 +45,9 @@ KEPT = 20_000_000
 #: Combinations of the sample.
 SAMPLE = 1 << 18
 
-#: Seconds of work that a kill may cost: the state takes up to a second to write.
-_STATE_SECONDS = 30.0
+#: Seconds of work that a kill may cost, and how many times longer than writing a state takes they
+#: are at least.
+_STATE_SECONDS, _STATE_SHARE = 30.0, 50
 
 #: Sampled combinations that must be stable before nobody asks for those valid in fewer phases.
 _FEW = 100
@@ -242,16 +243,12 @@ class SurvivorStore(SweepStore):
             self._file.truncate(end)
             self._file.seek(end)
         self._worker = ThreadPoolExecutor(1, "wfo-store")
-        self._stated = time.monotonic()
+        self._due = time.monotonic() + _STATE_SECONDS
 
     def append(self, start: int, block: Block) -> None:
         """Count combinations from `start` on, and write those that may become candidates."""
         self._wait()
         self._job = self._worker.submit(self._keep, start, block)
-        if time.monotonic() - self._stated > _STATE_SECONDS:
-            self._write_state()
-            # Counted from its end, so that a slow disk is not kept busy with states.
-            self._stated = time.monotonic()
 
     def _wait(self) -> None:
         job, self._job = self._job, None
@@ -275,10 +272,15 @@ class SurvivorStore(SweepStore):
             state.rows += len(piece) // self._row
             at += len(piece)
         state.reached += len(block[0].is_pnl)
+        begun = time.monotonic()
+        if begun > self._due:
+            self._write_state()
+            # A slow disk is not kept busy with states.
+            ended = time.monotonic()
+            self._due = ended + max(_STATE_SECONDS, _STATE_SHARE * (ended - begun))
 
     def _write_state(self) -> None:
         """Write down how far the sweep is; the records that it counts are synced before."""
-        self._wait()
         assert self._file is not None  # noqa: S101
         with naming_the_file(self.path):
             self._file.flush()
