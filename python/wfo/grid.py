@@ -201,14 +201,28 @@ class Grid:
         -------
         dict of name to int64[m] or float64[m]
         """
+        return {p.name: self.column(p.name, indices) for p in self.strategy.parameters}
+
+    def column(self, name: str, indices: IndexArray) -> NDArray[Any]:
+        """Return the values of one parameter at each flat index.
+
+        Parameters
+        ----------
+        name
+            Canonical parameter name.
+        indices
+            Flat indices, int64[m].
+
+        Returns
+        -------
+        int64[m] or float64[m]
+        """
         import numpy as np
 
-        return {
-            p.name: np.asarray(self._values[p.name], dtype=np.int64 if p.whole else np.float64)[
-                self.digits(p.name, indices)
-            ]
-            for p in self.strategy.parameters
-        }
+        parameter = self.strategy.parameter(name)
+        dtype = np.int64 if parameter.whole else np.float64
+        axis: NDArray[Any] = np.asarray(self._values[parameter.name], dtype)
+        return axis[self.digits(name, indices)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the grid as plain values, for the manifest."""

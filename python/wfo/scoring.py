@@ -383,7 +383,11 @@ def score_tally(
     if stable:
         select(selection)
     limit = lost_below(ranking, least) if selection.stable < stable else -math.inf
-    candidates = _candidates(grid, selection.finish(), annual_factors)
+    del ranking
+    rows = selection.finish()
+    # What it holds is as much again.
+    del selection
+    candidates = _candidates(grid, rows, annual_factors)
     best = min(kept, stable)
     doubtful = int(np.count_nonzero(candidates["Stability_Score"].to_numpy() <= limit))
     missing = best - len(candidates)
@@ -443,7 +447,7 @@ def stable_threshold(asked: int, valid_phases: Sequence[int]) -> tuple[int, list
 def _candidates(
     grid: Grid, rows: dict[str, NDArray[Any]], annual_factors: Sequence[float | None]
 ) -> pl.DataFrame:
-    """Return the candidates frame of the columns of a selection."""
+    """Return the candidates frame of the columns of a selection, which are used up."""
     import numpy as np
     import polars as pl
 
@@ -453,19 +457,21 @@ def _candidates(
     for k in range(1, len(annual_factors) + 1):
         total_pnl += rows[f"P{k}_OOS_PnL"]
         total_trades += rows[f"P{k}_OOS_Trades"]
-    frame: dict[str, Any] = dict(grid.columns(rows["index"]))
-    frame["Stability_Score"] = rows["Stability_Score"]
-    frame["Phases_Valid"] = rows["Phases_Valid"]
-    frame["Total_OOS_PnL"] = total_pnl
-    frame["Total_OOS_Trades"] = total_trades
+    index = rows.pop("index")
+    # Column by column: millions of rows should not be there twice.
+    frame = [pl.Series(p.name, grid.column(p.name, index)) for p in grid.strategy.parameters]
+    frame.append(pl.Series("Stability_Score", rows.pop("Stability_Score")))
+    frame.append(pl.Series("Phases_Valid", rows.pop("Phases_Valid")))
+    frame.append(pl.Series("Total_OOS_PnL", total_pnl))
+    frame.append(pl.Series("Total_OOS_Trades", total_trades))
     for k, factor in enumerate(annual_factors, 1):
-        for name in ("IS_PnL", "OOS_PnL", "IS_DD", "OOS_DD", "OOS_Trades"):
-            frame[f"P{k}_{name}"] = rows[f"P{k}_{name}"]
-        earned = frame[f"P{k}_IS_PnL"].astype(np.float64)
+        earned = rows[f"P{k}_IS_PnL"].astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
-            kept = np.where(earned > 0, frame[f"P{k}_OOS_PnL"] / earned, np.nan)
-        frame[f"P{k}_WFE"] = pl.Series(kept).fill_nan(None)
+            kept = np.where(earned > 0, rows[f"P{k}_OOS_PnL"] / earned, np.nan)
+        names = [f"P{k}_{n}" for n in ("IS_PnL", "OOS_PnL", "IS_DD", "OOS_DD", "OOS_Trades")]
+        frame.extend(pl.Series(name, rows.pop(name)) for name in names)
+        frame.append(pl.Series(f"P{k}_WFE", kept).fill_nan(None))
         if factor is not None:
-            frame[f"P{k}_WFE_Annual"] = pl.Series(kept * factor).fill_nan(None)
-        frame[f"P{k}_OOS_Rank"] = pl.Series(rows[f"P{k}_OOS_Rank"]).fill_nan(None)
+            frame.append(pl.Series(f"P{k}_WFE_Annual", kept * factor).fill_nan(None))
+        frame.append(pl.Series(f"P{k}_OOS_Rank", rows.pop(f"P{k}_OOS_Rank")).fill_nan(None))
     return pl.DataFrame(frame)
