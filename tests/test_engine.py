@@ -205,7 +205,7 @@ def test_blocks_end_with_whole_granules(monkeypatch: pytest.MonkeyPatch, granule
     grid = wfo.Grid.load("phase1_slim", "atr_d_l")
     counted = Counted(granule, second=1e-7)
     sizes = blocks(monkeypatch, grid, counted)
-    assert max(sizes) <= 1 << 20
+    assert max(sizes) <= 1 << 21
     large = [(start, size) for (start, _), size in zip(counted.asked, sizes, strict=True)]
     large = [(start, size) for start, size in large[:-1] if size > granule]
     assert len(large) > 20
@@ -216,18 +216,18 @@ def test_blocks_end_with_whole_granules(monkeypatch: pytest.MonkeyPatch, granule
 
 def test_a_granule_beyond_the_largest_block_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     grid = wfo.Grid.load("phase1_slim", "atr_d_l")
-    sizes = blocks(monkeypatch, grid, Counted(granule=1 << 21, second=1e-9))
-    assert max(sizes) == 1 << 20
+    sizes = blocks(monkeypatch, grid, Counted(granule=1 << 22, second=1e-9))
+    assert max(sizes) == 1 << 21
 
 
 def test_blocks_are_as_large_as_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second each, once they have found their size."""
+    """A second each, once they have found their size."""
     grid = wfo.Grid.load("smoke", "atr_d_l")
-    for second, wanted in ((0.5 / 100, 100), (0.5 / 37, 37), (1.0, 1)):
+    for second, wanted in ((1 / 100, 100), (1 / 37, 37), (2.0, 1)):
         sizes = blocks(monkeypatch, grid, Counted(granule=1, second=second))
         assert sizes[0] == 512
         assert set(sizes[1:-1]) <= {wanted, wanted - 1}
-    sizes = blocks(monkeypatch, grid, Counted(granule=30, second=0.5 / 100))
+    sizes = blocks(monkeypatch, grid, Counted(granule=30, second=1 / 100))
     assert sizes[0] == 510
     assert set(sizes[1:-1]) == {90}
 
@@ -235,10 +235,10 @@ def test_blocks_are_as_large_as_their_time(monkeypatch: pytest.MonkeyPatch) -> N
 def test_blocks_do_not_dwindle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where what a block costs beside its combinations is more than its time."""
     grid = wfo.Grid.load("coarse", "atr_d_l")
-    sizes = blocks(monkeypatch, grid, Counted(granule=10_000, second=1e-5, fixed=1.25))
+    sizes = blocks(monkeypatch, grid, Counted(granule=10_000, second=1e-5, fixed=2.5))
     assert len(sizes) > 5
     assert set(sizes[:-1]) == {512}
-    sizes = blocks(monkeypatch, grid, Counted(granule=100, second=1e-5, fixed=1.25))
+    sizes = blocks(monkeypatch, grid, Counted(granule=100, second=1e-5, fixed=2.5))
     assert sizes[0] == 500
     assert set(sizes[2:-1]) == {100}
 

@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 _TRADE_COLUMNS = ("side", "entry_bar", "entry_price", "exit_bar", "exit_price", "pnl")
 
 #: Seconds that a block of a sweep should take: short enough for Ctrl-C and a progress line, long
-#: enough for a whole granule, whose rows have so much in common that cut ones cost more.
-_BLOCK_SECONDS = 0.5
+#: enough for two granules. Rows of one have so much in common that cut ones cost more, and at the
+#: end of a single one threads wait for each other.
+_BLOCK_SECONDS = 1.0
 _FIRST_BLOCK = 512
-_LARGEST_BLOCK = 1 << 20
+_LARGEST_BLOCK = 1 << 21
 
 #: Combinations of a sample that are swept together.
 _SAMPLE_BLOCK = 1 << 13

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 #: Seconds of measuring, for each strategy; two pieces at least are swept to their end.
 _SECONDS = 0.7
 
-#: Combinations measured together, where a granule has fewer. Those of a granule have work in
-#: common, so that a part of one costs more than its share.
+#: Combinations measured together, where two granules have fewer: a sweep goes by two, and a part of
+#: one costs more than its share.
 _PIECE = 1 << 17
 
 #: Combinations of a first piece that is not counted: it fills caches, and asks for memory.
@@ -104,7 +104,7 @@ def measure(
     prepared = get_engine("auto")[1].prepare(data, grid, settings, bounds, threads)
     tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_strides, threads)
     tally.add(None, prepared.run_stored(0, min(len(grid), _FIRST)))
-    size = min(len(grid), max(prepared.granule, _PIECE))
+    size = min(len(grid), max(2 * prepared.granule, _PIECE))
     pieces = len(grid) // size
     swept, spent = 0, 0.0
     for number in range(pieces):
