@@ -130,19 +130,22 @@ def _spread(number: int, pieces: int) -> int:
 
 
 def memory_needed(grid: Grid, phases: int, threads: int, kept: int) -> int:
-    """Return the bytes that a run of this grid holds at most, whatever its size.
+    """Return the bytes that a run of this grid holds at most.
 
-    Figures in flight (computed, and two blocks stored), the distributions of the tally, and the
-    candidates while they are chosen and laid out.
+    While it sweeps, figures are in flight: those that are computed, and two stored blocks. While it
+    scores, there are ranks, and candidates in a selection, as its columns, and as a frame. The
+    distributions are there all along. None of it grows with a grid beyond some tens of millions.
     """
     block = min(len(grid), largest_block()) * phases
     figures = block * (40 + 2 * 20)
-    tally = phases * min(len(grid) * 16, 48_000_000)
-    rows = min(len(grid), kept)
-    candidates = rows * (
-        2 * (8 + 28 * phases) + 2 * 8 * (len(grid.strategy.parameters) + 8 * phases)
-    )
-    return _BASE_BYTES + figures + tally + candidates + threads * 16_000_000
+    tally = phases * min(len(grid) * 16, 70_000_000)
+    ranks = phases * min(len(grid) * 4, 130_000_000)
+    row = 8 + 20 * phases
+    columns = 8 + 8 + 1 + 28 * phases
+    frame = 8 * (len(grid.strategy.parameters) + 4 + 8 * phases)
+    candidates = min(len(grid), kept) * (row * 3 // 2 + columns + frame)
+    workers = threads * 16_000_000
+    return _BASE_BYTES + tally + max(figures + workers, ranks + candidates)
 
 
 def machine_memory() -> int | None:
