@@ -201,9 +201,14 @@ def run(
     TradeStation's optimizer. All results go to OUT/SYMBOL, with run.json as the record of how they
     came about.
 
+    A run that was stopped, by whatever, goes on with the same command; what is stored is checked
+    first. Another grid, schedule, setting or history is another run: the earlier one moves to
+    OUT/SYMBOL/.history.
+
     \b
     Examples:
       wfo run --symbol QQQ --strategy atr_d_l --grid coarse
+      wfo run --symbol QQQ --strategy atr_d_ls --estimate
       wfo run --symbol QQQ --strategy atr_d_l --slip 0.0005 --fee 0.0001
       wfo run --symbol SMH --strategy atr_d_l --grid my.yaml --as-of 2024-12-31
       wfo run --symbol TQQQ --symbol2 QQQ --strategy atr_d_duals_ls --grid coarse
