@@ -385,6 +385,25 @@ def test_rescore_keeps_the_gates_that_are_not_given(tiny: str, wfo_: Callable[..
     assert re.search(r"^Took \d\.\d s;", wfo_("rescore", "results/NASDAQ").out, re.MULTILINE)
 
 
+def test_verify_names_the_file_that_changed(tiny: str, wfo_: Callable[..., Called]) -> None:
+    assert wfo_(*RUN, "--grid", tiny).code == 0
+    for run_of in (("results/NASDAQ",), ("--symbol", "NASDAQ")):
+        called = wfo_("verify", *run_of)
+        assert called.code == 0, called
+        assert re.fullmatch(r"\d+ files, [\d.]+ MB: all are as they were written\n", called.out)
+    path = Path("results/NASDAQ/wfo/atr_d_l/phase2/oos_pnl.npy")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    called = wfo_("verify", "results/NASDAQ")
+    assert (called.code, called.out) == (1, "")
+    assert re.search(r"error: .*phase2/oos_pnl\.npy is damaged: .*'wfo run' computes", called.err)
+    # And the same command mends it.
+    assert "stored and intact" in wfo_(*RUN, "--grid", tiny).err
+    assert wfo_("verify", "results/NASDAQ").code == 0
+    assert wfo_("verify").code == 2
+
+
 def test_another_run_says_where_the_earlier_one_is(tiny: str, wfo_: Callable[..., Called]) -> None:
     assert "moved" not in wfo_(*RUN, "--grid", tiny).out
     called = wfo_(*RUN, "--grid", tiny, "--slip", "0.001")

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,6 +15,9 @@ from wfo.cli.data import data_dir_option
 from wfo.engine import available_threads
 from wfo.scoring import Gates
 from wfo.settings import Settings
+
+if TYPE_CHECKING:
+    from wfo.results import RunFolder
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -118,6 +121,13 @@ setting_options = _options(
         show_default=True,
         help="Buy a fall from the extreme, or a rise over the last close.",
     ),
+)
+
+#: A run's folder, or its symbols, for commands that read it.
+run_options = _options(
+    click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False)),
+    click.option("--symbol", help="Symbol whose run below OUT is meant, instead of its folder."),
+    click.option("--symbol2", help="Second symbol of that run, if it has one."),
 )
 
 threads_option = click.option(
@@ -286,9 +296,7 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
 
 
 @click.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--symbol", help="Symbol whose run below OUT is meant, instead of its folder.")
-@click.option("--symbol2", help="Second symbol of that run, if it has one.")
+@run_options
 @_gate_options(*["the run's"] * 3)
 @threads_option
 @out_option
@@ -315,11 +323,8 @@ def rescore(
     from wfo.cli.summary import summary
     from wfo.pipeline import rescore as rescore_run
     from wfo.progress import for_stream
-    from wfo.results import RunFolder
 
-    if (folder is None) == (symbol is None):
-        raise click.UsageError("give the run's folder, or --symbol, and not both")
-    found = RunFolder(folder) if folder else RunFolder.of(out, symbol or "", symbol2)
+    found = _found(folder, symbol, symbol2, out)
     before = Gates.from_dict(found.read_manifest(scored=False)["gates"])
     report = rescore_run(
         found,
@@ -333,9 +338,16 @@ def rescore(
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@run_options
 @threads_option
-def verify(folder: Path, threads: int | None) -> None:
+@out_option
+def verify(
+    folder: Path | None,
+    symbol: str | None,
+    symbol2: str | None,
+    threads: int | None,
+    out: Path,
+) -> None:
     """Check that every file of a run is as it was written.
 
     FOLDER is the run's folder. Every byte of bars, figures, candidates, plateaus, ranges and
@@ -343,16 +355,26 @@ def verify(folder: Path, threads: int | None) -> None:
     among the figures is computed again by the run's own command; the rest follows from them.
 
     \b
-    Example:
+    Examples:
       wfo verify results/QQQ
+      wfo verify --symbol QQQ
     """
     from wfo.pipeline import size_text
     from wfo.pipeline import verify as verify_run
     from wfo.progress import for_stream
+
+    found = _found(folder, symbol, symbol2, out)
+    files, size = verify_run(found, threads=threads, progress=for_stream())
+    click.echo(f"{files} files, {size_text(size)}: all are as they were written")
+
+
+def _found(folder: Path | None, symbol: str | None, symbol2: str | None, out: Path) -> RunFolder:
+    """Return the run that `run_options` name."""
     from wfo.results import RunFolder
 
-    files, size = verify_run(RunFolder(folder), threads=threads, progress=for_stream())
-    click.echo(f"{files} files, {size_text(size)}: all are as they were written")
+    if (folder is None) == (symbol is None):
+        raise click.UsageError("give the run's folder, or --symbol, and not both")
+    return RunFolder(folder) if folder else RunFolder.of(out, symbol or "", symbol2)
 
 
 def _settings(options: dict[str, Any]) -> Settings:
