@@ -386,31 +386,65 @@ def test_other_gates_are_the_same_run_scored_otherwise(plan: Any, tmp_path: Path
     assert contents(report.folder.path, *timed) == contents(alone.folder.path, *timed)
 
 
-def test_runs_can_take_turns(plan: Any) -> None:
-    plans = [plan(), plan(settings=Settings(slip=0.001))]
-    for each in (*plans, *plans):
-        folder = run(each, sample_store()).folder.path
-    moved = list((folder / HISTORY).iterdir())
-    assert len(moved) == 2
-    for each in moved:
-        assert manifest(each)["status"] == "complete"
-        assert manifest(each)["fingerprint"][:8] == each.name
-        assert contents(each).keys() | {"trials.json"} == contents(folder).keys()
-
-
-def test_unfinished_run_does_not_replace_a_finished_one(plan: Any) -> None:
+def test_runs_can_take_turns_and_are_swept_once(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = plan(), plan(settings=Settings(slip=0.001))
-    folder = run(first, sample_store()).folder.path
+    before = contents(run(first, sample_store()).folder.path, "run.json", "trials.json")
     run(second, sample_store())
-    kept = next((folder / HISTORY).iterdir())
-    before = contents(kept)
+    monkeypatch.setattr(pipeline, "iter_sweep", None)
+    for each in (first, second, first):
+        report = run(each, sample_store())
+        folder = report.folder.path
+        assert report.moved is not None
+        (moved,) = (folder / HISTORY).iterdir()
+        assert moved == report.moved
+        assert manifest(moved)["status"] == "complete"
+        assert manifest(moved)["fingerprint"][:8] == moved.name
+    assert contents(folder, "run.json", "trials.json") == before
+
+
+def test_a_run_of_the_history_is_never_replaced(plan: Any) -> None:
+    folder = run(plan(), sample_store()).folder.path
+    before = contents(folder, "trials.json")
+    for number in ("", "-2", "-3"):
+        moved = run(plan(fresh=True), sample_store()).moved
+        assert moved is not None
+        assert moved.name == manifest(moved)["fingerprint"][:8] + number
+        assert contents(moved).keys() == before.keys()
+        (moved / "note.txt").write_text(number)
+    notes = sorted(p.read_text() for p in (folder / HISTORY).glob("*/note.txt"))
+    assert notes == ["", "-2", "-3"]
+
+
+@pytest.mark.parametrize("gone", [1, 2, 3])
+def test_move_that_was_cut_short_is_taken_back(
+    gone: int, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run(plan(), sample_store()).folder.path
+    before = contents(folder, "run.json")
+    target = folder / HISTORY / manifest(folder)["fingerprint"][:8]
+    target.mkdir(parents=True)
+    for name in ("wfo", "bars.parquet", "candidates_atr_d_l_tiny.csv")[:gone]:
+        (folder / name).rename(target / name)
+    monkeypatch.setattr(pipeline, "iter_sweep", None)
+    assert run(plan(), sample_store()).moved is None
+    assert contents(folder, "run.json") == before
+    assert not list((folder / HISTORY).iterdir())
+
+
+def test_figures_of_an_unfinished_run_survive_in_the_history(plan: Any, tmp_path: Path) -> None:
+    def half() -> int:
+        return sum(1 for p in (plan().out / "NASDAQ").rglob("*.npy.part"))
+
     with pytest.raises(KeyboardInterrupt):
-        run(first, sample_store(), progress=_Interrupting(1))
-    moved = run(second, sample_store()).moved
-    assert contents(kept) == before
-    assert moved is not None
-    assert moved != kept
-    assert manifest(moved)["status"] == "interrupted"
+        run(plan(), sample_store(), progress=_Interrupting(1))
+    assert half() == 24
+    for _ in range(2):
+        assert run(plan(settings=Settings(slip=0.001)), sample_store()).folder
+        assert half() == 24
+    back = run(plan(), sample_store()).folder.path
+    assert half() == 0
+    alone = run(plan(out=tmp_path / "alone"), sample_store()).folder.path
+    assert contents(back, "run.json", "trials.json") == contents(alone, "run.json", "trials.json")
 
 
 def test_move_that_was_cut_short_is_completed(plan: Any) -> None:
@@ -430,11 +464,30 @@ def test_manifest_that_cannot_be_read_is_moved_with_its_files(text: str, plan: A
     folder = run(plan(), sample_store()).folder.path
     (folder / "run.json").write_text(text)
     (folder / "note.txt").write_text("of the earlier run")
-    report = run(plan(), sample_store())
-    assert report.moved is not None
+    report = run(plan(settings=Settings(slip=0.001)), sample_store())
+    assert report.moved == folder / HISTORY / "unknown"
     assert (report.moved / "run.json").read_text() == text
+    assert (report.moved / "note.txt").exists()
     assert not (folder / "note.txt").exists()
-    assert (report.moved / "note.txt").is_file()
+    assert manifest(folder)["status"] == "complete"
+    # The next one of its kind finds another place.
+    (folder / "run.json").write_text(text)
+    assert run(plan(), sample_store()).moved == folder / HISTORY / "unknown-2"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "", None])
+def test_manifest_that_cannot_be_read_does_not_cost_the_sweep(
+    text: str | None, plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run(plan(), sample_store()).folder.path
+    before = contents(folder, "run.json")
+    if text is None:
+        (folder / "run.json").unlink()
+    else:
+        (folder / "run.json").write_text(text)
+    monkeypatch.setattr(pipeline, "iter_sweep", None)
+    assert run(plan(), sample_store()).moved is None
+    assert contents(folder, "run.json") == before
     assert manifest(folder)["status"] == "complete"
 
 

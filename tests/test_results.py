@@ -211,3 +211,23 @@ def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     assert (tmp_path / ".lock").exists()
     with RunFolder(tmp_path).hold("next"):
         assert "next" in (tmp_path / ".lock").read_text()
+
+
+COUNTING = """
+import sys
+from pathlib import Path
+from wfo.results import RunFolder
+folder, name = RunFolder(Path(sys.argv[1])), sys.argv[2]
+for i in range(30):
+    folder.count_trials("Q", {"fingerprint": f"{name}{i}", "combinations": 1})
+"""
+
+
+def test_runs_beside_each_other_count_all_their_trials(tmp_path: Path) -> None:
+    lines = [
+        [sys.executable, "-c", COUNTING, str(tmp_path / name), name] for name in ("Q", "Q_A", "Q_B")
+    ]
+    started = [subprocess.Popen(line) for line in lines]
+    assert [process.wait(60) for process in started] == [0, 0, 0]
+    assert RunFolder(tmp_path / "Q").read_trials("Q")["total"] == 90
+    assert [p.name for p in (tmp_path / "Q").iterdir()] == ["trials.json"]

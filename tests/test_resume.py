@@ -278,6 +278,22 @@ def test_a_clock_that_is_moved_back_changes_nothing(
     assert contents(folder.path) == expected
 
 
+def test_a_repair_that_is_stopped_leaves_an_unfinished_run(
+    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, today = longer(tmp_path, 5030), longer(tmp_path, 5031)
+    folder = run(plan(), begun).folder
+    before = contents(folder.path)
+    path = folder.sweep("atr_d_l") / "phase3" / "is_dd.npy"
+    data = bytearray(path.read_bytes())
+    data[5000] ^= 4
+    path.write_bytes(data)
+    stopped(plan(), monkeypatch, begun, at=0)
+    # It still goes on with its own bars, and is not taken for complete.
+    assert run(plan(), today).moved is None
+    assert contents(folder.path) == before
+
+
 # Disks
 
 

@@ -80,19 +80,22 @@ def naming_the_file(path: Path) -> Iterator[None]:
         ) from error
 
 
-def locked(path: Path) -> IO[str] | None:
-    """Open a file and lock it for this process, until it is closed; None if another holds it."""
+def locked(path: Path, *, wait: bool = False) -> IO[str] | None:
+    """Open a file and lock it for this process, until it is closed.
+
+    If another one holds it, this waits for it, or returns None.
+    """
     while True:
         file = path.open("a+", encoding="utf-8")
         try:
             if sys.platform == "win32":
                 import msvcrt
 
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
             else:
                 import fcntl
 
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.close()
             return None

@@ -170,8 +170,10 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
     with folder.hold(plan.command):
         # Whoever held it until now may have changed what is there.
         job = _going_on(plan, task, folder)
+        sweeps = [_Sweeping(job, folder, grid, progress, clock) for grid in job.task.grids]
         names = [g.strategy.name for g in job.task.grids]
-        moved = folder.prepare(job.fingerprint, names, fresh=plan.fresh)
+        unread = folder.earlier() is None and any(s.store().is_mine() for s in sweeps)
+        moved = folder.prepare(job.fingerprint, names, fresh=plan.fresh, damaged=unread)
         manifest = job.manifest()
         # Where the same run is complete already, its manifest stays true until something changes.
         ours = not folder.is_complete()
@@ -186,10 +188,15 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
                 write_sealed(folder.manifest, manifest)
                 job.task.write_bars(folder)
             stores = []
-            for grid in job.task.grids:
-                sweep = _Sweeping(job, folder, grid, progress, clock)
-                stores.append(sweep.run())
-                trials = folder.count_trials(plan.symbol, job.search(grid))
+            for sweep in sweeps:
+                kept = sweep.check()
+                if not kept.is_complete and not ours:
+                    ours = True
+                    write_sealed(folder.manifest, manifest)
+                    job.task.write_bars(folder)
+                sweep.run(kept)
+                stores.append(kept)
+                trials = folder.count_trials(plan.symbol, job.search(sweep.grid))
             if not ours:
                 ours = True
                 write_sealed(folder.manifest, manifest)
@@ -201,7 +208,8 @@ def run(plan: RunPlan, store: DataStore, *, progress: Progress | None = None) ->
             status = "failed" if isinstance(error, Exception) else "interrupted"
             if ours:
                 how = "has failed" if status == "failed" else "was interrupted"
-                progress.say(f"the run {how}; the same command goes on with what is stored")
+                same = "the same command, without --fresh," if plan.fresh else "the same command"
+                progress.say(f"the run {how}; {same} goes on with what is stored")
                 with contextlib.suppress(ResultsError):
                     ended = {"status": status, "finished": _now()}
                     write_sealed(folder.manifest, manifest | ended)
@@ -289,6 +297,7 @@ def estimate(plan: RunPlan, store: DataStore) -> Estimates:
     """
     task = _Task.of(plan, store)
     folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
+    plan.gates.required(len(task.phases), task.phases.min_phases)
     job = _going_on(plan, task, folder)
     phases, threads = len(task.phases), thread_count(plan.threads)
     found = []
@@ -350,7 +359,7 @@ def verify(
         sizes = [folder.manifest.stat().st_size]
         sizes += [folder.check_digest(name, stated) for name, stated in manifest["sums"].items()]
         if folder.trials.is_file():
-            folder.read_trials(manifest["symbol"])
+            read_sealed(folder.trials)
             sizes.append(folder.trials.stat().st_size)
         gates = Gates.from_dict(manifest["gates"])
         for kept in stored_sweeps(folder, manifest, gates, thread_count(threads)):
@@ -477,6 +486,7 @@ class _Job:
         task, plan = self.task, self.task.plan
         identity = {
             "layout": LAYOUT,
+            "version": build_info()["version"],
             "symbol": plan.symbol,
             "timeframe": plan.timeframe,
             "data": task.loaded.fingerprints,
@@ -647,17 +657,23 @@ class _Sweeping:
     progress: Progress
     clock: _Clock
 
-    def run(self) -> SweepStore:
+    def check(self) -> SweepStore:
+        """Return the store, after a look at what is in it."""
         name, total = self.grid.strategy.name, len(self.grid)
         kept = self.store()
+        if kept.present():
+            with (
+                self.clock.stage(f"check {name}"),
+                self.progress.stage(f"{name}: checking what is stored", total) as tick,
+            ):
+                kept.check(tick)
+        return kept
+
+    def run(self, kept: SweepStore) -> None:
+        """Sweep what is missing in a store that was checked."""
+        name, total = self.grid.strategy.name, len(self.grid)
+        present = kept.present()
         try:
-            present = kept.present()
-            if present:
-                with (
-                    self.clock.stage(f"check {name}"),
-                    self.progress.stage(f"{name}: checking what is stored", total) as tick,
-                ):
-                    kept.check(tick)
             spans = kept.open()
             left = sum(stop - start for start, stop in spans)
             if present and left:
@@ -672,7 +688,6 @@ class _Sweeping:
         finally:
             kept.close()
         self._write_meta(kept)
-        return kept
 
     def store(self) -> SweepStore:
         """Return the store of the grid."""
@@ -954,7 +969,8 @@ def _check_fits(folder: RunFolder, job: _Job) -> None:
     """
     earlier = folder.earlier()
     present = 0
-    if earlier is not None and earlier["fingerprint"] == job.fingerprint:
+    fresh = job.task.plan.fresh
+    if not fresh and earlier is not None and earlier["fingerprint"] == job.fingerprint:
         names = (g.strategy.name for g in job.task.grids)
         files = (p for name in names for p in folder.sweep(name).rglob("*") if p.is_file())
         present = sum(p.stat().st_size for p in files)

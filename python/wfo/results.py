@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from wfo.files import (
 
 #: The file that a process holds while it writes into a folder.
 _LOCK = ".lock"
+
+#: The file that a process holds while it counts a search of a symbol, of whichever run.
+_TRIALS_LOCK = ".trials.lock"
 
 
 def fingerprint(data: Any) -> str:
@@ -187,15 +190,18 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             file = locked(path)
         if file is None:
-            holder = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+            holder = ""
+            with contextlib.suppress(OSError):
+                holder = path.read_text(encoding="utf-8").strip()
             raise ResultsError(
                 f"{self.path} is in use by {holder or 'another process'}; wait for it, or choose"
                 " another folder with --out"
             )
         with file:
-            file.truncate(0)
-            file.write(f"process {os.getpid()}: {who}")
-            file.flush()
+            # Who holds it is a courtesy, which a full disk does not allow.
+            with contextlib.suppress(OSError):
+                file.truncate(0)
+                os.write(file.fileno(), f"process {os.getpid()}: {who}".encode())
             try:
                 yield
             finally:
@@ -205,9 +211,18 @@ class RunFolder:
                     path.unlink()
 
     def prepare(
-        self, run_fingerprint: str, strategies: Sequence[str] = (), *, fresh: bool = False
+        self,
+        run_fingerprint: str,
+        strategies: Sequence[str] = (),
+        *,
+        fresh: bool = False,
+        damaged: bool = False,
     ) -> Path | None:
         """Make the folder ready for a run, and return where an earlier, other one was moved.
+
+        If the run that begins is in the history, it comes back: what it has found counts. Nothing
+        is ever removed but files that were being written when a process was killed, and of those
+        not the figures of sweeps, where a run goes on.
 
         Parameters
         ----------
@@ -216,7 +231,9 @@ class RunFolder:
         strategies
             Those of the run, whose unfinished sweeps go on.
         fresh
-            Whether the same run moves too.
+            Whether the same run moves too, and none comes back.
+        damaged
+            Whether the manifest cannot be read, and the figures are known to be of this run.
 
         Raises
         ------
@@ -228,38 +245,74 @@ class RunFolder:
             probe = self.path / f"probe{PART}"
             probe.write_bytes(b"")
             probe.unlink()
-            # What was being written when a process was killed belongs to nobody; but the figures
-            # of a sweep are where it goes on.
+            moved = self._move_out(run_fingerprint, fresh=fresh, damaged=damaged)
+            if not fresh and not self.manifest.exists():
+                self._move_in(run_fingerprint)
             going_on = [self.sweep(name) for name in strategies]
             for stale in self.path.rglob(f"*{PART}"):
                 figures = stale.name.endswith(f".npy{PART}")
-                if not (figures and any(stale.is_relative_to(sweep) for sweep in going_on)):
-                    stale.unlink()
-        if not self.manifest.is_file():
+                elsewhere = stale.is_relative_to(self.history) or stale.stem == self.trials.name
+                if elsewhere or (figures and any(stale.is_relative_to(s) for s in going_on)):
+                    continue
+                stale.unlink()
+        return moved
+
+    # A run moves entry by entry, its manifest last on the way out and first on the way back. So a
+    # folder of the history without a manifest is a part of the run whose manifest lies here.
+
+    def _move_out(self, run_fingerprint: str, *, fresh: bool, damaged: bool) -> Path | None:
+        """Move whatever is not of the run into the history."""
+        here = self.manifest.exists()
+        if not here and not (self.path / "wfo").exists():
             return None
-        earlier = _stated(self.manifest, "fingerprint")
-        if earlier == run_fingerprint and not fresh:
+        earlier = _stated(self.manifest, "fingerprint") if here else "unknown"
+        if earlier != "unknown":
+            for part in self._taken(earlier):
+                if not (part / self.manifest.name).exists():
+                    self._bring(part)
+        if (earlier == run_fingerprint or damaged) and not fresh:
             return None
-        target = self.history / earlier[:8]
-        kept = target / self.manifest.name
-        if _stated(kept, "status") == "complete" != _stated(self.manifest, "status"):
-            # An attempt that did not finish takes nothing away from one that did.
-            target = self.history / f"{earlier[:8]}-unfinished"
-        with naming_the_file(target):
-            # The same run again is the same files again; without a manifest it is this very one,
-            # whose move was cut short.
-            if (target / self.manifest.name).exists():
-                shutil.rmtree(target)
-            target.mkdir(parents=True, exist_ok=True)
-            kept_here = {self.history, self.trials, self.path / _LOCK}
-            # The manifest goes last: until then the folder still says whose files these are.
-            entries = [e for e in self.path.iterdir() if e not in kept_here]
-            for entry in sorted(entries, key=lambda e: e == self.manifest):
-                _remove(target / entry.name)
-                entry.rename(target / entry.name)
-            sync_folder(target)
-            sync_folder(self.path)
+        target = next(place for place in self._places(earlier) if not place.exists())
+        target.mkdir(parents=True)
+        for entry in sorted(self._entries(), key=lambda e: e == self.manifest):
+            entry.rename(target / entry.name)
+        sync_folder(target)
+        sync_folder(self.path)
         return target
+
+    def _move_in(self, run_fingerprint: str) -> None:
+        """Bring a run back from the history, where it is there."""
+        for place in self._taken(run_fingerprint):
+            if _stated(place / self.manifest.name, "fingerprint") == run_fingerprint:
+                self._bring(place)
+                return
+
+    def _bring(self, place: Path) -> None:
+        """Move all that a folder of the history has back, the manifest first."""
+        entries = sorted(place.iterdir(), key=lambda e: e.name != self.manifest.name)
+        for entry in entries:
+            if not (self.path / entry.name).exists():
+                entry.rename(self.path / entry.name)
+        # What is here already was made again after a move that was cut short.
+        with contextlib.suppress(OSError):
+            place.rmdir()
+        sync_folder(self.path)
+
+    def _entries(self) -> list[Path]:
+        """Return what of the folder belongs to its run."""
+        kept = {self.history, self.trials, self.path / _LOCK, self.path / _TRIALS_LOCK}
+        return [e for e in self.path.iterdir() if e not in kept and e.stem != self.trials.name]
+
+    def _taken(self, run_fingerprint: str) -> list[Path]:
+        """Return those of them that there are."""
+        return list(itertools.takewhile(Path.exists, self._places(run_fingerprint)))
+
+    def _places(self, run_fingerprint: str) -> Iterator[Path]:
+        """Yield the folders in which a run may be in the history, the first one first."""
+        name = run_fingerprint[:8]
+        yield self.history / name
+        for number in range(2, 10_000):
+            yield self.history / f"{name}-{number}"
 
     def remove_ranges(self, keep: Sequence[Path]) -> None:
         """Remove range files of an earlier scoring that this one has not written again."""
@@ -277,14 +330,20 @@ class RunFolder:
         search
             ``fingerprint`` and ``combinations`` of the search, and what else describes it.
         """
-        data = self.read_trials(symbol)
-        searches = [s for s in data["searches"] if s["fingerprint"] != search["fingerprint"]]
-        searches.append(dict(search))
-        total = sum(int(s["combinations"]) for s in searches)
-        path = RunFolder.of(self.path.parent, symbol).trials
+        path = RunFolder.of(self.path.absolute().parent, symbol).trials
         with naming_the_file(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        write_sealed(path, {"total": total, "searches": searches})
+            # Runs of the symbol beside other second ones have folders, and locks, of their own.
+            lock = locked(path.parent / _TRIALS_LOCK, wait=True)
+        assert lock is not None  # noqa: S101  # it was waited for
+        with lock:
+            data = self.read_trials(symbol)
+            searches = [s for s in data["searches"] if s["fingerprint"] != search["fingerprint"]]
+            searches.append(dict(search))
+            total = sum(int(s["combinations"]) for s in searches)
+            write_sealed(path, {"total": total, "searches": searches})
+            with contextlib.suppress(OSError):
+                (path.parent / _TRIALS_LOCK).unlink()
         return total
 
     def read_trials(self, symbol: str) -> dict[str, Any]:
@@ -295,7 +354,7 @@ class RunFolder:
         ResultsError
             If the file that counts them is damaged.
         """
-        path = RunFolder.of(self.path.parent, symbol).trials
+        path = RunFolder.of(self.path.absolute().parent, symbol).trials
         if not path.is_file():
             return {"total": 0, "searches": []}
         try:
@@ -305,14 +364,6 @@ class RunFolder:
                 f"{error}; it is the count of a symbol's trials: put a good copy in its place, or"
                 " remove it to count from nothing"
             ) from error
-
-
-def _remove(path: Path) -> None:
-    """Remove what an earlier, shorter move of the same run has left."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _stated(manifest: Path, key: str) -> str:

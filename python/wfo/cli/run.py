@@ -387,4 +387,5 @@ def _gates(options: dict[str, Any], before: Gates) -> Gates:
 
 
 def _command() -> str:
-    return shlex.join(["wfo", *sys.argv[1:]])
+    """Return the command that goes on with this one: what it has begun does not start over."""
+    return shlex.join(["wfo", *(word for word in sys.argv[1:] if word != "--fresh")])

@@ -91,15 +91,26 @@ class DenseStore(SweepStore):
                 self.tally.add(start, block)
             tick(len(block[0].is_pnl))
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether `check` has found all of it, under its final names."""
+        whole = not self._missing() and all(c.is_whole for c in self._columns)
+        return whole and self._journal.is_exactly(self._done)
+
+    def is_mine(self) -> bool:
+        """Whether something is stored, and under this key."""
+        return self._journal.is_mine()
+
+    def _missing(self) -> list[int]:
+        return [b for b in range(-(-len(self.grid) // BLOCK)) if b not in self._done]
+
     def open(self) -> list[Span]:
         """Return the spans that are not stored, and make ready to write them."""
-        missing = [b for b in range(-(-len(self.grid) // BLOCK)) if b not in self._done]
-        whole = all(c.is_whole for c in self._columns)
-        if missing or not whole or not self._journal.is_exactly(self._done):
+        if not self.is_complete:
             self._reopen()
         return [
             (first * BLOCK, min((last + 1) * BLOCK, len(self.grid)))
-            for first, last in _runs(missing)
+            for first, last in _runs(self._missing())
         ]
 
     def verify(self, tick: Tick) -> None:
@@ -189,6 +200,9 @@ class DenseStore(SweepStore):
                 self._end_block((self._at - 1) // BLOCK)
             done = stop
         if self._unsynced > _SYNC_BYTES and (self._syncing is None or self._syncing.done()):
+            if self._syncing is not None:
+                # A disk says once that it could not keep something.
+                self._syncing.result()
             self._unsynced = 0
             self._syncing = self._syncer.submit(self._sync)
 

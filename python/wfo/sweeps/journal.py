@@ -53,6 +53,14 @@ class Journal:
                 found[int(fields[0])] = tuple(int(s, 16) for s in fields[1:-1])
         return found
 
+    def is_mine(self) -> bool:
+        """Whether there is a journal under this head."""
+        try:
+            with self.path.open("rb") as file:
+                return file.readline() == f"{self._head}\n".encode()
+        except OSError:
+            return False
+
     def is_exactly(self, blocks: Mapping[int, Sums]) -> bool:
         """Whether the file is what `write` makes of `blocks`, byte for byte."""
         try:

@@ -85,6 +85,15 @@ class SweepStore(abc.ABC):
     def check(self, tick: Tick) -> None:
         """Count what an earlier sweep has stored and is intact; before `open`, once."""
 
+    @property
+    @abc.abstractmethod
+    def is_complete(self) -> bool:
+        """Whether `check` has found all of it, under its final names."""
+
+    @abc.abstractmethod
+    def is_mine(self) -> bool:
+        """Whether something is stored, and under this key."""
+
     @abc.abstractmethod
     def open(self) -> list[Span]:
         """Return the spans that are not stored, and make ready to write them."""

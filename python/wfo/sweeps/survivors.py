@@ -162,12 +162,25 @@ class SurvivorStore(SweepStore):
             self._take(state)
             tick(state.reached)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether `check` has found all of it, under its final names."""
+        return self._state.reached == len(self.grid) and self._is_whole(self._state)
+
+    def is_mine(self) -> bool:
+        """Whether something is stored, and under this key."""
+        try:
+            self._read_state()
+        except ResultsError:
+            return False
+        return True
+
     def open(self) -> list[Span]:
         """Return the span that is not stored, and make ready to write it."""
         if not self._state.classes:
             self._take(self._begin())
         reached, total = self._state.reached, len(self.grid)
-        if reached < total or not self._is_whole(self._state):
+        if not self.is_complete:
             self._reopen()
         return [(reached, total)] if reached < total else []
 
