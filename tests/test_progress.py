@@ -183,7 +183,7 @@ def test_bar_on_a_terminal_of_80_columns(terminal: tuple[int, int], tmp_path: Pa
     assert max(len(f) for f in frames) <= 80
     # Share, rate and time left, uncut, with a piece of the bar before them.
     sweeping = [f for f in frames if f.startswith("atr_d_l: sweeping")]
-    assert any(re.search(r"━ +\d+ %, [\d.]+ k/s, [\d.]+ s left *$", f) for f in sweeping), frames
+    assert any(re.search(r"━ +\d+ %, [\d.]+ [kM]/s, [\d.]+ s left *$", f) for f in sweeping), frames
     assert not any("…" in f for f in frames)
     # Both bars are wiped off when they are done.
     assert text.count("\x1b[1A\x1b[2K") == 2
@@ -191,5 +191,5 @@ def test_bar_on_a_terminal_of_80_columns(terminal: tuple[int, int], tmp_path: Pa
     assert text.count("\x1b[?25h") == text.count("\x1b[?25l") > 0
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
     assert text.rstrip().endswith("atr_d_l: looking for plateaus")
-    assert re.search(r"atr_d_l: sweeping 4 phases: 96,768 in [\d.]+ s, [\d.]+ k/s\r\n", text)
-    assert re.search(r"atr_d_l: scoring: 96,768 in [\d.]+ s, [\d.]+ k/s\r\n", text)
+    assert re.search(r"atr_d_l: sweeping 4 phases: 96,768 in [\d.]+ s, [\d.]+ [kM]/s\r\n", text)
+    assert re.search(r"atr_d_l: scoring: 96,768 in [\d.]+ s, [\d.]+ [kM]/s\r\n", text)
