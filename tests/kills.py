@@ -116,6 +116,9 @@ def main() -> None:
             wrong = [
                 n for n in expected[store].keys() | found if expected[store].get(n) != found.get(n)
             ]
+            if wrong == ["run.json"]:
+                one, two = expected[store]["run.json"], found["run.json"]
+                wrong += [f"{k}: {one.get(k)} != {two.get(k)}" for k in one if one[k] != two.get(k)]
             if wrong:
                 raise SystemExit(f"run {runs} ({store}) ended in other bytes: {sorted(wrong)}")
             shutil.rmtree(out)
