@@ -19,6 +19,7 @@ from wfo.data.frames import conform, fingerprint, time_column
 from wfo.data.meta import BarsMeta, BarsOrigin
 from wfo.data.timeframes import TIMEFRAMES, require_timeframe
 from wfo.errors import DataError, InputError, did_you_mean
+from wfo.files import sync_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -307,7 +308,7 @@ def _replace_pair(bars_path: Path, bars: bytes, meta_path: Path, meta: bytes) ->
                 else:
                     bars_path.unlink()
                 raise
-    _sync_folder(bars_path.parent)
+    sync_folder(bars_path.parent)
 
 
 @contextlib.contextmanager
@@ -332,13 +333,3 @@ def _link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:  # some file systems have no hard links
         shutil.copyfile(source, target)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open folders
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -55,7 +55,6 @@ class DenseStore(SweepStore):
         #: Checksums of the blocks that are complete.
         self._done: dict[int, Sums] = {}
         self._files: list[IO[bytes]] = []
-        self._job: Future[None] | None = None
         self._syncing: Future[None] | None = None
 
     @cached_property
@@ -174,11 +173,6 @@ class DenseStore(SweepStore):
         self._wait()
         self._job = self._worker.submit(self._take, start, block)
 
-    def _wait(self) -> None:
-        job, self._job = self._job, None
-        if job is not None:
-            job.result()
-
     def _take(self, start: int, block: Block) -> None:
         self.tally.add(start, block)
         count = len(block[0].is_pnl)
@@ -294,12 +288,13 @@ class DenseStore(SweepStore):
     def _read_block(self, number: int, sums: bool) -> tuple[int, Block, Sums]:
         start = number * BLOCK
         stop = min(start + BLOCK, len(self.grid))
-        columns = [c.read(start, stop) for c in self._columns]
+        block = self.read(start, stop)
+        columns = [column for figures in block for column in figures]
         found: Sums = ()
         if sums:
             heads = [zlib.crc32(c.head()) if start == 0 else 0 for c in self._columns]
             found = tuple(zlib.crc32(v.data, h) for v, h in zip(columns, heads, strict=True))
-        return start, [Figures(*columns[i : i + 6]) for i in range(0, len(columns), 6)], found
+        return start, block, found
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:

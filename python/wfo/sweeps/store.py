@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -65,6 +66,14 @@ class SweepStore(abc.ABC):
         self.key = key
         self.threads = threads
         self.tally = self._new_tally()
+        #: What counts and stores a block, beside whatever the caller goes on with.
+        self._job: Future[None] | None = None
+
+    def _wait(self) -> None:
+        """Wait for the block before, and raise what became of it."""
+        job, self._job = self._job, None
+        if job is not None:
+            job.result()
 
     def _new_tally(self) -> _core.Tally:
         from wfo import _core

@@ -22,7 +22,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -115,7 +115,6 @@ class SurvivorStore(SweepStore):
         self._kept = KEPT if kept is None else kept
         self._state = _State()
         self._file: IO[bytes] | None = None
-        self._job: Future[None] | None = None
         self._estimate: _core.Estimate | None = None
 
     @property
@@ -263,13 +262,8 @@ class SurvivorStore(SweepStore):
         self._wait()
         self._job = self._worker.submit(self._keep, start, block)
 
-    def _wait(self) -> None:
-        job, self._job = self._job, None
-        if job is not None:
-            job.result()
-
     def _keep(self, start: int, block: Block) -> None:
-        assert self._file is not None  # noqa: S101
+        assert self._file is not None  # noqa: S101  # it is open while it is written
         assert start == self._state.reached  # noqa: S101  # a span comes in order
         records = self._sieve.sift(start, block)
         self.tally.add(start, block)
@@ -294,7 +288,7 @@ class SurvivorStore(SweepStore):
 
     def _write_state(self) -> None:
         """Write down how far the sweep is; the records that it counts are synced before."""
-        assert self._file is not None  # noqa: S101
+        assert self._file is not None  # noqa: S101  # it is open while it is written
         with naming_the_file(self.path):
             self._file.flush()
             os.fsync(self._file.fileno())
