@@ -486,7 +486,7 @@ class _Job:
         task, plan = self.task, self.task.plan
         identity = {
             "layout": LAYOUT,
-            "version": build_info()["version"],
+            "version": _version(),
             "symbol": plan.symbol,
             "timeframe": plan.timeframe,
             "data": task.loaded.fingerprints,
@@ -515,7 +515,7 @@ class _Job:
         loaded = self.task.loaded
         prints = loaded.fingerprints if grid.strategy.dual_symbol else loaded.fingerprints[:1]
         parts = {
-            "version": build_info()["version"],
+            "version": _version(),
             "data": prints,
             "windows": self.task.phases.to_dict(),
             "settings": self.task.plan.settings.to_dict(),
@@ -639,6 +639,13 @@ def _choose_stores(plan: RunPlan, task: _Task, folder: RunFolder) -> dict[str, s
         if _Job(task, stores).bytes_needed() > room:
             stores[grid.strategy.name] = SurvivorStore.kind
     return stores
+
+
+def _version() -> str:
+    """Return the version alone; `build_info` asks git for the rest, which takes its time."""
+    from wfo import _core
+
+    return _core.__version__
 
 
 def _survivors_kept() -> int:
