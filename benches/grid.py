@@ -30,8 +30,15 @@ from numpy.typing import NDArray
 from peers import as_markdown, as_text, cpu
 
 import wfo
+from wfo.backtest.engine import (
+    Data,
+    Figures,
+    available_threads,
+    get_engine,
+    read_data,
+    thread_count,
+)
 from wfo.bars import dates
-from wfo.engine import Data, Figures, available_threads, get_engine, read_data, thread_count
 
 if TYPE_CHECKING:
     import polars as pl

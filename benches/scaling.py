@@ -20,8 +20,8 @@ import numpy as np
 from grid import Task, all_calls, clock, machine_facts, number, report
 
 import wfo
+from wfo.backtest.engine import Data, available_threads, read_data, thread_count
 from wfo.bars import Prices
-from wfo.engine import Data, available_threads, read_data, thread_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,14 +19,14 @@ import polars as pl
 import pytest
 
 import wfo
+import wfo.backtest.engine
 import wfo.data
-import wfo.engine
 from wfo import charts
-from wfo.catalogue import get_strategy
 from wfo.cli import main
 from wfo.cli.simulate import _load_bars
 from wfo.data import sample_store
 from wfo.metrics import DEFINITIONS, compute_metrics, simulation_metrics
+from wfo.strategy import get_strategy
 
 SAMPLE = str(Path(wfo.data.__file__).parent / "sample")
 SIMULATE = ("simulate", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE)
@@ -274,14 +274,14 @@ def test_settings_and_engine_reach_the_simulation(call: Callable[..., Called]) -
 
 def test_reference_engine(call: Callable[..., Called], monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
-    simulate = wfo.engine.simulate
+    simulate = wfo.backtest.engine.simulate
     engines = []
 
     def spy(*arguments: Any, **options: Any) -> wfo.Simulation:
         engines.append(options["engine"])
         return simulate(*arguments, **options)
 
-    monkeypatch.setattr("wfo.engine.simulate", spy)
+    monkeypatch.setattr("wfo.backtest.engine.simulate", spy)
     options = ("--slip", "0.001", "--entry-style", "breakout")
     called = call(*SIMULATE, *ALL, *options)
     for engine in ("reference", "factored"):
@@ -796,7 +796,7 @@ def test_candidates_of_another_strategy(
     extra = dataclasses.replace(long.parameters[1], name="another_multiplier")
     twin = dataclasses.replace(long, name="atr_d_l_twin")
     other = dataclasses.replace(long, name="other", parameters=(*long.parameters, extra))
-    monkeypatch.setattr("wfo.catalogue._CATALOGUE", (long, twin, other))
+    monkeypatch.setattr("wfo.strategy._CATALOGUE", (long, twin, other))
     # By its columns, whatever the file is called.
     frame_of(2, another_multiplier=2.0).write_csv("best.csv")
     called = call(*SIMULATE, "--from-candidates", "best.csv")

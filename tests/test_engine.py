@@ -159,8 +159,8 @@ def test_results_do_not_depend_on_threads_nor_blocks(
     one = swept(1)
     assert same(one, swept(3))
     assert same(one, swept(np.int64(2)))
-    monkeypatch.setattr("wfo.engine._FIRST_BLOCK", 5)
-    monkeypatch.setattr("wfo.engine._LARGEST_BLOCK", 7)
+    monkeypatch.setattr("wfo.backtest.engine._FIRST_BLOCK", 5)
+    monkeypatch.setattr("wfo.backtest.engine._LARGEST_BLOCK", 7)
     assert same(one, swept())
 
 
@@ -188,10 +188,10 @@ class Counted:
 
 def blocks(monkeypatch: pytest.MonkeyPatch, grid: wfo.Grid, counted: Counted) -> list[int]:
     """Sweep a grid with it, and return the sizes of the blocks."""
-    monkeypatch.setitem(wfo.engine._ENGINES, "counted", counted)  # type: ignore[arg-type]
-    monkeypatch.setattr("wfo.engine.time", counted)
-    data = wfo.engine.Data(wfo.bars.Prices(*(np.ones(1) for _ in range(4))))
-    given = wfo.engine.iter_sweep(data, grid, None, [], "counted")
+    monkeypatch.setitem(wfo.backtest.engine._ENGINES, "counted", counted)  # type: ignore[arg-type]
+    monkeypatch.setattr("wfo.backtest.engine.time", counted)
+    data = wfo.backtest.engine.Data(wfo.bars.Prices(*(np.ones(1) for _ in range(4))))
+    given = wfo.backtest.engine.iter_sweep(data, grid, None, [], "counted")
     assert [(start, stop) for start, stop, _ in given] == counted.asked
     # One after the other, from the first combination to the last.
     edges = [0, *(stop for _, stop in counted.asked)]
@@ -419,15 +419,15 @@ def test_unknown_names_get_the_nearest_one(bars: pl.DataFrame, grid: wfo.Grid) -
 
 
 def test_auto_is_the_factored_engine() -> None:
-    assert wfo.engine.engine_names() == ("auto", "factored", "direct", "reference")
-    for name in wfo.engine.engine_names():
-        own, chosen = wfo.engine.get_engine(name)
+    assert wfo.backtest.engine.engine_names() == ("auto", "factored", "direct", "reference")
+    for name in wfo.backtest.engine.engine_names():
+        own, chosen = wfo.backtest.engine.get_engine(name)
         assert own == ("factored" if name == "auto" else name)
-        assert chosen is wfo.engine._ENGINES[own]
+        assert chosen is wfo.backtest.engine._ENGINES[own]
 
 
 def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
-    data = wfo.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
+    data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
     values = [float(v) for v in grid.params(0).values()]
     with pytest.raises(
         wfo.InputError, match="engine = 'auto' is unknown; it must be direct or factored"
@@ -439,7 +439,7 @@ def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
 
 def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     def prepared(engine: str, end: int) -> _core.Sweep:
-        data = wfo.engine.read_data(wfo.strategies()["atr_d_l"], bars[:end], None)
+        data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars[:end], None)
         bounds = [(120, 300, end)]
         return _core.Sweep(
             engine, "atr_d_l", *data.bars, None, grid.axes, wfo.Settings(), bounds, 1
@@ -455,8 +455,10 @@ def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> No
 
 @pytest.mark.parametrize("engine", ["factored", "direct"])
 def test_a_sweep_of_no_phases_is_empty(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
-    data = wfo.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
-    assert [block for *_, block in wfo.engine.iter_sweep(data, grid, None, [], engine)] == [[]]
+    data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
+    assert [
+        block for *_, block in wfo.backtest.engine.iter_sweep(data, grid, None, [], engine)
+    ] == [[]]
 
 
 def test_one_symbol_is_enough(bars: pl.DataFrame, grid: wfo.Grid) -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfo.catalogue import get_strategy
-from wfo.export import MOST_TESTS, PlateauRanges, config_csv, plateau_ranges
 from wfo.grid import Grid
-from wfo.plateaus import Plateau
+from wfo.selection.plateaus import Plateau
+from wfo.strategy import get_strategy
+from wfo.tradestation.ranges import MOST_TESTS, PlateauRanges, config_csv, plateau_ranges
 
 L = get_strategy("atr_d_l")
 

@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 import wfo
-from wfo.engine import Data, Figures, Prepared, get_engine, read_data
+from wfo.backtest.engine import Data, Figures, Prepared, get_engine, read_data
 from wfo.settings import Settings
 
 STYLES = ["pullback", "breakout"]

@@ -427,7 +427,7 @@ def test_a_file_without_the_strategy(tmp_path: Path, monkeypatch: pytest.MonkeyP
     # The catalogue has one strategy yet; a second one, otherwise the same, comes for this test.
     import dataclasses
 
-    from wfo import catalogue
+    from wfo import strategy as catalogue
 
     other = dataclasses.replace(wfo.strategies()["atr_d_l"], name="atr_d_other")
     monkeypatch.setattr(catalogue, "_CATALOGUE", (*wfo.strategies().values(), other))

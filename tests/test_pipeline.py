@@ -24,15 +24,15 @@ from polars.testing import assert_frame_equal
 
 import wfo
 from wfo import pipeline
+from wfo.backtest.engine import Figures
 from wfo.data import fingerprint, sample_store
-from wfo.engine import Figures
 from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed
 from wfo.pipeline import RunPlan, RunReport, rescore, run
-from wfo.plateaus import Plateau, Plateaus
 from wfo.progress import Tick
 from wfo.results import RunFolder
-from wfo.scoring import Cells, Gates, score_tally
+from wfo.selection.plateaus import Plateau, Plateaus
+from wfo.selection.scoring import Cells, Gates, score_tally
 from wfo.settings import Settings
 
 MONEY = ("is_pnl", "oos_pnl", "is_dd", "oos_dd")

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 import wfo
-from wfo.plateaus import LEAST_STABLE, find_clusters
-from wfo.scoring import Cells
+from wfo.selection.plateaus import LEAST_STABLE, find_clusters
+from wfo.selection.scoring import Cells
 
 TOTAL = 1_152
 SHAPE = (12, 7)

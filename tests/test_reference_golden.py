@@ -19,12 +19,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from wfo.atr_d.reference import ReferenceResult, simulate
+from wfo.backtest.engine import Data, Figures, get_engine
 from wfo.bars import Prices
-from wfo.catalogue import get_strategy
-from wfo.engine import Data, Figures, get_engine
 from wfo.grid import Grid
-from wfo.reference import ReferenceResult, simulate
 from wfo.settings import Settings
+from wfo.strategy import get_strategy
 
 Bar = tuple[float, float, float, float]
 Trade = tuple[int, float, int, float, float]

@@ -25,7 +25,7 @@ from test_reference_golden import params as params_of
 from test_reference_golden import run as run_any
 from test_reference_shorts import trades
 
-from wfo.reference import ReferenceResult, indicators, simulate
+from wfo.atr_d.reference import ReferenceResult, indicators, simulate
 
 LENGTHS: dict[str, float] = {"hma_fast_length": 1, "hma_slow_length": 2}
 BOTH_SIDES = pytest.mark.parametrize("strategy", ["atr_d_hma_l", "atr_d_hma_ls"])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wfo.reference import atr_d, indicators, money, touches
-from wfo.reference.states import LONG, SHORT
-from wfo.reference.touches import Bar
-from wfo.reference.variants import COLUMNS, VARIANTS, complete, parameters
+from wfo.atr_d.reference import atr_d, indicators, money, touches
+from wfo.atr_d.reference.states import LONG, SHORT
+from wfo.atr_d.reference.touches import Bar
+from wfo.atr_d.reference.variants import COLUMNS, VARIANTS, complete, parameters
 
 Floats = NDArray[np.float64]
 Prices = tuple[Floats, Floats, Floats, Floats]

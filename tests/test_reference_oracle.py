@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wfo.reference import ReferenceResult, simulate
+from wfo.atr_d.reference import ReferenceResult, simulate
 
 Floats = NDArray[np.float64]
 

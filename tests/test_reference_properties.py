@@ -11,8 +11,8 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from wfo.reference import ReferenceResult, simulate
-from wfo.reference.variants import VARIANTS, parameters
+from wfo.atr_d.reference import ReferenceResult, simulate
+from wfo.atr_d.reference.variants import VARIANTS, parameters
 
 Floats = NDArray[np.float64]
 WARMUP = 90

@@ -22,7 +22,7 @@ from test_reference_golden import (
 from test_reference_golden import params as params_of
 from test_reference_golden import run as run_any
 
-from wfo.reference import ReferenceResult
+from wfo.atr_d.reference import ReferenceResult
 
 MODES: dict[str, float] = {
     "short_multiplier": 1,

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
+from wfo.atr_d.reference import ReferenceResult, SweepFigures, simulate, sweep
+from wfo.atr_d.reference.variants import VARIANTS, parameters
 from wfo.errors import EngineError, InputError
-from wfo.reference import ReferenceResult, SweepFigures, simulate, sweep
-from wfo.reference.variants import VARIANTS, parameters
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def python(code: str, **environment: str) -> str:
 
 
 def test_the_import_is_light() -> None:
-    assert python("import sys, wfo.reference; print('numba' in sys.modules)") == "False"
+    assert python("import sys, wfo.atr_d.reference; print('numba' in sys.modules)") == "False"
 
 
 @pytest.mark.parametrize("name", ["simulate", "sweep"])
@@ -87,7 +87,7 @@ def test_a_missing_numba_says_what_to_install(name: str) -> None:
 import sys
 sys.modules["numba"] = None
 from wfo.errors import EngineError
-from wfo.reference import {name}
+from wfo.atr_d.reference import {name}
 try:
     {name}('atr_d_l', [], [], [], [], [], {more}, **{SETTINGS!r})
 except EngineError as error:
@@ -99,13 +99,13 @@ except EngineError as error:
 def test_a_broken_numba_gives_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-            if name == "wfo.reference.atr_d":
+            if name == "wfo.atr_d.reference.atr_d":
                 raise ImportError("Numba needs an older NumPy")
 
-    import wfo.reference
+    import wfo.atr_d.reference
 
-    monkeypatch.delitem(sys.modules, "wfo.reference.atr_d", raising=False)
-    monkeypatch.delattr(wfo.reference, "atr_d", raising=False)
+    monkeypatch.delitem(sys.modules, "wfo.atr_d.reference.atr_d", raising=False)
+    monkeypatch.delattr(wfo.atr_d.reference, "atr_d", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
     with pytest.raises(EngineError, match="cannot load Numba: Numba needs an older NumPy"):
         simulate_on(make(), ROW, warmup=100, split=200, **SETTINGS)
@@ -275,7 +275,7 @@ def test_too_few_bars_stay_inside_their_arrays() -> None:
     """With bounds checked, in a process of its own because Numba reads the switch at import."""
     code = f"""
 import numpy as np
-from wfo.reference import simulate, sweep
+from wfo.atr_d.reference import simulate, sweep
 x = np.full(60, 100.0)
 for n in (3, 4, 5, 20, 60):
     y = x[:n]

@@ -20,7 +20,8 @@ import pytest
 from kills import GRID, command, contents, end, killed
 
 import wfo
-from wfo import engine, pipeline
+from wfo import pipeline
+from wfo.backtest import engine
 from wfo.data import sample_store
 from wfo.errors import ResultsError
 from wfo.pipeline import RunPlan, rescore, run, verify

@@ -16,9 +16,9 @@ import pytest
 from scipy.stats import rankdata
 
 import wfo
-from wfo import scoring
-from wfo.engine import Figures
-from wfo.scoring import Scores, score_figures
+from wfo.backtest.engine import Figures
+from wfo.selection import scoring
+from wfo.selection.scoring import Scores, score_figures
 
 GATES = wfo.Gates()
 

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 
 import wfo
 from wfo import _core
-from wfo.engine import read_data
+from wfo.backtest.engine import read_data
 
 WFE, DD_RATIO = 0.35, 3.0
 AXES = [(12, 5), (3, 4)]

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 import wfo
-from wfo import scoring
 from wfo.data import sample_store
 from wfo.errors import InputError
 from wfo.pipeline import RunPlan, RunReport, rescore, run
-from wfo.scoring import Gates
+from wfo.selection import scoring
+from wfo.selection.scoring import Gates
 from wfo.sweeps import survivors
 
 #: Grids of strategies with both sides are twenty times as large.

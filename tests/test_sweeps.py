@@ -13,9 +13,9 @@ import pytest
 
 import wfo
 from wfo import _core
-from wfo.engine import Figures
+from wfo.backtest.engine import Figures
 from wfo.errors import ResultsError
-from wfo.scoring import Gates, score_tally
+from wfo.selection.scoring import Gates, score_tally
 from wfo.sweeps import Block, DenseStore, SurvivorStore, SweepStore, dense, survivors
 from wfo.sweeps.journal import Journal
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 import wfo
 from wfo.cli import cli
-from wfo.comparison import compare, standing
 from wfo.data import BarsOrigin, DataStore
+from wfo.selection.comparison import compare, standing
 
 # The table of the grids, and the names in TradeStation.
 TABLE = {

@@ -18,17 +18,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wfo.backtest.engine import Simulation, SweepResult, simulate, sweep
     from wfo.bars import join_bars
     from wfo.build import build_info
-    from wfo.catalogue import Strategy, strategies
     from wfo.data import DataStore, load_sample
-    from wfo.engine import Simulation, SweepResult, simulate, sweep
     from wfo.errors import DataError, EngineError, InputError, ResultsError, WfoError
     from wfo.grid import Grid, grid_names
     from wfo.metrics import Metrics, PartMetrics, simulation_metrics
-    from wfo.plateaus import Plateau, detect_plateaus
-    from wfo.scoring import Gates, score
+    from wfo.selection.plateaus import Plateau, detect_plateaus
+    from wfo.selection.scoring import Gates, score
     from wfo.settings import Settings
+    from wfo.strategy import Strategy, strategies
     from wfo.windows import Phase, Phases, Windows
 
 __all__ = [
@@ -68,31 +68,31 @@ _HOMES = {
     "DataError": "errors",
     "DataStore": "data",
     "EngineError": "errors",
-    "Gates": "scoring",
+    "Gates": "selection.scoring",
     "Grid": "grid",
     "InputError": "errors",
     "Metrics": "metrics",
     "PartMetrics": "metrics",
     "Phase": "windows",
     "Phases": "windows",
-    "Plateau": "plateaus",
+    "Plateau": "selection.plateaus",
     "ResultsError": "errors",
     "Settings": "settings",
-    "Simulation": "engine",
-    "Strategy": "catalogue",
-    "SweepResult": "engine",
+    "Simulation": "backtest.engine",
+    "Strategy": "strategy",
+    "SweepResult": "backtest.engine",
     "WfoError": "errors",
     "Windows": "windows",
     "build_info": "build",
     "join_bars": "bars",
-    "detect_plateaus": "plateaus",
+    "detect_plateaus": "selection.plateaus",
     "grid_names": "grid",
     "load_sample": "data",
-    "score": "scoring",
-    "simulate": "engine",
+    "score": "selection.scoring",
+    "simulate": "backtest.engine",
     "simulation_metrics": "metrics",
-    "strategies": "catalogue",
-    "sweep": "engine",
+    "strategies": "strategy",
+    "sweep": "backtest.engine",
 }
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wfo.engine import Data, get_engine, largest_block, thread_count
+from wfo.backtest.engine import Data, get_engine, largest_block, thread_count
 from wfo.grid import Grid
 from wfo.settings import Settings
 
 if TYPE_CHECKING:
-    from wfo.scoring import Gates
+    from wfo.selection.scoring import Gates
 
 #: Seconds of measuring, for each strategy; two pieces at least are swept to their end.
 _SECONDS = 0.7

@@ -13,8 +13,8 @@ from decimal import Decimal, DecimalException, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wfo.catalogue import Number, Strategy, get_strategy, strategies
 from wfo.errors import InputError, did_you_mean
+from wfo.strategy import Number, Strategy, get_strategy, strategies
 
 if TYPE_CHECKING:
     import numpy as np

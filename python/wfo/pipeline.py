@@ -21,22 +21,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo import bars as bars_module
+from wfo.backtest.engine import Data, Figures, get_engine, iter_sweep, sweep_sample, thread_count
 from wfo.build import build_info
-from wfo.catalogue import Strategy, get_strategy
-from wfo.comparison import Comparison, Standing, compare, standing
 from wfo.data.frames import time_column
-from wfo.engine import Data, Figures, get_engine, iter_sweep, sweep_sample, thread_count
 from wfo.errors import InputError, ResultsError
 from wfo.estimate import Estimate, Estimates, machine_memory, measure, memory_needed
-from wfo.export import PlateauRanges, config_csv, plateau_ranges
 from wfo.files import read_sealed, write_sealed, write_text, write_with
 from wfo.grid import Grid
-from wfo.plateaus import Plateaus, detect_plateaus
 from wfo.progress import Progress, Silent
 from wfo.results import RunFolder, fingerprint
-from wfo.scoring import KEPT, Gates, Scores, score_tally, stable_threshold
+from wfo.selection.comparison import Comparison, Standing, compare, standing
+from wfo.selection.plateaus import Plateaus, detect_plateaus
+from wfo.selection.scoring import KEPT, Gates, Scores, score_tally, stable_threshold
 from wfo.settings import Settings
+from wfo.strategy import Strategy, get_strategy
 from wfo.sweeps import DenseStore, Span, SurvivorStore, SweepStore
+from wfo.tradestation.ranges import PlateauRanges, config_csv, plateau_ranges
 from wfo.windows import LEAST_WARMUP, Phases, Windows
 
 if TYPE_CHECKING:

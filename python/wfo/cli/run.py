@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wfo.backtest.engine import available_threads
 from wfo.cli.data import data_dir_option
-from wfo.engine import available_threads
-from wfo.scoring import Gates
+from wfo.selection.scoring import Gates
 from wfo.settings import Settings
 
 if TYPE_CHECKING:

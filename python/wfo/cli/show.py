@@ -42,8 +42,8 @@ def strategies(name: str | None) -> None:
       wfo strategies
       wfo strategies atr_d_l
     """
-    from wfo.catalogue import get_strategy
-    from wfo.catalogue import strategies as catalogue
+    from wfo.strategy import get_strategy
+    from wfo.strategy import strategies as catalogue
 
     if name is None:
         for strategy in catalogue().values():

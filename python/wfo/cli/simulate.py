@@ -20,11 +20,11 @@ from wfo.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
-    from wfo.catalogue import Strategy
+    from wfo.backtest.engine import Simulation
     from wfo.charts import EquityChart
     from wfo.data import DataStore
-    from wfo.engine import Simulation
     from wfo.metrics import PartMetrics
+    from wfo.strategy import Strategy
 
 #: Trades that are printed; a file has them all.
 _LAST_TRADES = 10
@@ -195,12 +195,12 @@ def simulate(
       wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates best.csv
       wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates c.csv --row 7
     """
-    from wfo import engine as engines
     from wfo import metrics
+    from wfo.backtest import engine as engines
     from wfo.bars import dates as bar_dates
-    from wfo.catalogue import get_strategy
     from wfo.charts import EquityChart
     from wfo.data import DataStore
+    from wfo.strategy import get_strategy
 
     _check_usage(windows, phase, split, begin, candidates, row)
     _check_files(candidates, out_trades, out_equity, plots)
@@ -315,8 +315,8 @@ def _read_row(path: Path, strategy: Strategy, row: int) -> dict[str, object]:
     """
     import polars as pl
 
-    from wfo.catalogue import strategies
     from wfo.errors import InputError
+    from wfo.strategy import strategies
 
     if not path.is_file():
         raise InputError(f"there is no candidates file {path}")
@@ -354,7 +354,7 @@ def _read_row(path: Path, strategy: Strategy, row: int) -> dict[str, object]:
 
 def _named_strategy(path: Path) -> str | None:
     """Return the strategy that the name of a candidates file names, as a run writes it."""
-    from wfo.catalogue import strategies
+    from wfo.strategy import strategies
 
     named = [n for n in strategies() if path.stem.startswith(f"candidates_{n}_")]
     return max(named, key=len, default=None)

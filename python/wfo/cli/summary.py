@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from wfo.estimate import Estimates
 from wfo.grid import Grid
 from wfo.pipeline import RunReport, StrategyReport, compare_reports, size_text
-from wfo.plateaus import Plateaus
 from wfo.progress import duration
-from wfo.scoring import GATE_NAMES
+from wfo.selection.plateaus import Plateaus
+from wfo.selection.scoring import GATE_NAMES
 
 #: Share of the map above which plateaus are called broad, and stable share that is called low.
 _BROAD, _LOW = 0.4, 0.2

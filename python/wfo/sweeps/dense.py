@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from wfo.engine import Figures
+from wfo.backtest.engine import Figures
 from wfo.errors import ResultsError
 from wfo.files import PART, naming_the_file, sync_folder
 from wfo.grid import Grid
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wfo import _core
-    from wfo.scoring import Gates
+    from wfo.selection.scoring import Gates
 
 #: Combinations of a block of the journal: 20 MB of figures for four phases.
 BLOCK = 1 << 18

@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from wfo.engine import Figures
+from wfo.backtest.engine import Figures
 from wfo.grid import Grid
 
 if TYPE_CHECKING:
     from wfo import _core
-    from wfo.scoring import Gates
+    from wfo.selection.scoring import Gates
 
 #: Types of the six stored figures, in the order of `Figures`.
 STORED = ("<f4", "<f4", "<f4", "<f4", "<u2", "<u2")

@@ -30,7 +30,7 @@ from typing import IO, TYPE_CHECKING, Any
 from wfo.errors import InputError, ResultsError
 from wfo.files import PART, naming_the_file, sync_folder, whole_file
 from wfo.grid import Grid
-from wfo.scoring import FALLBACK_PHASES, Gates
+from wfo.selection.scoring import FALLBACK_PHASES, Gates
 from wfo.sweeps.store import STORED, Block, Span, SweepStore, Tick
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@
 //! [`figures`]: [`direct`] walks bar by bar, [`factored`] from trade to trade over tables that its
 //! combinations share. [`scoring`] makes scores of the figures, block by block.
 //!
-//! What the numbers mean is fixed by `python/wfo/reference/CONTRACT.md`; the Numba reference next to
+//! What the numbers mean is fixed by `python/wfo/atr_d/CONTRACT.md`; the Numba reference next to
 //! it has files of the same names for [`indicators`], [`touches`], [`money`] and [`atr_d`].
 
 pub mod atr_d;

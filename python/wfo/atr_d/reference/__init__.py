@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wfo.atr_d.reference.variants import VARIANTS, Variant, complete, parameters
 from wfo.errors import EngineError, InputError, did_you_mean
-from wfo.reference.variants import VARIANTS, Variant, complete, parameters
 
 if TYPE_CHECKING:
-    from wfo.reference.atr_d import Bars, Settings
+    from wfo.atr_d.reference.atr_d import Bars, Settings
 
 __all__ = ["ReferenceResult", "SweepFigures", "simulate", "sweep"]
 
@@ -273,7 +273,7 @@ def sweep(
 def _kernels() -> ModuleType:
     """Load the compiled side, or say why it is missing."""
     try:
-        from wfo.reference import atr_d
+        from wfo.atr_d.reference import atr_d
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "numba":
             # Numba is there but does not load, e.g. beside a NumPy that it does not know yet.

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from wfo.bars import Prices, check_same_stamps, prices
-from wfo.catalogue import Number, Strategy, get_strategy
 from wfo.errors import EngineError, InputError, did_you_mean
 from wfo.grid import Grid
 from wfo.settings import Settings
+from wfo.strategy import Number, Strategy, get_strategy
 from wfo.windows import LEAST_WARMUP, Phase, Phases
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ class _Reference:
         settings: Settings,
         bounds: tuple[int, int, int],
     ) -> Simulation:
-        from wfo import reference
+        from wfo.atr_d import reference
 
         warmup, split, end = bounds
         bars, second = data.until(end)
@@ -290,7 +290,7 @@ class _ReferenceSweep:
     def run(self, start: int, stop: int) -> list[Figures]:
         import numpy as np
 
-        from wfo import reference
+        from wfo.atr_d import reference
 
         columns = self.grid.columns(np.arange(start, stop, dtype=np.int64))
         rows = np.column_stack([c.astype(np.float64) for c in columns.values()])

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
-from wfo.catalogue import Fine, Parameter, Strategy
 from wfo.grid import Grid
-from wfo.plateaus import Plateau
+from wfo.selection.plateaus import Plateau
+from wfo.strategy import Fine, Parameter, Strategy
 
 if TYPE_CHECKING:
     import polars as pl

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from wfo.catalogue.atr_d import ATR_D
-from wfo.catalogue.parameter import Fine, Number, Parameter
-from wfo.catalogue.strategy import Strategy
+from wfo.atr_d.catalogue import ATR_D
 from wfo.errors import InputError, did_you_mean
+from wfo.strategy.parameter import Fine, Number, Parameter
+from wfo.strategy.value import Strategy
 
 __all__ = ["Fine", "Number", "Parameter", "Strategy", "get_strategy", "strategies"]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wfo.reference._jit import njit
+from wfo.atr_d.reference._jit import njit
 
 FloatArray = NDArray[np.float64]
 

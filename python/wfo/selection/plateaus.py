@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from wfo.errors import InputError
 from wfo.grid import Grid
-from wfo.scoring import Cells
+from wfo.selection.scoring import Cells
 
 if TYPE_CHECKING:
     import numpy as np
@@ -195,8 +195,8 @@ def detect_plateaus(
     grid
         The grid that was swept.
     cells
-        Counts of all stable combinations, from `wfo.scoring.score_figures`; by default those of
-        `candidates`, which is the same unless more were stable than were kept.
+        Counts of all stable combinations, from `wfo.selection.scoring.score_figures`; by default
+        those of `candidates`, which is the same unless more were stable than were kept.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from wfo.reference._jit import njit
+from wfo.atr_d.reference._jit import njit
 
 
 class Bar(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wfo.catalogue import Strategy
+from wfo.strategy import Strategy
 
 if TYPE_CHECKING:
     import polars as pl

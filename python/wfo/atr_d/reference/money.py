@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from wfo.reference._jit import njit
-from wfo.reference.indicators import FloatArray
-from wfo.reference.states import LONG
+from wfo.atr_d.reference._jit import njit
+from wfo.atr_d.reference.indicators import FloatArray
+from wfo.atr_d.reference.states import LONG
 
 
 @njit

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from wfo.catalogue.parameter import Number, Parameter
 from wfo.errors import InputError, did_you_mean
+from wfo.strategy.parameter import Number, Parameter
 
 
 @dataclass(frozen=True, slots=True)

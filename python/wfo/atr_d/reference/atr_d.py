@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wfo.reference import indicators, money, states, touches
-from wfo.reference._jit import njit
-from wfo.reference.indicators import FloatArray
-from wfo.reference.states import FLAT, LONG, SHORT
-from wfo.reference.touches import Bar, Touch
-from wfo.reference.variants import Variant
+from wfo.atr_d.reference import indicators, money, states, touches
+from wfo.atr_d.reference._jit import njit
+from wfo.atr_d.reference.indicators import FloatArray
+from wfo.atr_d.reference.states import FLAT, LONG, SHORT
+from wfo.atr_d.reference.touches import Bar, Touch
+from wfo.atr_d.reference.variants import Variant
 
 BoolArray = NDArray[np.bool_]
 Int8Array = NDArray[np.int8]

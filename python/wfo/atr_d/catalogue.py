@@ -1,6 +1,6 @@
 """The ATR-D family: one strategy with options, six variants of it.
 
-What they compute is fixed by ``wfo/reference/CONTRACT.md``.
+What they compute is fixed by ``wfo/atr_d/CONTRACT.md``.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from wfo.catalogue.parameter import Fine, Parameter
-from wfo.catalogue.strategy import Strategy
+from wfo.strategy.parameter import Fine, Parameter
+from wfo.strategy.value import Strategy
 
 _ANY = math.inf
 

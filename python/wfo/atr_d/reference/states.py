@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wfo.reference import touches
-from wfo.reference._jit import njit
-from wfo.reference.touches import Bar, Touch
+from wfo.atr_d.reference import touches
+from wfo.atr_d.reference._jit import njit
+from wfo.atr_d.reference.touches import Bar, Touch
 
 #: States, and the sides of a trade.
 FLAT = 0

@@ -1,0 +1,1 @@
+"""Backtests: one parameter set, or whole grids, on the engines that a strategy has."""

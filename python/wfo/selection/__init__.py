@@ -1,0 +1,1 @@
+"""From the figures of a sweep to a choice: scores, plateaus, strategies side by side."""

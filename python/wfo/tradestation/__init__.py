@@ -1,0 +1,1 @@
+"""What goes to TradeStation: ranges for its optimizer."""
