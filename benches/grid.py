@@ -34,6 +34,8 @@ from wfo.backtest.engine import (
     Data,
     Figures,
     available_threads,
+    core_axes,
+    core_feeds,
     get_engine,
     read_data,
     thread_count,
@@ -91,9 +93,8 @@ class Task:
         if engine == "reference":
             prepare = get_engine(engine)[1].prepare
             return prepare(self.data, self.grid, settings, self.phases, threads)
-        name, axes = self.grid.strategy.name, self.grid.axes
-        bars, second = self.data
-        return _core.Sweep(engine, name, *bars, second, axes, settings, self.phases, threads)
+        name, axes, feeds = self.grid.strategy.name, core_axes(self.grid), core_feeds(self.data)
+        return _core.Sweep(engine, name, feeds, axes, settings, self.phases, threads)
 
 
 class Sweep(NamedTuple):

@@ -14,6 +14,7 @@ import pytest
 
 import wfo
 from wfo import _core
+from wfo.backtest.engine import core_axes, core_feeds
 
 FIGURES = ("is_pnl", "oos_pnl", "is_dd", "oos_dd", "is_trades", "oos_trades")
 ENGINES = ("factored", "direct", "reference")
@@ -428,22 +429,21 @@ def test_auto_is_the_factored_engine() -> None:
 
 def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
-    values = [float(v) for v in grid.params(0).values()]
+    values, feeds = [float(v) for v in grid.params(0).values()], core_feeds(data)
     with pytest.raises(
         wfo.InputError, match="engine = 'auto' is unknown; it must be direct or factored"
     ):
-        _core.simulate("auto", "atr_d_l", *data.bars, None, values, wfo.Settings(), 120, SPLIT)
+        _core.simulate("auto", "atr_d_l", feeds, [(0, values)], wfo.Settings(), 120, SPLIT)
     with pytest.raises(wfo.InputError, match="engine = 'fast' is unknown"):
-        _core.Sweep("fast", "atr_d_l", *data.bars, None, grid.axes, wfo.Settings(), [], 1)
+        _core.Sweep("fast", "atr_d_l", feeds, core_axes(grid), wfo.Settings(), [], 1)
 
 
 def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     def prepared(engine: str, end: int) -> _core.Sweep:
         data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars[:end], None)
         bounds = [(120, 300, end)]
-        return _core.Sweep(
-            engine, "atr_d_l", *data.bars, None, grid.axes, wfo.Settings(), bounds, 1
-        )
+        feeds, axes = core_feeds(data), core_axes(grid)
+        return _core.Sweep(engine, "atr_d_l", feeds, axes, wfo.Settings(), bounds, 1)
 
     assert prepared("direct", 1000).granule == 1
     assert prepared("factored", 1000).granule > 1

@@ -190,6 +190,26 @@ class Engine(Protocol):
         """Compute what the whole grid shares."""
 
 
+def core_feeds(data: Data) -> list[tuple[str, dict[str, FloatArray]]]:
+    """Return what the compiled core reads: each feed by name, its columns by name."""
+    named = (("bars", data.bars), ("bars2", data.second))
+    return [(name, prices._asdict()) for name, prices in named if prices is not None]
+
+
+def core_axes(grid: Grid) -> list[tuple[list[int], list[list[float]]]]:
+    """Return a grid's axes as the compiled core takes them.
+
+    One item an axis: the positions of its parameters, and its rows, one value a parameter in each.
+    The two Hull lengths are one axis of the pairs in order.
+    """
+    single = [([i], [[v] for v in values]) for i, values in enumerate(grid.axes)]
+    if not grid.strategy.hulls:
+        return single
+    fast, slow = grid.axes[-2:]
+    pairs = [[a, b] for a in fast for b in slow if a < b]
+    return [*single[:-2], ([len(single) - 2, len(single) - 1], pairs)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Core:
     """An engine of the Rust core."""
@@ -207,12 +227,16 @@ class _Core:
         from wfo import _core
 
         warmup, split, end = bounds
-        bars, second = data.until(end)
-        params = [float(v) for v in values]
-        figures, trades, equity = _core.simulate(
-            self.name, strategy.name, *bars, second, params, settings, warmup, split
+        params = [(0, [float(v) for v in values])]
+        feeds = core_feeds(data.until(end))
+        figures, trades, equity, _ = _core.simulate(
+            self.name, strategy.name, feeds, params, settings, warmup, split
         )
-        return _simulation(figures, trades, equity)
+        return _simulation(
+            [figures[name] for name in Figures._fields],
+            [trades[name] for name in _TRADE_COLUMNS],
+            equity,
+        )
 
     def prepare(
         self,
@@ -224,10 +248,10 @@ class _Core:
     ) -> Prepared:
         from wfo import _core
 
-        name, axes = grid.strategy.name, grid.axes
-        bars, second = data
-        sweep = _core.Sweep(self.name, name, *bars, second, axes, settings, list(phases), threads)
-        return _CoreSweep(sweep)
+        name, axes, feeds = grid.strategy.name, core_axes(grid), core_feeds(data)
+        return _CoreSweep(
+            _core.Sweep(self.name, name, feeds, axes, settings, list(phases), threads)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -566,15 +590,13 @@ def sweep_sample(
 
     from wfo import _core
 
-    name, (bars, second) = grid.strategy.name, data
+    name, axes, feeds = grid.strategy.name, core_axes(grid), core_feeds(data)
     phases, count = list(bounds), thread_count(threads)
-    sweep = _core.Sweep(
-        "direct", name, *bars, second, grid.axes, _settings(settings), phases, count
-    )
+    sweep = _core.Sweep("direct", name, feeds, axes, _settings(settings), phases, count)
     parts = []
     for start in range(0, len(indices), _SAMPLE_BLOCK):
         piece = indices[start : start + _SAMPLE_BLOCK].astype(np.uint64)
-        parts.append(sweep.run_list(piece))
+        parts.append(sweep.run_list_stored(piece))
         tick(len(piece))
     return [
         Figures(*(np.concatenate(column) for column in zip(*phase, strict=True)))
