@@ -91,7 +91,7 @@ class Task:
         if engine == "reference":
             prepare = get_engine(engine)[1].prepare
             return prepare(self.data, self.grid, settings, self.phases, threads)
-        name, axes = self.grid.strategy.name, self.grid.axes
+        name, axes = self.grid.strategy.name, list(self.grid.values.values())
         bars, second = self.data
         return _core.Sweep(engine, name, *bars, second, axes, settings, self.phases, threads)
 

@@ -26,7 +26,7 @@ from wfo.cli import main
 from wfo.cli.simulate import _load_bars
 from wfo.data import sample_store
 from wfo.metrics import DEFINITIONS, compute_metrics, simulation_metrics
-from wfo.strategy import get_strategy
+from wfo.strategy import Feed, get_strategy
 
 SAMPLE = str(Path(wfo.data.__file__).parent / "sample")
 SIMULATE = ("simulate", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE)
@@ -638,7 +638,7 @@ def test_what_cannot_be_drawn(equity: list[float], boundary: int, message: str) 
 
 
 def test_two_symbols_are_joined_on_their_dates() -> None:
-    dual = dataclasses.replace(get_strategy("atr_d_l"), dual_symbol=True)
+    dual = dataclasses.replace(get_strategy("atr_d_l"), feeds=(Feed("bars"), Feed("bars2")))
     store = sample_store()
     first, second, notes = _load_bars(store, dual, "NASDAQ", "SP500", "1day", False)
     assert second is not None

@@ -434,7 +434,9 @@ def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     ):
         _core.simulate("auto", "atr_d_l", *data.bars, None, values, wfo.Settings(), 120, SPLIT)
     with pytest.raises(wfo.InputError, match="engine = 'fast' is unknown"):
-        _core.Sweep("fast", "atr_d_l", *data.bars, None, grid.axes, wfo.Settings(), [], 1)
+        _core.Sweep(
+            "fast", "atr_d_l", *data.bars, None, list(grid.values.values()), wfo.Settings(), [], 1
+        )
 
 
 def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> None:
@@ -442,7 +444,14 @@ def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> No
         data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars[:end], None)
         bounds = [(120, 300, end)]
         return _core.Sweep(
-            engine, "atr_d_l", *data.bars, None, grid.axes, wfo.Settings(), bounds, 1
+            engine,
+            "atr_d_l",
+            *data.bars,
+            None,
+            list(grid.values.values()),
+            wfo.Settings(),
+            bounds,
+            1,
         )
 
     assert prepared("direct", 1000).granule == 1

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from wfo.bars import Prices, check_same_stamps, prices
 from wfo.errors import EngineError, InputError, did_you_mean
 from wfo.grid import Grid
-from wfo.settings import Settings
+from wfo.settings import AccountSettings as Settings
 from wfo.strategy import Number, Strategy, get_strategy
 from wfo.windows import LEAST_WARMUP, Phase, Phases
 
@@ -224,7 +224,7 @@ class _Core:
     ) -> Prepared:
         from wfo import _core
 
-        name, axes = grid.strategy.name, grid.axes
+        name, axes = grid.strategy.name, _value_lists(grid)
         bars, second = data
         sweep = _core.Sweep(self.name, name, *bars, second, axes, settings, list(phases), threads)
         return _CoreSweep(sweep)
@@ -375,11 +375,11 @@ def simulate(
     """
     strategy = get_strategy(strategy)
     values = strategy.check_params(params)
-    need = strategy.need({n: (v,) for n, v in zip(strategy.names, values, strict=True)})
+    need = strategy.lookback({n: (v,) for n, v in zip(strategy.names, values, strict=True)})
     _, chosen = get_engine(engine)
     data = read_data(strategy, bars, bars2)
     bounds = _bounds(split, warmup, need, len(data.bars.open))
-    return chosen.simulate(strategy, data, values, _settings(settings), bounds)
+    return chosen.simulate(strategy, data, values, _settings(strategy, settings), bounds)
 
 
 def sweep(
@@ -510,7 +510,8 @@ def iter_sweep(
         One item a phase.
     """
     _, chosen = get_engine(engine)
-    prepared = chosen.prepare(data, grid, _settings(settings), bounds, thread_count(threads))
+    own = _settings(grid.strategy, settings)
+    prepared = chosen.prepare(data, grid, own, bounds, thread_count(threads))
     run = prepared.run_stored if stored else prepared.run
     size = _FIRST_BLOCK
     # What part of a granule costs beside its combinations must not make blocks ever smaller.
@@ -567,10 +568,9 @@ def sweep_sample(
     from wfo import _core
 
     name, (bars, second) = grid.strategy.name, data
+    axes, own = _value_lists(grid), _settings(grid.strategy, settings)
     phases, count = list(bounds), thread_count(threads)
-    sweep = _core.Sweep(
-        "direct", name, *bars, second, grid.axes, _settings(settings), phases, count
-    )
+    sweep = _core.Sweep("direct", name, *bars, second, axes, own, phases, count)
     parts = []
     for start in range(0, len(indices), _SAMPLE_BLOCK):
         piece = indices[start : start + _SAMPLE_BLOCK].astype(np.uint64)
@@ -621,12 +621,13 @@ def thread_count(threads: int | None) -> int:
     return number
 
 
-def _settings(settings: Settings | None) -> Settings:
-    if settings is None:
-        return Settings()
-    if not isinstance(settings, Settings):
-        raise InputError(f"settings must be wfo.Settings(...), not {settings!r}")
-    return settings
+def _settings(strategy: Strategy, settings: Settings | None) -> Settings:
+    return strategy.settings_of(settings)
+
+
+def _value_lists(grid: Grid) -> list[list[float]]:
+    """Return the values as the core takes them, one list a parameter."""
+    return [[float(v) for v in axis] for axis in grid.values.values()]
 
 
 def _whole(value: object) -> int | None:
