@@ -10,7 +10,7 @@ import itertools
 import math
 import operator
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException, InvalidOperation
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wfo.errors import InputError, did_you_mean
 from wfo.strategy import Constraint, Number, Strategy, get_strategy, strategies
-from wfo.strategy.constraints import groups, nowhere
+from wfo.strategy.constraints import groups, meeting, nowhere
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: More values on one axis are a slip of the pen, and would fill memory before anything else fails.
 _LONGEST_AXIS = 100_000
 
-#: Points of parameters that share constraints: each is looked at, in a fraction of a microsecond.
+#: Points of parameters that share constraints: each is looked at, which takes seconds for so many.
 _MOST_POINTS = 10_000_000
 
 
@@ -128,27 +128,10 @@ def _index_axis(
             f"{', '.join(names)} share constraints, and have {size:,} sets of values; at most"
             f" {_MOST_POINTS:,} will do: take wider steps"
         )
-    checks = [
-        (constraint.holds, operator.itemgetter(*(names.index(n) for n in constraint.names)))
-        if len(constraint.names) > 1
-        else (constraint.holds, _single(names.index(constraint.names[0])))
-        for constraint in constraints
-    ]
-    points = array(
-        "q",
-        (
-            point
-            for point, row in enumerate(itertools.product(*values.values()))
-            if all(holds(own(row)) for holds, own in checks)
-        ),
-    )
+    points = array("q", meeting(constraints, values))
     if not points:
         raise InputError(f"{nowhere(constraints, values)}; the grid would be empty")
     return _IndexAxis(names, lengths, points)
-
-
-def _single(at: int) -> Callable[[tuple[Number, ...]], tuple[Number, ...]]:
-    return lambda row: (row[at],)
 
 
 def no_map(strategy: Strategy) -> str:
@@ -168,14 +151,15 @@ class Grid:
         For each parameter a number, a list of numbers, or ``{"from": a, "to": b, "step": s}``,
         both ends included, computed in decimals.
     strategy
-        Name of the strategy; by default the one in the catalogue that has these parameters.
+        The strategy, or its name; by default the first known one that has these parameters.
     name
         Name of the grid in the manifest.
 
     Raises
     ------
     InputError
-        For an unknown, missing, ill-typed or out-of-range parameter, an empty or repeated value.
+        For an unknown, missing, ill-typed or out-of-range parameter, an empty or repeated value, or
+        where no values meet the strategy's constraints.
 
     Examples
     --------
@@ -184,7 +168,7 @@ class Grid:
     True
     """
 
-    __slots__ = ("_axes", "_values", "name", "strategy")
+    __slots__ = ("_axes", "_lengths", "_values", "name", "strategy")
 
     def __init__(
         self, values: Mapping[str, Any], *, strategy: str | Strategy | None = None, name: str = ""
@@ -212,7 +196,8 @@ class Grid:
             _index_axis({name: axes[name] for name in names}, constraints)
             for names, constraints in groups(self.strategy.names, self.strategy.rules)
         )
-        if math.prod(self.lengths) > 2**63 - 1:
+        self._lengths = tuple(len(axis) for axis in self._axes)
+        if math.prod(self._lengths) > 2**63 - 1:
             raise InputError("the grid has more than 2^63 combinations; take wider steps")
 
     @property
@@ -223,7 +208,7 @@ class Grid:
     @property
     def lengths(self) -> tuple[int, ...]:
         """Positions on each axis of the flat index, the fastest axis last."""
-        return tuple(len(axis) for axis in self._axes)
+        return self._lengths
 
     @property
     def left_out(self) -> int:
@@ -251,7 +236,7 @@ class Grid:
         return [([at[n] for n in axis.names], [list(r) for r in axis.rows]) for axis in self.axes]
 
     def __len__(self) -> int:
-        return math.prod(self.lengths)
+        return math.prod(self._lengths)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Grid):
@@ -282,8 +267,8 @@ class Grid:
                 f"combination {index} is not in the grid, which has 0 … {len(self) - 1}"
             )
         positions: dict[str, int] = {}
-        for axis in reversed(self._axes):
-            rest, position = divmod(rest, len(axis))
+        for axis, length in zip(reversed(self._axes), reversed(self._lengths), strict=True):
+            rest, position = divmod(rest, length)
             positions |= axis.digits(position)
         return {name: values[positions[name]] for name, values in self._values.items()}
 
@@ -352,7 +337,7 @@ class Grid:
         """Return the stride of the axis that a parameter is on, and the axis."""
         name = self.strategy.parameter(name).name
         at = next(i for i, axis in enumerate(self._axes) if name in axis.names)
-        return math.prod(self.lengths[at + 1 :]), self._axes[at]
+        return math.prod(self._lengths[at + 1 :]), self._axes[at]
 
     def columns(self, indices: IndexArray) -> dict[str, NDArray[Any]]:
         """Return the parameter values of each flat index, one array a parameter.

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +108,37 @@ class Constraint:
         raise InputError(f"{_listed(self.names, row)} {verb}; {self.expression} must hold")
 
 
+def meeting(
+    constraints: Sequence[Constraint], values: Mapping[str, Sequence[Number]]
+) -> Iterator[int]:
+    """Yield which sets of values meet all of `constraints`, by their position in the product.
+
+    Parameters
+    ----------
+    constraints
+        One at least.
+    values
+        Of all parameters that the constraints name.
+
+    Raises
+    ------
+    InputError
+        If one cannot be computed for some set.
+    """
+    names = tuple(values)
+    # Read anew with the places of all parameters: a row of the product is taken as it is.
+    tests = [_Reader(c.expression, names, names).truth(_body(c.expression)) for c in constraints]
+    first, *others = tests
+    for position, row in enumerate(itertools.product(*values.values())):
+        try:
+            if first(row) and all(test(row) for test in others):
+                yield position
+        except (ArithmeticError, ValueError):
+            for constraint in constraints:
+                constraint.holds([row[names.index(name)] for name in constraint.names])
+            raise
+
+
 def nowhere(constraints: Sequence[Constraint], values: Mapping[str, Sequence[Number]]) -> str:
     """Say that no values of a grid meet all of `constraints`."""
     pair = constraints[0]._pair if len(constraints) == 1 else None
@@ -144,7 +176,7 @@ def parse(expression: str, names: tuple[str, ...]) -> Constraint:
             f" {_LONGEST:,} will do"
         )
     try:
-        body = ast.parse(expression.strip(), mode="eval").body
+        body = _body(expression)
         if _depth(body) > _DEEPEST:
             raise InputError(f"constraint {expression!r} is nested more than {_DEEPEST} deep")
         used = {node.id for node in ast.walk(body) if isinstance(node, ast.Name)}
@@ -294,6 +326,10 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "abs": (abs, 1, 1),
     "round": (round, 1, 1),
 }
+
+
+def _body(expression: str) -> ast.expr:
+    return ast.parse(expression.strip(), mode="eval").body
 
 
 def _depth(body: ast.expr) -> int:
