@@ -34,7 +34,6 @@ from wfo.backtest.engine import (
     Data,
     Figures,
     available_threads,
-    core_axes,
     core_feeds,
     get_engine,
     read_data,
@@ -93,7 +92,7 @@ class Task:
         if engine == "reference":
             prepare = get_engine(engine)[1].prepare
             return prepare(self.data, self.grid, settings, self.phases, threads)
-        name, axes, feeds = self.grid.strategy.name, core_axes(self.grid), core_feeds(self.data)
+        name, axes, feeds = self.grid.strategy.name, self.grid.engine_axes, core_feeds(self.data)
         return _core.Sweep(engine, name, feeds, axes, settings, self.phases, threads)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import wfo
 from wfo import _core
-from wfo.backtest.engine import core_axes, core_feeds
+from wfo.backtest.engine import core_feeds
 
 FIGURES = ("is_pnl", "oos_pnl", "is_dd", "oos_dd", "is_trades", "oos_trades")
 ENGINES = ("factored", "direct", "reference")
@@ -435,14 +435,14 @@ def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     ):
         _core.simulate("auto", "atr_d_l", feeds, [(0, values)], wfo.Settings(), 120, SPLIT)
     with pytest.raises(wfo.InputError, match="engine = 'fast' is unknown"):
-        _core.Sweep("fast", "atr_d_l", feeds, core_axes(grid), wfo.Settings(), [], 1)
+        _core.Sweep("fast", "atr_d_l", feeds, grid.engine_axes, wfo.Settings(), [], 1)
 
 
 def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     def prepared(engine: str, end: int) -> _core.Sweep:
         data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars[:end], None)
         bounds = [(120, 300, end)]
-        feeds, axes = core_feeds(data), core_axes(grid)
+        feeds, axes = core_feeds(data), grid.engine_axes
         return _core.Sweep(engine, "atr_d_l", feeds, axes, wfo.Settings(), bounds, 1)
 
     assert prepared("direct", 1000).granule == 1

@@ -20,8 +20,8 @@ import polars as pl
 import pytest
 
 import wfo
+from wfo.atr_d.settings import Settings
 from wfo.backtest.engine import Data, Figures, Prepared, get_engine, read_data
-from wfo.settings import Settings
 
 STYLES = ["pullback", "breakout"]
 VARIANTS = list(wfo.strategies())

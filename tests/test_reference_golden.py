@@ -20,10 +20,10 @@ import polars as pl
 import pytest
 
 from wfo.atr_d.reference import ReferenceResult, simulate
+from wfo.atr_d.settings import Settings
 from wfo.backtest.engine import Data, Figures, get_engine
 from wfo.bars import Prices
 from wfo.grid import Grid
-from wfo.settings import Settings
 from wfo.strategy import get_strategy
 
 Bar = tuple[float, float, float, float]

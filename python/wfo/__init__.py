@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wfo.atr_d.settings import Settings
     from wfo.backtest.engine import Simulation, SweepResult, simulate, sweep
     from wfo.bars import join_bars
     from wfo.build import build_info
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
     from wfo.metrics import Metrics, PartMetrics, simulation_metrics
     from wfo.selection.plateaus import Plateau, detect_plateaus
     from wfo.selection.scoring import Gates, score
-    from wfo.settings import Settings
-    from wfo.strategy import Strategy, strategies
+    from wfo.settings import AccountSettings
+    from wfo.strategy import Strategy, register, strategies
     from wfo.windows import Phase, Phases, Windows
 
 __all__ = [
+    "AccountSettings",
     "DataError",
     "DataStore",
     "EngineError",
@@ -56,6 +58,7 @@ __all__ = [
     "grid_names",
     "join_bars",
     "load_sample",
+    "register",
     "score",
     "simulate",
     "simulation_metrics",
@@ -65,6 +68,7 @@ __all__ = [
 
 # Where each public name lives. They load on first use: `import wfo` alone reads no library.
 _HOMES = {
+    "AccountSettings": "settings",
     "DataError": "errors",
     "DataStore": "data",
     "EngineError": "errors",
@@ -77,7 +81,7 @@ _HOMES = {
     "Phases": "windows",
     "Plateau": "selection.plateaus",
     "ResultsError": "errors",
-    "Settings": "settings",
+    "Settings": "atr_d.settings",
     "Simulation": "backtest.engine",
     "Strategy": "strategy",
     "SweepResult": "backtest.engine",
@@ -88,6 +92,7 @@ _HOMES = {
     "detect_plateaus": "selection.plateaus",
     "grid_names": "grid",
     "load_sample": "data",
+    "register": "strategy",
     "score": "selection.scoring",
     "simulate": "backtest.engine",
     "simulation_metrics": "metrics",

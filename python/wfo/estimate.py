@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wfo.backtest.engine import Data, get_engine, largest_block, thread_count
 from wfo.grid import Grid
-from wfo.settings import Settings
+from wfo.settings import AccountSettings
 
 if TYPE_CHECKING:
     from wfo.selection.scoring import Gates
@@ -85,7 +85,7 @@ class Estimates:
 def measure(
     data: Data,
     grid: Grid,
-    settings: Settings,
+    settings: AccountSettings,
     bounds: Sequence[tuple[int, int, int]],
     gates: Gates,
     threads: int | None = None,
@@ -101,8 +101,9 @@ def measure(
     from wfo import _core
 
     threads = thread_count(threads)
-    prepared = get_engine("auto")[1].prepare(data, grid, settings, bounds, threads)
-    tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_strides, threads)
+    own = grid.strategy.settings_of(settings)
+    prepared = get_engine("auto")[1].prepare(data, grid, own, bounds, threads)
+    tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_axes, threads)
     tally.add(None, prepared.run_stored(0, min(len(grid), _FIRST)))
     size = min(len(grid), max(2 * prepared.granule, _PIECE))
     pieces = len(grid) // size

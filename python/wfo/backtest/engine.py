@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from wfo.bars import Prices, check_same_stamps, prices
 from wfo.errors import EngineError, InputError, did_you_mean
 from wfo.grid import Grid
-from wfo.settings import Settings
+from wfo.settings import AccountSettings as Settings
 from wfo.strategy import Number, Strategy, get_strategy
 from wfo.windows import LEAST_WARMUP, Phase, Phases
 
@@ -196,20 +196,6 @@ def core_feeds(data: Data) -> list[tuple[str, dict[str, FloatArray]]]:
     return [(name, prices._asdict()) for name, prices in named if prices is not None]
 
 
-def core_axes(grid: Grid) -> list[tuple[list[int], list[list[float]]]]:
-    """Return a grid's axes as the compiled core takes them.
-
-    One item an axis: the positions of its parameters, and its rows, one value a parameter in each.
-    The two Hull lengths are one axis of the pairs in order.
-    """
-    single = [([i], [[v] for v in values]) for i, values in enumerate(grid.axes)]
-    if not grid.strategy.hulls:
-        return single
-    fast, slow = grid.axes[-2:]
-    pairs = [[a, b] for a in fast for b in slow if a < b]
-    return [*single[:-2], ([len(single) - 2, len(single) - 1], pairs)]
-
-
 @dataclass(frozen=True, slots=True)
 class _Core:
     """An engine of the Rust core."""
@@ -248,7 +234,7 @@ class _Core:
     ) -> Prepared:
         from wfo import _core
 
-        name, axes, feeds = grid.strategy.name, core_axes(grid), core_feeds(data)
+        name, axes, feeds = grid.strategy.name, grid.engine_axes, core_feeds(data)
         return _CoreSweep(
             _core.Sweep(self.name, name, feeds, axes, settings, list(phases), threads)
         )
@@ -399,11 +385,11 @@ def simulate(
     """
     strategy = get_strategy(strategy)
     values = strategy.check_params(params)
-    need = strategy.need({n: (v,) for n, v in zip(strategy.names, values, strict=True)})
+    need = strategy.lookback({n: (v,) for n, v in zip(strategy.names, values, strict=True)})
     _, chosen = get_engine(engine)
     data = read_data(strategy, bars, bars2)
     bounds = _bounds(split, warmup, need, len(data.bars.open))
-    return chosen.simulate(strategy, data, values, _settings(settings), bounds)
+    return chosen.simulate(strategy, data, values, _settings(strategy, settings), bounds)
 
 
 def sweep(
@@ -534,7 +520,8 @@ def iter_sweep(
         One item a phase.
     """
     _, chosen = get_engine(engine)
-    prepared = chosen.prepare(data, grid, _settings(settings), bounds, thread_count(threads))
+    own = _settings(grid.strategy, settings)
+    prepared = chosen.prepare(data, grid, own, bounds, thread_count(threads))
     run = prepared.run_stored if stored else prepared.run
     size = _FIRST_BLOCK
     # What part of a granule costs beside its combinations must not make blocks ever smaller.
@@ -590,9 +577,10 @@ def sweep_sample(
 
     from wfo import _core
 
-    name, axes, feeds = grid.strategy.name, core_axes(grid), core_feeds(data)
+    name, axes, feeds = grid.strategy.name, grid.engine_axes, core_feeds(data)
     phases, count = list(bounds), thread_count(threads)
-    sweep = _core.Sweep("direct", name, feeds, axes, _settings(settings), phases, count)
+    own = _settings(grid.strategy, settings)
+    sweep = _core.Sweep("direct", name, feeds, axes, own, phases, count)
     parts = []
     for start in range(0, len(indices), _SAMPLE_BLOCK):
         piece = indices[start : start + _SAMPLE_BLOCK].astype(np.uint64)
@@ -643,12 +631,8 @@ def thread_count(threads: int | None) -> int:
     return number
 
 
-def _settings(settings: Settings | None) -> Settings:
-    if settings is None:
-        return Settings()
-    if not isinstance(settings, Settings):
-        raise InputError(f"settings must be wfo.Settings(...), not {settings!r}")
-    return settings
+def _settings(strategy: Strategy, settings: Settings | None) -> Settings:
+    return strategy.settings_of(settings)
 
 
 def _whole(value: object) -> int | None:
