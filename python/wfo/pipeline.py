@@ -26,7 +26,7 @@ from wfo.build import build_info
 from wfo.data.frames import time_column
 from wfo.errors import InputError, ResultsError
 from wfo.estimate import Estimate, Estimates, machine_memory, measure, memory_needed
-from wfo.files import read_sealed, write_sealed, write_text, write_with
+from wfo.files import read_sealed, write_frame, write_sealed, write_text
 from wfo.grid import Grid
 from wfo.progress import Progress, Silent
 from wfo.results import RunFolder, fingerprint
@@ -36,6 +36,7 @@ from wfo.selection.scoring import KEPT, Gates, Scores, score_tally, stable_thres
 from wfo.settings import Settings
 from wfo.strategy import Strategy, get_strategy
 from wfo.sweeps import DenseStore, Span, SurvivorStore, SweepStore
+from wfo.text import size_text
 from wfo.tradestation.ranges import PlateauRanges, config_csv, plateau_ranges
 from wfo.windows import LEAST_WARMUP, Phases, Windows
 
@@ -467,7 +468,7 @@ class _Task:
         """Keep the bars beside the results."""
         for path, bars in ((folder.bars, self.loaded.bars), (folder.bars2, self.loaded.second)):
             if bars is not None:
-                write_with(path, functools.partial(bars.write_parquet, compression="zstd"))
+                write_frame(path, bars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -801,10 +802,9 @@ class _Stages:
             self.progress.say(f"warning: {name}: {warning}")
         with self.clock.stage(f"candidates {name}"):
             frame = scores.candidates
-            path = self.folder.candidates(name, grid.name, "parquet")
-            write_with(path, lambda part: frame.write_parquet(part, compression="zstd"))
+            write_frame(self.folder.candidates(name, grid.name, "parquet"), frame)
             rows = frame if self.csv_all else frame.head(CSV_ROWS)
-            write_with(self.folder.candidates(name, grid.name, "csv"), rows.write_csv)
+            write_frame(self.folder.candidates(name, grid.name, "csv"), rows)
         # It takes seconds, most of them to load scikit-learn, and has no units to count.
         self.progress.say(f"{name}: looking for plateaus")
         with self.clock.stage(f"plateaus {name}"):
@@ -1007,11 +1007,6 @@ def _existing(folder: RunFolder) -> Path:
 
 def _free(folder: RunFolder) -> int:
     return shutil.disk_usage(_existing(folder)).free
-
-
-def size_text(count: float) -> str:
-    """Return a number of bytes for readers."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 class _Clock:

@@ -359,9 +359,9 @@ def verify(
       wfo verify results/QQQ
       wfo verify --symbol QQQ
     """
-    from wfo.pipeline import size_text
     from wfo.pipeline import verify as verify_run
     from wfo.progress import for_stream
+    from wfo.text import size_text
 
     found = _found(folder, symbol, symbol2, out)
     files, size = verify_run(found, threads=threads, progress=for_stream())

@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import shutil
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import click
 from wfo.cli.data import data_dir_option
 from wfo.cli.run import setting_options
 from wfo.settings import Settings
+from wfo.text import table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -469,6 +470,7 @@ def _write(
 ) -> list[Path]:
     """Write the files that were asked for, and return them."""
     from wfo.charts import write_chart
+    from wfo.files import write_frame
 
     written: list[Path] = []
     for option, path, frame in (
@@ -476,46 +478,16 @@ def _write(
         ("--out-equity", out_equity, _equity_frame),
     ):
         if path is not None:
-            with _named(option, path):
-                _write_frame(frame(simulation, bars, chosen), path)
+            write_frame(path, frame(simulation, bars, chosen), remedy=_another(option))
             written.append(path)
     for path in (Path(text) for text in plots if text != _TERMINAL):
-        with _named("--plot", path):
-            write_chart(chart, path)
+        write_chart(chart, path, remedy=_another("--plot"))
         written.append(path)
     return written
 
 
-@contextlib.contextmanager
-def _named(option: str, path: Path) -> Iterator[None]:
-    """Name the option whose file cannot be written."""
-    from wfo.errors import ResultsError
-
-    try:
-        yield
-    except ResultsError as error:
-        cause = error.__cause__
-        reason = (cause.strerror or cause) if isinstance(cause, OSError) else error
-        raise ResultsError(
-            f"cannot write {path}: {reason}; choose another file with {option}"
-        ) from error
-
-
-def _write_frame(frame: pl.DataFrame, path: Path) -> None:
-    from wfo.files import write_with
-
-    write: Callable[[Path], object]
-    if path.suffix.lower() == ".csv":
-
-        def write(part: Path) -> None:
-            frame.write_csv(part, datetime_format="%Y-%m-%dT%H:%M:%S%:z")
-
-    else:
-
-        def write(part: Path) -> None:
-            frame.write_parquet(part, compression="zstd")
-
-    write_with(path, write)
+def _another(option: str) -> str:
+    return f"choose another file with {option}"
 
 
 def _trades_frame(simulation: Simulation, bars: pl.DataFrame, chosen: _Slice) -> pl.DataFrame:
@@ -599,7 +571,7 @@ def _metrics_lines(parts: PartMetrics, year: float) -> list[str]:
         title += ", days" if d.unit == "days" else ""
         rows.append((title, *(_cell(getattr(m, d.name), d.unit) for m in columns)))
     note = f"  A year has {year:,.0f} bars; - is what is not defined. wfo.metrics has the formulas."
-    return [*_columns(rows, "<>>>"), note]
+    return [*table(rows, "<>>>"), note]
 
 
 def _cell(value: float | None, unit: str) -> str:
@@ -640,7 +612,7 @@ def _trades_lines(simulation: Simulation, days: Sequence[dt.date]) -> list[str]:
         for t in last.iter_rows(named=True)
     ]
     shown = f"Last {len(last)} of {len(trades):,} trades" if len(last) < len(trades) else "Trades"
-    return [shown, *_columns(rows, "<<><>>>"), *still]
+    return [shown, *table(rows, "<<><>>>"), *still]
 
 
 def _chart_lines(chart: EquityChart) -> list[str]:
@@ -648,15 +620,3 @@ def _chart_lines(chart: EquityChart) -> list[str]:
 
     width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
     return text_chart(chart, width).splitlines()
-
-
-def _columns(rows: Sequence[tuple[str, ...]], align: str) -> list[str]:
-    """Lay out columns by their widest cell."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        (
-            "  "
-            + "  ".join(f"{cell:{a}{w}}" for cell, a, w in zip(row, align, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

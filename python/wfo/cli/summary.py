@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 from wfo.estimate import Estimates
 from wfo.grid import Grid
-from wfo.pipeline import RunReport, StrategyReport, compare_reports, size_text
+from wfo.pipeline import RunReport, StrategyReport, compare_reports
 from wfo.progress import duration
 from wfo.selection.plateaus import Plateaus
 from wfo.selection.scoring import GATE_NAMES
+from wfo.text import size_text, table
 
 #: Share of the map above which plateaus are called broad, and stable share that is called low.
 _BROAD, _LOW = 0.4, 0.2
@@ -44,7 +44,7 @@ def estimates(found: Estimates) -> str:
         taken = (duration(item.seconds), size_text(item.disk), size_text(item.memory))
         rows.append((name, size, item.store, *taken))
     heads = ("Strategy", "Combinations", "Store", "Sweep", "Disk", "Memory")
-    lines = _table(heads, rows, "<><>>>")
+    lines = table([heads, *rows], "<><>>>")
     there = f"{size_text(found.free)} of disk are free in {found.folder}"
     if found.memory is not None:
         there += f"; the machine has {size_text(found.memory)} of memory"
@@ -65,7 +65,7 @@ def _windows(report: RunReport) -> list[str]:
     ]
     note = [f"  Note: {phases.note}."] if phases.note else []
     heads = ("Phase", "In-sample", "Out-of-sample")
-    return [f"Windows '{phases.name}', as of {phases.as_of}", *_table(heads, rows, "><<"), *note]
+    return [f"Windows '{phases.name}', as of {phases.as_of}", *table([heads, *rows], "><<"), *note]
 
 
 def _gates(item: StrategyReport) -> list[str]:
@@ -77,13 +77,14 @@ def _gates(item: StrategyReport) -> list[str]:
         (f"{'and ' if g else ''}{name}", *(f"{c.together[g]:,}" for c in phases))
         for g, name in enumerate(GATE_NAMES)
     ]
+    heads = ("Gate", *(str(c.number) for c in phases))
     total = len(item.grid)
     counts = scores.valid_phases
     spread = ", ".join(f"{k}: {n:,}" for k, n in enumerate(counts))
     share = 100 * scores.stable / total
     lines = [
         f"{item.strategy.name}, grid '{item.grid.name}': {total:,} combinations; passed, by phase",
-        *_table(("Gate", *(str(c.number) for c in phases)), rows, "<" + ">" * len(phases)),
+        *table([heads, *rows], "<" + ">" * len(phases)),
         f"  Combinations by valid phases: {spread}",
         f"  Stable, valid in {scores.min_phases} or more: {scores.stable:,} ({share:.1f} %)",
     ]
@@ -132,7 +133,7 @@ def _plateaus(item: StrategyReport) -> list[str]:
         notes.append(
             "  Note: few combinations are stable even there; better than its surroundings."
         )
-    return [found, *notes, *_table(heads, rows, "<<>>>>>>>"), "", *_map(plateaus, item.grid)]
+    return [found, *notes, *table([heads, *rows], "<<>>>>>>>"), "", *_map(plateaus, item.grid)]
 
 
 def _map(plateaus: Plateaus, grid: Grid) -> list[str]:
@@ -175,7 +176,7 @@ def _comparison(report: RunReport) -> list[str]:
     ]
     heads = ("Strategy", "Stable", "Share", "Stability", "OOS P/L", "Drawdown", "Trades")
     lines = ["", "Side by side; most stable candidate / median of all candidates"]
-    lines += _table(heads, rows, "<>>>>>>")
+    lines += table([heads, *rows], "<>>>>>>")
     for v in found.verdicts:
         change = f"stable share {100 * v.share:+.1f} points"
         if v.stability is not None and v.pnl is not None:
@@ -202,16 +203,3 @@ def _files(report: RunReport) -> list[str]:
         f" on {report.manifest['symbol']}"
     )
     return lines
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], align: str) -> list[str]:
-    """Lay out columns by their widest cell."""
-    table = [heads, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(heads))]
-    return [
-        (
-            "  "
-            + "  ".join(f"{cell:{a}{w}}" for cell, a, w in zip(row, align, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]
