@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from wfo.estimate import Estimates
 from wfo.grid import Grid
-from wfo.pipeline import RunReport, StrategyReport, compare_reports
 from wfo.progress import duration
+from wfo.runs.estimate import Estimates
+from wfo.runs.report import RunReport, StrategyReport, compare_reports
 from wfo.selection.plateaus import Plateaus
 from wfo.selection.scoring import GATE_NAMES
 from wfo.text import size_text, table
@@ -16,18 +16,19 @@ from wfo.text import size_text, table
 _BROAD, _LOW = 0.4, 0.2
 
 
-def summary(report: RunReport) -> str:
+def page(report: RunReport) -> str:
     """Return windows, gates, plateaus and files of a run as text."""
-    data = report.manifest["data"]
-    span = f"{data['rows']:,} bars, {data['first']} to {data['last']}"
-    adjusted = "" if data["adjust"] == "none" else f", adjusted: {data['adjust']}"
-    lines = ["", f"{data['symbol']} {data['timeframe']}: {span}{adjusted}"]
-    lines += [f"  Warning: {w}" for w in data["warnings"]]
-    if "join" in report.manifest:
-        lost = report.manifest["join"]
+    manifest = report.manifest
+    data = manifest.data
+    span = f"{data.rows:,} bars, {data.first} to {data.last}"
+    adjusted = "" if data.adjust == "none" else f", adjusted: {data.adjust}"
+    lines = ["", f"{data.symbol} {data.timeframe}: {span}{adjusted}"]
+    lines += [f"  Warning: {w}" for w in data.warnings]
+    if manifest.data2 is not None and manifest.join is not None:
+        lost = manifest.join
         lines.append(
-            f"With {report.manifest['data2']['symbol']} on the same dates; dropped for want of the"
-            f" other: {lost['dropped_first']} and {lost['dropped_second']}"
+            f"With {manifest.data2.symbol} on the same dates; dropped for want of the other:"
+            f" {lost.first} and {lost.second}"
         )
     lines += ["", *_windows(report)]
     for item in report.strategies:
@@ -200,6 +201,6 @@ def _files(report: RunReport) -> list[str]:
         lines.append(f"The earlier run was another one and moved to {report.moved}")
     lines.append(
         f"Took {duration(report.seconds)}; {report.trials:,} combinations were ever searched"
-        f" on {report.manifest['symbol']}"
+        f" on {report.manifest.symbol}"
     )
     return lines

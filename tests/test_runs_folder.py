@@ -27,7 +27,8 @@ from wfo.files import (
     write_sealed,
     write_text,
 )
-from wfo.results import RunFolder, fingerprint
+from wfo.runs.folder import RunFolder
+from wfo.runs.identity import fingerprint
 from wfo.text import size_text, table
 
 # Whole files
@@ -228,16 +229,31 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
         folder.hold("another"),
     ):
         raise AssertionError("two hold it")
-    assert list(folder.path.iterdir()) == []
+    assert not folder.path.exists(), "it was made for nothing"
     with folder.hold("again"):
         assert [p.name for p in folder.path.iterdir()] == [".lock"]
+
+
+def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
+    folder = RunFolder.of(tmp_path / "deep" / "er", "QQQ")
+    with folder.hold("wfo run"):
+        assert folder.path.is_dir()
+    assert list(tmp_path.iterdir()) == []
+    # What was there before stays, and so does what was written meanwhile.
+    folder.path.parent.mkdir(parents=True)
+    with folder.hold("wfo run"):
+        pass
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["er"]
+    with folder.hold("wfo run"):
+        folder.manifest.touch()
+    assert [p.name for p in folder.path.iterdir()] == ["run.json"]
 
 
 def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from wfo.results import RunFolder\n"
+        "from wfo.runs.folder import RunFolder\n"
         "with RunFolder(Path(sys.argv[1])).hold('killed'):\n"
         "    os._exit(0)\n"
     )
@@ -250,7 +266,7 @@ def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
 COUNTING = """
 import sys
 from pathlib import Path
-from wfo.results import RunFolder
+from wfo.runs.folder import RunFolder
 folder, name = RunFolder(Path(sys.argv[1])), sys.argv[2]
 for i in range(30):
     folder.count_trials("Q", {"fingerprint": f"{name}{i}", "combinations": 1})

@@ -1,0 +1,72 @@
+"""What a run is asked to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wfo.selection.scoring import Gates
+from wfo.settings import Settings
+
+#: Rows of the candidates' CSV file, unless all are asked for.
+CSV_ROWS = 100_000
+
+#: What ``store`` of a plan may be.
+STORES = ("auto", "dense", "survivors")
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run is asked to do.
+
+    Attributes
+    ----------
+    symbol, timeframe
+        Which stored bars.
+    symbol2
+        The second symbol, for strategies that read one.
+    allow_gaps
+        Whether joining the two may drop more than 5 % of either's bars.
+    strategy
+        Name; the simpler strategies of its expansion run too, unless `expand` is off.
+    grid
+        Name of a shipped grid, or the path of one.
+    windows
+        Name of a schedule, or the path of one.
+    as_of
+        Date that windows are counted back from; by default the last bar's.
+    settings, gates
+        Of every backtest, and of the scores.
+    threads
+        By default one for each core.
+    out
+        Folder below which the run gets its own.
+    csv_rows
+        Rows of the candidates' CSV file at most, the best ones; None for all.
+    store
+        ``"dense"`` keeps the figures of every combination, ``"survivors"`` of those that can become
+        candidates; ``"auto"`` the first where it takes at most half of the free disk.
+    fresh
+        Whether to start over where the same run is there already; what was there is moved.
+    command
+        How it was called, for the manifest.
+    """
+
+    symbol: str
+    strategy: str
+    timeframe: str = "1day"
+    symbol2: str | None = None
+    allow_gaps: bool = False
+    grid: str = "phase1_slim"
+    windows: str = "default"
+    as_of: dt.date | None = None
+    expand: bool = True
+    settings: Settings = field(default_factory=Settings)
+    gates: Gates = field(default_factory=Gates)
+    threads: int | None = None
+    out: Path = Path("results")
+    csv_rows: int | None = CSV_ROWS
+    store: str = "auto"
+    fresh: bool = False
+    command: str = ""
