@@ -241,7 +241,7 @@ def run(
         windows=windows,
         as_of=as_of.date() if as_of else None,
         expand=not no_expand,
-        settings=_settings(options),
+        settings=settings_of(options),
         gates=_gates(options, _GATES),
         threads=threads,
         out=out,
@@ -376,7 +376,8 @@ def _found(folder: Path | None, symbol: str | None, symbol2: str | None, out: Pa
     return RunFolder(folder) if folder else RunFolder.of(out, symbol or "", symbol2)
 
 
-def _settings(options: dict[str, Any]) -> Settings:
+def settings_of(options: dict[str, Any]) -> Settings:
+    """Return what `setting_options` came to."""
     return Settings(**{name: options[name] for name in Settings.__dataclass_fields__})
 
 
