@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from wfo.errors import DataError, EngineError, InputError, ResultsError, WfoError
     from wfo.grid import Grid, grid_names
     from wfo.metrics import Metrics, PartMetrics, simulation_metrics
+    from wfo.runs.call import run
+    from wfo.runs.report import RunReport
     from wfo.selection.plateaus import Plateau, detect_plateaus
     from wfo.selection.scoring import Gates, score
     from wfo.settings import Settings
@@ -44,6 +46,7 @@ __all__ = [
     "Phases",
     "Plateau",
     "ResultsError",
+    "RunReport",
     "Settings",
     "Simulation",
     "Strategy",
@@ -56,6 +59,7 @@ __all__ = [
     "grid_names",
     "join_bars",
     "load_sample",
+    "run",
     "score",
     "simulate",
     "simulation_metrics",
@@ -77,6 +81,7 @@ _HOMES = {
     "Phases": "windows",
     "Plateau": "selection.plateaus",
     "ResultsError": "errors",
+    "RunReport": "runs.report",
     "Settings": "settings",
     "Simulation": "backtest.engine",
     "Strategy": "strategy",
@@ -88,6 +93,7 @@ _HOMES = {
     "detect_plateaus": "selection.plateaus",
     "grid_names": "grid",
     "load_sample": "data",
+    "run": "runs.call",
     "score": "selection.scoring",
     "simulate": "backtest.engine",
     "simulation_metrics": "metrics",

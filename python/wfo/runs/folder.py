@@ -70,6 +70,11 @@ class RunFolder:
         return self.path / "bars2.parquet"
 
     @property
+    def given(self) -> Path:
+        """Where grids and schedules are kept that the run was given as values."""
+        return self.path / "given"
+
+    @property
     def trials(self) -> Path:
         """The count of every combination searched on the symbol."""
         return self.path / "trials.json"
@@ -93,7 +98,12 @@ class RunFolder:
 
     def inputs(self) -> list[Path]:
         """Return the files that a run has kept of what it read."""
-        return [p for p in (self.bars, self.bars2) if p.is_file()]
+        return [p for p in (self.bars, self.bars2, *sorted(self.given.glob("*"))) if p.is_file()]
+
+    def is_input(self, name: str) -> bool:
+        """Whether a file of that name below the folder is one of them."""
+        path = self.path / name
+        return path in {self.bars, self.bars2} or path.parent == self.given
 
     def read_manifest(self, *, scored: bool = True) -> Manifest:
         """Return ``run.json`` of a run that is complete.

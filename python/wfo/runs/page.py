@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 
 from wfo.grid import Grid
@@ -35,6 +36,34 @@ def page(report: RunReport) -> str:
         lines += ["", *_gates(item), "", *_plateaus(item)]
     lines += [*_comparison(report), "", *_files(report)]
     return "\n".join(lines) + "\n"
+
+
+def html_page(report: RunReport) -> str:
+    """Return a table of what was found, with the text page below it, for notebooks."""
+    data, phases = report.manifest.data, report.phases
+    heads = ("Strategy", "Combinations", "Stable", "Share", "Plateaus", "Best stability")
+    span = f"{data.first} to {data.last}, windows {phases.name} as of {phases.as_of}"
+    lines = [
+        f"<p><b>{html.escape(data.symbol)} {data.timeframe}</b>, {html.escape(span)}</p>",
+        "<table><thead><tr>" + "".join(f"<th>{h}</th>" for h in heads) + "</tr></thead><tbody>",
+    ]
+    for item in report.strategies:
+        best, standing = item.standing.best_stability, item.standing
+        cells = (
+            html.escape(item.strategy.name),
+            f"{len(item.grid):,}",
+            f"{standing.stable:,}",
+            f"{100 * standing.share:.1f} %",
+            str(len(item.plateaus)),
+            "-" if best is None else f"{best:.1f}",
+        )
+        lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
+    lines += [
+        "</tbody></table>",
+        f"<details><summary>{html.escape(str(report.folder.path))}</summary>",
+        f"<pre>{html.escape(page(report).strip())}</pre></details>",
+    ]
+    return "\n".join(lines)
 
 
 def estimates(found: Estimates) -> str:

@@ -6,8 +6,11 @@ import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wfo.grid import Grid
 from wfo.selection.scoring import Gates
 from wfo.settings import Settings
+from wfo.strategy import Strategy
+from wfo.windows import Windows
 
 #: Rows of the candidates' CSV file, unless all are asked for.
 CSV_ROWS = 100_000
@@ -29,11 +32,12 @@ class RunPlan:
     allow_gaps
         Whether joining the two may drop more than 5 % of either's bars.
     strategy
-        Name; the simpler strategies of its expansion run too, unless `expand` is off.
+        The simpler strategies of its expansion run too, unless `expand` is off.
     grid
-        Name of a shipped grid, or the path of one.
+        Name of a shipped grid, the path of one, or a grid; of that, the simpler strategies take the
+        values of their own parameters.
     windows
-        Name of a schedule, or the path of one.
+        Name of a schedule, the path of one, or a schedule.
     as_of
         Date that windows are counted back from; by default the last bar's.
     settings, gates
@@ -54,12 +58,12 @@ class RunPlan:
     """
 
     symbol: str
-    strategy: str
+    strategy: str | Strategy
     timeframe: str = "1day"
     symbol2: str | None = None
     allow_gaps: bool = False
-    grid: str = "phase1_slim"
-    windows: str = "default"
+    grid: str | Path | Grid = "phase1_slim"
+    windows: str | Path | Windows = "default"
     as_of: dt.date | None = None
     expand: bool = True
     settings: Settings = field(default_factory=Settings)

@@ -80,9 +80,9 @@ def rescore(
 
 def _check_inputs(folder: RunFolder, manifest: Manifest) -> None:
     """Raise a `ResultsError` unless what the run has read is as it was written."""
-    for name in (folder.bars.name, folder.bars2.name):
-        if name in manifest.sums:
-            folder.check_digest(name, manifest.sums[name])
+    for name, stated in manifest.sums.items():
+        if folder.is_input(name):
+            folder.check_digest(name, stated)
 
 
 def _check_gates(stores: Sequence[SweepStore], gates: Gates, asked: int) -> None:

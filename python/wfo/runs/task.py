@@ -10,10 +10,11 @@ from wfo import bars as bars_module
 from wfo.backtest.engine import Data, get_engine, thread_count
 from wfo.build import build_info
 from wfo.errors import InputError
-from wfo.files import write_frame
+from wfo.files import naming_the_file, write_frame, write_text
 from wfo.grid import Grid
 from wfo.runs.fits import bytes_needed
 from wfo.runs.folder import RunFolder
+from wfo.runs.given import given_files, load_grids, load_windows
 from wfo.runs.identity import fingerprint, run_identity, sweep_key
 from wfo.runs.inputs import Inputs, load_inputs
 from wfo.runs.machine import Machine, host
@@ -62,9 +63,9 @@ class Task:
             If anything of it cannot be used.
         """
         requested = get_strategy(plan.strategy)
-        names = (requested.name, *requested.expansion) if plan.expand else (requested.name,)
-        grids = tuple(Grid.load(plan.grid, name) for name in names)
-        schedule = Windows.load(plan.windows)
+        simpler = requested.expansion if plan.expand else ()
+        grids = load_grids(plan.grid, [requested, *map(get_strategy, simpler)])
+        schedule = load_windows(plan.windows)
         if plan.store not in STORES:
             raise InputError(f"store = {plan.store!r} must be one of {', '.join(STORES)}")
         thread_count(plan.threads)
@@ -189,7 +190,7 @@ class Job:
         return SweepRecord(kind, sweep_key(self.task, grid), kept)
 
     def write_inputs(self, folder: RunFolder) -> None:
-        """Keep the bars beside the results.
+        """Keep the bars beside the results, and what was given as values.
 
         Raises
         ------
@@ -200,3 +201,9 @@ class Job:
         for path, bars in ((folder.bars, inputs.bars), (folder.bars2, inputs.second)):
             if bars is not None:
                 write_frame(path, bars)
+        task, plan = self.task, self.task.plan
+        given = given_files(plan.grid, task.grids, plan.windows, task.schedule, folder)
+        for path, text in given.items():
+            with naming_the_file(path):
+                path.parent.mkdir(exist_ok=True)
+            write_text(path, text)
