@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import errno
 import functools
@@ -786,6 +787,46 @@ def test_a_repeat_that_is_interrupted_takes_nothing_from_the_complete_run(plan: 
         run(plan(), sample_store(), progress=_Interrupting(1))
     assert contents(done.folder.path) == before
     assert rescore(done.folder).strategies[0].scores.stable == done.strategies[0].scores.stable
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> RunPlan:
+    """A run of two strategies; its sweeps, their checks and scores tick once each."""
+    path = tmp_path / "both.yaml"
+    path.write_text(TINY + TINY.replace("atr_d_l:", "atr_d_duals_l:"))
+    return RunPlan("NASDAQ", "atr_d_duals_l", symbol2="SP500", grid=str(path), out=tmp_path / "out")
+
+
+def test_a_complete_run_of_two_stays_so_until_both_are_looked_at(two: RunPlan) -> None:
+    done = run(two, sample_store())
+    before = contents(done.folder.path)
+    for at in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            run(two, sample_store(), progress=_Interrupting(at))
+        assert contents(done.folder.path) == before
+    with pytest.raises(KeyboardInterrupt):
+        run(two, sample_store(), progress=_Interrupting(3))
+    assert manifest(done.folder.path)["status"] == "interrupted"
+    again = run(two, sample_store())
+    assert again.moved is None
+    assert contents(done.folder.path, "run.json").keys() == before.keys() - {"run.json"}
+
+
+def test_a_run_that_is_stopped_while_it_is_looked_at_goes_on(two: RunPlan) -> None:
+    # The first sweep is complete, the second has not begun.
+    with pytest.raises(KeyboardInterrupt):
+        run(two, sample_store(), progress=_Interrupting(2))
+    folder = two.out / "NASDAQ_SP500"
+    before = contents(folder)
+    assert manifest(folder)["status"] == "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        run(two, sample_store(), progress=_Interrupting(1))
+    assert contents(folder) == before
+    report = run(two, sample_store())
+    alone = run(dataclasses.replace(two, out=two.out / "alone"), sample_store())
+    timed = ("run.json", "meta.json")
+    assert contents(folder, *timed) == contents(alone.folder.path, *timed)
+    assert report.moved is None
 
 
 def test_a_damaged_count_of_trials_is_found_before_anything_is_done(plan: Any) -> None:

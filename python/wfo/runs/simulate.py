@@ -78,7 +78,7 @@ class SimulationPlan:
     plots: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SimulationReport:
     """What a simulation came to.
 
@@ -113,6 +113,9 @@ class SimulationReport:
     bars_per_year: float
     chart: EquityChart
     written: tuple[Path, ...]
+
+    def __repr__(self) -> str:
+        return f"SimulationReport({self.title}: {len(self.simulation.trades):,} trades)"
 
     def page(self, chart_width: int | None = None) -> str:
         """Return parameters, metrics, the last trades and files as text.
