@@ -23,9 +23,9 @@ import wfo.backtest.engine
 import wfo.data
 from wfo import charts
 from wfo.cli import main
-from wfo.cli.simulate import _load_bars
 from wfo.data import sample_store
 from wfo.metrics import DEFINITIONS, compute_metrics, simulation_metrics
+from wfo.runs.inputs import load_inputs
 from wfo.strategy import Feed, get_strategy, registry
 
 SAMPLE = str(Path(wfo.data.__file__).parent / "sample")
@@ -640,7 +640,8 @@ def test_what_cannot_be_drawn(equity: list[float], boundary: int, message: str) 
 def test_two_symbols_are_joined_on_their_dates() -> None:
     dual = dataclasses.replace(get_strategy("atr_d_l"), feeds=(Feed("bars"), Feed("bars2")))
     store = sample_store()
-    first, second, notes = _load_bars(store, dual, "NASDAQ", "SP500", "1day", False)
+    inputs = load_inputs(store, dual, "NASDAQ", "SP500")
+    first, second, notes = inputs.bars, inputs.second, inputs.notes
     assert second is not None
     assert first["date"].equals(second["date"])
     assert not first["close"].equals(second["close"])
@@ -648,7 +649,11 @@ def test_two_symbols_are_joined_on_their_dates() -> None:
     assert len(first) == len(common)
     assert bool(notes) == (len(common) < len(bars()))
     with pytest.raises(wfo.InputError, match="second symbol; name it with --symbol2"):
-        _load_bars(store, dual, "NASDAQ", None, "1day", False)
+        load_inputs(store, dual, "NASDAQ")
+    with pytest.raises(wfo.InputError, match="--symbol2 NASDAQ is the first symbol"):
+        load_inputs(store, dual, "NASDAQ", "NASDAQ")
+    with pytest.raises(wfo.InputError, match="reads one symbol only; leave --symbol2 out"):
+        load_inputs(store, get_strategy("atr_d_l"), "NASDAQ", "SP500")
 
 
 # What cannot be simulated

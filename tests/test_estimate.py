@@ -12,12 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 import wfo
-from wfo import estimate as module
-from wfo import pipeline
 from wfo.cli import cli
 from wfo.data import sample_store
 from wfo.errors import ResultsError
-from wfo.pipeline import RunPlan, estimate, run
+from wfo.runs import estimate as module
+from wfo.runs.estimate import estimate
+from wfo.runs.machine import Machine
+from wfo.runs.plan import RunPlan
+from wfo.runs.run import run
 from wfo.sweeps import survivors
 
 
@@ -56,22 +58,22 @@ def test_pieces_come_up_once_and_the_first_lie_all_over(pieces: int) -> None:
             assert max(gaps) < 3 * pieces / count
 
 
-def test_what_does_not_fit_the_disk_says_so(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_free", lambda _: 1_000_000)
-    found = estimate(plan("atr_d_l", "coarse"), sample_store())
+def test_what_does_not_fit_the_disk_says_so(plan: Any) -> None:
+    small = Machine(free=lambda _: 1_000_000)
+    found = estimate(plan("atr_d_l", "coarse"), sample_store(), machine=small)
     assert found.strategies[0].store == "survivors"
     assert re.search(r"take up to .* MB, .* has 1\.0 MB free.*--out", str(found.obstacle))
     with pytest.raises(ResultsError, match=r"has 1\.0 MB free"):
-        run(plan("atr_d_l", "coarse"), sample_store())
+        run(plan("atr_d_l", "coarse"), sample_store(), machine=small)
     assert not plan("atr_d_l", "coarse").out.exists()
 
 
-def test_what_does_not_fit_the_memory_says_so(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "machine_memory", lambda: 300_000_000)
-    found = estimate(plan("atr_d_l", "coarse"), sample_store())
+def test_what_does_not_fit_the_memory_says_so(plan: Any) -> None:
+    small = Machine(memory=lambda: 300_000_000)
+    found = estimate(plan("atr_d_l", "coarse"), sample_store(), machine=small)
     assert "of memory, the machine has 300.0 MB" in str(found.obstacle)
     with pytest.raises(ResultsError, match=r"of memory, the machine has"):
-        run(plan("atr_d_l", "coarse"), sample_store())
+        run(plan("atr_d_l", "coarse"), sample_store(), machine=small)
     assert not plan("atr_d_l", "coarse").out.exists()
 
 

@@ -20,13 +20,17 @@ import pytest
 from kills import GRID, command, contents, end, killed
 
 import wfo
-from wfo import pipeline
 from wfo.atr_d.settings import Settings
 from wfo.backtest import engine
 from wfo.data import sample_store
 from wfo.errors import ResultsError
-from wfo.pipeline import RunPlan, rescore, run, verify
-from wfo.results import RunFolder
+from wfo.runs import sweeping
+from wfo.runs.folder import RunFolder
+from wfo.runs.machine import Machine
+from wfo.runs.plan import RunPlan
+from wfo.runs.rescore import rescore
+from wfo.runs.run import run
+from wfo.runs.verify import verify
 from wfo.sweeps import dense, survivors
 
 #: Combinations of the tiny grid.
@@ -130,7 +134,7 @@ def plan(tiny: Path, tmp_path: Path, small: None) -> Any:
 
 def sweeps_until(at: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
     """Let the sweep fail in front of its block number `at`."""
-    whole = pipeline.iter_sweep
+    whole = sweeping.iter_sweep
 
     def iterate(*arguments: Any, **options: Any) -> Iterator[Any]:
         for number, block in enumerate(whole(*arguments, **options)):
@@ -140,7 +144,7 @@ def sweeps_until(at: int, monkeypatch: pytest.MonkeyPatch, error: BaseException)
 
     patch = monkeypatch.context()
     entered = patch.__enter__()
-    entered.setattr(pipeline, "iter_sweep", iterate)
+    entered.setattr(sweeping, "iter_sweep", iterate)
     return patch
 
 
@@ -149,11 +153,12 @@ def stopped(
     monkeypatch: pytest.MonkeyPatch,
     store: wfo.DataStore | None = None,
     at: int = 3,
+    machine: Machine | None = None,
 ) -> RunFolder:
     """Start a run and stop it in the middle of its sweep, as far as the disk sees."""
     patch = sweeps_until(at, monkeypatch, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        run(each, store or sample_store())
+        run(each, store or sample_store(), machine=machine)
     patch.__exit__(None, None, None)
     folder = RunFolder.of(each.out, each.symbol)
     assert json.loads(folder.manifest.read_text())["status"] == "interrupted"
@@ -163,13 +168,13 @@ def stopped(
 def swept(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Note the spans that are swept from now on."""
     noted: list[tuple[int, int]] = []
-    whole = pipeline.iter_sweep
+    whole = sweeping.iter_sweep
 
     def iterate(*arguments: Any, **options: Any) -> Iterator[Any]:
         noted.extend(options["spans"])
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(pipeline, "iter_sweep", iterate)
+    monkeypatch.setattr(sweeping, "iter_sweep", iterate)
     return noted
 
 
@@ -267,12 +272,11 @@ def test_a_clock_that_is_moved_back_changes_nothing(
     plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = contents(run(plan(out=tmp_path / "o"), sample_store()).folder.path)
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_now", lambda: "2099-01-01T00:00:00Z")
-        folder = stopped(plan(), patch)
-    future = dt.datetime(2099, 1, 1, tzinfo=dt.UTC).timestamp()
+    future = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+    folder = stopped(plan(), monkeypatch, machine=Machine(now=lambda: future))
+    assert json.loads(folder.manifest.read_text())["finished"] == "2099-01-01T00:00:00Z"
     for path in [*folder.path.rglob("*"), folder.path]:
-        os.utime(path, (future, future))
+        os.utime(path, (future.timestamp(), future.timestamp()))
     noted = swept(monkeypatch)
     run(plan(), sample_store())
     assert noted[0][0] > 0, "what was stored counts"
@@ -331,14 +335,12 @@ def test_a_full_disk_is_named_and_a_run_with_more_room_goes_on(
     # What the sweep needs is known beforehand, unless somebody else fills the disk meanwhile.
     with pytest.raises(ResultsError, match=r"take up to .* free"):
         run(each, sample_store())
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_free", lambda _: 10**9)
-        with pytest.raises(ResultsError, match=r"cannot write .*No space left.*free some space"):
-            run(each, sample_store())
+    roomy = Machine(free=lambda _: 10**9)
+    with pytest.raises(ResultsError, match=r"cannot write .*No space left.*free some space"):
+        run(each, sample_store(), machine=roomy)
     blocker.unlink()
     noted = swept(monkeypatch)
-    monkeypatch.setattr(pipeline, "_free", lambda _: 10**9)
-    report = run(each, sample_store())
+    report = run(each, sample_store(), machine=roomy)
     if store == "dense":
         assert noted[0][0] > 0, "what was stored counts"
     assert contents(report.folder.path) == expected
@@ -432,7 +434,7 @@ def test_a_run_goes_on_with_the_bars_it_began_with(
     assert report.moved is None
     assert noted[0][0] > 0
     assert contents(folder.path) == expected
-    assert report.manifest["data"]["last"] == "2018-12-28"
+    assert report.manifest.data.last == "2018-12-28"
     # That run has ended: with today's bars it is another one.
     assert run(plan(store=store), today).moved is not None
     assert len(pl.read_parquet(folder.bars)) == 5031
@@ -503,15 +505,15 @@ def test_auto_keeps_the_store_that_the_run_began_with(
     report = run(plan(), sample_store())
     assert report.moved is None
     assert report.folder.path == folder.path
-    assert report.manifest["sweeps"]["atr_d_l"]["store"] == "survivors"
+    assert report.manifest.sweeps["atr_d_l"].store == "survivors"
 
 
 def test_auto_keeps_all_figures_where_they_take_half_of_the_free_disk(
-    plan: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    plan: Any, tmp_path: Path
 ) -> None:
     # That many combinations of 80 bytes in four phases, and 700 for each candidate.
     need = COUNT * 780
     for free, store in ((2 * need, "dense"), (2 * need - 2, "survivors")):
-        monkeypatch.setattr(pipeline, "_free", lambda _, free=free: free)
-        report = run(plan(out=tmp_path / store), sample_store())
-        assert report.manifest["sweeps"]["atr_d_l"]["store"] == store
+        machine = Machine(free=lambda _, free=free: free)  # type: ignore[misc]
+        report = run(plan(out=tmp_path / store), sample_store(), machine=machine)
+        assert report.manifest.sweeps["atr_d_l"].store == store

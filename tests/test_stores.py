@@ -11,7 +11,10 @@ import pytest
 import wfo
 from wfo.data import sample_store
 from wfo.errors import InputError
-from wfo.pipeline import RunPlan, RunReport, rescore, run
+from wfo.runs.plan import RunPlan
+from wfo.runs.report import RunReport
+from wfo.runs.rescore import rescore
+from wfo.runs.run import run
 from wfo.selection import scoring
 from wfo.selection.scoring import Gates
 from wfo.sweeps import survivors
@@ -100,7 +103,7 @@ def test_survivors_can_be_rescored_with_more_phases_and_refuse_the_rest(
         with pytest.raises(InputError, match=f"atr_d_l keeps survivors only.*{said}.*'wfo run'"):
             rescore(kept, gates=gates)
         assert outcome(found[1]) == before
-        assert kept.read_manifest()["gates"] == Gates().to_dict()
+        assert kept.read_manifest().gates == Gates()
     more = Gates(min_phases=4)
     # The cut was made for those valid in three: of a long list some are missing, which is said.
     some = rescore(kept, gates=more).strategies[0].scores

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from wfo.errors import DataError, EngineError, InputError, ResultsError, WfoError
     from wfo.grid import Grid, grid_names
     from wfo.metrics import Metrics, PartMetrics, simulation_metrics
+    from wfo.runs.call import run
+    from wfo.runs.report import RunReport
     from wfo.selection.plateaus import Plateau, detect_plateaus
     from wfo.selection.scoring import Gates, score
     from wfo.settings import AccountSettings
@@ -46,6 +48,7 @@ __all__ = [
     "Phases",
     "Plateau",
     "ResultsError",
+    "RunReport",
     "Settings",
     "Simulation",
     "Strategy",
@@ -59,6 +62,7 @@ __all__ = [
     "join_bars",
     "load_sample",
     "register",
+    "run",
     "score",
     "simulate",
     "simulation_metrics",
@@ -81,6 +85,7 @@ _HOMES = {
     "Phases": "windows",
     "Plateau": "selection.plateaus",
     "ResultsError": "errors",
+    "RunReport": "runs.report",
     "Settings": "atr_d.settings",
     "Simulation": "backtest.engine",
     "Strategy": "strategy",
@@ -93,6 +98,7 @@ _HOMES = {
     "grid_names": "grid",
     "load_sample": "data",
     "register": "strategy",
+    "run": "runs.call",
     "score": "selection.scoring",
     "simulate": "backtest.engine",
     "simulation_metrics": "metrics",

@@ -107,8 +107,17 @@ def require_drawable(path: Path) -> None:
         raise InputError(_MISSING)
 
 
-def write_chart(chart: EquityChart, path: Path) -> None:
+def write_chart(chart: EquityChart, path: Path, *, remedy: str | None = None) -> None:
     """Write a chart to a ``.png`` or ``.html`` file, whole.
+
+    Parameters
+    ----------
+    chart
+        What to show.
+    path
+        The file.
+    remedy
+        What the error advises where the file cannot be written.
 
     Raises
     ------
@@ -119,9 +128,10 @@ def write_chart(chart: EquityChart, path: Path) -> None:
     """
     require_drawable(path)
     if path.suffix.lower() == ".png":
-        _write_png(chart, path)
+        with whole_file(path, remedy=remedy) as part:
+            _write_png(chart, part)
     else:
-        write_text(path, page(chart))
+        write_text(path, page(chart), remedy=remedy)
 
 
 # Characters
@@ -262,8 +272,7 @@ def _write_png(chart: EquityChart, path: Path) -> None:
             fontsize=9,
             color="#444444",
         )
-    with whole_file(path) as part:
-        figure.savefig(part, format="png", metadata={"Software": None})
+    figure.savefig(path, format="png", metadata={"Software": None})
 
 
 # Page

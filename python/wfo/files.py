@@ -9,11 +9,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from wfo.errors import ResultsError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 #: Ending of a file that is still being written.
 PART = ".part"
@@ -24,11 +27,18 @@ _UNSEALED = "0" * 64
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, remedy: str | None = None) -> Iterator[Path]:
     """Yield a name to write to; what stands there becomes `path` when the block ends well.
 
     The file is synced before it takes its name, so that a power cut leaves the old one or the new
     one. If the block fails, nothing is left behind.
+
+    Parameters
+    ----------
+    path
+        The file.
+    remedy
+        What the error advises, as in `naming_the_file`.
 
     Raises
     ------
@@ -37,7 +47,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     part = path.with_name(path.name + PART)
     try:
-        with naming_the_file(path):
+        with naming_the_file(path, remedy=remedy):
             yield part
             with part.open("rb") as file:
                 os.fsync(file.fileno())
@@ -61,8 +71,15 @@ def sync_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def naming_the_file(path: Path) -> Iterator[None]:
+def naming_the_file(path: Path, *, remedy: str | None = None) -> Iterator[None]:
     """Turn the operating system's errors into ones that name `path` and say what to do.
+
+    Parameters
+    ----------
+    path
+        What is written.
+    remedy
+        What the error advises; by default what helps a run's folder.
 
     Raises
     ------
@@ -74,10 +91,8 @@ def naming_the_file(path: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or error.errno is None
         what = "free some space" if full else "see to it"
-        raise ResultsError(
-            f"cannot write {path}: {error.strerror or error}; {what} or choose another folder with"
-            " --out"
-        ) from error
+        remedy = remedy or f"{what} or choose another folder with --out"
+        raise ResultsError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
 
 
 def locked(path: Path, *, wait: bool = False) -> IO[str] | None:
@@ -106,9 +121,9 @@ def locked(path: Path, *, wait: bool = False) -> IO[str] | None:
         file.close()
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
-    with whole_file(path) as part:
+def write_text(path: Path, text: str, *, remedy: str | None = None) -> None:
+    """Write a text file whole; `remedy` as in `naming_the_file`."""
+    with whole_file(path, remedy=remedy) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -185,13 +200,24 @@ def file_digest(path: Path) -> str:
         raise ResultsError(f"{path} cannot be read: {error}") from error
 
 
-def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole with a method of a Polars frame that takes a path."""
+def write_frame(path: Path, frame: pl.DataFrame, *, remedy: str | None = None) -> None:
+    """Write a frame whole, as CSV where the file's name ends in ``.csv``, else as Parquet.
+
+    Date-times are written with their offset from UTC. `remedy` is as in `naming_the_file`.
+
+    Raises
+    ------
+    ResultsError
+        If the file cannot be written.
+    """
     from polars.exceptions import PolarsError
 
-    with whole_file(path) as part:
+    with whole_file(path, remedy=remedy) as part:
         try:
-            write(part)
+            if path.suffix.lower() == ".csv":
+                frame.write_csv(part, datetime_format="%Y-%m-%dT%H:%M:%S%:z")
+            else:
+                frame.write_parquet(part, compression="zstd")
         except PolarsError as error:
             # Its Parquet writer wraps what the operating system says, such as a full disk.
             raise OSError(str(error)) from error

@@ -16,7 +16,7 @@ _PLAIN_INTERVAL = 10.0
 
 
 class Progress(Protocol):
-    """What the pipeline tells about its way."""
+    """What a run tells about its way."""
 
     def stage(self, title: str, total: int) -> contextlib.AbstractContextManager[Tick]:
         """Begin a stage of `total` units."""

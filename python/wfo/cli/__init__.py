@@ -1,4 +1,4 @@
-"""The command line. It translates: what is computed and decided stands in the pipeline."""
+"""The command line. It translates: what is computed and decided stands in `wfo.runs`."""
 
 from __future__ import annotations
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from wfo.errors import DataError, InputError
+from wfo.text import table
 
 if TYPE_CHECKING:
     from wfo.data import BarsMeta, DataStore
@@ -182,7 +182,8 @@ def list_(data_dir: Path) -> None:
             (symbol, timeframe, f"{meta.rows:,}", meta.first[:10], meta.last[:10], adjust, count)
         )
     if rows:
-        _table(("SYMBOL", "TIMEFRAME", "ROWS", "FIRST", "LAST", "ADJUST", "WARNINGS"), rows)
+        heads = ("SYMBOL", "TIMEFRAME", "ROWS", "FIRST", "LAST", "ADJUST", "WARNINGS")
+        click.echo("\n".join(table([heads, *rows], "<<><<<>", indent="")))
     if broken:
         raise DataError("\n  ".join(["some stored bars cannot be read:", *broken]))
 
@@ -268,15 +269,3 @@ def _say(text: str, indent: int = 0) -> None:
         break_on_hyphens=False,
     )
     click.echo(wrapped)
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under headings; numbers to the right."""
-    right = {"ROWS", "WARNINGS"}
-    widths = [max(len(line[i]) for line in (headings, *rows)) for i in range(len(headings))]
-    for line in (headings, *rows):
-        cells = [
-            cell.rjust(width) if heading in right else cell.ljust(width)
-            for cell, width, heading in zip(line, widths, headings, strict=True)
-        ]
-        click.echo("  ".join(cells).rstrip())

@@ -17,7 +17,7 @@ from wfo.cli.data import data_dir_option
 from wfo.selection.scoring import Gates
 
 if TYPE_CHECKING:
-    from wfo.results import RunFolder
+    from wfo.runs.folder import RunFolder
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -223,12 +223,13 @@ def run(
       wfo run --symbol SMH --strategy atr_d_l --grid my.yaml --as-of 2024-12-31
       wfo run --symbol TQQQ --symbol2 QQQ --strategy atr_d_duals_ls --grid coarse
     """
-    from wfo.cli.summary import estimates, summary
     from wfo.data import DataStore
     from wfo.errors import ResultsError
-    from wfo.pipeline import RunPlan, estimate
-    from wfo.pipeline import run as run_pipeline
     from wfo.progress import for_stream
+    from wfo.runs.estimate import estimate
+    from wfo.runs.page import estimates
+    from wfo.runs.plan import RunPlan
+    from wfo.runs.run import run as carry_out
 
     plan = RunPlan(
         symbol=symbol,
@@ -240,11 +241,11 @@ def run(
         windows=windows,
         as_of=as_of.date() if as_of else None,
         expand=not no_expand,
-        settings=_settings(options),
+        settings=settings_of(options),
         gates=_gates(options, _GATES),
         threads=threads,
         out=out,
-        csv_all=csv_all,
+        csv_rows=_csv_rows(csv_all),
         store=store,
         fresh=fresh,
         command=_command(),
@@ -255,7 +256,7 @@ def run(
         if found.obstacle:
             raise ResultsError(found.obstacle)
         return
-    click.echo(summary(run_pipeline(plan, DataStore(data_dir), progress=for_stream())), nl=False)
+    click.echo(carry_out(plan, DataStore(data_dir), progress=for_stream()).page, nl=False)
 
 
 @click.command()
@@ -278,11 +279,10 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
     Example:
       wfo demo
     """
-    from wfo.cli.summary import summary
     from wfo.data import sample_store
-    from wfo.pipeline import RunPlan
-    from wfo.pipeline import run as run_pipeline
     from wfo.progress import for_stream
+    from wfo.runs.plan import RunPlan
+    from wfo.runs.run import run as carry_out
 
     plan = RunPlan(
         symbol=symbol,
@@ -292,7 +292,7 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
         out=out,
         command=_command(),
     )
-    click.echo(summary(run_pipeline(plan, sample_store(), progress=for_stream())), nl=False)
+    click.echo(carry_out(plan, sample_store(), progress=for_stream()).page, nl=False)
 
 
 @click.command()
@@ -320,21 +320,20 @@ def rescore(
       wfo rescore results/QQQ --wfe 0.5
       wfo rescore --symbol QQQ --min-phases 4
     """
-    from wfo.cli.summary import summary
-    from wfo.pipeline import rescore as rescore_run
     from wfo.progress import for_stream
+    from wfo.runs.rescore import rescore as rescore_run
 
     found = _found(folder, symbol, symbol2, out)
-    before = Gates.from_dict(found.read_manifest(scored=False)["gates"])
+    before = found.read_manifest(scored=False).gates
     report = rescore_run(
         found,
         gates=_gates(options, before),
-        csv_all=csv_all,
+        csv_rows=_csv_rows(csv_all),
         threads=threads,
         command=_command(),
         progress=for_stream(),
     )
-    click.echo(summary(report), nl=False)
+    click.echo(report.page, nl=False)
 
 
 @click.command()
@@ -359,9 +358,9 @@ def verify(
       wfo verify results/QQQ
       wfo verify --symbol QQQ
     """
-    from wfo.pipeline import size_text
-    from wfo.pipeline import verify as verify_run
     from wfo.progress import for_stream
+    from wfo.runs.verify import verify as verify_run
+    from wfo.text import size_text
 
     found = _found(folder, symbol, symbol2, out)
     files, size = verify_run(found, threads=threads, progress=for_stream())
@@ -370,20 +369,27 @@ def verify(
 
 def _found(folder: Path | None, symbol: str | None, symbol2: str | None, out: Path) -> RunFolder:
     """Return the run that `run_options` name."""
-    from wfo.results import RunFolder
+    from wfo.runs.folder import RunFolder
 
     if (folder is None) == (symbol is None):
         raise click.UsageError("give the run's folder, or --symbol, and not both")
     return RunFolder(folder) if folder else RunFolder.of(out, symbol or "", symbol2)
 
 
-def _settings(options: dict[str, Any]) -> Settings:
+def settings_of(options: dict[str, Any]) -> Settings:
+    """Return what `setting_options` came to."""
     return Settings(**{name: options[name] for name in Settings.__dataclass_fields__})
 
 
 def _gates(options: dict[str, Any], before: Gates) -> Gates:
     given = {name: options[name] for name in Gates.__dataclass_fields__}
     return Gates(**(before.to_dict() | {n: v for n, v in given.items() if v is not None}))
+
+
+def _csv_rows(everything: bool) -> int | None:
+    from wfo.runs.plan import CSV_ROWS
+
+    return None if everything else CSV_ROWS
 
 
 def _command() -> str:

@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
+import html
 import math
-from collections.abc import Iterable
 
-from wfo.estimate import Estimates
 from wfo.grid import Grid
-from wfo.pipeline import RunReport, StrategyReport, compare_reports, size_text
 from wfo.progress import duration
+from wfo.runs.estimate import Estimates
+from wfo.runs.report import RunReport, StrategyReport, compare_reports
 from wfo.selection.plateaus import Plateaus
 from wfo.selection.scoring import GATE_NAMES, Cells
+from wfo.text import size_text, table
 
 #: Share of the map above which plateaus are called broad, and stable share that is called low.
 _BROAD, _LOW = 0.4, 0.2
 
 
-def summary(report: RunReport) -> str:
+def page(report: RunReport) -> str:
     """Return windows, gates, plateaus and files of a run as text."""
-    data = report.manifest["data"]
-    span = f"{data['rows']:,} bars, {data['first']} to {data['last']}"
-    adjusted = "" if data["adjust"] == "none" else f", adjusted: {data['adjust']}"
-    lines = ["", f"{data['symbol']} {data['timeframe']}: {span}{adjusted}"]
-    lines += [f"  Warning: {w}" for w in data["warnings"]]
-    if "join" in report.manifest:
-        lost = report.manifest["join"]
+    manifest = report.manifest
+    data = manifest.data
+    span = f"{data.rows:,} bars, {data.first} to {data.last}"
+    adjusted = "" if data.adjust == "none" else f", adjusted: {data.adjust}"
+    lines = ["", f"{data.symbol} {data.timeframe}: {span}{adjusted}"]
+    lines += [f"  Warning: {w}" for w in data.warnings]
+    if manifest.data2 is not None and manifest.join is not None:
+        lost = manifest.join
         lines.append(
-            f"With {report.manifest['data2']['symbol']} on the same dates; dropped for want of the"
-            f" other: {lost['dropped_first']} and {lost['dropped_second']}"
+            f"With {manifest.data2.symbol} on the same dates; dropped for want of the other:"
+            f" {lost.first} and {lost.second}"
         )
     lines += ["", *_windows(report)]
     for item in report.strategies:
         lines += ["", *_gates(item), "", *_plateaus(item)]
     lines += [*_comparison(report), "", *_files(report)]
     return "\n".join(lines) + "\n"
+
+
+def html_page(report: RunReport) -> str:
+    """Return a table of what was found, with the text page below it, for notebooks."""
+    data, phases = report.manifest.data, report.phases
+    heads = ("Strategy", "Combinations", "Stable", "Share", "Plateaus", "Best stability")
+    span = f"{data.first} to {data.last}, windows {phases.name} as of {phases.as_of}"
+    lines = [
+        f"<p><b>{html.escape(data.symbol)} {data.timeframe}</b>, {html.escape(span)}</p>",
+        "<table><thead><tr>" + "".join(f"<th>{h}</th>" for h in heads) + "</tr></thead><tbody>",
+    ]
+    for item in report.strategies:
+        best, standing = item.standing.best_stability, item.standing
+        cells = (
+            html.escape(item.strategy.name),
+            f"{len(item.grid):,}",
+            f"{standing.stable:,}",
+            f"{100 * standing.share:.1f} %",
+            str(len(item.plateaus)),
+            "-" if best is None else f"{best:.1f}",
+        )
+        lines.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
+    lines += [
+        "</tbody></table>",
+        f"<details><summary>{html.escape(str(report.folder.path))}</summary>",
+        f"<pre>{html.escape(page(report).strip())}</pre></details>",
+    ]
+    return "\n".join(lines)
 
 
 def estimates(found: Estimates) -> str:
@@ -44,7 +74,7 @@ def estimates(found: Estimates) -> str:
         taken = (duration(item.seconds), size_text(item.disk), size_text(item.memory))
         rows.append((name, size, item.store, *taken))
     heads = ("Strategy", "Combinations", "Store", "Sweep", "Disk", "Memory")
-    lines = _table(heads, rows, "<><>>>")
+    lines = table([heads, *rows], "<><>>>")
     there = f"{size_text(found.free)} of disk are free in {found.folder}"
     if found.memory is not None:
         there += f"; the machine has {size_text(found.memory)} of memory"
@@ -65,7 +95,7 @@ def _windows(report: RunReport) -> list[str]:
     ]
     note = [f"  Note: {phases.note}."] if phases.note else []
     heads = ("Phase", "In-sample", "Out-of-sample")
-    return [f"Windows '{phases.name}', as of {phases.as_of}", *_table(heads, rows, "><<"), *note]
+    return [f"Windows '{phases.name}', as of {phases.as_of}", *table([heads, *rows], "><<"), *note]
 
 
 def _gates(item: StrategyReport) -> list[str]:
@@ -77,13 +107,14 @@ def _gates(item: StrategyReport) -> list[str]:
         (f"{'and ' if g else ''}{name}", *(f"{c.together[g]:,}" for c in phases))
         for g, name in enumerate(GATE_NAMES)
     ]
+    heads = ("Gate", *(str(c.number) for c in phases))
     total = len(item.grid)
     counts = scores.valid_phases
     spread = ", ".join(f"{k}: {n:,}" for k, n in enumerate(counts))
     share = 100 * scores.stable / total
     lines = [
         f"{item.strategy.name}, grid '{item.grid.name}': {total:,} combinations; passed, by phase",
-        *_table(("Gate", *(str(c.number) for c in phases)), rows, "<" + ">" * len(phases)),
+        *table([heads, *rows], "<" + ">" * len(phases)),
         f"  Combinations by valid phases: {spread}",
         f"  Stable, valid in {scores.min_phases} or more: {scores.stable:,} ({share:.1f} %)",
     ]
@@ -133,7 +164,13 @@ def _plateaus(item: StrategyReport) -> list[str]:
         notes.append(
             "  Note: few combinations are stable even there; better than its surroundings."
         )
-    return [found, *notes, *_table(heads, rows, "<<>>>>>>>"), "", *_map(plateaus, cells, item.grid)]
+    return [
+        found,
+        *notes,
+        *table([heads, *rows], "<<>>>>>>>"),
+        "",
+        *_map(plateaus, cells, item.grid),
+    ]
 
 
 def _map(plateaus: Plateaus, shown: Cells, grid: Grid) -> list[str]:
@@ -178,7 +215,7 @@ def _comparison(report: RunReport) -> list[str]:
     ]
     heads = ("Strategy", "Stable", "Share", "Stability", "OOS P/L", "Drawdown", "Trades")
     lines = ["", "Side by side; most stable candidate / median of all candidates"]
-    lines += _table(heads, rows, "<>>>>>>")
+    lines += table([heads, *rows], "<>>>>>>")
     for v in found.verdicts:
         change = f"stable share {100 * v.share:+.1f} points"
         if v.stability is not None and v.pnl is not None:
@@ -202,19 +239,6 @@ def _files(report: RunReport) -> list[str]:
         lines.append(f"The earlier run was another one and moved to {report.moved}")
     lines.append(
         f"Took {duration(report.seconds)}; {report.trials:,} combinations were ever searched"
-        f" on {report.manifest['symbol']}"
+        f" on {report.manifest.symbol}"
     )
     return lines
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], align: str) -> list[str]:
-    """Lay out columns by their widest cell."""
-    table = [heads, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(heads))]
-    return [
-        (
-            "  "
-            + "  ".join(f"{cell:{a}{w}}" for cell, a, w in zip(row, align, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
 import hashlib
 import itertools
 import json
@@ -20,12 +22,14 @@ from wfo.files import (
     read_json,
     read_sealed,
     whole_file,
+    write_frame,
     write_json,
     write_sealed,
     write_text,
-    write_with,
 )
-from wfo.results import RunFolder, fingerprint
+from wfo.runs.folder import RunFolder
+from wfo.runs.identity import fingerprint
+from wfo.text import size_text, table
 
 # Whole files
 
@@ -74,14 +78,45 @@ def test_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="the system has no full disk to write to"
 )
-@pytest.mark.parametrize("kind", ["write_parquet", "write_csv"])
-def test_full_disk_under_a_frame(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    (tmp_path / "x.part").symlink_to("/dev/full")
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv"])
+def test_full_disk_under_a_frame(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
     frame = pl.DataFrame({"a": range(100_000)})
-    with pytest.raises(ResultsError, match=r"cannot write .*x: .*No space left.*--out"):
-        write_with(path, getattr(frame, kind))
-    assert not list(tmp_path.iterdir())
+    for remedy, said in ((None, "free some space or .*--out"), ("take another", "take another")):
+        (tmp_path / f"{name}.part").symlink_to("/dev/full")
+        with pytest.raises(ResultsError, match=rf"cannot write .*{name}: .*No space.*; {said}$"):
+            write_frame(path, frame, remedy=remedy)
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv", "X.CSV"])
+def test_a_frame_comes_back_as_it_went_in(name: str, tmp_path: Path) -> None:
+    frame = pl.DataFrame({"day": [dt.date(2020, 2, 29)], "price": [0.1], "side": ["long"]})
+    write_frame(tmp_path / name, frame)
+    csv = name.lower().endswith("csv")
+    read = functools.partial(pl.read_csv, try_parse_dates=True) if csv else pl.read_parquet
+    assert read(tmp_path / name).equals(frame)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+# Text
+
+
+def test_a_table_is_as_wide_as_its_widest_cells() -> None:
+    rows = [("Name", "Count", "Note"), ("a", "12,345", ""), ("longer", "1", "x")]
+    assert table(rows, "<><") == [
+        "  Name     Count  Note",
+        "  a       12,345",
+        "  longer       1  x",
+    ]
+    assert table(rows[:1], ">><", indent="") == ["Name  Count  Note"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0.0 MB"), (999_900_000, "999.9 MB"), (1e9, "1.0 GB")]
+)
+def test_a_size_is_in_the_unit_that_suits_it(count: float, text: str) -> None:
+    assert size_text(count) == text
 
 
 def test_json_is_for_readers_and_has_no_nan(tmp_path: Path) -> None:
@@ -194,16 +229,31 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
         folder.hold("another"),
     ):
         raise AssertionError("two hold it")
-    assert list(folder.path.iterdir()) == []
+    assert not folder.path.exists(), "it was made for nothing"
     with folder.hold("again"):
         assert [p.name for p in folder.path.iterdir()] == [".lock"]
+
+
+def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
+    folder = RunFolder.of(tmp_path / "deep" / "er", "QQQ")
+    with folder.hold("wfo run"):
+        assert folder.path.is_dir()
+    assert list(tmp_path.iterdir()) == []
+    # What was there before stays, and so does what was written meanwhile.
+    folder.path.parent.mkdir(parents=True)
+    with folder.hold("wfo run"):
+        pass
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["er"]
+    with folder.hold("wfo run"):
+        folder.manifest.touch()
+    assert [p.name for p in folder.path.iterdir()] == ["run.json"]
 
 
 def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from wfo.results import RunFolder\n"
+        "from wfo.runs.folder import RunFolder\n"
         "with RunFolder(Path(sys.argv[1])).hold('killed'):\n"
         "    os._exit(0)\n"
     )
@@ -216,7 +266,7 @@ def test_a_holder_that_was_killed_holds_nothing(tmp_path: Path) -> None:
 COUNTING = """
 import sys
 from pathlib import Path
-from wfo.results import RunFolder
+from wfo.runs.folder import RunFolder
 folder, name = RunFolder(Path(sys.argv[1])), sys.argv[2]
 for i in range(30):
     folder.count_trials("Q", {"fingerprint": f"{name}{i}", "combinations": 1})

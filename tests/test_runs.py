@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import errno
 import functools
@@ -23,15 +24,18 @@ from conftest import TINY
 from polars.testing import assert_frame_equal
 
 import wfo
-from wfo import pipeline
 from wfo.atr_d.settings import Settings
 from wfo.backtest.engine import Figures
 from wfo.data import fingerprint, sample_store
 from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed
-from wfo.pipeline import RunPlan, RunReport, rescore, run
 from wfo.progress import Tick
-from wfo.results import RunFolder
+from wfo.runs import stages, sweeping
+from wfo.runs.folder import RunFolder
+from wfo.runs.plan import RunPlan
+from wfo.runs.report import RunReport
+from wfo.runs.rescore import rescore
+from wfo.runs.run import run
 from wfo.selection.plateaus import Plateau, Plateaus
 from wfo.selection.scoring import Cells, Gates, score_tally
 
@@ -234,17 +238,14 @@ def test_candidates_are_those_of_score(smoke: RunReport, memory: list[wfo.SweepR
     assert_frame_equal(text, expected, check_exact=True)
 
 
-@pytest.mark.parametrize("everything", [False, True])
-def test_csv_holds_the_best_unless_all_are_asked_for(
-    everything: bool, plan: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert pipeline.CSV_ROWS == 100_000
-    monkeypatch.setattr(pipeline, "CSV_ROWS", 10)
-    folder = run(plan(csv_all=everything), sample_store()).folder.path
+@pytest.mark.parametrize("rows", [10, None])
+def test_csv_holds_the_best_unless_all_are_asked_for(rows: int | None, plan: Any) -> None:
+    assert plan().csv_rows == 100_000
+    folder = run(plan(csv_rows=rows), sample_store()).folder.path
     frame = pl.read_parquet(folder / "candidates_atr_d_l_tiny.parquet")
     assert len(frame) > 10
     text = pl.read_csv(folder / "candidates_atr_d_l_tiny.csv", schema=dict(frame.schema))
-    assert_frame_equal(text, frame if everything else frame.head(10), check_exact=True)
+    assert_frame_equal(text, frame if rows is None else frame.head(rows), check_exact=True)
 
 
 def test_nothing_stable_leaves_headings(plan: Any) -> None:
@@ -267,11 +268,11 @@ def test_plateau_without_candidates_is_recorded_without_a_score(
     plan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = functools.partial(score_tally, kept=1)
-    monkeypatch.setattr(pipeline, "score_tally", few)
+    monkeypatch.setattr(stages, "score_tally", few)
     best = run(plan(), sample_store()).strategies[0].scores.candidates.row(0, named=True)
     cell = (best["atr_multiplier"], best["atr_buy_multiplier"])
     other = next(c for c in itertools.product((13.0, 24.0), (0.5, 2.5)) if c != cell)
-    monkeypatch.setattr(pipeline, "detect_plateaus", two_plateaus(cell, other))
+    monkeypatch.setattr(stages, "detect_plateaus", two_plateaus(cell, other))
     progress = _Interrupting(0)
     folder = run(plan(), sample_store(), progress=progress).folder.path
     (result,) = manifest(folder)["results"]
@@ -390,7 +391,7 @@ def test_runs_can_take_turns_and_are_swept_once(plan: Any, monkeypatch: pytest.M
     first, second = plan(), plan(settings=Settings(slip=0.001))
     before = contents(run(first, sample_store()).folder.path, "run.json", "trials.json")
     run(second, sample_store())
-    monkeypatch.setattr(pipeline, "iter_sweep", None)
+    monkeypatch.setattr(sweeping, "iter_sweep", None)
     for each in (first, second, first):
         report = run(each, sample_store())
         folder = report.folder.path
@@ -425,7 +426,7 @@ def test_move_that_was_cut_short_is_taken_back(
     target.mkdir(parents=True)
     for name in ("wfo", "bars.parquet", "candidates_atr_d_l_tiny.csv")[:gone]:
         (folder / name).rename(target / name)
-    monkeypatch.setattr(pipeline, "iter_sweep", None)
+    monkeypatch.setattr(sweeping, "iter_sweep", None)
     assert run(plan(), sample_store()).moved is None
     assert contents(folder, "run.json") == before
     assert not list((folder / HISTORY).iterdir())
@@ -485,7 +486,7 @@ def test_manifest_that_cannot_be_read_does_not_cost_the_sweep(
         (folder / "run.json").unlink()
     else:
         (folder / "run.json").write_text(text)
-    monkeypatch.setattr(pipeline, "iter_sweep", None)
+    monkeypatch.setattr(sweeping, "iter_sweep", None)
     assert run(plan(), sample_store()).moved is None
     assert contents(folder, "run.json") == before
     assert manifest(folder)["status"] == "complete"
@@ -669,7 +670,7 @@ def test_rescore_removes_ranges_that_are_no_more(
     plan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "detect_plateaus", two_plateaus((13.0, 0.5), (24.0, 0.5)))
+        patch.setattr(stages, "detect_plateaus", two_plateaus((13.0, 0.5), (24.0, 0.5)))
         folder = run(plan(), sample_store()).folder
     assert len(list(folder.path.glob("phase5_refine_*_rank?.csv"))) == 2
     assert len((folder.path / "phase5_refine_config.csv").read_text().splitlines()) == 3
@@ -772,7 +773,7 @@ def test_rescore_that_fails_can_be_repeated(
         folder.read_manifest()
     rescore(folder, gates=gates)
     assert contents(folder.path, "run.json") == expected
-    assert folder.read_manifest()["gates"] == gates.to_dict()
+    assert folder.read_manifest().gates == gates
 
 
 def test_figures_names_are_the_files_names() -> None:
@@ -786,6 +787,46 @@ def test_a_repeat_that_is_interrupted_takes_nothing_from_the_complete_run(plan: 
         run(plan(), sample_store(), progress=_Interrupting(1))
     assert contents(done.folder.path) == before
     assert rescore(done.folder).strategies[0].scores.stable == done.strategies[0].scores.stable
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> RunPlan:
+    """A run of two strategies; its sweeps, their checks and scores tick once each."""
+    path = tmp_path / "both.yaml"
+    path.write_text(TINY + TINY.replace("atr_d_l:", "atr_d_duals_l:"))
+    return RunPlan("NASDAQ", "atr_d_duals_l", symbol2="SP500", grid=str(path), out=tmp_path / "out")
+
+
+def test_a_complete_run_of_two_stays_so_until_both_are_looked_at(two: RunPlan) -> None:
+    done = run(two, sample_store())
+    before = contents(done.folder.path)
+    for at in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            run(two, sample_store(), progress=_Interrupting(at))
+        assert contents(done.folder.path) == before
+    with pytest.raises(KeyboardInterrupt):
+        run(two, sample_store(), progress=_Interrupting(3))
+    assert manifest(done.folder.path)["status"] == "interrupted"
+    again = run(two, sample_store())
+    assert again.moved is None
+    assert contents(done.folder.path, "run.json").keys() == before.keys() - {"run.json"}
+
+
+def test_a_run_that_is_stopped_while_it_is_looked_at_goes_on(two: RunPlan) -> None:
+    # The first sweep is complete, the second has not begun.
+    with pytest.raises(KeyboardInterrupt):
+        run(two, sample_store(), progress=_Interrupting(2))
+    folder = two.out / "NASDAQ_SP500"
+    before = contents(folder)
+    assert manifest(folder)["status"] == "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        run(two, sample_store(), progress=_Interrupting(1))
+    assert contents(folder) == before
+    report = run(two, sample_store())
+    alone = run(dataclasses.replace(two, out=two.out / "alone"), sample_store())
+    timed = ("run.json", "meta.json")
+    assert contents(folder, *timed) == contents(alone.folder.path, *timed)
+    assert report.moved is None
 
 
 def test_a_damaged_count_of_trials_is_found_before_anything_is_done(plan: Any) -> None:

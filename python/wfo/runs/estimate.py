@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wfo.backtest.engine import Data, get_engine, largest_block, thread_count
+from wfo.backtest.engine import Data, get_engine, thread_count
+from wfo.errors import ResultsError
 from wfo.grid import Grid
+from wfo.runs.fits import bytes_needed, check_fits, memory_needed
+from wfo.runs.folder import RunFolder
+from wfo.runs.machine import Machine, existing
+from wfo.runs.plan import RunPlan
+from wfo.runs.resume import going_on
+from wfo.runs.task import Task
 from wfo.settings import AccountSettings
 
 if TYPE_CHECKING:
+    from wfo.data import DataStore
     from wfo.selection.scoring import Gates
 
 #: Seconds of measuring, for each strategy; two pieces at least are swept to their end.
@@ -26,9 +33,6 @@ _PIECE = 1 << 17
 
 #: Combinations of a first piece that is not counted: it fills caches, and asks for memory.
 _FIRST = 1 << 14
-
-#: Bytes of the interpreter with its libraries loaded, measured.
-_BASE_BYTES = 330_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,46 @@ class Estimates:
     obstacle: str | None
 
 
+def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None) -> Estimates:
+    """Measure what a run would take, and write nothing.
+
+    Parameters
+    ----------
+    plan
+        What the run would do.
+    store
+        Where the bars are.
+    machine
+        Who says how much room there is.
+
+    Raises
+    ------
+    WfoError
+        If anything asked for cannot be used. A run that does not fit is no error here: the
+        estimate says so.
+    """
+    machine = machine or Machine()
+    task = Task.of(plan, store)
+    folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
+    job = going_on(task, folder, machine)
+    phases, threads = len(task.phases), task.threads
+    found = []
+    for grid in task.grids:
+        kind = job.stores[grid.strategy.name]
+        measured, seconds = measure(
+            task.data(grid.strategy), grid, task.settings, task.bounds, plan.gates, threads
+        )
+        disk, memory = bytes_needed(kind, len(grid), phases), memory_needed(grid, phases, threads)
+        found.append(Estimate(grid, kind, measured, seconds, disk, memory))
+    obstacle = None
+    try:
+        check_fits(job, folder, machine)
+    except ResultsError as error:
+        obstacle = str(error)
+    free, memory_there = machine.free(folder.path), machine.memory()
+    return Estimates(tuple(found), existing(folder.path), free, memory_there, obstacle)
+
+
 def measure(
     data: Data,
     grid: Grid,
@@ -128,30 +172,3 @@ def _spread(number: int, pieces: int) -> int:
     while math.gcd(step, pieces) != 1:
         step += 1
     return (number + 1) * step % pieces
-
-
-def memory_needed(grid: Grid, phases: int, threads: int, kept: int) -> int:
-    """Return the bytes that a run of this grid holds at most.
-
-    While it sweeps, figures are in flight: those that are computed, and two stored blocks. While it
-    scores, there are ranks, and candidates in a selection, as its columns, and as a frame. The
-    distributions are there all along. None of it grows with a grid beyond some tens of millions.
-    """
-    block = min(len(grid), largest_block()) * phases
-    figures = block * (40 + 2 * 20)
-    tally = phases * min(len(grid) * 16, 70_000_000)
-    ranks = phases * min(len(grid) * 4, 130_000_000)
-    row = 8 + 20 * phases
-    columns = 8 + 8 + 1 + 28 * phases
-    frame = 8 * (len(grid.strategy.parameters) + 4 + 8 * phases)
-    candidates = min(len(grid), kept) * (row * 3 // 2 + columns + frame)
-    workers = threads * 16_000_000
-    return _BASE_BYTES + tally + max(figures + workers, ranks + candidates)
-
-
-def machine_memory() -> int | None:
-    """Return the bytes of memory that the machine has, or None where it does not say."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None

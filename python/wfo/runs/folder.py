@@ -8,9 +8,7 @@ digest of every other file that is not checked by a store of its own.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,18 +25,13 @@ from wfo.files import (
     sync_folder,
     write_sealed,
 )
+from wfo.runs.manifest import Digest, Manifest
 
 #: The file that a process holds while it writes into a folder.
 _LOCK = ".lock"
 
 #: The file that a process holds while it counts a search of a symbol, of whichever run.
 _TRIALS_LOCK = ".trials.lock"
-
-
-def fingerprint(data: Any) -> str:
-    """Return a hash of plain values that does not depend on the order of their keys."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class RunFolder:
@@ -77,6 +70,11 @@ class RunFolder:
         return self.path / "bars2.parquet"
 
     @property
+    def given(self) -> Path:
+        """Where grids and schedules are kept that the run was given as values."""
+        return self.path / "given"
+
+    @property
     def trials(self) -> Path:
         """The count of every combination searched on the symbol."""
         return self.path / "trials.json"
@@ -98,7 +96,16 @@ class RunFolder:
         """Return the plateaus file."""
         return self.path / f"plateaus_{strategy}_{grid}.csv"
 
-    def read_manifest(self, *, scored: bool = True) -> dict[str, Any]:
+    def inputs(self) -> list[Path]:
+        """Return the files that a run has kept of what it read."""
+        return [p for p in (self.bars, self.bars2, *sorted(self.given.glob("*"))) if p.is_file()]
+
+    def is_input(self, name: str) -> bool:
+        """Whether a file of that name below the folder is one of them."""
+        path = self.path / name
+        return path in {self.bars, self.bars2} or path.parent == self.given
+
+    def read_manifest(self, *, scored: bool = True) -> Manifest:
         """Return ``run.json`` of a run that is complete.
 
         Parameters
@@ -117,48 +124,39 @@ class RunFolder:
                 " --out says where"
             )
         try:
-            manifest = read_sealed(self.manifest)
+            manifest = Manifest.read(self.manifest)
         except ResultsError as error:
             raise ResultsError(f"{error}; run again") from error
-        status = manifest.get("status")
-        if status == "rescoring" and scored:
+        if not manifest.is_swept:
+            raise ResultsError(
+                f"the run in {self.path} did not finish; the same command goes on with it:"
+                f" {manifest.command}"
+            )
+        if scored and not manifest.is_complete:
             raise ResultsError(
                 f"the run in {self.path} was being rescored, which did not finish; do it again:"
                 f" wfo rescore {self.path}"
             )
-        if status not in {"complete", "rescoring"}:
-            raise ResultsError(
-                f"the run in {self.path} did not finish; the same command goes on with it:"
-                f" {manifest.get('command')}"
-            )
         return manifest
 
-    def is_complete(self) -> bool:
-        """Whether the folder holds a complete run."""
-        earlier = self.earlier()
-        return earlier is not None and earlier["status"] == "complete"
-
-    def earlier(self) -> dict[str, Any] | None:
+    def earlier(self) -> Manifest | None:
         """Return ``run.json`` of the run that is there, however far it came; None without one.
 
         One that is damaged counts as none: what it says cannot be built upon.
         """
         try:
-            return read_sealed(self.manifest)
+            return Manifest.read(self.manifest)
         except ResultsError:
             return None
 
-    def digests(self, paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    def digests(self, paths: Iterable[Path]) -> dict[str, Digest]:
         """Return size and SHA-256 of files, by their names below the folder."""
         return {
-            p.relative_to(self.path).as_posix(): {
-                "bytes": p.stat().st_size,
-                "sha256": file_digest(p),
-            }
+            p.relative_to(self.path).as_posix(): Digest(p.stat().st_size, file_digest(p))
             for p in paths
         }
 
-    def check_digest(self, name: str, stated: Mapping[str, Any]) -> int:
+    def check_digest(self, name: str, stated: Digest) -> int:
         """Return the size of a file below the folder, which is as `digests` stated.
 
         Raises
@@ -167,13 +165,15 @@ class RunFolder:
             If it is not.
         """
         path = self.path / name
-        if file_digest(path) != stated["sha256"]:
+        if file_digest(path) != stated.sha256:
             raise ResultsError(f"{path} is damaged or was changed: it is not as it was written")
         return path.stat().st_size
 
     @contextlib.contextmanager
     def hold(self, who: str) -> Iterator[None]:
         """Make the folder and hold it for one process, until the block ends or the process dies.
+
+        If the block ends without a file in a folder that was made for it, that goes again.
 
         Parameters
         ----------
@@ -186,9 +186,15 @@ class RunFolder:
             If the folder cannot be made, or another process holds it.
         """
         path = self.path / _LOCK
+        made = list(itertools.takewhile(lambda p: not p.exists(), (self.path, *self.path.parents)))
         with naming_the_file(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            file = locked(path)
+            try:
+                file = locked(path)
+            except FileNotFoundError:
+                # The process that had made the folder has just removed it, with nothing in it.
+                self.path.mkdir(parents=True, exist_ok=True)
+                file = locked(path)
         if file is None:
             holder = ""
             with contextlib.suppress(OSError):
@@ -209,6 +215,8 @@ class RunFolder:
                 # open file cannot be removed on Windows, where an empty one stays behind.
                 with contextlib.suppress(OSError):
                     path.unlink()
+                    for folder in made:
+                        folder.rmdir()
 
     def prepare(
         self,

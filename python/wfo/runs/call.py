@@ -1,0 +1,188 @@
+"""A run as a call from Python, with the options of the command."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from wfo.data import DataStore
+from wfo.errors import InputError
+from wfo.grid import Grid
+from wfo.progress import Progress
+from wfo.runs.folder import RunFolder
+from wfo.runs.given import grid_word, windows_word
+from wfo.runs.plan import CSV_ROWS, RunPlan
+from wfo.runs.report import RunReport
+from wfo.runs.run import run as carry_out
+from wfo.selection.scoring import Gates
+from wfo.settings import AccountSettings
+from wfo.strategy import Strategy, get_strategy
+from wfo.windows import Windows
+
+
+def run(
+    symbol: str,
+    strategy: str | Strategy,
+    *,
+    symbol2: str | None = None,
+    allow_gaps: bool = False,
+    timeframe: str = "1day",
+    grid: str | Path | Grid = "phase1_slim",
+    windows: str | Path | Windows = "default",
+    as_of: dt.date | str | None = None,
+    expand: bool = True,
+    settings: AccountSettings | None = None,
+    gates: Gates | None = None,
+    store: str = "auto",
+    fresh: bool = False,
+    threads: int | None = None,
+    data_dir: str | Path | None = None,
+    out: str | Path = "results",
+    csv_all: bool = False,
+    progress: Progress | None = None,
+) -> RunReport:
+    """Search a strategy's whole grid, from stored bars to TradeStation ranges.
+
+    It is ``wfo run``: the same folder, the same files, the same page. A run that was stopped goes
+    on with the same call, or with the command that ``run.json`` states; and the other way round.
+
+    Parameters
+    ----------
+    symbol, symbol2
+        Symbols in the store; a second one for strategies that read two.
+    strategy
+        What to search; the simpler strategies that show whether its extras pay run too, unless
+        `expand` is off.
+    allow_gaps
+        Whether joining two symbols may drop more than 5 % of either's bars.
+    timeframe
+        Length of the bars.
+    grid
+        Name of a shipped grid, path of a YAML file, or a grid of the strategy. Of a grid, the
+        simpler strategies take the values of their own parameters.
+    windows
+        Name of a schedule, path of a YAML file, or a schedule.
+    as_of
+        Date that windows are counted back from, such as ``"2018-12-31"``; by default the last
+        bar's.
+    settings, gates
+        Of every backtest, and of the scores.
+    store
+        ``"dense"`` keeps the figures of every combination, ``"survivors"`` of those that can become
+        candidates; ``"auto"`` the first where it takes at most half of the free disk.
+    fresh
+        Whether to start over where the same run is there already; what was there is moved.
+    threads
+        By default one for each core; results do not depend on it.
+    data_dir
+        Folder of the stored bars; by default ``WFO_DATA_DIR``, else ``data``.
+    out
+        Folder below which every symbol's run gets its own.
+    csv_all
+        Whether to write all candidates to the CSV file, not only the best 100,000.
+    progress
+        Who hears how far it is; `wfo.progress.for_stream` tells it on standard error.
+
+    Returns
+    -------
+    RunReport
+        What was found: ``page``, ``candidates()``, ``folder``.
+
+    Raises
+    ------
+    WfoError
+        If anything asked for cannot be used, before anything is written; or if the results cannot
+        be written.
+
+    Examples
+    --------
+    >>> import wfo  # doctest: +SKIP
+    >>> report = wfo.run("QQQ", "atr_d_l", grid="coarse")  # doctest: +SKIP
+    >>> print(report.page)  # doctest: +SKIP
+    """
+    plan = RunPlan(
+        symbol=symbol,
+        symbol2=symbol2,
+        allow_gaps=allow_gaps,
+        strategy=strategy,
+        timeframe=timeframe,
+        grid=grid,
+        windows=windows,
+        as_of=_day(as_of),
+        expand=expand,
+        settings=settings,
+        gates=_as_said(gates or Gates()),
+        threads=threads,
+        out=Path(out),
+        csv_rows=None if csv_all else CSV_ROWS,
+        store=store,
+        fresh=fresh,
+    )
+    command = command_line(plan, data_dir)
+    return carry_out(replace(plan, command=command), DataStore(data_dir), progress=progress)
+
+
+def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
+    """Return the command that goes on with what a plan begins.
+
+    Parameters
+    ----------
+    plan
+        What to do; `command` and `fresh` do not matter.
+    data_dir
+        Folder of the stored bars, where it was named.
+    """
+    folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
+    usual = RunPlan(plan.symbol, plan.strategy)
+    options: dict[str, Any] = {
+        "symbol": plan.symbol,
+        "symbol2": plan.symbol2,
+        "allow-gaps": plan.allow_gaps,
+        "strategy": get_strategy(plan.strategy).name,
+        "timeframe": _unusual(plan.timeframe, usual.timeframe),
+        "grid": _unusual(grid_word(plan.grid, folder), usual.grid),
+        "windows": _unusual(windows_word(plan.windows, folder), usual.windows),
+        "as-of": plan.as_of,
+        "no-expand": not plan.expand,
+    }
+    settings = get_strategy(plan.strategy).settings_of(plan.settings)
+    for value in (settings, plan.gates):
+        for f in fields(value):
+            options[f.name.replace("_", "-")] = _unusual(getattr(value, f.name), f.default)
+    options |= {
+        "csv-all": plan.csv_rows is None,
+        "store": _unusual(plan.store, usual.store),
+        "threads": plan.threads,
+        "data-dir": data_dir,
+        "out": _unusual(plan.out, usual.out),
+    }
+    words = ["wfo", "run"]
+    for name, value in options.items():
+        if value is None or value is False:
+            continue
+        words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return shlex.join(words)
+
+
+def _as_said(gates: Gates) -> Gates:
+    """Return the gates as a command line makes them: 3 and 3.0 are one ratio, and one run."""
+    return replace(gates, wfe=float(gates.wfe), dd_ratio=float(gates.dd_ratio))
+
+
+def _unusual(value: object, usual: object) -> object:
+    """Return a value that is not what holds without it, else None."""
+    return None if value == usual else value
+
+
+def _day(as_of: dt.date | str | None) -> dt.date | None:
+    if isinstance(as_of, dt.datetime):
+        return as_of.date()
+    if isinstance(as_of, str):
+        try:
+            return dt.date.fromisoformat(as_of)
+        except ValueError:
+            raise InputError(f"as_of = {as_of!r} is no date such as '2018-12-31'") from None
+    return as_of

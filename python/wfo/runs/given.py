@@ -1,0 +1,136 @@
+"""Grids and schedules that a run was given as values, kept as files that a command can name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wfo.errors import InputError
+from wfo.grid import Grid
+from wfo.runs.folder import RunFolder
+from wfo.strategy import Strategy
+from wfo.windows import Windows
+
+#: Name of a grid that has none.
+_UNNAMED = "grid"
+
+
+def load_grids(grid: str | Path | Grid, strategies: Sequence[Strategy]) -> tuple[Grid, ...]:
+    """Return the grid of every strategy of a run.
+
+    Parameters
+    ----------
+    grid
+        Name or path, or a grid of the first strategy; the others take the values of their own
+        parameters from it.
+    strategies
+        The one that was asked for, and the simpler ones beside it.
+
+    Raises
+    ------
+    InputError
+        If there is no such grid, it does not cover a strategy, or its name cannot be that of a
+        file.
+    """
+    if not isinstance(grid, Grid):
+        return tuple(Grid.load(grid, strategy) for strategy in strategies)
+    name = grid.name or _UNNAMED
+    _check_name("grid", name)
+    found = [Grid(grid.values, strategy=strategies[0], name=name)]
+    for strategy in strategies[1:]:
+        missing = [n for n in strategy.names if n not in grid.values]
+        if missing:
+            raise InputError(
+                f"{strategy.name} runs too, and the grid has no values of {', '.join(missing)};"
+                " expand=False leaves it out"
+            )
+        values = {n: grid.values[n] for n in strategy.names}
+        found.append(Grid(values, strategy=strategy, name=name))
+    return tuple(found)
+
+
+def load_windows(windows: str | Path | Windows) -> Windows:
+    """Return the schedule of a run.
+
+    Raises
+    ------
+    InputError
+        If there is no such schedule, or its name cannot be that of a file.
+    """
+    if not isinstance(windows, Windows):
+        return Windows.load(windows)
+    _check_name("schedule", windows.name)
+    return windows
+
+
+def grid_word(grid: str | Path | Grid, folder: RunFolder) -> str:
+    """Return what a command line says for a grid: its name or path, or that of its file."""
+    if isinstance(grid, Grid):
+        return str(folder.given / f"{grid.name or _UNNAMED}.yaml")
+    return str(grid)
+
+
+def windows_word(windows: str | Path | Windows, folder: RunFolder) -> str:
+    """Return what a command line says for a schedule: its name or path, or that of its file."""
+    if not isinstance(windows, Windows):
+        return str(windows)
+    if _is_preset(windows):
+        return windows.name
+    return str(folder.given / f"{windows.name}.yaml")
+
+
+def given_files(
+    grid: str | Path | Grid,
+    grids: Sequence[Grid],
+    windows: str | Path | Windows,
+    schedule: Windows,
+    folder: RunFolder,
+) -> dict[Path, str]:
+    """Return the files that stand for what was given as values, and their texts.
+
+    Those that a command line has named are written again, lest they move to the history with an
+    earlier run.
+    """
+    files: dict[Path, str] = {}
+    for word, content in (
+        (grid_word(grid, folder), {g.strategy.name: _plain(g) for g in grids}),
+        (windows_word(windows, folder), _schedule(schedule)),
+    ):
+        path = Path(word)
+        if path.suffix and path.absolute().parent == folder.given.absolute():
+            files[path] = _yaml(content)
+    return files
+
+
+def _check_name(what: str, name: str) -> None:
+    """Raise unless files can be called like that."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise InputError(
+            f"a {what} of a run cannot be called {name!r}: it names files, so letters, digits and"
+            " . _ - only"
+        )
+
+
+def _is_preset(windows: Windows) -> bool:
+    try:
+        return Windows.preset(windows.name) == windows
+    except InputError:
+        return False
+
+
+def _plain(grid: Grid) -> dict[str, Any]:
+    return {name: list(axis) for name, axis in grid.values.items()}
+
+
+def _schedule(windows: Windows) -> dict[str, Any]:
+    """Return a schedule as `Windows.load` reads it; its name is that of the file."""
+    return {key: value for key, value in windows.to_dict().items() if key != "name"}
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)
+    return text

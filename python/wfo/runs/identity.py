@@ -1,0 +1,77 @@
+"""What makes two runs, sweeps or searches the same: plain values, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from wfo.grid import Grid
+from wfo.sweeps import SurvivorStore
+
+if TYPE_CHECKING:
+    from wfo.runs.task import Task
+
+#: Version of the layout of a run's folder.
+LAYOUT = 2
+
+
+def fingerprint(data: Any) -> str:
+    """Return a hash of plain values that does not depend on the order of their keys."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def core_version() -> str:
+    """Return the version alone; `build_info` asks git for the rest, which takes its time."""
+    from wfo import _core
+
+    return _core.__version__
+
+
+def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
+    """Return all that the figures of a run follow from, and what is kept of them.
+
+    Who survives follows from the gates, which are no part of a run that keeps everything.
+    """
+    identity = {"layout": LAYOUT, "version": core_version(), "symbol": task.plan.symbol}
+    identity |= _searched(task)
+    identity |= {"grids": [g.to_dict() for g in task.grids], "stores": dict(stores)}
+    if SurvivorStore.kind in stores.values():
+        identity["gates"] = task.plan.gates.to_dict() | {"min_phases": task.least}
+    return identity
+
+
+def sweep_key(task: Task, grid: Grid) -> str:
+    """Return what the figures of one sweep follow from, hashed; the version is part of it."""
+    prints = task.inputs.fingerprints
+    parts = {
+        "version": core_version(),
+        "data": prints if grid.strategy.dual_symbol else prints[:1],
+        "windows": task.phases.to_dict(),
+        "settings": task.settings.to_dict(),
+        "grid": grid.to_dict(),
+    }
+    return fingerprint(parts)
+
+
+def search(task: Task, grid: Grid) -> dict[str, Any]:
+    """Return how a sweep is counted among a symbol's trials."""
+    parts = {"strategy": grid.strategy.name, "grid": grid.to_dict()}
+    return {
+        "fingerprint": fingerprint(parts | _searched(task)),
+        "strategy": grid.strategy.name,
+        "grid": grid.name,
+        "combinations": len(grid),
+    }
+
+
+def _searched(task: Task) -> dict[str, Any]:
+    """Return what a search is made on."""
+    return {
+        "timeframe": task.plan.timeframe,
+        "data": task.inputs.fingerprints,
+        "windows": task.phases.to_dict(),
+        "settings": task.settings.to_dict(),
+    }

@@ -1,0 +1,456 @@
+"""``run.json``: how a run came about and what it found, as values that check what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wfo.errors import ResultsError, WfoError
+from wfo.files import read_sealed, write_sealed
+from wfo.grid import Grid
+from wfo.selection.scoring import Gates
+from wfo.windows import Phases
+
+_Value = TypeVar("_Value")
+
+#: How far a run is. Of one that is ``rescoring`` the sweeps are complete, and the rest is not.
+STATUSES = ("running", "interrupted", "failed", "rescoring", "complete")
+
+#: Those of a run whose sweeps are complete.
+SWEPT = ("rescoring", "complete")
+
+
+@dataclass(frozen=True, slots=True)
+class BarsRecord:
+    """The bars that a run has used.
+
+    Attributes
+    ----------
+    symbol, timeframe
+        Which ones.
+    rows
+        How many there are.
+    first, last
+        Their stamps, as text.
+    fingerprint
+        That of the stored bars, before a join dropped any.
+    source, adjust, calendar, warnings
+        What their import said.
+    """
+
+    symbol: str
+    timeframe: str
+    rows: int
+    first: str
+    last: str
+    fingerprint: str
+    source: str
+    adjust: str
+    calendar: str
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: object, where: str = "data") -> BarsRecord:
+        """Rebuild what `to_dict` returned.
+
+        Raises
+        ------
+        ResultsError
+            If it is something else; the message names what is wrong.
+        """
+        reader = _Reader(data, where)
+        warnings = tuple(reader.take("warnings", list))
+        if not all(isinstance(w, str) for w in warnings):
+            raise ResultsError(f"{where}: warnings must be texts, not {list(warnings)!r}")
+        texts = (f.name for f in fields(cls) if f.name not in {"rows", "warnings"})
+        values: dict[str, Any] = {name: reader.take(name, str) for name in texts}
+        return cls(**values, rows=reader.take("rows", int), warnings=warnings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain values."""
+        return _plain(self) | {"warnings": list(self.warnings)}
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How many bars of each symbol joining the two has dropped."""
+
+    first: int
+    second: int
+
+    @classmethod
+    def from_dict(cls, data: object, where: str = "join") -> Dropped:
+        """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
+        reader = _Reader(data, where)
+        return cls(reader.take("dropped_first", int), reader.take("dropped_second", int))
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the record as plain values."""
+        return {"dropped_first": self.first, "dropped_second": self.second}
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """How the figures of one strategy are kept.
+
+    Attributes
+    ----------
+    store
+        Kind of the store.
+    key
+        What the figures follow from, hashed.
+    kept
+        Combinations whose figures a store of survivors keeps, about; None for the other store.
+    """
+
+    store: str
+    key: str
+    kept: int | None = None
+
+    @classmethod
+    def from_dict(cls, data: object, where: str = "sweeps") -> SweepRecord:
+        """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
+        reader = _Reader(data, where)
+        kept = reader.take("kept", int) if "kept" in reader.data else None
+        return cls(reader.take("store", str), reader.take("key", str), kept)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain values."""
+        return {name: value for name, value in _plain(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Size and SHA-256 of a file."""
+
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def from_dict(cls, data: object, where: str = "sums") -> Digest:
+        """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
+        reader = _Reader(data, where)
+        return cls(reader.take("bytes", int), reader.take("sha256", str))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain values."""
+        return _plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has found; it is there when the run is complete.
+
+    Attributes
+    ----------
+    trials
+        Combinations that were ever searched on the symbol.
+    results
+        Counts, plateaus and ranges, an item a strategy.
+    comparison
+        The strategies side by side.
+    files
+        Those that a reader will open, by their names below the folder.
+    sums
+        Digests of all files that no store checks.
+    timings
+        Seconds of each stage.
+    """
+
+    trials: int
+    results: tuple[Mapping[str, Any], ...]
+    comparison: Mapping[str, Any]
+    files: tuple[str, ...]
+    sums: Mapping[str, Digest]
+    timings: Mapping[str, float]
+
+    @classmethod
+    def from_dict(cls, data: object, where: str = "the manifest") -> Outcome:
+        """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
+        reader = _Reader(data, where)
+        sums = reader.take("sums", dict)
+        return cls(
+            reader.take("trials", int),
+            tuple(reader.take("results", list)),
+            reader.take("comparison", dict),
+            tuple(reader.take("files", list)),
+            {name: Digest.from_dict(each, f"sums of {name}") for name, each in sums.items()},
+            reader.take("timings", dict),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain values."""
+        return {
+            "trials": self.trials,
+            "results": [dict(r) for r in self.results],
+            "comparison": dict(self.comparison),
+            "files": list(self.files),
+            "sums": {name: digest.to_dict() for name, digest in self.sums.items()},
+            "timings": dict(self.timings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """The last scoring after the run's own."""
+
+    command: str
+    at: str
+
+    @classmethod
+    def from_dict(cls, data: object, where: str = "rescored") -> Rescored:
+        """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
+        reader = _Reader(data, where)
+        return cls(reader.take("command", str), reader.take("at", str))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain values."""
+        return _plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What ``run.json`` holds.
+
+    Attributes
+    ----------
+    status
+        One of `STATUSES`.
+    fingerprint
+        What makes two runs the same one, hashed.
+    command
+        How the run was called.
+    started, finished
+        Times in UTC.
+    symbol, timeframe, data, data2, join
+        The bars; the latter two where there is a second symbol.
+    strategy
+        The one that was asked for; `grids` are of this one and the simpler ones beside it.
+    windows, phases
+        The schedule, and what it came to on these bars.
+    settings, gates
+        Of every backtest, and of the scores.
+    engine, threads
+        What has swept.
+    grids
+        What was swept, as `Grid.to_dict` says it; `load_grids` rebuilds them.
+    sweeps
+        How the figures of each strategy are kept.
+    build, host
+        Versions, and the machine.
+    outcome
+        What was found.
+    rescored
+        The last scoring after the run's own.
+    further
+        What a later version may have added; it is kept.
+    """
+
+    status: str
+    fingerprint: str
+    command: str
+    started: str
+    symbol: str
+    timeframe: str
+    data: BarsRecord
+    strategy: str
+    windows: Mapping[str, Any]
+    phases: Phases
+    settings: Mapping[str, Any]
+    gates: Gates
+    engine: str
+    threads: int
+    grids: tuple[Mapping[str, Any], ...]
+    sweeps: Mapping[str, SweepRecord]
+    build: Mapping[str, str]
+    host: Mapping[str, Any]
+    data2: BarsRecord | None = None
+    join: Dropped | None = None
+    finished: str | None = None
+    outcome: Outcome | None = None
+    rescored: Rescored | None = None
+    further: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether all sweeps are complete, whatever follows from them."""
+        return self.status in SWEPT
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all is."""
+        return self.status == "complete"
+
+    @property
+    def sums(self) -> Mapping[str, Digest]:
+        """Digests of all files that no store checks; none before the run is complete."""
+        return self.outcome.sums if self.outcome else {}
+
+    def load_grids(self) -> list[Grid]:
+        """Return the grids that were swept.
+
+        Raises
+        ------
+        InputError
+            If a strategy of the run is not there any more, or a grid is no grid of it.
+        """
+        return [Grid.from_dict(data) for data in self.grids]
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        ResultsError
+            If the file is missing, damaged, or no manifest.
+        """
+        data = read_sealed(path)
+        try:
+            return cls.from_dict(data)
+        except ResultsError as error:
+            raise ResultsError(f"{path} is no manifest of a run: {error}") from error
+
+    def write(self, path: Path) -> None:
+        """Write it whole, sealed with a digest of its own text.
+
+        Raises
+        ------
+        ResultsError
+            If the file cannot be written.
+        """
+        write_sealed(path, self.to_dict())
+
+    @classmethod
+    def from_dict(cls, data: object) -> Manifest:
+        """Rebuild what `to_dict` returned.
+
+        Raises
+        ------
+        ResultsError
+            If it is something else; the message names what is wrong.
+        """
+        reader = _Reader(data, "the manifest")
+        status = reader.take("status", str)
+        if status not in STATUSES:
+            raise ResultsError(f"status = {status!r} must be one of {', '.join(STATUSES)}")
+        grids = tuple(reader.take("grids", list))
+        sweeps = {
+            name: SweepRecord.from_dict(each, f"sweeps of {name}")
+            for name, each in reader.take("sweeps", dict).items()
+        }
+        for grid in grids:
+            swept = _Reader(grid, "grids").take("strategy", str)
+            if swept not in sweeps:
+                raise ResultsError(f"there is a grid of {swept}, and no sweep")
+        finished = status in SWEPT or "sums" in reader.data
+        texts = ("fingerprint", "command", "started", "symbol", "timeframe", "strategy", "engine")
+        values: dict[str, Any] = {name: reader.take(name, str) for name in texts}
+        return cls(
+            **values,
+            status=status,
+            data=reader.made("data", BarsRecord.from_dict),
+            windows=reader.take("windows", dict),
+            phases=reader.made("phases", Phases.from_dict),
+            settings=reader.take("settings", dict),
+            gates=reader.made("gates", Gates.from_dict),
+            threads=reader.take("threads", int),
+            grids=grids,
+            sweeps=sweeps,
+            build=reader.take("build", dict),
+            host=reader.take("host", dict),
+            data2=reader.made("data2", lambda d: BarsRecord.from_dict(d, "data2"), optional=True),
+            join=reader.made("join", Dropped.from_dict, optional=True),
+            finished=reader.take("finished", str) if "finished" in reader.data else None,
+            outcome=Outcome.from_dict(reader.data) if finished else None,
+            rescored=reader.made("rescored", Rescored.from_dict, optional=True),
+            further={k: v for k, v in reader.data.items() if k not in _KNOWN},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest as plain values, in the order in which they are written."""
+        found = {
+            "status": self.status,
+            "fingerprint": self.fingerprint,
+            "command": self.command,
+            "started": self.started,
+            "symbol": self.symbol,
+            "timeframe": self.timeframe,
+            **self.described_data(),
+            "strategy": self.strategy,
+            "windows": dict(self.windows),
+            "phases": self.phases.to_dict(),
+            "settings": dict(self.settings),
+            "gates": self.gates.to_dict(),
+            "engine": self.engine,
+            "threads": self.threads,
+            "grids": [dict(g) for g in self.grids],
+            "sweeps": {name: sweep.to_dict() for name, sweep in self.sweeps.items()},
+            "build": dict(self.build),
+            "host": dict(self.host),
+        }
+        if self.finished is not None:
+            found["finished"] = self.finished
+        if self.outcome is not None:
+            found |= self.outcome.to_dict()
+        if self.rescored is not None:
+            found["rescored"] = self.rescored.to_dict()
+        return found | dict(self.further)
+
+    def described_data(self) -> dict[str, Any]:
+        """Return what the bars are, as plain values; `data` alone for one symbol."""
+        records = {"data": self.data, "data2": self.data2, "join": self.join}
+        return {name: each.to_dict() for name, each in records.items() if each is not None}
+
+    def describe_sweep(self) -> dict[str, Any]:
+        """Return what the figures of every sweep follow from, for ``meta.json`` beside them."""
+        found = self.to_dict()
+        keys = (*self.described_data(), "phases", "settings", "engine", "build")
+        return {key: found[key] for key in keys}
+
+
+_KNOWN = {f.name for f in (*fields(Manifest), *fields(Outcome))} - {"outcome", "further"}
+
+
+class _Reader:
+    """Takes values out of a JSON object, and names what is missing or of another kind."""
+
+    def __init__(self, data: object, where: str) -> None:
+        if not isinstance(data, Mapping):
+            raise ResultsError(f"{where} must be an object, not {type(data).__name__}")
+        self.data: Mapping[str, Any] = data
+        self._where = where
+
+    def take(self, name: str, kind: type[_Value]) -> _Value:
+        """Return the value of that name, which is of that kind."""
+        if name not in self.data:
+            raise ResultsError(f"{self._where} lacks {name!r}")
+        value = self.data[name]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ResultsError(
+                f"{name!r} of {self._where} must be of type {kind.__name__}, not"
+                f" {type(value).__name__}"
+            )
+        return value
+
+    def made(
+        self, name: str, make: Callable[[Any], _Value], *, optional: bool = False
+    ) -> _Value | Any:
+        """Return what `make` makes of the object of that name; None if it may be missing."""
+        if optional and name not in self.data:
+            return None
+        value = self.take(name, dict)
+        try:
+            return make(value)
+        except (WfoError, AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ResultsError):
+                raise
+            raise ResultsError(
+                f"{name!r} of {self._where} cannot be used: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return {f.name: getattr(record, f.name) for f in fields(record)}

@@ -1,0 +1,76 @@
+"""What a run is asked to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wfo.grid import Grid
+from wfo.selection.scoring import Gates
+from wfo.settings import AccountSettings
+from wfo.strategy import Strategy
+from wfo.windows import Windows
+
+#: Rows of the candidates' CSV file, unless all are asked for.
+CSV_ROWS = 100_000
+
+#: What ``store`` of a plan may be.
+STORES = ("auto", "dense", "survivors")
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run is asked to do.
+
+    Attributes
+    ----------
+    symbol, timeframe
+        Which stored bars.
+    symbol2
+        The second symbol, for strategies that read one.
+    allow_gaps
+        Whether joining the two may drop more than 5 % of either's bars.
+    strategy
+        The simpler strategies of its expansion run too, unless `expand` is off.
+    grid
+        Name of a shipped grid, the path of one, or a grid; of that, the simpler strategies take the
+        values of their own parameters.
+    windows
+        Name of a schedule, the path of one, or a schedule.
+    as_of
+        Date that windows are counted back from; by default the last bar's.
+    settings, gates
+        Of every backtest, and of the scores.
+    threads
+        By default one for each core.
+    out
+        Folder below which the run gets its own.
+    csv_rows
+        Rows of the candidates' CSV file at most, the best ones; None for all.
+    store
+        ``"dense"`` keeps the figures of every combination, ``"survivors"`` of those that can become
+        candidates; ``"auto"`` the first where it takes at most half of the free disk.
+    fresh
+        Whether to start over where the same run is there already; what was there is moved.
+    command
+        How it was called, for the manifest.
+    """
+
+    symbol: str
+    strategy: str | Strategy
+    timeframe: str = "1day"
+    symbol2: str | None = None
+    allow_gaps: bool = False
+    grid: str | Path | Grid = "phase1_slim"
+    windows: str | Path | Windows = "default"
+    as_of: dt.date | None = None
+    expand: bool = True
+    settings: AccountSettings | None = None
+    gates: Gates = field(default_factory=Gates)
+    threads: int | None = None
+    out: Path = Path("results")
+    csv_rows: int | None = CSV_ROWS
+    store: str = "auto"
+    fresh: bool = False
+    command: str = ""

@@ -1,0 +1,97 @@
+"""The stored figures of a run, scored again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from wfo.backtest.engine import thread_count
+from wfo.errors import InputError
+from wfo.progress import Progress, Silent
+from wfo.runs.folder import RunFolder
+from wfo.runs.machine import Clock, Machine
+from wfo.runs.manifest import Manifest, Rescored
+from wfo.runs.plan import CSV_ROWS
+from wfo.runs.report import RunReport
+from wfo.runs.stages import Stages
+from wfo.runs.stored import stored_sweeps, verify_sweep
+from wfo.selection.scoring import Gates, stable_threshold
+from wfo.sweeps import SweepStore
+
+
+def rescore(
+    folder: RunFolder,
+    *,
+    gates: Gates | None = None,
+    csv_rows: int | None = CSV_ROWS,
+    threads: int | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+    machine: Machine | None = None,
+) -> RunReport:
+    """Score the stored figures of a run again, with other gates, without a sweep.
+
+    Parameters
+    ----------
+    folder
+        Folder of a complete run; its candidates, plateaus and ranges are replaced.
+    gates
+        The new gates; by default those of the run.
+    csv_rows
+        Rows of the candidates' CSV file at most; None for all.
+    threads
+        By default one for each core.
+    command
+        How it was called, for the manifest.
+    progress
+        Who hears how far it is.
+    machine
+        Who says the time.
+
+    Raises
+    ------
+    WfoError
+        If there is no complete run, its figures are damaged, or the gates cannot be used: those
+        of a run that keeps survivors were applied while sweeping.
+    """
+    progress, machine, clock = progress or Silent(), machine or Machine(), Clock()
+    # Before anything is held or made: there may be no such folder.
+    folder.read_manifest(scored=False)
+    with folder.hold(command):
+        manifest = folder.read_manifest(scored=False)
+        gates = gates or manifest.gates
+        stores = stored_sweeps(folder, manifest, gates, thread_count(threads))
+        asked = gates.required(len(manifest.phases), manifest.phases.min_phases)
+        _check_inputs(folder, manifest)
+        for kept in stores:
+            verify_sweep(kept, progress, clock)
+        _check_gates(stores, gates, asked)
+        # From here on the folder may hold files of two scorings, and says so until the last is
+        # written.
+        replace(manifest, status="rescoring").write(folder.manifest)
+        stages = Stages(folder, manifest.phases, gates, csv_rows, progress, clock)
+        reports = tuple(stages.score(kept) for kept in stores)
+        rescored = Rescored(command, machine.stamp())
+        manifest = replace(manifest, gates=gates, rescored=rescored)
+        trials = manifest.outcome.trials if manifest.outcome else 0
+        manifest, files = stages.finish(reports, manifest, trials, machine)
+    return RunReport(folder, manifest.phases, reports, files, None, trials, clock.total, manifest)
+
+
+def _check_inputs(folder: RunFolder, manifest: Manifest) -> None:
+    """Raise a `ResultsError` unless what the run has read is as it was written."""
+    for name, stated in manifest.sums.items():
+        if folder.is_input(name):
+            folder.check_digest(name, stated)
+
+
+def _check_gates(stores: Sequence[SweepStore], gates: Gates, asked: int) -> None:
+    """Raise an `InputError` where a store does not allow the gates."""
+    for kept in stores:
+        least, _ = stable_threshold(asked, kept.tally.valid_phases)
+        reason = kept.refuses(gates, least)
+        if reason:
+            raise InputError(
+                f"{kept.grid.strategy.name} keeps survivors only, which does not allow"
+                f" {reason}; that needs a new sweep: 'wfo run' with these gates"
+            )

@@ -1,0 +1,79 @@
+"""Which run a plan is: the one that its folder holds, or a new one."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wfo.errors import InputError
+from wfo.runs.folder import RunFolder
+from wfo.runs.inputs import Inputs
+from wfo.runs.machine import Machine
+from wfo.runs.manifest import Manifest
+from wfo.runs.task import Job, Task
+from wfo.sweeps import DenseStore, SurvivorStore
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def going_on(task: Task, folder: RunFolder, machine: Machine) -> Job:
+    """Return the run that is in the folder, where the plan is to go on with it, or a new one.
+
+    A run that has not ended goes on with the bars that it began with, as long as those of today
+    are the same and more; other bars are another run.
+    """
+    earlier = None if task.plan.fresh else folder.earlier()
+    begun = None if earlier is None else _begun(task, folder, earlier)
+    return begun or Job(task, _choose_stores(task, folder, machine))
+
+
+def _begun(task: Task, folder: RunFolder, earlier: Manifest) -> Job | None:
+    """Return the task as the run of the folder, stored as that one is; None if it is another."""
+    stores = {name: sweep.store for name, sweep in earlier.sweeps.items()}
+    asked = task.plan.store == "auto" or set(stores.values()) <= {task.plan.store}
+    if not asked or stores.keys() != set(task.names):
+        return None
+    same = Job(task, stores)
+    if same.fingerprint == earlier.fingerprint:
+        return same
+    snapshot = None if earlier.is_swept else _snapshot(folder, earlier, task.inputs)
+    if snapshot is not None:
+        # Windows that were laid over more bars may not fit these.
+        with contextlib.suppress(InputError):
+            same = Job(task.on(snapshot), stores)
+            if same.fingerprint == earlier.fingerprint:
+                return same
+    return None
+
+
+def _snapshot(folder: RunFolder, earlier: Manifest, today: Inputs) -> Inputs | None:
+    """Return the bars that an earlier run began with, where those of today begin with them."""
+    first = _kept(folder.bars, today.bars)
+    second = None if today.second is None else _kept(folder.bars2, today.second)
+    if first is None or (second is None) != (today.second is None):
+        return None
+    return Inputs(first, second, earlier.data, earlier.data2, earlier.join)
+
+
+def _kept(path: Path, today: pl.DataFrame) -> pl.DataFrame | None:
+    import polars as pl
+
+    try:
+        kept = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+    return kept if kept.equals(today.head(len(kept))) else None
+
+
+def _choose_stores(task: Task, folder: RunFolder, machine: Machine) -> dict[str, str]:
+    """Return a store for each strategy; the large grids are the first to be cut down."""
+    if task.plan.store != "auto":
+        return dict.fromkeys(task.names, task.plan.store)
+    stores = dict.fromkeys(task.names, DenseStore.kind)
+    room = machine.free(folder.path) / 2
+    for grid in sorted(task.grids, key=len, reverse=True):
+        if Job(task, stores).bytes_needed > room:
+            stores[grid.strategy.name] = SurvivorStore.kind
+    return stores

@@ -1,0 +1,111 @@
+"""A whole run, from stored bars to exported ranges."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wfo.errors import ResultsError
+from wfo.progress import Progress, Silent
+from wfo.runs.fits import check_fits
+from wfo.runs.folder import RunFolder
+from wfo.runs.identity import search
+from wfo.runs.machine import Clock, Machine
+from wfo.runs.manifest import Manifest
+from wfo.runs.plan import RunPlan
+from wfo.runs.report import RunReport
+from wfo.runs.resume import going_on
+from wfo.runs.stages import Stages
+from wfo.runs.sweeping import Sweeping
+from wfo.runs.task import Job, Task
+
+if TYPE_CHECKING:
+    from wfo.data import DataStore
+
+
+def run(
+    plan: RunPlan,
+    store: DataStore,
+    *,
+    progress: Progress | None = None,
+    machine: Machine | None = None,
+) -> RunReport:
+    """Carry out a run from stored bars to exported ranges.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    store
+        Where the bars are.
+    progress
+        Who hears how far it is.
+    machine
+        Who says how much room there is, and the time.
+
+    Raises
+    ------
+    WfoError
+        If anything asked for cannot be used, before anything is written; or if the results cannot
+        be written.
+    """
+    progress, machine, clock = progress or Silent(), machine or Machine(), Clock()
+    with clock.stage("bars"):
+        task = Task.of(plan, store)
+    folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
+    # A count of trials that is damaged is found before anything is done.
+    folder.read_trials(plan.symbol)
+    with folder.hold(plan.command):
+        job = going_on(task, folder, machine)
+        check_fits(job, folder, machine)
+        sweeps = [Sweeping.of(job, grid, folder, progress, clock) for grid in job.task.grids]
+        moved = _make_room(job, folder, sweeps)
+        if job.task is not task:
+            progress.say(
+                "going on with the bars that the run began with, up to"
+                f" {job.task.inputs.data.last}; --fresh starts over with those of today"
+            )
+        # A run that is complete stays so while it is only looked at.
+        for sweep in sweeps:
+            sweep.check()
+        manifest = job.manifest(machine)
+        with _under_way(manifest, folder, plan, progress, machine):
+            job.write_inputs(folder)
+            trials = 0
+            for sweep in sweeps:
+                sweep.run(manifest)
+                trials = folder.count_trials(plan.symbol, search(job.task, sweep.grid))
+            stages = Stages(folder, job.task.phases, plan.gates, plan.csv_rows, progress, clock)
+            reports = tuple(stages.score(sweep.store) for sweep in sweeps)
+            manifest, files = stages.finish(reports, manifest, trials, machine)
+    return RunReport(folder, job.task.phases, reports, files, moved, trials, clock.total, manifest)
+
+
+def _make_room(job: Job, folder: RunFolder, sweeps: Sequence[Sweeping]) -> Path | None:
+    """Make the folder ready, and return where an earlier, other run was moved."""
+    # A manifest that is damaged does not cost the figures, which know whose they are.
+    unread = folder.earlier() is None and any(sweep.store.is_mine() for sweep in sweeps)
+    fresh = job.task.plan.fresh
+    return folder.prepare(job.fingerprint, job.task.names, fresh=fresh, damaged=unread)
+
+
+@contextlib.contextmanager
+def _under_way(
+    manifest: Manifest, folder: RunFolder, plan: RunPlan, progress: Progress, machine: Machine
+) -> Iterator[None]:
+    """Write down that a run is under way, and, if it is stopped, that it was."""
+    try:
+        manifest.write(folder.manifest)
+        yield
+    except BaseException as error:
+        failed = isinstance(error, Exception)
+        how = "has failed" if failed else "was interrupted"
+        same = "the same command, without --fresh," if plan.fresh else "the same command"
+        progress.say(f"the run {how}; {same} goes on with what is stored")
+        status = "failed" if failed else "interrupted"
+        with contextlib.suppress(ResultsError):
+            replace(manifest, status=status, finished=machine.stamp()).write(folder.manifest)
+        raise

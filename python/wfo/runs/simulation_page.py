@@ -1,0 +1,100 @@
+"""What a simulation says at its end: a page that a trader can read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from wfo.backtest.engine import Simulation
+from wfo.charts import text_chart
+from wfo.metrics import DEFINITIONS, PartMetrics, bars_held
+from wfo.runs.simulate import SimulationReport
+from wfo.text import table
+
+#: Trades that are shown; a file has them all.
+_LAST_TRADES = 10
+
+
+def page(report: SimulationReport, chart_width: int | None = None) -> str:
+    """Return parameters, metrics, the last trades and files as text.
+
+    Parameters
+    ----------
+    report
+        What the simulation came to.
+    chart_width
+        Columns of a chart in plain characters; without it there is none.
+    """
+    lines = [report.title, *_params_lines(report.params)]
+    lines += [f"  Note: {note}." for note in report.notes]
+    lines += ["", *_metrics_lines(report.parts, report.bars_per_year)]
+    lines += ["", *_trades_lines(report.simulation, report.days)]
+    if chart_width is not None:
+        lines += ["", *text_chart(report.chart, chart_width).splitlines()]
+    if report.written:
+        lines += ["", "Written", *(f"  {path}" for path in report.written)]
+    return "\n".join(lines) + "\n"
+
+
+def _params_lines(params: Mapping[str, int | float]) -> list[str]:
+    """Return the parameters, as many a line as fit."""
+    text = ", ".join(f"{name} {value:g}" for name, value in params.items())
+    # A break may stand after a comma only, not between a name and its value.
+    glued = text.replace(" ", "\0").replace(",\0", ", ")
+    return [
+        line.replace("\0", " ")
+        for line in textwrap.wrap(glued, 78, initial_indent="  ", subsequent_indent="  ")
+    ]
+
+
+def _metrics_lines(parts: PartMetrics, year: float) -> list[str]:
+    columns = (parts.in_sample, parts.out_of_sample, parts.whole)
+    rows: list[tuple[str, ...]] = [("", "In-sample", "Out-of-sample", "Whole")]
+    for head, name in (("First bar", "first"), ("Last bar", "last")):
+        rows.append((head, *(getattr(m, name).isoformat() for m in columns)))
+    for d in DEFINITIONS:
+        title = f"{d.title}, %" if d.unit == "share" else d.title
+        title += ", days" if d.unit == "days" else ""
+        rows.append((title, *(_cell(getattr(m, d.name), d.unit) for m in columns)))
+    note = f"  A year has {year:,.0f} bars; - is what is not defined. wfo.metrics has the formulas."
+    return [*table(rows, "<>>>"), note]
+
+
+def _cell(value: float | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    if unit in {"count", "days"}:
+        return f"{value:,.0f}"
+    if unit == "money":
+        return f"{value:,.2f}" if abs(value) < 1e9 else f"{value:.6g}"
+    scaled = 100 * value if unit == "share" else value
+    return f"{scaled:,.2f}" if abs(scaled) < 1e7 else f"{scaled:.3g}"
+
+
+def _price(value: float) -> str:
+    return f"{value:,.2f}" if value >= 10 else f"{value:.5g}"
+
+
+def _trades_lines(simulation: Simulation, days: Sequence[dt.date]) -> list[str]:
+    trades = simulation.trades
+    held = bars_held(simulation.equity, trades)[-1]
+    still = ["  A position is open after the last bar; it is no trade yet."] if held else []
+    if trades.is_empty():
+        return ["No trades were closed.", *still]
+    last = trades.tail(_LAST_TRADES)
+    rows = [("Side", "Entry", "at", "Exit", "at", "Bars", "Profit")]
+    rows += [
+        (
+            t["side"],
+            days[t["entry_bar"]].isoformat(),
+            _price(t["entry_price"]),
+            days[t["exit_bar"]].isoformat(),
+            _price(t["exit_price"]),
+            f"{t['exit_bar'] - t['entry_bar']:,}",
+            _cell(t["pnl"], "money"),
+        )
+        for t in last.iter_rows(named=True)
+    ]
+    shown = f"Last {len(last)} of {len(trades):,} trades" if len(last) < len(trades) else "Trades"
+    return [shown, *table(rows, "<<><>>>"), *still]

@@ -1,0 +1,172 @@
+"""``run.json`` as a value: what it reads, what it refuses, and what earlier versions wrote."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wfo.data import sample_store
+from wfo.errors import ResultsError
+from wfo.files import read_sealed, write_sealed
+from wfo.runs import identity, sweeping
+from wfo.runs.folder import RunFolder
+from wfo.runs.manifest import Manifest
+from wfo.runs.plan import RunPlan
+from wfo.runs.rescore import rescore
+from wfo.runs.run import run
+from wfo.runs.verify import verify
+from wfo.selection.scoring import Gates
+
+EARLIER = Path(__file__).parent / "manifests"
+
+#: The grid of the run of two symbols.
+GRID = """
+atr_d_l: &both
+  atr_period: [4, 64]
+  atr_multiplier: [13, 24]
+  bb_length: [10]
+  bb_deviation: [0.5, 4]
+  vol_threshold: [0.04, 0.32]
+  min_tightening: [0.10, 0.85]
+  scaling_method: [0]
+  atr_buy_period: [8, 56]
+  atr_buy_multiplier: [0.5, 2.5]
+  atr_smooth_period: [2]
+  equity_price_method: [0]
+atr_d_duals_l: *both
+"""
+
+NAMES = ("dense_two_symbols", "survivors_rescored")
+
+
+@functools.cache
+def text(name: str) -> str:
+    return (EARLIER / f"{name}.json").read_text()
+
+
+def plan_of(name: str, tmp_path: Path) -> RunPlan:
+    """What the run of an earlier manifest was asked to do."""
+    out = tmp_path / "out"
+    if name == "survivors_rescored":
+        return RunPlan("NASDAQ", "atr_d_l", grid="smoke", store="survivors", out=out)
+    grid = tmp_path / "tiny.yaml"
+    grid.write_text(GRID)
+    return RunPlan("NASDAQ", "atr_d_duals_l", symbol2="SP500", grid=str(grid), out=out)
+
+
+@pytest.fixture(params=NAMES)
+def earlier(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[RunPlan, RunFolder, dict[str, Any]]:
+    """A run whose manifest is the one that the earlier version wrote."""
+    said = json.loads(text(request.param))
+    # Another version is another run.
+    monkeypatch.setattr(identity, "core_version", lambda: said["build"]["version"])
+    plan = plan_of(request.param, tmp_path)
+    report = run(plan, sample_store())
+    if "rescored" in said:
+        rescore(report.folder, gates=Gates.from_dict(said["gates"]))
+    today = read_sealed(report.folder.manifest)
+    # How Polars lays out a file is its own affair.
+    assert today["sums"].keys() == said["sums"].keys()
+    said["sums"] = today["sums"]
+    write_sealed(report.folder.manifest, said)
+    return plan, report.folder, said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_an_earlier_version_wrote_comes_back_as_it_was(name: str) -> None:
+    data = json.loads(text(name))
+    found = Manifest.from_dict(data).to_dict()
+    assert json.dumps(found) == json.dumps(data), "the order of the keys is kept too"
+
+
+def test_an_earlier_run_is_the_same_run_and_finds_the_same(
+    earlier: tuple[RunPlan, RunFolder, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, folder, said = earlier
+    files, _ = verify(folder)
+    assert files == sum(1 for p in folder.path.rglob("*") if p.is_file())
+    report = rescore(folder)
+    assert report.manifest.fingerprint == said["fingerprint"]
+    assert report.manifest.to_dict()["results"] == said["results"]
+    assert report.manifest.command == said["command"]
+    # Nothing is swept when it is asked for again, and it stays where it is.
+    monkeypatch.setattr(sweeping, "iter_sweep", None)
+    again = run(plan, sample_store())
+    assert again.moved is None
+    assert again.manifest.fingerprint == said["fingerprint"]
+    assert again.manifest.to_dict()["sweeps"] == said["sweeps"]
+
+
+@pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
+def test_an_earlier_run_that_was_stopped_is_gone_on_with(
+    status: str,
+    earlier: tuple[RunPlan, RunFolder, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan, folder, said = earlier
+    found = ("trials", "results", "comparison", "files", "sums", "timings", "rescored")
+    stopped = {key: value for key, value in said.items() if key not in found}
+    write_sealed(folder.manifest, stopped | {"status": status, "gates": plan.gates.to_dict()})
+    with pytest.raises(ResultsError, match=f"did not finish.*: {said['command']}"):
+        folder.read_manifest()
+    monkeypatch.setattr(sweeping, "iter_sweep", None)
+    report = run(plan, sample_store())
+    assert report.moved is None
+    assert report.manifest.fingerprint == said["fingerprint"]
+    assert report.manifest.is_complete
+
+
+def test_what_a_later_version_adds_is_kept() -> None:
+    data = json.loads(text(NAMES[0])) | {"holdout": {"from": "2018-01-01"}}
+    found = Manifest.from_dict(data)
+    assert found.further == {"holdout": {"from": "2018-01-01"}}
+    assert dataclasses.replace(found, status="rescoring").to_dict() == data | {
+        "status": "rescoring"
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"status": "done"}, "status = 'done' must be one of running,"),
+        ({"status": None}, "'status' of the manifest must be of type str, not NoneType"),
+        ({"threads": True}, "'threads' of the manifest must be of type int, not bool"),
+        ({"data": []}, "'data' of the manifest must be of type dict, not list"),
+        ({"data": {"symbol": "Q"}}, "data lacks 'warnings'"),
+        ({"data2": {"warnings": [1]}}, "data2: warnings must be texts"),
+        ({"join": {"dropped_first": 1}}, "join lacks 'dropped_second'"),
+        ({"phases": {"name": "x"}}, "'phases' of the manifest cannot be used: KeyError"),
+        ({"gates": {"wfe": -1}}, "'gates' of the manifest cannot be used: .*wfe = -1"),
+        ({"gates": {"wef": 1}}, "'gates' of the manifest cannot be used: .*wef"),
+        ({"sweeps": {"atr_d_l": {"store": "dense"}}}, "sweeps of atr_d_l lacks 'key'"),
+        ({"sweeps": {}}, "there is a grid of atr_d_duals_l, and no sweep"),
+        ({"grids": [1]}, "grids must be an object, not int"),
+        ({"sums": {"x.csv": {"bytes": 1}}}, "sums of x.csv lacks 'sha256'"),
+        ({"rescored": {"command": "wfo"}}, "rescored lacks 'at'"),
+    ],
+)
+def test_what_is_no_manifest_says_where(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path)
+    write_sealed(folder.manifest, json.loads(text(NAMES[0])) | change)
+    with pytest.raises(ResultsError, match=rf"run\.json is no manifest of a run: {message}"):
+        folder.read_manifest()
+    assert folder.earlier() is None
+
+
+@pytest.mark.parametrize(
+    "name", ["fingerprint", "command", "grids", "build", "trials", "sums", "timings"]
+)
+def test_what_is_missing_is_named(name: str) -> None:
+    data = json.loads(text(NAMES[0]))
+    del data[name]
+    with pytest.raises(ResultsError, match=f"the manifest lacks '{name}'"):
+        Manifest.from_dict(data)

@@ -1,0 +1,405 @@
+"""``wfo.run``: the command, as a call from Python."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import datetime as dt
+import json
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import click
+import polars as pl
+import pytest
+from conftest import TINY
+from polars.testing import assert_frame_equal
+
+import wfo
+import wfo.runs
+from wfo.cli import cli, main
+from wfo.data import sample_store
+from wfo.files import read_sealed
+from wfo.progress import Plain
+from wfo.runs import sweeping
+from wfo.runs.folder import RunFolder
+from wfo.runs.verify import verify
+
+SAMPLE = str(sample_store().folder)
+
+#: Of two strategies of which one is simpler.
+VALUES: dict[str, Any] = {
+    "atr_period": [4, 64],
+    "atr_multiplier": [13, 24],
+    "bb_length": [10],
+    "bb_deviation": [0.5, 4],
+    "vol_threshold": [0.04],
+    "min_tightening": [0.10, 0.85],
+    "scaling_method": [0],
+    "atr_buy_period": [8, 56],
+    "atr_buy_multiplier": [0.5, 2.5],
+    "atr_smooth_period": [2],
+    "equity_price_method": [0],
+}
+SHORTS: dict[str, Any] = {
+    "short_multiplier": [0.5],
+    "entry_mode": [0, 2],
+    "trend_filter_period": [10],
+    "trend_veto_threshold": [0.00001],
+    "both_triggered_mode": [1],
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to stand in, with the sample as the store."""
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("WFO_DATA_DIR", SAMPLE)
+    return place
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], str]]:
+    """Calls a command line in this process, and returns what it printed."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers += [signal.SIGALRM] if sys.platform != "win32" else []
+    before = {n: signal.getsignal(n) for n in numbers}
+
+    def call(line: str) -> str:
+        program, *arguments = shlex.split(line)
+        assert program == "wfo"
+        capsys.readouterr()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [program, *arguments])
+            with pytest.raises(SystemExit) as exit_:
+                main(arguments)
+        out, err = capsys.readouterr()
+        assert exit_.value.code == 0, err
+        return out
+
+    yield call
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+TIMES = ("started", "finished", "timings", "seal", "command")
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """Every file of a run: its bytes, or what a JSON file says but for times."""
+    found: dict[str, Any] = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if name.startswith(".history"):
+            continue
+        found[name] = path.read_bytes()
+        if path.name in {"run.json", "meta.json"}:
+            said = json.loads(found[name])
+            found[name] = {key: value for key, value in said.items() if key not in TIMES}
+    return found
+
+
+def untimed(page: str) -> str:
+    return re.sub(r"^Took .*? s;", "Took", page, flags=re.MULTILINE)
+
+
+def interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[[], object],
+    error: type[BaseException] = KeyboardInterrupt,
+) -> None:
+    """Call, and stop it in front of its sweep."""
+    with monkeypatch.context() as patch:
+
+        def stop(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(sweeping, "iter_sweep", stop)
+        with pytest.raises(error):
+            call()
+    (folder,) = Path("results").iterdir()
+    assert read_sealed(folder / "run.json")["status"] == "interrupted"
+
+
+def test_it_leaves_what_the_command_leaves(tiny: Path, command: Callable[[str], str]) -> None:
+    report = wfo.run("NASDAQ", "atr_d_l", grid=tiny)
+    assert report.folder.path == Path("results/NASDAQ")
+    called = contents(report.folder.path)
+    page = command(f"wfo run --symbol NASDAQ --strategy atr_d_l --grid {tiny} --out again")
+    assert contents(Path("again/NASDAQ")) == called
+    assert untimed(page).replace("again/", "results/") == untimed(report.page)
+
+
+def test_every_option_is_that_of_the_command(tiny: Path, command: Callable[[str], str]) -> None:
+    settings = wfo.Settings(
+        capital=5000, slip=0.001, fee=1e-05, sizing="fixed", lot_size=1, max_stop_atr=10,
+        entry_style="breakout",
+    )  # fmt: skip
+    report = wfo.run(
+        "NASDAQ",
+        "atr_d_l",
+        grid=str(tiny),
+        windows="sixty-forty",
+        as_of="2018-06-29",
+        settings=settings,
+        gates=wfo.Gates(wfe=0.1, dd_ratio=9, min_phases=2),
+        store="survivors",
+        threads=1,
+        expand=False,
+        csv_all=True,
+        data_dir=SAMPLE,
+        out=Path("some where"),
+        allow_gaps=True,
+    )
+    said = report.manifest
+    assert said.settings == settings.to_dict()
+    assert said.gates == wfo.Gates(wfe=0.1, dd_ratio=9, min_phases=2)
+    assert said.phases.as_of == dt.date(2018, 6, 29)
+    assert said.sweeps["atr_d_l"].store == "survivors"
+    assert shlex.split(said.command) == [
+        "wfo", "run", "--symbol", "NASDAQ", "--allow-gaps", "--strategy", "atr_d_l",
+        "--grid", str(tiny), "--windows", "sixty-forty", "--as-of", "2018-06-29", "--no-expand",
+        "--capital", "5000.0", "--slip", "0.001", "--fee", "1e-05", "--sizing", "fixed",
+        "--lot-size", "1.0", "--max-stop-atr", "10.0", "--entry-style", "breakout",
+        "--wfe", "0.1", "--dd-ratio", "9.0", "--min-phases", "2", "--csv-all",
+        "--store", "survivors", "--threads", "1", "--data-dir", SAMPLE, "--out", "some where",
+    ]  # fmt: skip
+    before = contents(report.folder.path)
+    command(said.command)
+    assert contents(report.folder.path) == before
+    assert read_sealed(report.folder.manifest)["command"] == said.command
+    assert not report.folder.history.exists()
+
+
+def test_what_is_usual_is_not_said() -> None:
+    report = wfo.run("NASDAQ", "atr_d_l", grid="smoke")
+    expected = "wfo run --symbol NASDAQ --strategy atr_d_l --grid smoke"
+    assert report.manifest.command == expected
+
+
+def test_a_call_that_was_stopped_goes_on_with_its_command(
+    tiny: Path,
+    tmp_path: Path,
+    command: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = wfo.run("NASDAQ", "atr_d_l", grid=tiny, out=tmp_path / "whole")
+    interrupted(monkeypatch, lambda: wfo.run("NASDAQ", "atr_d_l", grid=tiny))
+    command(read_sealed(Path("results/NASDAQ/run.json"))["command"])
+    assert not Path("results/NASDAQ/.history").exists()
+    assert contents(Path("results/NASDAQ")) == contents(whole.folder.path)
+
+
+def test_a_command_that_was_stopped_goes_on_with_a_call(
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = wfo.run("NASDAQ", "atr_d_l", grid=tiny, out=tmp_path / "whole")
+    line = ["run", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--grid", str(tiny)]
+
+    def called() -> None:
+        cli.main(args=line, prog_name="wfo", standalone_mode=False)
+
+    # The command line turns an interrupt into an error of its own.
+    interrupted(monkeypatch, called, click.exceptions.Abort)
+    report = wfo.run("NASDAQ", "atr_d_l", grid=tiny)
+    assert report.moved is None
+    assert contents(report.folder.path) == contents(whole.folder.path)
+    assert wfo.run("NASDAQ", "atr_d_l", grid=tiny, fresh=True).moved is not None
+
+
+def test_a_grid_and_a_schedule_of_ones_own(
+    command: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = wfo.Grid(VALUES | SHORTS, name="mine")
+    spans = wfo.Windows.preset("default").spans
+    windows = wfo.Windows("two", spans[2:], min_phases=2)
+    report = wfo.run("NASDAQ", "atr_d_ls", grid=grid, windows=windows)
+    assert [r.strategy.name for r in report.strategies] == ["atr_d_ls", "atr_d_l"]
+    assert [len(r.grid) for r in report.strategies] == [128, 64]
+    assert report.strategies[0].grid == grid
+    assert report.strategies[1].grid.values == wfo.Grid(VALUES, strategy="atr_d_l").values
+    folder = report.folder
+    assert {p.name for p in folder.given.iterdir()} == {"mine.yaml", "two.yaml"}
+    assert wfo.Grid.load(folder.given / "mine.yaml", "atr_d_ls") == grid
+    assert wfo.Windows.load(folder.given / "two.yaml") == windows
+    # They count among the files that are checked.
+    assert verify(folder)[0] == sum(1 for p in folder.path.rglob("*") if p.is_file())
+    assert "--grid results/NASDAQ/given/mine.yaml" in report.manifest.command
+    assert "--windows results/NASDAQ/given/two.yaml" in report.manifest.command
+    before = contents(folder.path)
+    with monkeypatch.context() as patch:
+        patch.setattr(sweeping, "iter_sweep", None)
+        command(report.manifest.command)
+    assert contents(folder.path) == before
+    # Starting over moves the files too, and they are still there to be named.
+    command(f"{report.manifest.command} --fresh")
+    after = contents(folder.path)
+    before.pop("trials.json")
+    after.pop("trials.json")
+    assert after == before
+    command(report.manifest.command)
+
+
+def test_a_damaged_grid_is_found() -> None:
+    report = wfo.run("NASDAQ", "atr_d_l", grid=wfo.Grid(VALUES), expand=False)
+    path = report.folder.given / "grid.yaml"
+    path.write_text(path.read_text().replace("0.85", "0.86"))
+    with pytest.raises(wfo.ResultsError, match=r"grid\.yaml is damaged"):
+        verify(report.folder)
+    # The same call writes it again.
+    assert wfo.run("NASDAQ", "atr_d_l", grid=wfo.Grid(VALUES), expand=False).moved is None
+    verify(report.folder)
+
+
+def test_a_schedule_that_is_a_preset_is_said_by_its_name(tiny: Path) -> None:
+    preset = wfo.Windows.preset("sixty-forty")
+    report = wfo.run("NASDAQ", "atr_d_l", grid=tiny, windows=preset)
+    assert "--windows sixty-forty" in report.manifest.command
+    assert not report.folder.given.exists()
+
+
+def test_two_symbols() -> None:
+    report = wfo.run("NASDAQ", "atr_d_duals_l", symbol2="SP500", grid=wfo.Grid(VALUES))
+    assert report.folder.path == Path("results/NASDAQ_SP500")
+    assert [r.strategy.name for r in report.strategies] == ["atr_d_duals_l", "atr_d_l"]
+    assert "With SP500 on the same dates" in report.page
+    alone = wfo.run("NASDAQ", "atr_d_duals_l", symbol2="SP500", grid=wfo.Grid(VALUES), expand=False)
+    assert [r.strategy.name for r in alone.strategies] == ["atr_d_duals_l"]
+
+
+# The report
+
+
+class _Cells(HTMLParser):
+    """The cells of a page's tables, and its preformatted text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.text = ""
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "td":
+            self.cells.append(data)
+        if self._open and self._open[-1] == "pre":
+            self.text += data
+
+
+def test_a_report_is_short_and_shows_itself_in_a_notebook() -> None:
+    report = wfo.run("NASDAQ", "atr_d_l", grid="smoke")
+    stable = report.strategies[0].scores.stable
+    expected = f"atr_d_l {stable:,} of 1,280 stable"
+    assert repr(report) == f"RunReport(NASDAQ 1day: {expected}; results/NASDAQ)"
+    parser = _Cells()
+    parser.feed(report._repr_html_())
+    share = f"{100 * stable / 1280:.1f} %"
+    plateaus = str(len(report.strategies[0].plateaus))
+    assert parser.cells[:5] == ["atr_d_l", "1,280", f"{stable:,}", share, plateaus]
+    assert parser.text == report.page.strip()
+
+
+def test_candidates_are_those_of_the_files() -> None:
+    report = wfo.run("NASDAQ", "atr_d_ls", grid=wfo.Grid(VALUES | SHORTS))
+    for name in ("atr_d_ls", "atr_d_l"):
+        stored = pl.read_parquet(f"results/NASDAQ/candidates_{name}_grid.parquet")
+        assert_frame_equal(report.candidates(name), stored, check_exact=True)
+        strategy = wfo.strategies()[name]
+        assert report.candidates(strategy) is report.candidates(name)
+    assert report.candidates() is report.candidates("atr_d_ls")
+    with pytest.raises(wfo.InputError, match=r"no strategy 'atr_d_lss'; did you mean 'atr_d_ls'"):
+        report.candidates("atr_d_lss")
+
+
+def test_progress_is_told_to_whoever_asks(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wfo.run("NASDAQ", "atr_d_l", grid=tiny, progress=Plain())
+    said = capsys.readouterr()
+    assert "atr_d_l: sweeping 4 phases: 128 in" in said.err
+    assert said.out == ""
+
+
+# What cannot be used
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"symbol": "NASDAK"}, "did you mean 'NASDAQ'"),
+        ({"strategy": "atr_d_k"}, "did you mean 'atr_d_l'"),
+        ({"strategy": "atr_d_duals_l"}, "reads a second symbol"),
+        ({"symbol2": "SP500"}, "reads one symbol only"),
+        ({"grid": "corse"}, "did you mean 'coarse'"),
+        ({"grid": wfo.Grid(VALUES | SHORTS)}, "short_multiplier"),
+        ({"grid": wfo.Grid(VALUES, name="a/b")}, "cannot be called 'a/b'"),
+        ({"windows": "defalt"}, "did you mean 'default'"),
+        (
+            {"windows": wfo.Windows(".x", wfo.Windows.preset().spans)},
+            "schedule of a run cannot be called '.x'",
+        ),
+        ({"as_of": "31.12.2018"}, "as_of = '31.12.2018' is no date such as '2018-12-31'"),
+        ({"store": "none"}, "store = 'none' must be one of"),
+        ({"threads": 0}, "threads = 0"),
+        ({"data_dir": "nowhere"}, "nowhere"),
+    ],
+)
+def test_what_cannot_be_used_is_named_and_nothing_is_written(
+    options: dict[str, Any], message: str, here: Path
+) -> None:
+    arguments: dict[str, Any] = {"symbol": "NASDAQ", "strategy": "atr_d_l", "grid": "smoke"}
+    with pytest.raises(wfo.WfoError, match=message):
+        wfo.run(**(arguments | options))
+    assert not list(here.iterdir())
+
+
+def test_a_grid_that_lacks_what_a_simpler_strategy_reads_says_so() -> None:
+    long = wfo.strategies()["atr_d_l"]
+    odd = dataclasses.replace(long, name="odd", expansion=("atr_d_ls",))
+    message = "atr_d_ls runs too, and the grid has no values of short_multiplier.*expand=False"
+    with pytest.raises(wfo.InputError, match=message):
+        wfo.run("NASDAQ", odd, grid=wfo.Grid(VALUES))
+
+
+def test_the_function_and_the_package_have_names_of_their_own() -> None:
+    assert callable(wfo.run)
+    assert not (Path(wfo.__file__).parent / "run.py").exists()
+    assert wfo.runs.__name__ == "wfo.runs"
+
+
+def test_runs_know_no_command_line() -> None:
+    for path in Path(wfo.runs.__file__).parent.glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        named = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+        named += [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+        assert not [n for n in named if n.split(".")[0] == "click" or n.startswith("wfo.cli")], path
+
+
+def test_a_folder_of_a_call_can_be_rescored_by_the_command(
+    tiny: Path, command: Callable[[str], str]
+) -> None:
+    report = wfo.run("NASDAQ", "atr_d_l", grid=tiny)
+    page = command(f"wfo rescore {report.folder.path} --min-phases 2")
+    assert "Stable, valid in 2 or more" in page
+    assert RunFolder(report.folder.path).read_manifest().gates == wfo.Gates(min_phases=2)
