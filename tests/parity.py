@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wfo.backtest.engine import Figures, Simulation
+from wfo.backtest import Figures, Simulation
 
 #: Relative tolerance of money; the scale is the largest mark of the backtest, since profits are
 #: differences of marks and may cancel to nearly nothing.

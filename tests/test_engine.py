@@ -14,6 +14,8 @@ import pytest
 
 import wfo
 from wfo import _core
+from wfo.backtest import choose_engine, engine_names, iter_sweep, read_feeds
+from wfo.backtest.evaluate import iter_blocks
 
 FIGURES = ("is_pnl", "oos_pnl", "is_dd", "oos_dd", "is_trades", "oos_trades")
 ENGINES = ("factored", "direct", "reference")
@@ -159,28 +161,29 @@ def test_results_do_not_depend_on_threads_nor_blocks(
     one = swept(1)
     assert same(one, swept(3))
     assert same(one, swept(np.int64(2)))
-    monkeypatch.setattr("wfo.backtest.engine._FIRST_BLOCK", 5)
-    monkeypatch.setattr("wfo.backtest.engine._LARGEST_BLOCK", 7)
+    monkeypatch.setattr("wfo.backtest.evaluate._FIRST_BLOCK", 5)
+    monkeypatch.setattr("wfo.backtest.evaluate._LARGEST_BLOCK", 7)
     assert same(one, swept())
 
 
 class Counted:
-    """An engine that notes what it is asked for, on a clock of its own."""
+    """An evaluator that notes what it is asked for, on a clock of its own."""
 
     def __init__(self, granule: int, second: float, fixed: float = 0.0) -> None:
+        self.length = 0
         self.granule = granule
         self.second = second
         self.fixed = fixed
         self.now = 0.0
         self.asked: list[tuple[int, int]] = []
 
-    def prepare(self, *_: Any) -> Counted:
-        return self
+    def __len__(self) -> int:
+        return self.length
 
     def perf_counter(self) -> float:
         return self.now
 
-    def run(self, start: int, stop: int) -> list[Any]:
+    def range(self, start: int, stop: int, *, stored: bool = False) -> list[Any]:
         self.asked.append((start, stop))
         self.now += self.fixed + (stop - start) * self.second
         return []
@@ -188,10 +191,9 @@ class Counted:
 
 def blocks(monkeypatch: pytest.MonkeyPatch, grid: wfo.Grid, counted: Counted) -> list[int]:
     """Sweep a grid with it, and return the sizes of the blocks."""
-    monkeypatch.setitem(wfo.backtest.engine._ENGINES, "counted", counted)  # type: ignore[arg-type]
-    monkeypatch.setattr("wfo.backtest.engine.time", counted)
-    data = wfo.backtest.engine.Data(wfo.bars.Prices(*(np.ones(1) for _ in range(4))))
-    given = wfo.backtest.engine.iter_sweep(data, grid, None, [], "counted")
+    monkeypatch.setattr("wfo.backtest.evaluate.time", counted)
+    counted.length = len(grid)
+    given = iter_blocks(counted)  # type: ignore[arg-type]  # what it needs of an evaluator
     assert [(start, stop) for start, stop, _ in given] == counted.asked
     # One after the other, from the first combination to the last.
     edges = [0, *(stop for _, stop in counted.asked)]
@@ -344,8 +346,8 @@ def test_the_smallest_parts_are_one_bar_each(bars: pl.DataFrame, grid: wfo.Grid)
     assert len(sim.equity) == 102
 
 
-@pytest.mark.parametrize("value", [3000.0, "3000", True, None, dt.date(2010, 1, 4)])
-def test_a_position_is_a_whole_number(bars: pl.DataFrame, grid: wfo.Grid, value: Any) -> None:
+@pytest.mark.parametrize("value", [3000.0, "3000", "soon", True, None, np.float64(3000)])
+def test_a_position_is_an_index_or_a_date(bars: pl.DataFrame, grid: wfo.Grid, value: Any) -> None:
     with pytest.raises(wfo.InputError, match=re.escape(f"split = {value!r} must")):
         wfo.simulate("atr_d_l", bars, grid.params(0), split=value)
     if value is not None:
@@ -419,31 +421,31 @@ def test_unknown_names_get_the_nearest_one(bars: pl.DataFrame, grid: wfo.Grid) -
 
 
 def test_auto_is_the_factored_engine() -> None:
-    assert wfo.backtest.engine.engine_names() == ("auto", "factored", "direct", "reference")
-    for name in wfo.backtest.engine.engine_names():
-        own, chosen = wfo.backtest.engine.get_engine(name)
-        assert own == ("factored" if name == "auto" else name)
-        assert chosen is wfo.backtest.engine._ENGINES[own]
+    assert engine_names() == ("auto", "factored", "direct", "reference")
+    for name in engine_names():
+        chosen, reason = choose_engine(name, wfo.strategies()["atr_d_l"], wfo.Settings())
+        assert chosen.name == ("factored" if name == "auto" else name)
+        assert reason == ""
 
 
 def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
-    data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
+    prices = read_feeds(wfo.strategies()["atr_d_l"], bars).prices()
+    assert prices
     values = [float(v) for v in grid.params(0).values()]
     with pytest.raises(
         wfo.InputError, match="engine = 'auto' is unknown; it must be direct or factored"
     ):
-        _core.simulate("auto", "atr_d_l", *data.bars, None, values, wfo.Settings(), 120, SPLIT)
+        _core.simulate("auto", "atr_d_l", *prices, None, values, wfo.Settings(), 120, SPLIT)
     with pytest.raises(wfo.InputError, match="engine = 'fast' is unknown"):
-        _core.Sweep("fast", "atr_d_l", *data.bars, None, grid.axes, wfo.Settings(), [], 1)
+        _core.Sweep("fast", "atr_d_l", *prices, None, grid.axes, wfo.Settings(), [], 1)
 
 
 def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     def prepared(engine: str, end: int) -> _core.Sweep:
-        data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars[:end], None)
+        prices = read_feeds(wfo.strategies()["atr_d_l"], bars[:end]).prices()
+        assert prices
         bounds = [(120, 300, end)]
-        return _core.Sweep(
-            engine, "atr_d_l", *data.bars, None, grid.axes, wfo.Settings(), bounds, 1
-        )
+        return _core.Sweep(engine, "atr_d_l", *prices, None, grid.axes, wfo.Settings(), bounds, 1)
 
     assert prepared("direct", 1000).granule == 1
     assert prepared("factored", 1000).granule > 1
@@ -455,10 +457,8 @@ def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> No
 
 @pytest.mark.parametrize("engine", ["factored", "direct"])
 def test_a_sweep_of_no_phases_is_empty(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
-    data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
-    assert [
-        block for *_, block in wfo.backtest.engine.iter_sweep(data, grid, None, [], engine)
-    ] == [[]]
+    feeds = read_feeds(grid.strategy, bars)
+    assert [block for *_, block in iter_sweep(feeds, grid, None, [], engine)] == [[]]
 
 
 def test_one_symbol_is_enough(bars: pl.DataFrame, grid: wfo.Grid) -> None:

@@ -20,7 +20,9 @@ import polars as pl
 import pytest
 
 from wfo.atr_d.reference import ReferenceResult, simulate
-from wfo.backtest.engine import Data, Figures, get_engine
+from wfo.backtest import Evaluator, Feeds, Figures
+from wfo.backtest.engines import ENGINES
+from wfo.backtest.values import DatedSet, Simulation
 from wfo.bars import Prices
 from wfo.grid import Grid
 from wfo.settings import Settings
@@ -121,14 +123,16 @@ def run_core(
         for rows in (bars, second)
     ]
     assert columns[0] is not None
-    _, chosen = get_engine(ENGINE["name"])
-    named, data = get_strategy(strategy), Data(columns[0], columns[1])
+    named, feeds = get_strategy(strategy), Feeds.of(columns[0], columns[1])
     values = params() if row is None else list(row)
     bounds = (100, split, len(bars))
-    sim = chosen.simulate(named, data, values, Settings(**settings), bounds)
+    sets = [DatedSet(100, tuple(values))]
+    chosen = ENGINES[ENGINE["name"]]
+    sim = Simulation.of(chosen.simulate(named, feeds, sets, Settings(**settings), bounds))
     # A sweep keeps its books otherwise than a simulation does.
     grid = Grid(dict(zip(named.names, values, strict=True)), strategy=named)
-    (swept,) = chosen.prepare(data, grid, Settings(**settings), [bounds], 1).run(0, 1)
+    opened = Evaluator(named, feeds, grid, [bounds], Settings(**settings), ENGINE["name"], 1)
+    (swept,) = opened.range(0, 1)
     size = float(np.abs(sim.equity).max())
     for name in Figures._fields:
         (found,) = getattr(swept, name)

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 
 import wfo
 from wfo import _core
-from wfo.backtest.engine import read_data
+from wfo.backtest import read_feeds
 
 WFE, DD_RATIO = 0.35, 3.0
 AXES = [(12, 5), (3, 4)]
@@ -312,11 +312,12 @@ def test_bad_input_is_an_error_of_the_family() -> None:
 def sweep_of(engine: str) -> tuple[wfo.Grid, Any]:
     bars = wfo.load_sample("NASDAQ")[-900:]
     grid = wfo.Grid.load("smoke", "atr_d_l")
-    data = read_data(grid.strategy, bars, None)
+    prices = read_feeds(grid.strategy, bars).prices()
+    assert prices
     bounds = [(150, 400, 600), (300, 700, 900)]
     name, axes = grid.strategy.name, grid.axes
     settings = wfo.Settings()
-    return grid, _core.Sweep(engine, name, *data.bars, data.second, axes, settings, bounds, 2)
+    return grid, _core.Sweep(engine, name, *prices, None, axes, settings, bounds, 2)
 
 
 @pytest.mark.parametrize("engine", ["factored", "direct"])

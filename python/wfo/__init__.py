@@ -18,7 +18,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wfo.backtest.engine import Simulation, SweepResult, simulate, sweep
+    from wfo.backtest import Simulation, SweepResult
+    from wfo.backtest.simulate import simulate
+    from wfo.backtest.sweep import sweep
     from wfo.bars import join_bars
     from wfo.build import build_info
     from wfo.data import DataStore, load_sample
@@ -78,9 +80,9 @@ _HOMES = {
     "Plateau": "selection.plateaus",
     "ResultsError": "errors",
     "Settings": "settings",
-    "Simulation": "backtest.engine",
+    "Simulation": "backtest",
     "Strategy": "strategy",
-    "SweepResult": "backtest.engine",
+    "SweepResult": "backtest",
     "WfoError": "errors",
     "Windows": "windows",
     "build_info": "build",
@@ -89,10 +91,10 @@ _HOMES = {
     "grid_names": "grid",
     "load_sample": "data",
     "score": "selection.scoring",
-    "simulate": "backtest.engine",
+    "simulate": "backtest.simulate",
     "simulation_metrics": "metrics",
     "strategies": "strategy",
-    "sweep": "backtest.engine",
+    "sweep": "backtest.sweep",
 }
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wfo.backtest.engine import Data, get_engine, largest_block, thread_count
+from wfo.backtest import Evaluator, Feeds, largest_block, thread_count
+from wfo.backtest.figures import CELL_BYTES, cell_bytes
 from wfo.grid import Grid
 from wfo.settings import Settings
 
@@ -83,7 +84,7 @@ class Estimates:
 
 
 def measure(
-    data: Data,
+    data: Feeds,
     grid: Grid,
     settings: Settings,
     bounds: Sequence[tuple[int, int, int]],
@@ -101,16 +102,16 @@ def measure(
     from wfo import _core
 
     threads = thread_count(threads)
-    prepared = get_engine("auto")[1].prepare(data, grid, settings, bounds, threads)
+    evaluator = Evaluator(grid.strategy, data, grid, bounds, settings, threads=threads)
     tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_strides, threads)
-    tally.add(None, prepared.run_stored(0, min(len(grid), _FIRST)))
-    size = min(len(grid), max(2 * prepared.granule, _PIECE))
+    tally.add(None, evaluator.range(0, min(len(grid), _FIRST), stored=True))
+    size = min(len(grid), max(2 * evaluator.granule, _PIECE))
     pieces = len(grid) // size
     swept, spent = 0, 0.0
     for number in range(pieces):
         start = _spread(number, pieces) * size
         begun = time.perf_counter()
-        tally.add(None, prepared.run_stored(start, start + size))
+        tally.add(None, evaluator.range(start, start + size, stored=True))
         spent += time.perf_counter() - begun
         swept += size
         if spent > seconds and number:
@@ -137,10 +138,10 @@ def memory_needed(grid: Grid, phases: int, threads: int, kept: int) -> int:
     distributions are there all along. None of it grows with a grid beyond some tens of millions.
     """
     block = min(len(grid), largest_block()) * phases
-    figures = block * (40 + 2 * 20)
+    figures = block * (cell_bytes() + 2 * CELL_BYTES)
     tally = phases * min(len(grid) * 16, 70_000_000)
     ranks = phases * min(len(grid) * 4, 130_000_000)
-    row = 8 + 20 * phases
+    row = 8 + CELL_BYTES * phases
     columns = 8 + 8 + 1 + 28 * phases
     frame = 8 * (len(grid.strategy.parameters) + 4 + 8 * phases)
     candidates = min(len(grid), kept) * (row * 3 // 2 + columns + frame)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import ArrayLike, NDArray
 
-    from wfo.backtest.engine import Simulation
+    from wfo.backtest import Simulation
 
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]

@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo import bars as bars_module
-from wfo.backtest.engine import Data, Figures, get_engine, iter_sweep, sweep_sample, thread_count
+from wfo.backtest import (
+    Feeds,
+    Figures,
+    choose_engine,
+    iter_sweep,
+    sweep_sample,
+    thread_count,
+)
 from wfo.build import build_info
 from wfo.data.frames import time_column
 from wfo.errors import InputError, ResultsError
@@ -455,10 +462,10 @@ class _Task:
         """Return the same task on other bars."""
         return self.on(self.plan, self.requested, self.grids, self.schedule, loaded)
 
-    def data(self, strategy: Strategy) -> Data:
+    def data(self, strategy: Strategy) -> Feeds:
         """Return the prices that a strategy reads."""
         second = self.loaded.second if strategy.dual_symbol else None
-        return Data(
+        return Feeds.of(
             bars_module.prices(self.loaded.bars),
             None if second is None else bars_module.prices(second),
         )
@@ -508,7 +515,7 @@ class _Job:
     @property
     def engine(self) -> str:
         """Name of the engine that sweeps."""
-        return get_engine("auto")[0]
+        return choose_engine("auto", self.task.requested, self.task.plan.settings).engine.name
 
     def key(self, grid: Grid) -> str:
         """Return what the figures of one sweep follow from, hashed; the version is part of it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from wfo.backtest.engine import available_threads
+from wfo.backtest import available_threads
 from wfo.cli.data import data_dir_option
 from wfo.selection.scoring import Gates
 from wfo.settings import Settings

@@ -20,7 +20,7 @@ from wfo.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
-    from wfo.backtest.engine import Simulation
+    from wfo.backtest import Simulation
     from wfo.charts import EquityChart
     from wfo.data import DataStore
     from wfo.metrics import PartMetrics
@@ -196,7 +196,8 @@ def simulate(
       wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates c.csv --row 7
     """
     from wfo import metrics
-    from wfo.backtest import engine as engines
+    from wfo.backtest import simulate as backtest
+    from wfo.backtest.engines import require_engine
     from wfo.bars import dates as bar_dates
     from wfo.charts import EquityChart
     from wfo.data import DataStore
@@ -205,7 +206,7 @@ def simulate(
     _check_usage(windows, phase, split, begin, candidates, row)
     _check_files(candidates, out_trades, out_equity, plots)
     found = get_strategy(strategy)
-    engines.get_engine(engine)
+    require_engine(engine)
     settings = Settings(**{name: options[name] for name in Settings.__dataclass_fields__})
     params = _params(found, sets, candidates, row or 0)
     need = found.need({name: (value,) for name, value in params.items()})
@@ -220,7 +221,7 @@ def simulate(
         chosen = _slice_of_phase(days, windows or "default", phase, today, need)
 
     bars, days = bars[: chosen.end], days[: chosen.end]
-    simulation = engines.simulate(
+    simulation = backtest.simulate(
         found,
         bars,
         params,

@@ -1,0 +1,114 @@
+"""What engines read: named series of the same bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from wfo.bars import Prices, check_same_stamps, prices
+from wfo.data.frames import time_column
+from wfo.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from wfo.strategy import Strategy
+
+    FloatArray = NDArray[np.float64]
+
+#: Names of the first symbol's bars and of the second one's.
+FIRST, SECOND = "bars", "bars2"
+
+
+class Feeds(Mapping[str, Mapping[str, "FloatArray"]]):
+    """Named series, each of named columns, float64[n], all over the same n bars.
+
+    Parameters
+    ----------
+    columns
+        Feed name to column name to values; a feed of prices has ``open, high, low, close``.
+    stamps
+        The bars' dates or date-times, where they are known.
+    """
+
+    __slots__ = ("_columns", "stamps")
+
+    def __init__(
+        self, columns: Mapping[str, Mapping[str, FloatArray]], stamps: pl.Series | None = None
+    ) -> None:
+        self._columns = {name: dict(feed) for name, feed in columns.items()}
+        self.stamps = stamps
+
+    @classmethod
+    def of(cls, bars: Prices, second: Prices | None = None) -> Feeds:
+        """Return the prices of one symbol, or of two."""
+        both = {FIRST: bars} | ({} if second is None else {SECOND: second})
+        return cls({name: symbol._asdict() for name, symbol in both.items()})
+
+    def __getitem__(self, name: str) -> Mapping[str, FloatArray]:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    @property
+    def bars(self) -> int:
+        """How many bars there are."""
+        return len(next(iter(self._columns[FIRST].values())))
+
+    def prices(self, name: str = FIRST) -> Prices | None:
+        """Return the prices of a feed, None if there is none of that name."""
+        return Prices(**self._columns[name]) if name in self._columns else None
+
+    def until(self, end: int) -> Feeds:
+        """Return the bars before `end`."""
+        return Feeds(
+            {
+                name: {key: column[:end] for key, column in feed.items()}
+                for name, feed in self._columns.items()
+            },
+            None if self.stamps is None else self.stamps[:end],
+        )
+
+    def to_list(self) -> list[tuple[str, dict[str, FloatArray]]]:
+        """Return the feeds in the form that a compiled kernel takes."""
+        return [(name, dict(feed)) for name, feed in self._columns.items()]
+
+
+def read_feeds(
+    strategy: Strategy, bars: Any, bars2: Any = None, feeds: Mapping[str, Any] | None = None
+) -> Feeds:
+    """Check the frames that a strategy reads, and return their columns.
+
+    Parameters
+    ----------
+    strategy
+        What reads them.
+    bars, bars2
+        The bars of the first symbol, and of the second one where it has one.
+    feeds
+        Further series by name, each with the stamps of `bars`.
+
+    Raises
+    ------
+    DataError
+        If a frame cannot be used, or does not have the stamps of the first one.
+    InputError
+        If a feed is missing, or one too many.
+    """
+    if strategy.dual_symbol and bars2 is None:
+        raise InputError(f"{strategy.name} reads a second symbol; give its bars as bars2")
+    if bars2 is not None and not strategy.dual_symbol:
+        raise InputError(f"{strategy.name} reads one symbol only; leave bars2 out")
+    for name in feeds or {}:
+        raise InputError(f"{strategy.name} reads no feed {name!r}{did_you_mean(str(name), ())}")
+    columns: dict[str, Mapping[str, FloatArray]] = {FIRST: prices(bars)._asdict()}
+    if bars2 is not None:
+        columns[SECOND] = prices(bars2)._asdict()
+        check_same_stamps(bars, bars2)
+    return Feeds(columns, bars[time_column(bars)])
