@@ -68,6 +68,8 @@ def test_a_simulation(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
         "exit_bar": pl.Int64,
         "exit_price": pl.Float64,
         "pnl": pl.Float64,
+        "entry_date": pl.Date,
+        "exit_date": pl.Date,
     }
     assert len(sim.trades) > 50
     assert set(sim.trades["side"]) == {"long"}
@@ -89,7 +91,15 @@ def test_a_simulation(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
     assert sim.trades["entry_bar"].min() >= 100
     assert (closed > sim.trades["entry_bar"]).all()
     assert closed.is_sorted()
+    assert sim.dates is not None
+    assert sim.dates.equals(bars["date"])
+    assert sim.equity_frame().columns == ["date", "equity"]
+    assert sim.equity_frame()["equity"].to_numpy().tolist() == sim.equity.tolist()
     for stage in ("entry", "exit"):
+        assert (
+            sim.trades[f"{stage}_date"].to_list()
+            == bars["date"][sim.trades[f"{stage}_bar"].to_list()].to_list()
+        )
         at = bars[sim.trades[f"{stage}_bar"].to_list()]
         price = sim.trades[f"{stage}_price"]
         assert ((at["low"] <= price) & (price <= at["high"])).all()
@@ -364,6 +374,60 @@ def test_a_position_from_numpy(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     assert [type(b) for b in found.bounds] == [int] * 3
 
 
+@pytest.mark.parametrize(
+    "day",
+    [
+        dt.date(2010, 12, 6),
+        dt.datetime(2010, 12, 6),  # noqa: DTZ001  # bars of days have no zone
+        "2010-12-06",
+        dt.date(2010, 12, 4),  # a Saturday: the first bar after it
+        np.datetime64("2010-12-05"),
+        dt.datetime(2010, 12, 3, 12, tzinfo=dt.UTC),
+    ],
+)
+def test_a_position_by_its_date(bars: pl.DataFrame, grid: wfo.Grid, day: Any) -> None:
+    assert bars["date"][SPLIT] == dt.date(2010, 12, 6)
+    found = wfo.sweep("atr_d_l", bars, grid, split=day, warmup=bars["date"][120])
+    assert found.bounds == (120, SPLIT, 5031)
+    sim = wfo.simulate("atr_d_l", bars, grid.params(0), split=day)
+    assert sim.bounds == (100, SPLIT, 5031)
+
+
+def test_a_position_by_the_time_of_intraday_bars(grid: wfo.Grid) -> None:
+    bars = intraday(400).with_columns(pl.col("datetime").dt.convert_time_zone("America/New_York"))
+
+    def split(value: Any) -> int:
+        bounds = wfo.simulate("atr_d_l", bars, grid.params(0), split=value).bounds
+        assert bounds
+        return bounds[1]
+
+    # The bars begin at 2024-01-01 00:00 UTC, 19:00 of the day before in New York.
+    assert split(dt.datetime(2024, 1, 11, tzinfo=dt.UTC)) == 240
+    assert split("2024-01-11T00:00+00:00") == 240
+    assert split("2024-01-11 00:00") == 245
+    assert split(dt.date(2024, 1, 11)) == 245
+    assert split("2024-01-11T00:30") == 246
+
+
+def test_a_date_outside_the_bars(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    for day, index in (("1990-01-01", 0), ("2050-01-01", 5031)):
+        with pytest.raises(wfo.InputError, match=f"split = {index}, .*bars = 5031"):
+            wfo.simulate("atr_d_l", bars, grid.params(0), split=day)
+    with pytest.raises(wfo.InputError, match=r"warmup = 4 is shorter.*at least 70"):
+        wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT, warmup=bars["date"][4])
+
+
+def test_names_of_schedules_and_grids(bars: pl.DataFrame) -> None:
+    grid = wfo.Grid.load("smoke", "atr_d_l")
+    phases = wfo.Windows.preset().resolve(bars["date"], warmup=max(100, grid.need))
+    wanted = wfo.sweep("atr_d_l", bars, grid, windows=phases)
+    for windows in ("default", wfo.Windows.preset()):
+        found = wfo.sweep("atr_d_l", bars, "smoke", windows=windows)
+        assert [f.phase for f in found] == list(phases)
+        assert [f.min_phases for f in found] == [phases.min_phases] * len(phases)
+        assert all(same(a, b) for a, b in zip(wanted, found, strict=True))
+
+
 def test_windows_instead_of_positions(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     phases = wfo.Windows.preset().resolve(bars["date"], warmup=120)
     for more in ({"split": SPLIT}, {"warmup": 120}, {"split": SPLIT, "warmup": 120}):
@@ -378,9 +442,7 @@ def test_windows_instead_of_positions(bars: pl.DataFrame, grid: wfo.Grid) -> Non
         wfo.sweep("atr_d_l", bars, grid.params(0) | {"atr_period": 2000}, windows=short)
 
 
-@pytest.mark.parametrize(
-    "windows", [[], "default", wfo.Windows.preset(), [(100, 200, 300)], 4], ids=repr
-)
+@pytest.mark.parametrize("windows", [[], [(100, 200, 300)], 4, {"default": 1}], ids=repr)
 def test_what_are_no_phases(bars: pl.DataFrame, grid: wfo.Grid, windows: Any) -> None:
     with pytest.raises(wfo.InputError, match=r"no phases; Windows\.preset\(\)\.resolve"):
         wfo.sweep("atr_d_l", bars, grid, windows=windows)
@@ -416,8 +478,12 @@ def test_unknown_names_get_the_nearest_one(bars: pl.DataFrame, grid: wfo.Grid) -
             wfo.simulate(strategy, bars, values, split=SPLIT, engine=engine)  # type: ignore[arg-type]
     with pytest.raises(wfo.InputError, match="'atr_mult'; did you mean"):
         wfo.sweep("atr_d_l", bars, params | {"atr_mult": 2}, split=SPLIT)
-    with pytest.raises(wfo.InputError, match=r"not of 'smoke'; Grid\.load"):
-        wfo.sweep("atr_d_l", bars, "smoke", split=SPLIT)  # type: ignore[arg-type]
+    with pytest.raises(wfo.InputError, match="no grid 'smok'; did you mean 'smoke'"):
+        wfo.sweep("atr_d_l", bars, "smok", split=SPLIT)
+    with pytest.raises(wfo.InputError, match="no schedule 'defalt'; did you mean 'default'"):
+        wfo.sweep("atr_d_l", bars, params, windows="defalt")
+    with pytest.raises(wfo.InputError, match="'Extended' are unknown; did you mean 'extended'"):
+        wfo.sweep("atr_d_l", bars, params, split=SPLIT, figures="Extended")  # type: ignore[call-overload]
 
 
 def test_auto_is_the_factored_engine() -> None:
@@ -534,7 +600,14 @@ def test_intraday_bars_will_do(grid: wfo.Grid) -> None:
     sim = wfo.simulate("atr_d_l", bars, grid.params(0), split=300)
     local = bars.with_columns(pl.col("datetime").dt.convert_time_zone("America/New_York"))
     assert len(sim.trades)
-    assert wfo.simulate("atr_d_l", local, grid.params(0), split=300).trades.equals(sim.trades)
+    there = wfo.simulate("atr_d_l", local, grid.params(0), split=300)
+    assert there.trades[:, :6].equals(sim.trades[:, :6])
+    # The same moments, shown where they were.
+    for column in ("entry_datetime", "exit_datetime"):
+        assert there.trades.schema[column] == pl.Datetime("us", "America/New_York")
+        assert (
+            there.trades[column] == sim.trades[column].dt.convert_time_zone("America/New_York")
+        ).all()
 
 
 def test_frames_that_are_no_bars(bars: pl.DataFrame, grid: wfo.Grid) -> None:

@@ -181,9 +181,12 @@ def check_same_stamps(first: pl.DataFrame, second: pl.DataFrame) -> None:
 
 def dates(bars: pl.DataFrame) -> list[dt.date]:
     """Return the date of every bar; of intraday bars the date in their own time zone."""
-    return [
-        d.date() if isinstance(d, dt.datetime) else d for d in bars[time_column(bars)].to_list()
-    ]
+    return days(bars[time_column(bars)])
+
+
+def days(stamps: pl.Series) -> list[dt.date]:
+    """Return the date of every stamp; of date-times the date in their own time zone."""
+    return [d.date() if isinstance(d, dt.datetime) else d for d in stamps.to_list()]
 
 
 def _dated(message: str, stamps: pl.Series) -> str:

@@ -121,6 +121,10 @@ class Evaluator:
         The name of the engine that computes.
     reason
         Why a faster one was passed over; empty where none was.
+    strategy, phases, settings
+        What is computed, checked.
+    label_count
+        How many labels there are; 0 without any.
 
     Raises
     ------
@@ -209,6 +213,8 @@ class Evaluator:
         self.phases = bounds
         self.engine = chosen.engine.name
         self.reason = chosen.reason
+        self.settings = used
+        self.label_count = 0 if given is None else given.count
         self._length = len(space)
         self._prepared = chosen.engine.prepare(
             strategy,
