@@ -192,8 +192,10 @@ def test_version_and_lists(wfo_: Callable[..., Called]) -> None:
     ]
     one = wfo_("strategies", "atr_d_l").out
     assert "ATR-D-v1.5-L" in one
-    for p in wfo.strategies()["atr_d_l"].parameters:
-        assert re.search(rf"^  {p.name} +{p.tradestation} ", one, re.MULTILINE)
+    view = wfo.strategies()["atr_d_l"].tradestation
+    assert view is not None
+    for name, own in view.inputs.items():
+        assert re.search(rf"^  {name} +{own.name} ", one, re.MULTILINE)
     info = wfo_("info").out
     for key, value in wfo.build_info().items():
         assert re.search(rf"^{key} +{re.escape(value)}$", info, re.MULTILINE)

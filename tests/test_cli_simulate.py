@@ -26,7 +26,7 @@ from wfo.cli import main
 from wfo.cli.simulate import _load_bars
 from wfo.data import sample_store
 from wfo.metrics import DEFINITIONS, compute_metrics, simulation_metrics
-from wfo.strategy import get_strategy
+from wfo.strategy import Feed, get_strategy, registry
 
 SAMPLE = str(Path(wfo.data.__file__).parent / "sample")
 SIMULATE = ("simulate", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE)
@@ -638,7 +638,7 @@ def test_what_cannot_be_drawn(equity: list[float], boundary: int, message: str) 
 
 
 def test_two_symbols_are_joined_on_their_dates() -> None:
-    dual = dataclasses.replace(get_strategy("atr_d_l"), dual_symbol=True)
+    dual = dataclasses.replace(get_strategy("atr_d_l"), feeds=(Feed("bars"), Feed("bars2")))
     store = sample_store()
     first, second, notes = _load_bars(store, dual, "NASDAQ", "SP500", "1day", False)
     assert second is not None
@@ -795,8 +795,13 @@ def test_candidates_of_another_strategy(
     long = get_strategy("atr_d_l")
     extra = dataclasses.replace(long.parameters[1], name="another_multiplier")
     twin = dataclasses.replace(long, name="atr_d_l_twin")
-    other = dataclasses.replace(long, name="other", parameters=(*long.parameters, extra))
-    monkeypatch.setattr("wfo.strategy._CATALOGUE", (long, twin, other))
+    other = dataclasses.replace(
+        long, name="other", parameters=(*long.parameters, extra), tradestation=None
+    )
+    # Those of the package are looked up before, so that no one adds them.
+    wfo.strategies()
+    known = {own.name: own for own in (long, twin, other)}
+    monkeypatch.setattr(registry._REGISTRY, "known", known)
     # By its columns, whatever the file is called.
     frame_of(2, another_multiplier=2.0).write_csv("best.csv")
     called = call(*SIMULATE, "--from-candidates", "best.csv")

@@ -74,6 +74,7 @@ def grid_of(candidates: pl.DataFrame) -> Grid:
 
 
 def plateau_of(candidates: pl.DataFrame, rank: int = 1) -> Plateau:
+    assert L.map_axes is not None
     pairs = candidates.select(*L.map_axes).unique().sort(L.map_axes).rows()
     cells = tuple((float(x), float(y)) for x, y in pairs)
     return Plateau(rank, "WIDE", cells, len(candidates), 0.9, 50.0, cells[0])
@@ -191,7 +192,7 @@ def test_no_plateau_of_the_widest_bounds_asks_for_too_much() -> None:
     assert MOST_TESTS == 50_000
     assert MOST_TESTS / 4 < found.tests <= MOST_TESTS
     # Seven parameters share the tests: no one is left with a single value, no one takes them all.
-    counts = [r.tests for r in found.ranges if r.parameter.refined]
+    counts = [r.tests for r in found.ranges if r.input.refined]
     assert min(counts) >= 4
     assert max(counts) - min(counts) <= 2
 

@@ -20,8 +20,8 @@ import polars as pl
 import pytest
 
 import wfo
+from wfo.atr_d.settings import Settings
 from wfo.backtest import Evaluator, Feeds, Figures, read_feeds
-from wfo.settings import Settings
 
 STYLES = ["pullback", "breakout"]
 VARIANTS = list(wfo.strategies())

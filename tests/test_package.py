@@ -42,8 +42,10 @@ def test_values_load_no_library_that_they_do_not_need() -> None:
         "wfo.Settings(), wfo.Gates(), wfo.strategies(), wfo.InputError\n"
         "day = datetime.date(2000, 1, 3)\n"
         "wfo.Windows.preset().resolve([day + datetime.timedelta(i) for i in range(5000)])\n"
-        "len(wfo.Grid({p: p_.fine.low if p_.kind == 'float' else int(p_.fine.low)"
-        " for p, p_ in ((q.name, q) for q in wfo.strategies()['atr_d_l'].parameters)}))\n"
+        "own = wfo.strategies()['atr_d_l']\n"
+        "low = {name: i.fine.low for name, i in own.tradestation.inputs.items()}\n"
+        "len(wfo.Grid({p.name: int(low[p.name]) if p.whole else low[p.name]"
+        " for p in own.parameters}))\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
     loaded = fresh(code)
@@ -114,10 +116,14 @@ def test_the_catalogue_is_the_table_of_the_contract() -> None:
         equity_price_method  EquityPrice_Method  choice 0 False
     """
     strategy = wfo.strategies()["atr_d_l"]
+    view = strategy.tradestation
+    assert view is not None
     assert [
-        [p.name, p.tradestation, p.kind, f"{p.low:g}", str(p.open_low)] for p in strategy.parameters
+        [p.name, view.inputs[p.name].name, p.kind, f"{p.low:g}", str(p.open_low)]
+        for p in strategy.parameters
     ] == [line.split() for line in table.strip().splitlines()]
-    assert strategy.tradestation == "ATR-D-v1.5-L"
+    assert list(view.inputs) == list(strategy.names)
+    assert view.name == "ATR-D-v1.5-L"
     assert all(p.meaning for p in strategy.parameters)
     with pytest.raises(wfo.InputError, match="did you mean 'bb_length'"):
         strategy.parameter("bb_len")
@@ -146,9 +152,11 @@ def test_fine_limits_are_those_of_the_range_export() -> None:
         "atr_buy_multiplier",
         "atr_smooth_period",
     }
-    parameters = wfo.strategies()["atr_d_l"].parameters
-    assert {p.name: f"{p.fine.low} {p.fine.high} {p.fine.step}" for p in parameters} == table
-    assert {p.name for p in parameters if p.refined} == tier_one
+    view = wfo.strategies()["atr_d_l"].tradestation
+    assert view is not None
+    fine = {name: own.fine for name, own in view.inputs.items()}
+    assert {name: f"{f.low} {f.high} {f.step}" for name, f in fine.items()} == table
+    assert {name for name, own in view.inputs.items() if own.refined} == tier_one
 
 
 def test_every_error_is_of_the_family() -> None:
@@ -176,7 +184,7 @@ def test_every_error_is_of_the_family() -> None:
 
 def test_the_core_raises_errors_of_the_family() -> None:
     with pytest.raises(wfo.InputError):
-        _core.Tally(0, 0.35, 3.0, [(1, 1), (1, 1)], 1)
+        _core.Tally(0, 0.35, 3.0, [], 1)
 
 
 def test_build_info_says_what_this_is() -> None:

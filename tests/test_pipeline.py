@@ -24,6 +24,7 @@ from polars.testing import assert_frame_equal
 
 import wfo
 from wfo import pipeline
+from wfo.atr_d.settings import Settings
 from wfo.backtest import Figures
 from wfo.data import fingerprint, sample_store
 from wfo.errors import InputError, ResultsError, WfoError
@@ -33,7 +34,6 @@ from wfo.progress import Tick
 from wfo.results import RunFolder
 from wfo.selection.plateaus import Plateau, Plateaus
 from wfo.selection.scoring import Cells, Gates, score_tally
-from wfo.settings import Settings
 
 MONEY = ("is_pnl", "oos_pnl", "is_dd", "oos_dd")
 TRADES = ("is_trades", "oos_trades")

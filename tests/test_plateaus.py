@@ -26,7 +26,7 @@ RIDGE = (Y <= 1) & (X >= 5) & (X <= 10)
 
 
 def cells(level: FloatMap) -> Cells:
-    return Cells(np.round(level * TOTAL).astype(np.int64), TOTAL)
+    return Cells(np.round(level * TOTAL).astype(np.int64), np.full(level.shape, TOTAL))
 
 
 def planted(seed: int, *, edges: str) -> FloatMap:
@@ -164,7 +164,7 @@ def scored() -> tuple[wfo.Grid, pl.DataFrame]:
     return chosen, candidates_of(chosen, stable, score)
 
 
-def test_plateaus_are_ranked_by_stability_and_named_by_regime(
+def test_plateaus_are_ranked_by_stability_and_named_by_stop_class(
     scored: tuple[wfo.Grid, pl.DataFrame],
 ) -> None:
     chosen, candidates = scored
@@ -172,7 +172,7 @@ def test_plateaus_are_ranked_by_stability_and_named_by_regime(
     # HILL_RIGHT centres on the tenth stop multiplier, 20; HILL_LEFT on the third, 6; the ridge
     # spans 12 to 22, 17 on average.
     assert [p.rank for p in plateaus] == [1, 2, 3]
-    assert [p.regime for p in plateaus] == ["WIDE", "MEDIUM", "WIDE"]
+    assert [p.stop_class for p in plateaus] == ["WIDE", "MEDIUM", "WIDE"]
     assert [round(p.center[0]) for p in plateaus] == [20, 6, 17]
     assert [p.stability for p in plateaus] == sorted((p.stability for p in plateaus), reverse=True)
     left = plateaus[1]
@@ -183,16 +183,17 @@ def test_plateaus_are_ranked_by_stability_and_named_by_regime(
 
 
 @pytest.mark.parametrize(
-    ("at", "regime"), [(1, "TIGHT"), (2, "MEDIUM"), (5, "MEDIUM"), (6, "WIDE")]
+    ("at", "stop_class"), [(1, "TIGHT"), (2, "MEDIUM"), (5, "MEDIUM"), (6, "WIDE")]
 )
-def test_regimes_follow_the_mean_stop_multiplier(at: int, regime: str) -> None:
+def test_stop_classes_follow_the_mean_stop_multiplier(at: int, stop_class: str) -> None:
     # A block of three columns around multiplier 4, 6, 12 or 14.
     chosen = grid()
     block = (abs(X - at) <= 1) & (Y >= 2) & (Y <= 5)
     stable = np.where(block, 60, 2)
     (plateau,) = wfo.detect_plateaus(candidates_of(chosen, stable, 50.0 + 0 * X), chosen)
     assert plateau.center[0] == chosen.values["atr_multiplier"][at]
-    assert plateau.regime == regime
+    assert plateau.stop_class == stop_class
+    assert plateau.to_dict()["regime"] == stop_class
 
 
 def test_the_top_tenth_comes_from_the_plateaus_own_cells(

@@ -20,12 +20,12 @@ import polars as pl
 import pytest
 
 from wfo.atr_d.reference import ReferenceResult, simulate
+from wfo.atr_d.settings import Settings
 from wfo.backtest import Evaluator, Feeds, Figures
-from wfo.backtest.engines import ENGINES
+from wfo.backtest.engines import engines_of
 from wfo.backtest.values import DatedSet, Simulation
 from wfo.bars import Prices
 from wfo.grid import Grid
-from wfo.settings import Settings
 from wfo.strategy import get_strategy
 
 Bar = tuple[float, float, float, float]
@@ -127,7 +127,7 @@ def run_core(
     values = params() if row is None else list(row)
     bounds = (100, split, len(bars))
     sets = [DatedSet(100, tuple(values))]
-    chosen = ENGINES[ENGINE["name"]]
+    chosen = engines_of(named)[ENGINE["name"]]
     sim = Simulation.of(chosen.simulate(named, feeds, sets, Settings(**settings), bounds))
     # A sweep keeps its books otherwise than a simulation does.
     grid = Grid(dict(zip(named.names, values, strict=True)), strategy=named)

@@ -21,12 +21,12 @@ from kills import GRID, command, contents, end, killed
 
 import wfo
 from wfo import pipeline
+from wfo.atr_d.settings import Settings
 from wfo.backtest import evaluate
 from wfo.data import sample_store
 from wfo.errors import ResultsError
 from wfo.pipeline import RunPlan, rescore, run, verify
 from wfo.results import RunFolder
-from wfo.settings import Settings
 from wfo.sweeps import dense, survivors
 
 #: Combinations of the tiny grid.

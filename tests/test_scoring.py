@@ -414,8 +414,10 @@ def test_cells_count_all_stable_ones() -> None:
         assert len(scores.candidates) == min(kept, len(wanted))
         assert scores.stable == len(wanted)
         cells = scores.cells
+        assert cells is not None
         assert cells.stable.shape == (4, 3)
-        assert cells.total == len(grid) // 12 == 60
+        assert (cells.total == len(grid) // 12).all()
+        assert (cells.total == 60).all()
         for (x, multiplier), (y, buy) in itertools.product(enumerate(multipliers), enumerate(buys)):
             here = (pl.col("atr_multiplier") == multiplier) & (pl.col("atr_buy_multiplier") == buy)
             assert cells.stable[x, y] == len(wanted.filter(here))

@@ -17,7 +17,7 @@ from wfo import _core
 from wfo.backtest import read_feeds
 
 WFE, DD_RATIO = 0.35, 3.0
-AXES = [(12, 5), (3, 4)]
+AXES = [(12, 5, np.arange(5, dtype=np.uint32)), (3, 4, np.arange(4, dtype=np.uint32))]
 #: Six stored columns.
 Phase = Any
 
@@ -290,7 +290,13 @@ def test_bad_input_is_an_error_of_the_family() -> None:
         tally.add(0, short)
     with pytest.raises(TypeError):
         tally.add(0, [tuple(c.astype(np.float64) for c in p) for p in phases])
-    for axes in ([(0, 1), (1, 1)], [(1, 1), (1, 0)], [(1, 1 << 40), (1, 1 << 40)]):
+    one = (1, 1, np.zeros(1, np.uint32))
+    for axes in (
+        [(0, 1, one[2]), one],
+        [one, (1, 0, one[2][:0])],
+        [(1, 1 << 40, one[2])] * 2,
+        [one, (1, 2, np.full(3, 2, np.uint32))],
+    ):
         with pytest.raises(wfo.InputError, match="out of range"):
             _core.Tally(2, WFE, DD_RATIO, axes, 1)
     for least in (0, 3):
@@ -315,7 +321,7 @@ def sweep_of(engine: str) -> tuple[wfo.Grid, Any]:
     prices = read_feeds(grid.strategy, bars).prices()
     assert prices
     bounds = [(150, 400, 600), (300, 700, 900)]
-    name, axes = grid.strategy.name, grid.axes
+    name, axes = grid.strategy.name, list(grid.values.values())
     settings = wfo.Settings()
     return grid, _core.Sweep(engine, name, *prices, None, axes, settings, bounds, 2)
 
@@ -355,5 +361,8 @@ def test_the_strides_of_the_map_are_its_digits() -> None:
     for strategy in ("atr_d_l", "atr_d_ls", "atr_d_hma_ls"):
         grid = wfo.Grid.load("smoke", strategy)
         at = np.arange(0, len(grid), 7, dtype=np.int64)
-        for name, (stride, length) in zip(grid.strategy.map_axes, grid.map_strides, strict=True):
-            assert np.array_equal(at // stride % length, grid.digits(name, at))
+        assert grid.strategy.map_axes is not None
+        for name, axis in zip(grid.strategy.map_axes, grid.map_axes, strict=True):
+            found = axis.digits[at // axis.stride % len(axis.digits)]
+            assert np.array_equal(found, grid.digits(name, at))
+            assert axis.length == len(grid.values[name])

@@ -171,7 +171,7 @@ def test_tally_counts_every_combination_once(make: Make, tmp_path: Path) -> None
     counted: list[int] = []
     verified.verify(counted.append)
     assert sum(counted) == len(grid)
-    alone = _core.Tally(PHASES, GATES.wfe, GATES.dd_ratio, grid.map_strides, 1)
+    alone = _core.Tally(PHASES, GATES.wfe, GATES.dd_ratio, grid.map_axes, 1)
     alone.add(0, figures)
     for store in (first, checked, verified):
         assert store.tally.to_bytes() == alone.to_bytes()

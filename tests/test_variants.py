@@ -34,7 +34,9 @@ def test_the_catalogue_has_the_family() -> None:
     assert list(found) == list(TABLE)
     for name, (count, _, tradestation) in TABLE.items():
         assert len(found[name].names) == count
-        assert found[name].tradestation == tradestation
+        view = found[name].tradestation
+        assert view is not None
+        assert view.name == tradestation
     assert {n: s.expansion for n, s in found.items()} == {
         "atr_d_l": (),
         "atr_d_ls": ("atr_d_l",),
@@ -55,7 +57,7 @@ def test_the_shipped_grids_have_the_counts_of_the_table(name: str) -> None:
     assert len(coarse) <= (2_000_000 if wfo.strategies()[name].shorts else 100_000)
     assert len(smoke) < 2_000
     for grid in (coarse, smoke):
-        for axis in wfo.strategies()[name].map_axes:
+        for axis in wfo.strategies()[name].map_axes or ():
             ends = (min(grid.values[axis]), max(grid.values[axis]))
             assert ends == (min(slim.values[axis]), max(slim.values[axis]))
     for parameter in slim.values:

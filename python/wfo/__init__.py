@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wfo.atr_d.settings import Settings
     from wfo.backtest import Simulation, SweepResult
     from wfo.backtest.simulate import simulate
     from wfo.backtest.sweep import sweep
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
     from wfo.metrics import Metrics, PartMetrics, simulation_metrics
     from wfo.selection.plateaus import Plateau, detect_plateaus
     from wfo.selection.scoring import Gates, score
-    from wfo.settings import Settings
-    from wfo.strategy import Strategy, strategies
+    from wfo.settings import AccountSettings
+    from wfo.strategy import Strategy, register, strategies
     from wfo.windows import Phase, Phases, Windows
 
 __all__ = [
+    "AccountSettings",
     "DataError",
     "DataStore",
     "EngineError",
@@ -58,6 +60,7 @@ __all__ = [
     "grid_names",
     "join_bars",
     "load_sample",
+    "register",
     "score",
     "simulate",
     "simulation_metrics",
@@ -67,6 +70,7 @@ __all__ = [
 
 # Where each public name lives. They load on first use: `import wfo` alone reads no library.
 _HOMES = {
+    "AccountSettings": "settings",
     "DataError": "errors",
     "DataStore": "data",
     "EngineError": "errors",
@@ -79,7 +83,7 @@ _HOMES = {
     "Phases": "windows",
     "Plateau": "selection.plateaus",
     "ResultsError": "errors",
-    "Settings": "settings",
+    "Settings": "atr_d.settings",
     "Simulation": "backtest",
     "Strategy": "strategy",
     "SweepResult": "backtest",
@@ -90,6 +94,7 @@ _HOMES = {
     "detect_plateaus": "selection.plateaus",
     "grid_names": "grid",
     "load_sample": "data",
+    "register": "strategy",
     "score": "selection.scoring",
     "simulate": "backtest.simulate",
     "simulation_metrics": "metrics",

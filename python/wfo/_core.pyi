@@ -31,6 +31,7 @@ _Second = (
 # block is one of these a phase.
 _Stored = tuple[NDArray[Any], ...]
 
+# What a strategy has beside these is read by its name.
 class _Settings(Protocol):
     @property
     def capital(self) -> float: ...
@@ -42,10 +43,6 @@ class _Settings(Protocol):
     def sizing(self) -> str: ...
     @property
     def lot_size(self) -> float: ...
-    @property
-    def max_stop_atr(self) -> float: ...
-    @property
-    def entry_style(self) -> str: ...
 
 def build_info() -> list[tuple[str, str]]:
     """Return versions and build of the compiled module, as pairs."""
@@ -158,7 +155,9 @@ class Tally:
     wfe, dd_ratio
         Thresholds of the gates.
     axes
-        Stride and length in the flat index of each of the two map parameters.
+        Of each of the two map parameters the stride of its axis in the flat index, how many values
+        it has, and which of them each position of that axis has, uint32[positions]. Empty where
+        there is no map.
     threads
         How many; no count depends on it.
     """
@@ -168,7 +167,7 @@ class Tally:
         phases: int,
         wfe: float,
         dd_ratio: float,
-        axes: Sequence[tuple[int, int]],
+        axes: Sequence[tuple[int, int, NDArray[np.uint32]]],
         threads: int,
     ) -> Tally: ...
     def add(self, start: int | None, block: Sequence[_Stored]) -> None:
@@ -192,7 +191,7 @@ class Tally:
 
     @property
     def cells(self) -> NDArray[np.uint64]:
-        """The same for every cell of the map, uint64[x, y, phases + 1]."""
+        """The same for every cell of the map, uint64[x, y, phases + 1]; empty without a map."""
 
     def ranking(self) -> Ranking:
         """Return the final ranks of all phases."""

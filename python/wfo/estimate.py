@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from wfo.backtest import Evaluator, Feeds, largest_block, thread_count
 from wfo.backtest.figures import CELL_BYTES, cell_bytes
 from wfo.grid import Grid
-from wfo.settings import Settings
+from wfo.settings import AccountSettings
 
 if TYPE_CHECKING:
     from wfo.selection.scoring import Gates
@@ -86,7 +86,7 @@ class Estimates:
 def measure(
     data: Feeds,
     grid: Grid,
-    settings: Settings,
+    settings: AccountSettings,
     bounds: Sequence[tuple[int, int, int]],
     gates: Gates,
     threads: int | None = None,
@@ -103,7 +103,7 @@ def measure(
 
     threads = thread_count(threads)
     evaluator = Evaluator(grid.strategy, data, grid, bounds, settings, threads=threads)
-    tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_strides, threads)
+    tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_axes, threads)
     tally.add(None, evaluator.range(0, min(len(grid), _FIRST), stored=True))
     size = min(len(grid), max(2 * evaluator.granule, _PIECE))
     pieces = len(grid) // size

@@ -1,6 +1,7 @@
 """Grids of parameter values, addressed by one flat index and never written out.
 
-In the flat index the last parameter, in canonical order, varies fastest.
+In the flat index the last parameter, in canonical order, varies fastest. Parameters that share
+constraints are one axis of the sets of values that meet them, without holes.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, DecimalException, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wfo.errors import InputError, did_you_mean
-from wfo.strategy import Number, Strategy, get_strategy, strategies
+from wfo.strategy import Constraint, Number, Strategy, get_strategy, strategies
+from wfo.strategy.constraints import groups, meeting, nowhere
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +28,118 @@ if TYPE_CHECKING:
 
 #: More values on one axis are a slip of the pen, and would fill memory before anything else fails.
 _LONGEST_AXIS = 100_000
+
+#: Points of parameters that share constraints: each is looked at, which takes seconds for so many.
+_MOST_POINTS = 10_000_000
+
+
+class Axis(NamedTuple):
+    """An axis of the flat index: the parameters on it, and their values at every position."""
+
+    names: tuple[str, ...]
+    rows: list[tuple[float, ...]]
+
+
+class MapAxis(NamedTuple):
+    """Where a parameter of the map is in the flat index.
+
+    Attributes
+    ----------
+    stride
+        Combinations from one position of its axis to the next.
+    length
+        How many values it has.
+    digits
+        Which of them each position of its axis has, uint32[positions].
+    """
+
+    stride: int
+    length: int
+    digits: NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexAxis:
+    """Parameters that are one axis of the flat index.
+
+    `lengths` are the numbers of their values. `points` are flat positions in the product of those
+    values, of the sets that meet the constraints; None where all do.
+    """
+
+    names: tuple[str, ...]
+    lengths: tuple[int, ...]
+    points: array[int] | None
+
+    def __len__(self) -> int:
+        return math.prod(self.lengths) if self.points is None else len(self.points)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether positions on it are those among the values of one parameter."""
+        return self.points is None and len(self.names) == 1
+
+    def digits(self, position: int) -> dict[str, int]:
+        """Return the position among its values of each parameter."""
+        rest = position if self.points is None else self.points[position]
+        found = {}
+        for name, length in zip(reversed(self.names), reversed(self.lengths), strict=True):
+            rest, found[name] = divmod(rest, length)
+        return found
+
+    def table(self, name: str) -> IndexArray:
+        """Return the position of one parameter among its values, at every position of the axis."""
+        import numpy as np
+
+        at = self.names.index(name)
+        points: IndexArray = (
+            np.arange(len(self), dtype=np.int64)
+            if self.points is None
+            else np.frombuffer(self.points, np.int64)
+        )
+        return points // math.prod(self.lengths[at + 1 :]) % self.lengths[at]
+
+    def rows(self, values: Mapping[str, Sequence[Number]]) -> list[tuple[float, ...]]:
+        """Return the values at every position."""
+        every = itertools.product(*([float(v) for v in values[name]] for name in self.names))
+        if self.points is None:
+            return list(every)
+        kept = bytearray(math.prod(self.lengths))
+        for point in self.points:
+            kept[point] = 1
+        return list(itertools.compress(every, kept))
+
+
+def _index_axis(
+    values: Mapping[str, Sequence[Number]], constraints: Sequence[Constraint]
+) -> _IndexAxis:
+    """Return the axis of parameters that share `constraints`.
+
+    Raises
+    ------
+    InputError
+        If no values of theirs meet them, or there are too many to look at.
+    """
+    names, lengths = tuple(values), tuple(len(axis) for axis in values.values())
+    if not constraints:
+        return _IndexAxis(names, lengths, None)
+    size = math.prod(lengths)
+    if size > _MOST_POINTS:
+        raise InputError(
+            f"{', '.join(names)} share constraints, and have {size:,} sets of values; at most"
+            f" {_MOST_POINTS:,} will do: take wider steps"
+        )
+    points = array("q", meeting(constraints, values))
+    if not points:
+        raise InputError(f"{nowhere(constraints, values)}; the grid would be empty")
+    return _IndexAxis(names, lengths, points)
+
+
+def no_map(strategy: Strategy) -> str:
+    """Say why a strategy has no map, and so no plateaus."""
+    return (
+        f"{strategy.name} has no map: it names no map_axes, the two parameters in whose plane"
+        " plateaus are looked for"
+    )
 
 
 class Grid:
@@ -35,14 +151,15 @@ class Grid:
         For each parameter a number, a list of numbers, or ``{"from": a, "to": b, "step": s}``,
         both ends included, computed in decimals.
     strategy
-        Name of the strategy; by default the one in the catalogue that has these parameters.
+        The strategy, or its name; by default the first known one that has these parameters.
     name
         Name of the grid in the manifest.
 
     Raises
     ------
     InputError
-        For an unknown, missing, ill-typed or out-of-range parameter, an empty or repeated value.
+        For an unknown, missing, ill-typed or out-of-range parameter, an empty or repeated value, or
+        where no values meet the strategy's constraints.
 
     Examples
     --------
@@ -51,7 +168,7 @@ class Grid:
     True
     """
 
-    __slots__ = ("_lengths", "_pairs", "_values", "name", "strategy")
+    __slots__ = ("_axes", "_lengths", "_values", "name", "strategy")
 
     def __init__(
         self, values: Mapping[str, Any], *, strategy: str | Strategy | None = None, name: str = ""
@@ -75,20 +192,11 @@ class Grid:
                 raise InputError(f"{parameter.name} has the value {repeated} more than once")
             axes[parameter.name] = axis
         self._values = axes
-        # The two Hull lengths come last and are one axis of the pairs in order, the second one
-        # varying fastest: a flat index over it has no holes.
-        hulls = self.strategy.hulls
-        positions = [range(len(axes[name])) for name in hulls]
-        self._pairs: list[tuple[int, int]] = [
-            (i, j)
-            for i, j in (itertools.product(*positions) if hulls else ())
-            if axes[hulls[0]][i] < axes[hulls[1]][j]
-        ]
-        single = [len(a) for name, a in axes.items() if name not in hulls]
-        if hulls and not self._pairs:
-            fast, slow = (f"{name} = {list(axes[name])}" for name in hulls)
-            raise InputError(f"{fast} is nowhere below {slow}; the grid would be empty")
-        self._lengths = (*single, len(self._pairs)) if hulls else tuple(single)
+        self._axes: tuple[_IndexAxis, ...] = tuple(
+            _index_axis({name: axes[name] for name in names}, constraints)
+            for names, constraints in groups(self.strategy.names, self.strategy.rules)
+        )
+        self._lengths = tuple(len(axis) for axis in self._axes)
         if math.prod(self._lengths) > 2**63 - 1:
             raise InputError("the grid has more than 2^63 combinations; take wider steps")
 
@@ -98,22 +206,34 @@ class Grid:
         return dict(self._values)
 
     @property
+    def lengths(self) -> tuple[int, ...]:
+        """Positions on each axis of the flat index, the fastest axis last."""
+        return self._lengths
+
+    @property
     def left_out(self) -> int:
-        """Grid points that are no combination, their fast Hull length not being below the slow."""
-        if not self._pairs:
-            return 0
-        pairs = math.prod(len(self._values[name]) for name in self.strategy.hulls)
-        return len(self) // len(self._pairs) * (pairs - len(self._pairs))
+        """Grid points that are no combination, since they do not meet the constraints."""
+        return math.prod(len(axis) for axis in self._values.values()) - len(self)
 
     @property
     def need(self) -> int:
         """The longest lookback in the grid, in bars."""
-        return self.strategy.need(self._values)
+        return self.strategy.lookback(self._values)
 
     @property
-    def axes(self) -> list[list[float]]:
-        """The values as floats, one list a parameter, as the engines take them."""
-        return [[float(v) for v in axis] for axis in self._values.values()]
+    def axes(self) -> list[Axis]:
+        """The axes of the flat index, the fastest last.
+
+        Parameters that share constraints are one axis of the sets of values that meet them, at the
+        place of the first of them; every other one is an axis of its own.
+        """
+        return [Axis(axis.names, axis.rows(self._values)) for axis in self._axes]
+
+    @property
+    def engine_axes(self) -> list[tuple[list[int], list[list[float]]]]:
+        """The axes as engines take them: positions of their parameters, and rows of values."""
+        at = {name: i for i, name in enumerate(self.strategy.names)}
+        return [([at[n] for n in axis.names], [list(r) for r in axis.rows]) for axis in self.axes]
 
     def __len__(self) -> int:
         return math.prod(self._lengths)
@@ -121,7 +241,7 @@ class Grid:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Grid):
             return NotImplemented
-        return self.strategy.name == other.strategy.name and self._values == other._values
+        return self.strategy == other.strategy and self._values == other._values
 
     def __hash__(self) -> int:
         return hash((self.strategy.name, tuple(self._values.values())))
@@ -146,18 +266,14 @@ class Grid:
             raise InputError(
                 f"combination {index} is not in the grid, which has 0 … {len(self) - 1}"
             )
-        positions: list[int] = []
-        for length in reversed(self._lengths):
+        positions: dict[str, int] = {}
+        for axis, length in zip(reversed(self._axes), reversed(self._lengths), strict=True):
             rest, position = divmod(rest, length)
-            positions.append(position)
-        if self._pairs:
-            fast, slow = self._pairs[positions.pop(0)]
-            positions[:0] = [slow, fast]
-        named = zip(self._values.items(), reversed(positions), strict=True)
-        return {name: axis[position] for (name, axis), position in named}
+            positions |= axis.digits(position)
+        return {name: values[positions[name]] for name, values in self._values.items()}
 
     def digits(self, name: str, indices: IndexArray) -> IndexArray:
-        """Return the position on axis `name` of each flat index.
+        """Return the position of each flat index among the values of a parameter.
 
         Parameters
         ----------
@@ -170,24 +286,58 @@ class Grid:
         -------
         int64[m]
         """
-        at = self.strategy.names.index(self.strategy.parameter(name).name)
-        if name in self.strategy.hulls:
-            import numpy as np
-
-            pairs = np.asarray(self._pairs, np.int64)
-            found: IndexArray = pairs[indices % len(pairs), self.strategy.hulls.index(name)]
-            return found
-        stride = math.prod(self._lengths[at + 1 :])
-        return indices // stride % self._lengths[at]
+        stride, axis = self._place(name)
+        found: IndexArray = indices // stride % len(axis)
+        return found if axis.is_plain else axis.table(name)[found]
 
     @property
-    def map_strides(self) -> list[tuple[int, int]]:
-        """Stride and length of each map axis of the strategy, in the flat index.
+    def map_axes(self) -> list[MapAxis]:
+        """Where the two map parameters of the strategy are in the flat index; empty without a map.
 
-        The position on it in a flat index is ``index // stride % length``, as in `digits`.
+        The position of a flat index among the values of one is
+        ``digits[index // stride % len(digits)]``, as in `digits`.
         """
-        places = [self.strategy.names.index(name) for name in self.strategy.map_axes]
-        return [(math.prod(self._lengths[at + 1 :]), self._lengths[at]) for at in places]
+        import numpy as np
+
+        found = []
+        for name in self.strategy.map_axes or ():
+            stride, axis = self._place(name)
+            table = axis.table(name).astype(np.uint32)
+            found.append(MapAxis(stride, len(self._values[name]), table))
+        return found
+
+    def map_totals(self) -> IndexArray:
+        """Return how many combinations there are in each cell of the map, int64[x, y].
+
+        Raises
+        ------
+        InputError
+            If the strategy has no map.
+        """
+        import numpy as np
+
+        names = self.strategy.map_axes
+        if names is None:
+            raise InputError(no_map(self.strategy))
+        shape = (len(self._values[names[0]]), len(self._values[names[1]]))
+        (_, x), (_, y) = (self._place(name) for name in names)
+        counts: IndexArray
+        if x is y:
+            counts = np.zeros(shape, np.int64)
+            np.add.at(counts, (x.table(names[0]), x.table(names[1])), 1)
+            return counts * (len(self) // len(x))
+        along = (
+            np.bincount(axis.table(name), minlength=length)
+            for axis, name, length in zip((x, y), names, shape, strict=True)
+        )
+        counts = np.outer(*along).astype(np.int64)
+        return counts * (len(self) // (len(x) * len(y)))
+
+    def _place(self, name: str) -> tuple[int, _IndexAxis]:
+        """Return the stride of the axis that a parameter is on, and the axis."""
+        name = self.strategy.parameter(name).name
+        at = next(i for i, axis in enumerate(self._axes) if name in axis.names)
+        return math.prod(self._lengths[at + 1 :]), self._axes[at]
 
     def columns(self, indices: IndexArray) -> dict[str, NDArray[Any]]:
         """Return the parameter values of each flat index, one array a parameter.
@@ -235,9 +385,17 @@ class Grid:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Grid:
-        """Rebuild what `to_dict` returned."""
-        return cls(data["values"], strategy=data["strategy"], name=data["name"])
+    def from_dict(cls, data: Mapping[str, Any], strategy: Strategy | None = None) -> Grid:
+        """Rebuild what `to_dict` returned.
+
+        Parameters
+        ----------
+        data
+            The plain values.
+        strategy
+            The strategy, where it is not one that is registered under its name.
+        """
+        return cls(data["values"], strategy=strategy or data["strategy"], name=data["name"])
 
     @classmethod
     def load(cls, grid: str | Path, strategy: str | Strategy) -> Grid:
@@ -258,11 +416,12 @@ class Grid:
         strategy = get_strategy(strategy)
         path = _find(grid)
         sections = _read(path)
-        flat = not any(name in strategies() for name in sections)
+        known = {*strategies(), strategy.name}
+        flat = not any(name in known for name in sections)
         for key, value in sections.items():
             # A mapping that is no range can only be meant for a strategy.
             if flat and isinstance(value, Mapping) and not {"from", "to", "step"} & set(value):
-                hint = did_you_mean(str(key), strategies())
+                hint = did_you_mean(str(key), known)
                 raise InputError(f"{path.name}: there is no strategy {key!r}{hint}")
         if not flat and strategy.name not in sections:
             raise InputError(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo import bars as bars_module
+from wfo.atr_d.settings import Settings
 from wfo.backtest import (
     Feeds,
     Figures,
@@ -40,7 +41,6 @@ from wfo.results import RunFolder, fingerprint
 from wfo.selection.comparison import Comparison, Standing, compare, standing
 from wfo.selection.plateaus import Plateaus, detect_plateaus
 from wfo.selection.scoring import KEPT, Gates, Scores, score_tally, stable_threshold
-from wfo.settings import Settings
 from wfo.strategy import Strategy, get_strategy
 from wfo.sweeps import DenseStore, Span, SurvivorStore, SweepStore
 from wfo.tradestation.ranges import PlateauRanges, config_csv, plateau_ranges
@@ -79,7 +79,7 @@ class RunPlan:
     allow_gaps
         Whether joining the two may drop more than 5 % of either's bars.
     strategy
-        Name; the simpler strategies of its expansion run too, unless `expand` is off.
+        Name or value; the simpler strategies of its expansion run too, unless `expand` is off.
     grid
         Name of a shipped grid, or the path of one.
     windows
@@ -104,7 +104,7 @@ class RunPlan:
     """
 
     symbol: str
-    strategy: str
+    strategy: str | Strategy
     timeframe: str = "1day"
     symbol2: str | None = None
     allow_gaps: bool = False
@@ -434,8 +434,10 @@ class _Task:
     def of(cls, plan: RunPlan, store: DataStore) -> _Task:
         """Read and check all that a plan names."""
         requested = get_strategy(plan.strategy)
-        names = (requested.name, *requested.expansion) if plan.expand else (requested.name,)
-        grids = [Grid.load(plan.grid, name) for name in names]
+        named: list[str | Strategy] = [requested, *(requested.expansion if plan.expand else ())]
+        grids = [Grid.load(plan.grid, each) for each in named]
+        for grid in grids:
+            grid.strategy.settings_of(plan.settings)
         schedule = Windows.load(plan.windows)
         if plan.store not in STORES:
             raise InputError(f"store = {plan.store!r} must be one of {', '.join(STORES)}")
@@ -515,7 +517,9 @@ class _Job:
     @property
     def engine(self) -> str:
         """Name of the engine that sweeps."""
-        return choose_engine("auto", self.task.requested, self.task.plan.settings).engine.name
+        strategy = self.task.requested
+        settings = strategy.settings_of(self.task.plan.settings)
+        return choose_engine("auto", strategy, settings).engine.name
 
     def key(self, grid: Grid) -> str:
         """Return what the figures of one sweep follow from, hashed; the version is part of it."""
@@ -818,9 +822,12 @@ class _Stages:
             plateaus = detect_plateaus(frame, grid, cells=scores.cells)
             write_text(self.folder.plateaus(name, grid.name), plateaus_csv(plateaus, grid))
         with self.clock.stage(f"ranges {name}"):
-            found = [plateau_ranges(p, frame, grid) for p in plateaus]
+            exported = plateaus if grid.strategy.tradestation is not None else ()
+            if len(exported) < len(plateaus):
+                self.progress.say(f"{name}: no ranges, since it names no inputs in TradeStation")
+            found = [plateau_ranges(p, frame, grid) for p in exported]
             ranges = tuple(r for r in found if r is not None)
-            for p in (p for p, r in zip(plateaus, found, strict=True) if r is None):
+            for p in (p for p, r in zip(exported, found, strict=True) if r is None):
                 self.progress.say(
                     f"warning: {name}: plateau {p.rank} has no range file, since none of its"
                     f" combinations is among the best {len(frame):,}"
@@ -835,13 +842,13 @@ class _Stages:
 
 def plateaus_csv(plateaus: Plateaus, grid: Grid) -> str:
     """Return the plateaus as CSV, one line each, best first; headings alone if there are none."""
-    x, y = grid.strategy.map_axes
+    axes = grid.strategy.map_axes or ()
     heads = ["rank", "regime", "cells", "combinations", "stable_share", "stability", "trades"]
-    for axis in (x, y):
+    for axis in axes:
         heads += [f"{axis}_min", f"{axis}_mean", f"{axis}_max"]
     lines = [",".join(heads)]
     for p in plateaus:
-        fields = [str(p.rank), p.regime, str(len(p.cells)), str(p.combinations)]
+        fields = [str(p.rank), p.stop_class or "", str(len(p.cells)), str(p.combinations)]
         fields.append(f"{p.level:.4f}")
         fields += [f"{v:.4f}" if math.isfinite(v) else "" for v in (p.stability, p.trades)]
         for values, mean in zip(zip(*p.cells, strict=True), p.center, strict=True):

@@ -1,4 +1,4 @@
-"""Settings that are not searched: capital, costs, sizing, and the style of entry."""
+"""Settings that are not searched, and that every strategy has: capital, costs and sizing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from typing import Any, Literal
 from wfo.errors import InputError, did_you_mean
 
 Sizing = Literal["compound", "fixed"]
-EntryStyle = Literal["pullback", "breakout"]
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "sizing": ("compound", "fixed"),
-    "entry_style": ("pullback", "breakout"),
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What every backtest of a sweep has in common.
+class AccountSettings:
+    """What every backtest of a sweep has in common, whatever the strategy.
+
+    A strategy that has more settings derives a class from it, whose ``__post_init__`` calls this
+    one's and checks the rest by `check_number` and `check_choice`.
 
     Attributes
     ----------
@@ -35,10 +32,6 @@ class Settings:
         ``"compound"`` puts the whole equity into a trade, ``"fixed"`` at most the capital.
     lot_size
         Shares are rounded down to a multiple of it; 0 leaves them fractional.
-    max_stop_atr
-        Widest stop, in ATRs of 70 bars.
-    entry_style
-        ``"pullback"`` buys a fall from the extreme, ``"breakout"`` a rise over the last close.
 
     Raises
     ------
@@ -51,22 +44,32 @@ class Settings:
     fee: float = 0.0
     sizing: Sizing = "compound"
     lot_size: float = 0.0
-    max_stop_atr: float = 20.0
-    entry_style: EntryStyle = "pullback"
 
     def __post_init__(self) -> None:
         fraction = "at least 0 and below 1 (0.001 is 0.1 %)"
-        self._check("capital", lambda x: x > 0, "above 0")
-        self._check("slip", lambda x: 0 <= x < 1, fraction)
-        self._check("fee", lambda x: 0 <= x < 1, fraction)
-        self._check("lot_size", lambda x: x >= 0, "0 (fractional shares) or more")
-        self._check("max_stop_atr", lambda x: x > 0, "above 0")
-        for name, known in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise InputError(f"{name} = {value!r} is unknown{did_you_mean(str(value), known)}")
+        self.check_number("capital", lambda x: x > 0, "above 0")
+        self.check_number("slip", lambda x: 0 <= x < 1, fraction)
+        self.check_number("fee", lambda x: 0 <= x < 1, fraction)
+        self.check_number("lot_size", lambda x: x >= 0, "0 (fractional shares) or more")
+        self.check_choice("sizing", ("compound", "fixed"))
 
-    def _check(self, name: str, holds: Callable[[float], bool], allowed: str) -> None:
+    def check_number(self, name: str, holds: Callable[[float], bool], allowed: str) -> None:
+        """Make a setting a float, and raise unless it is finite and allowed.
+
+        Parameters
+        ----------
+        name
+            Of the setting.
+        holds
+            Whether a finite number is allowed.
+        allowed
+            What is, in words that follow "a number".
+
+        Raises
+        ------
+        InputError
+            With the setting and its value.
+        """
         value = getattr(self, name)
         try:
             real = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -77,6 +80,18 @@ class Settings:
             raise InputError(f"{name} = {value!r} is not allowed; it must be a number {allowed}")
         # Equal settings have equal fingerprints: 100000 and 100000.0 are the same capital.
         object.__setattr__(self, name, number)
+
+    def check_choice(self, name: str, known: tuple[str, ...]) -> None:
+        """Raise unless a setting is one of the words `known`.
+
+        Raises
+        ------
+        InputError
+            With the setting, its value and the nearest word.
+        """
+        value = getattr(self, name)
+        if value not in known:
+            raise InputError(f"{name} = {value!r} is unknown{did_you_mean(str(value), known)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, for the manifest."""

@@ -6,165 +6,179 @@ What they compute is fixed by ``wfo/atr_d/CONTRACT.md``.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from wfo.strategy.parameter import Fine, Parameter
+from wfo.atr_d.settings import Settings
+from wfo.strategy.feed import Feed
+from wfo.strategy.kernel import NumbaKernel, RustKernel
+from wfo.strategy.parameter import Number, Parameter
 from wfo.strategy.value import Strategy
+from wfo.strategy.views import Fine, Input, StopClasses, TradeStation
 
 _ANY = math.inf
 
+#: Bars of the ATR that the widest stop is measured in: every variant looks back as far.
+_BASELINE = 70
+
 _LONG = (
+    Parameter("atr_period", "int", 1, _ANY, "bars of the stop's ATR"),
+    Parameter("atr_multiplier", "float", 0, _ANY, "stop width in ATRs", open_low=True),
+    Parameter("bb_length", "int", 2, _ANY, "bars of the Bollinger width"),
+    Parameter("bb_deviation", "float", 0, _ANY, "its standard deviations", open_low=True),
     Parameter(
-        "atr_period", "ATR_Period", "int", 1, _ANY,
-        Fine.of("4", "70", "1"), True, "bars of the stop's ATR",
+        "vol_threshold", "float", 0, _ANY, "width under which the stop tightens", open_low=True
     ),
-    Parameter(
-        "atr_multiplier", "ATR_Multiplier", "float", 0, _ANY,
-        Fine.of("1", "30", "0.25"), True, "stop width in ATRs", open_low=True,
-    ),
-    Parameter(
-        "bb_length", "BB_Length", "int", 2, _ANY,
-        Fine.of("6", "70", "1"), False, "bars of the Bollinger width",
-    ),
-    Parameter(
-        "bb_deviation", "BB_Deviation", "float", 0, _ANY,
-        Fine.of("0.5", "4", "0.25"), True, "its standard deviations", open_low=True,
-    ),
-    Parameter(
-        "vol_threshold", "Vol_Threshold", "float", 0, _ANY,
-        Fine.of("0.02", "0.4", "0.02"), False, "width under which the stop tightens",
-        open_low=True,
-    ),
-    Parameter(
-        "min_tightening", "Min_Tightening", "float", 0, 1,
-        Fine.of("0.1", "0.95", "0.05"), True, "floor of the tightening factor", open_low=True,
-    ),
-    Parameter(
-        "scaling_method", "Scaling_Method", "choice", 0, 2,
-        Fine.of("0", "2", "1"), False, "0 linear, 1 square root, 2 quadratic",
-    ),
-    Parameter(
-        "atr_buy_period", "ATRBuy_Period", "int", 1, _ANY,
-        Fine.of("4", "70", "1"), True, "bars of the entry's ATR",
-    ),
-    Parameter(
-        "atr_buy_multiplier", "ATRBuyMultiplier", "float", 0, _ANY,
-        Fine.of("0.5", "4", "0.25"), True, "entry offset in ATRs", open_low=True,
-    ),
-    Parameter(
-        "atr_smooth_period", "ATR_Smooth_Period", "int", 1, _ANY,
-        Fine.of("1", "20", "1"), True, "EMA over the entry's ATR",
-    ),
-    Parameter(
-        "equity_price_method", "EquityPrice_Method", "choice", 0, 1,
-        Fine.of("0", "1", "1"), False, "0 typical price, 1 close",
-    ),
-)  # fmt: skip
-
-_SHORT = (
-    Parameter(
-        "short_multiplier", "Short_Multiplier", "float", 0, _ANY,
-        Fine.of("0.2", "1", "0.1"), True, "scales the short side's ATRs", open_low=True,
-    ),
-)  # fmt: skip
-
-_MODES = (
-    Parameter(
-        "entry_mode", "Entry_Mode", "choice", 0, 2,
-        Fine.of("0", "2", "1"), False, "0 flat only, 1 long priority, 2 full reversal",
-    ),
-    Parameter(
-        "trend_filter_period", "Trend_Filter_Period", "int", 1, _ANY,
-        Fine.of("3", "20", "1"), False, "bars of the veto's EMA of close",
-    ),
-    Parameter(
-        "trend_veto_threshold", "Trend_Veto_Threshold", "float", -_ANY, _ANY,
-        Fine.of("-0.5", "0.5", "0.01"), False, "down-slope in % a bar that a short must exceed",
-    ),
-    Parameter(
-        "both_triggered_mode", "Both_Triggered_Mode", "choice", 0, 1,
-        Fine.of("0", "1", "1"), False, "0 the first cancels the other, 1 both fill",
-    ),
-)  # fmt: skip
-
-_HULL = (
-    Parameter(
-        "hma_fast_length", "HMA_Fast_Length", "int", 1, _ANY,
-        Fine.of("10", "60", "1"), True, "bars of the fast Hull average",
-    ),
-    Parameter(
-        "hma_slow_length", "HMA_Slow_Length", "int", 1, _ANY,
-        Fine.of("40", "100", "1"), True, "bars of the slow Hull average",
-    ),
-)  # fmt: skip
-
-# A Hull variant enters with the trend, and so searches wider entries.
-_LONG_OF_HULL = tuple(
-    replace(p, fine=Fine.of("0.5", "20", "0.25")) if p.name == "atr_buy_multiplier" else p
-    for p in _LONG
+    Parameter("min_tightening", "float", 0, 1, "floor of the tightening factor", open_low=True),
+    Parameter("scaling_method", "choice", 0, 2, "0 linear, 1 square root, 2 quadratic"),
+    Parameter("atr_buy_period", "int", 1, _ANY, "bars of the entry's ATR"),
+    Parameter("atr_buy_multiplier", "float", 0, _ANY, "entry offset in ATRs", open_low=True),
+    Parameter("atr_smooth_period", "int", 1, _ANY, "EMA over the entry's ATR"),
+    Parameter("equity_price_method", "choice", 0, 1, "0 typical price, 1 close"),
 )
+_SHORT = (
+    Parameter("short_multiplier", "float", 0, _ANY, "scales the short side's ATRs", open_low=True),
+)
+_MODES = (
+    Parameter("entry_mode", "choice", 0, 2, "0 flat, 1 long priority, 2 full reversal"),
+    Parameter("trend_filter_period", "int", 1, _ANY, "bars of the veto's EMA of close"),
+    Parameter(
+        "trend_veto_threshold",
+        "float",
+        -_ANY,
+        _ANY,
+        "down-slope in % a bar that a short must exceed",
+    ),
+    Parameter("both_triggered_mode", "choice", 0, 1, "0 the first cancels the other, 1 both fill"),
+)
+_HULL = (
+    Parameter("hma_fast_length", "int", 1, _ANY, "bars of the fast Hull average"),
+    Parameter("hma_slow_length", "int", 1, _ANY, "bars of the slow Hull average"),
+)
+
+# Names in TradeStation, fine limits and steps, and whether ranges are opened around plateaus.
+_INPUTS = {
+    "atr_period": Input("ATR_Period", Fine.of("4", "70", "1"), True),
+    "atr_multiplier": Input("ATR_Multiplier", Fine.of("1", "30", "0.25"), True),
+    "bb_length": Input("BB_Length", Fine.of("6", "70", "1"), False),
+    "bb_deviation": Input("BB_Deviation", Fine.of("0.5", "4", "0.25"), True),
+    "vol_threshold": Input("Vol_Threshold", Fine.of("0.02", "0.4", "0.02"), False),
+    "min_tightening": Input("Min_Tightening", Fine.of("0.1", "0.95", "0.05"), True),
+    "scaling_method": Input("Scaling_Method", Fine.of("0", "2", "1"), False),
+    "atr_buy_period": Input("ATRBuy_Period", Fine.of("4", "70", "1"), True),
+    "atr_buy_multiplier": Input("ATRBuyMultiplier", Fine.of("0.5", "4", "0.25"), True),
+    "atr_smooth_period": Input("ATR_Smooth_Period", Fine.of("1", "20", "1"), True),
+    "equity_price_method": Input("EquityPrice_Method", Fine.of("0", "1", "1"), False),
+    "short_multiplier": Input("Short_Multiplier", Fine.of("0.2", "1", "0.1"), True),
+    "entry_mode": Input("Entry_Mode", Fine.of("0", "2", "1"), False),
+    "trend_filter_period": Input("Trend_Filter_Period", Fine.of("3", "20", "1"), False),
+    "trend_veto_threshold": Input("Trend_Veto_Threshold", Fine.of("-0.5", "0.5", "0.01"), False),
+    "both_triggered_mode": Input("Both_Triggered_Mode", Fine.of("0", "1", "1"), False),
+    "hma_fast_length": Input("HMA_Fast_Length", Fine.of("10", "60", "1"), True),
+    "hma_slow_length": Input("HMA_Slow_Length", Fine.of("40", "100", "1"), True),
+}
+# A Hull variant enters with the trend, and so searches wider entries.
+_INPUTS_OF_HULL = _INPUTS | {
+    "atr_buy_multiplier": Input("ATRBuyMultiplier", Fine.of("0.5", "20", "0.25"), True)
+}
+
+
+def lookback(values: Mapping[str, Sequence[Number]]) -> int:
+    """Return the longest lookback of any mix of values, in bars.
+
+    Parameters
+    ----------
+    values
+        Of every parameter of one of the variants.
+    """
+
+    def longest(name: str) -> int:
+        return int(max(values[name]))
+
+    bars = [_BASELINE, *(longest(n) for n in ("atr_period", "bb_length", "atr_buy_period"))]
+    if "short_multiplier" in values:
+        widest = float(max(values["short_multiplier"]))
+        bars += [_round_half_up(longest(n) * widest) for n in ("atr_period", "atr_buy_period")]
+    # A Hull average smooths what it made of its window over the root of its length.
+    hulls = (longest(name) for name in ("hma_fast_length", "hma_slow_length") if name in values)
+    bars += [length + _round_half_up(math.sqrt(length)) for length in hulls]
+    return max(bars)
+
+
+def _round_half_up(x: float) -> int:
+    return math.floor(x + 0.5)
+
+
+def _in_tradestation(
+    name: str, parameters: Sequence[Parameter], inputs: Mapping[str, Input] = _INPUTS
+) -> TradeStation:
+    return TradeStation(name, {p.name: inputs[p.name] for p in parameters})
+
+
+_TWO_SYMBOLS = (Feed("bars"), Feed("bars2"))
 
 ATR_D_L = Strategy(
     name="atr_d_l",
     title="ATR-D long: buys a pull-back in ATRs, leaves by a stop that tightens in quiet",
-    tradestation="ATR-D-v1.5-L",
     parameters=_LONG,
+    kernel=RustKernel(),
+    lookback=lookback,
+    settings=Settings,
+    reference=NumbaKernel("wfo.atr_d.reference.kernel"),
     map_axes=("atr_multiplier", "atr_buy_multiplier"),
-    baseline=70,
-    lookbacks=("atr_period", "bb_length", "atr_buy_period"),
+    stop_classes=StopClasses("atr_multiplier", tight_below=5, wide_above=12),
+    tradestation=_in_tradestation("ATR-D-v1.5-L", _LONG),
 )
 
 ATR_D_LS = replace(
     ATR_D_L,
     name="atr_d_ls",
     title="ATR-D long and short, with entry modes and a veto of shorts by trend",
-    tradestation="ATR-D-v1.5-LS",
     parameters=(*_LONG, *_SHORT, *_MODES),
     shorts=True,
-    scaled=("atr_period", "atr_buy_period"),
     expansion=("atr_d_l",),
     simpler={"atr_d_l": "shorts"},
+    tradestation=_in_tradestation("ATR-D-v1.5-LS", (*_LONG, *_SHORT, *_MODES)),
 )
 
 ATR_D_HMA_L = replace(
     ATR_D_L,
     name="atr_d_hma_l",
     title="ATR-D long, entering with the trend of two Hull averages",
-    tradestation="ATR-D-HMA-v1.5-L",
-    parameters=(*_LONG_OF_HULL, *_HULL),
-    hulls=("hma_fast_length", "hma_slow_length"),
+    parameters=(*_LONG, *_HULL),
+    constraints=("hma_fast_length < hma_slow_length",),
+    tradestation=_in_tradestation("ATR-D-HMA-v1.5-L", (*_LONG, *_HULL), _INPUTS_OF_HULL),
 )
 
 ATR_D_HMA_LS = replace(
     ATR_D_HMA_L,
     name="atr_d_hma_ls",
     title="ATR-D long and short, entering with the trend of two Hull averages",
-    tradestation="ATR-D-HMA-v1.5-LS",
-    parameters=(*_LONG_OF_HULL, *_SHORT, *_HULL),
+    parameters=(*_LONG, *_SHORT, *_HULL),
     shorts=True,
-    scaled=("atr_period", "atr_buy_period"),
     expansion=("atr_d_hma_l",),
     simpler={"atr_d_hma_l": "shorts"},
+    tradestation=_in_tradestation("ATR-D-HMA-v1.5-LS", (*_LONG, *_SHORT, *_HULL), _INPUTS_OF_HULL),
 )
 
 ATR_D_DUALS_L = replace(
     ATR_D_L,
     name="atr_d_duals_l",
     title="ATR-D long, its stop tightened by the quiet of a second symbol",
-    tradestation="ATR-D-DualS-v1.5-L",
-    dual_symbol=True,
+    feeds=_TWO_SYMBOLS,
     expansion=("atr_d_l",),
     simpler={"atr_d_l": "Data2"},
+    tradestation=_in_tradestation("ATR-D-DualS-v1.5-L", _LONG),
 )
 
 ATR_D_DUALS_LS = replace(
     ATR_D_LS,
     name="atr_d_duals_ls",
     title="ATR-D long and short, its stops tightened by the quiet of a second symbol",
-    tradestation="ATR-D-DualS-v1.5-LS",
-    dual_symbol=True,
+    feeds=_TWO_SYMBOLS,
     expansion=("atr_d_duals_l", "atr_d_ls", "atr_d_l"),
     simpler={"atr_d_duals_l": "shorts", "atr_d_ls": "Data2"},
+    tradestation=_in_tradestation("ATR-D-DualS-v1.5-LS", (*_LONG, *_SHORT, *_MODES)),
 )
 
 ATR_D = (ATR_D_L, ATR_D_LS, ATR_D_HMA_L, ATR_D_HMA_LS, ATR_D_DUALS_L, ATR_D_DUALS_LS)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.errors import InputError
-from wfo.settings import Settings
 from wfo.windows import LEAST_WARMUP
 
 if TYPE_CHECKING:
@@ -65,21 +64,6 @@ def thread_count(threads: int | None) -> int:
     if number is None or not 1 <= number <= 1024:
         raise InputError(f"threads = {threads!r} must be a whole number from 1 to 1024")
     return number
-
-
-def checked_settings(settings: Settings | None) -> Settings:
-    """Return the settings, or the defaults.
-
-    Raises
-    ------
-    InputError
-        If they are something else.
-    """
-    if settings is None:
-        return Settings()
-    if not isinstance(settings, Settings):
-        raise InputError(f"settings must be wfo.Settings(...), not {settings!r}")
-    return settings
 
 
 def whole(value: object) -> int | None:

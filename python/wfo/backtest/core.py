@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 from wfo.backtest.feeds import SECOND, Feeds
 from wfo.backtest.figures import STANDARD_NAMES, Figures, concatenate
 from wfo.backtest.values import TRADE_COLUMNS, DatedSet, Outcome
+from wfo.errors import EngineError
 
 if TYPE_CHECKING:
     from wfo import _core
     from wfo.backtest.checks import Bounds, Labels
     from wfo.backtest.evaluate import Space
     from wfo.bars import Prices
-    from wfo.settings import Settings
-    from wfo.strategy import Strategy
+    from wfo.settings import AccountSettings
+    from wfo.strategy import RustKernel, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,42 +28,48 @@ class CompiledEngine:
     ----------
     name
         What the module calls it.
+    kernel
+        The module, and what it calls the strategy.
     """
 
     name: str
+    kernel: RustKernel
 
     def lacks(
         self,
-        strategy: Strategy,  # noqa: ARG002  # every engine computes every strategy
-        settings: Settings,  # noqa: ARG002  # and takes all settings
+        strategy: Strategy,
+        settings: AccountSettings,
         *,
         extended: bool = False,
         dated: bool = False,
+        space: Space | None = None,
     ) -> str | None:
         """Return why it cannot compute this; None if it can."""
+        del strategy, settings, space
+        try:
+            self.kernel.load()
+        except EngineError as error:
+            return str(error)
         if extended:
             return "it does not compute extended figures"
-        if dated:
-            return "it does not take dated parameters"
-        return None
+        return "it does not take dated parameters" if dated else None
 
     def simulate(
         self,
         strategy: Strategy,
         feeds: Feeds,
         sets: Sequence[DatedSet],
-        settings: Settings,
+        settings: AccountSettings,
         bounds: Bounds,
-        labels: Labels | None = None,  # noqa: ARG002  # extended figures only
+        labels: Labels | None = None,
     ) -> Outcome:
-        """Compute one parameter set."""
-        from wfo import _core
-
+        """Compute one parameter set, or several that follow each other."""
+        del labels
         warmup, split, end = bounds
         params = [float(v) for v in sets[0].values]
         first, second = _prices(feeds.until(end))
-        figures, trades, equity = _core.simulate(
-            self.name, strategy.name, *first, second, params, settings, warmup, split
+        figures, trades, equity = self.kernel.load().simulate(
+            self.name, self._name(strategy), *first, second, params, settings, warmup, split
         )
         named = dict(zip(STANDARD_NAMES, figures, strict=True))
         return Outcome(named, dict(zip(TRADE_COLUMNS, trades, strict=True)), equity)
@@ -72,20 +79,30 @@ class CompiledEngine:
         strategy: Strategy,
         feeds: Feeds,
         space: Space,
-        settings: Settings,
+        settings: AccountSettings,
         phases: Sequence[Bounds],
         threads: int,
         *,
-        extended: bool = False,  # noqa: ARG002  # it lacks them
-        labels: Labels | None = None,  # noqa: ARG002  # likewise
+        extended: bool = False,
+        labels: Labels | None = None,
     ) -> CompiledSweep:
         """Compute what all parameter sets share."""
-        from wfo import _core
-
-        name, axes = strategy.name, space.axes
+        del extended, labels
         first, second = _prices(feeds)
-        sweep = _core.Sweep(self.name, name, *first, second, axes, settings, list(phases), threads)
+        sweep = self.kernel.load().Sweep(
+            self.name,
+            self._name(strategy),
+            *first,
+            second,
+            space.values,
+            settings,
+            list(phases),
+            threads,
+        )
         return CompiledSweep(sweep)
+
+    def _name(self, strategy: Strategy) -> str:
+        return self.kernel.name or strategy.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from wfo.backtest.core import CompiledEngine
 from wfo.backtest.figures import Figures
 from wfo.backtest.reference import ReferenceEngine
 from wfo.errors import EngineError, did_you_mean
+from wfo.strategy import NumbaKernel, RustKernel
 
 if TYPE_CHECKING:
     from wfo.backtest.checks import Bounds, Labels
     from wfo.backtest.evaluate import Space
     from wfo.backtest.feeds import Feeds
     from wfo.backtest.values import DatedSet, Outcome
-    from wfo.settings import Settings
+    from wfo.settings import AccountSettings
     from wfo.strategy import Strategy
 
 
@@ -48,7 +49,13 @@ class Engine(Protocol):
         """What it is called."""
 
     def lacks(
-        self, strategy: Strategy, settings: Settings, *, extended: bool = False, dated: bool = False
+        self,
+        strategy: Strategy,
+        settings: AccountSettings,
+        *,
+        extended: bool = False,
+        dated: bool = False,
+        space: Space | None = None,
     ) -> str | None:
         """Return why it cannot compute this; None if it can."""
 
@@ -57,7 +64,7 @@ class Engine(Protocol):
         strategy: Strategy,
         feeds: Feeds,
         sets: Sequence[DatedSet],
-        settings: Settings,
+        settings: AccountSettings,
         bounds: Bounds,
         labels: Labels | None = None,
     ) -> Outcome:
@@ -68,7 +75,7 @@ class Engine(Protocol):
         strategy: Strategy,
         feeds: Feeds,
         space: Space,
-        settings: Settings,
+        settings: AccountSettings,
         phases: Sequence[Bounds],
         threads: int,
         *,
@@ -85,40 +92,66 @@ class Chosen(NamedTuple):
     reason: str
 
 
-#: The fastest first: in this order ``"auto"`` looks for one that can.
-ENGINES: dict[str, Engine] = {
-    "factored": CompiledEngine("factored"),
-    "direct": CompiledEngine("direct"),
-    "reference": ReferenceEngine(),
-}
+#: The engines of the strategies of this package, the fastest first.
+_NAMES = ("factored", "direct", "reference")
 
 
 def engine_names() -> tuple[str, ...]:
     """Return the names that `engine` arguments take."""
-    return ("auto", *ENGINES)
+    return ("auto", *_NAMES)
 
 
-def require_engine(name: str) -> None:
-    """Raise unless there is an engine of that name.
+def engines_of(strategy: Strategy) -> dict[str, Engine]:
+    """Return the engines of a strategy by name, in the order in which ``"auto"`` tries them."""
+    found: dict[str, Engine] = {}
+    for kernel in (strategy.kernel, strategy.reference):
+        for name in () if kernel is None else kernel.engines:
+            if isinstance(kernel, RustKernel):
+                found.setdefault(name, CompiledEngine(name, kernel))
+            elif isinstance(kernel, NumbaKernel):
+                found.setdefault(name, ReferenceEngine(name, kernel))
+    return found
+
+
+def require_engine(name: str, strategy: Strategy) -> None:
+    """Raise unless a strategy has an engine of that name, or `name` is ``"auto"``.
 
     Raises
     ------
     EngineError
         If there is none.
     """
-    if name not in engine_names():
-        raise EngineError(f"there is no engine {name!r}{did_you_mean(str(name), engine_names())}")
+    own = engines_of(strategy)
+    if name == "auto" or name in own:
+        return
+    if name in engine_names():
+        raise EngineError(
+            f"{strategy.name} has no kernel for engine={name!r}; it has {', '.join(own)}"
+        )
+    known = {*engine_names(), *own}
+    raise EngineError(f"there is no engine {name!r}{did_you_mean(str(name), known)}")
 
 
 def choose_engine(
     name: str,
     strategy: Strategy,
-    settings: Settings,
+    settings: AccountSettings,
     *,
     extended: bool = False,
     dated: bool = False,
+    space: Space | None = None,
 ) -> Chosen:
     """Return the engine called `name`, or for ``"auto"`` the fastest one that can.
+
+    Parameters
+    ----------
+    name
+        What was asked for.
+    strategy, settings
+        What is computed, and how.
+    extended, dated, space
+        Whether extended figures are wanted, whether parameter sets follow each other, and what is
+        swept.
 
     Raises
     ------
@@ -126,18 +159,19 @@ def choose_engine(
         If there is no such engine, or it cannot compute what is asked; the message says why, and
         which engine can.
     """
-    require_engine(name)
-    reasons: list[str] = []
-    tried = tuple(ENGINES.values()) if name == "auto" else (ENGINES[name],)
-    for engine in tried:
-        reason = engine.lacks(strategy, settings, extended=extended, dated=dated)
-        if reason is None:
-            return Chosen(engine, "; ".join(reasons))
-        reasons.append(f"{engine.name}: {reason}")
-    able = [
-        e.name
-        for e in ENGINES.values()
-        if e.lacks(strategy, settings, extended=extended, dated=dated) is None
-    ]
+    require_engine(name, strategy)
+    own = engines_of(strategy)
+    reasons: dict[str, str] = {}
+    for each, engine in own.items():
+        reason = engine.lacks(strategy, settings, extended=extended, dated=dated, space=space)
+        if reason is not None:
+            reasons[each] = reason
+        elif name == "auto":
+            return Chosen(engine, "; ".join(f"{n}: {why}" for n, why in reasons.items()))
+        elif name == each:
+            return Chosen(engine, "")
+    asked = own if name == "auto" else [name]
+    why = "; ".join(f"{n}: {reasons[n]}" for n in asked)
+    able = [n for n in own if n not in reasons]
     way = f"; engine={able[0]!r} can" if able else ""
-    raise EngineError(f"{strategy.name} cannot be computed this way ({'; '.join(reasons)}){way}")
+    raise EngineError(f"{strategy.name} cannot be computed like this ({why}){way}")

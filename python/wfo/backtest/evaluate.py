@@ -10,14 +10,13 @@ from wfo.backtest.checks import (
     Bounds,
     checked_bounds,
     checked_labels,
-    checked_settings,
     thread_count,
 )
 from wfo.backtest.engines import choose_engine
 from wfo.backtest.figures import Choice, Figures, concatenate, is_extended
-from wfo.errors import InputError
+from wfo.errors import EngineError, InputError
 from wfo.grid import Grid
-from wfo.settings import Settings
+from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
 
 if TYPE_CHECKING:
@@ -49,8 +48,15 @@ class Space(Protocol):
     def __len__(self) -> int: ...
 
     @property
-    def axes(self) -> list[Any]:
-        """The sets in the form that compiled kernels take."""
+    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
+        """The sets in the form that compiled kernels take.
+
+        For each axis the positions of its parameters, and its rows, one value a parameter in each.
+        """
+
+    @property
+    def values(self) -> list[list[float]]:
+        """The values of each parameter, of a grid."""
 
     def rows(self, indices: Any) -> FloatArray:
         """Return the sets of these numbers, float64[m, parameters], in canonical order."""
@@ -64,8 +70,12 @@ class _GridSpace:
         return len(self.grid)
 
     @property
-    def axes(self) -> list[Any]:
-        return self.grid.axes
+    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
+        return self.grid.engine_axes
+
+    @property
+    def values(self) -> list[list[float]]:
+        return [[float(v) for v in axis] for axis in self.grid.values.values()]
 
     def rows(self, indices: Any) -> FloatArray:
         import numpy as np
@@ -82,8 +92,13 @@ class _SetSpace:
         return len(self.table)
 
     @property
-    def axes(self) -> list[Any]:
-        raise NotImplementedError
+    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
+        # One axis of all parameters, whose rows are whole sets.
+        return [(list(range(self.table.shape[1])), self.table.tolist())]
+
+    @property
+    def values(self) -> list[list[float]]:
+        raise EngineError("this engine computes grids only; engine='reference' takes any sets")
 
     def rows(self, indices: Any) -> FloatArray:
         found: FloatArray = self.table[indices]
@@ -138,7 +153,7 @@ class Evaluator:
         feeds: Feeds,
         grid: Grid | Mapping[str, Any],
         phases: Sequence[Bounds],
-        settings: Settings | None = None,
+        settings: AccountSettings | None = None,
         engine: str = "auto",
         threads: int | None = None,
         figures: Choice = "standard",
@@ -161,7 +176,7 @@ class Evaluator:
         feeds: Feeds,
         sets: Iterable[Mapping[str, Any]],
         phases: Sequence[Bounds],
-        settings: Settings | None = None,
+        settings: AccountSettings | None = None,
         engine: str = "auto",
         threads: int | None = None,
         figures: Choice = "standard",
@@ -182,7 +197,9 @@ class Evaluator:
         rows = [named.check_params(each) for each in sets]
         if not rows:
             raise InputError("there are no parameter sets to evaluate")
-        need = max(named.need({n: (v,) for n, v in zip(named.names, r, strict=True)}) for r in rows)
+        need = max(
+            named.lookback({n: (v,) for n, v in zip(named.names, r, strict=True)}) for r in rows
+        )
         found = cls.__new__(cls)
         space = _SetSpace(np.array(rows, dtype=np.float64))
         found._open(named, feeds, space, need, phases, settings, engine, threads, figures, labels)
@@ -195,7 +212,7 @@ class Evaluator:
         space: Space,
         need: int,
         phases: Sequence[Bounds],
-        settings: Settings | None,
+        settings: AccountSettings | None,
         engine: str,
         threads: int | None,
         figures: Choice,
@@ -204,11 +221,11 @@ class Evaluator:
         extended = is_extended(figures)
         if labels is not None and not extended:
             raise InputError("labels= goes with figures='extended'")
-        used = checked_settings(settings)
+        used = strategy.settings_of(settings)
         bounds = [checked_bounds(c, w, need, feeds.bars, end) for w, c, end in phases]
         first = min((w for w, *_ in bounds), default=0)
         given = checked_labels(labels, feeds.bars, first)
-        chosen = choose_engine(engine, strategy, used, extended=extended)
+        chosen = choose_engine(engine, strategy, used, extended=extended, space=space)
         self.strategy = strategy
         self.phases = bounds
         self.engine = chosen.engine.name
@@ -307,7 +324,7 @@ class Evaluator:
 def iter_sweep(
     feeds: Feeds,
     grid: Grid,
-    settings: Settings | None,
+    settings: AccountSettings | None,
     bounds: Sequence[Bounds],
     engine: str = "auto",
     threads: int | None = None,
@@ -395,7 +412,7 @@ def iter_blocks(
 def sweep_sample(
     feeds: Feeds,
     grid: Grid,
-    settings: Settings | None,
+    settings: AccountSettings | None,
     bounds: Sequence[Bounds],
     indices: IndexArray,
     threads: int | None = None,

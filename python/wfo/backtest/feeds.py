@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from wfo.bars import Prices, check_same_stamps, prices
+from wfo.bars import Prices, check_same_stamps, prices, series
+from wfo.data.foreign import polars_frame
 from wfo.data.frames import time_column
 from wfo.errors import InputError, did_you_mean
 
@@ -90,7 +91,8 @@ def read_feeds(
     strategy
         What reads them.
     bars, bars2
-        The bars of the first symbol, and of the second one where it has one.
+        The bars of the first symbol, and of the second one where it has one: Polars, pandas or
+        PyArrow frames.
     feeds
         Further series by name, each with the stamps of `bars`.
 
@@ -101,14 +103,27 @@ def read_feeds(
     InputError
         If a feed is missing, or one too many.
     """
-    if strategy.dual_symbol and bars2 is None:
+    given = {FIRST: bars} | ({} if bars2 is None else {SECOND: bars2}) | dict(feeds or {})
+    wanted = {feed.name: feed for feed in strategy.feeds}
+    if SECOND in wanted and SECOND not in given:
         raise InputError(f"{strategy.name} reads a second symbol; give its bars as bars2")
-    if bars2 is not None and not strategy.dual_symbol:
+    if SECOND in given and SECOND not in wanted:
         raise InputError(f"{strategy.name} reads one symbol only; leave bars2 out")
-    for name in feeds or {}:
-        raise InputError(f"{strategy.name} reads no feed {name!r}{did_you_mean(str(name), ())}")
-    columns: dict[str, Mapping[str, FloatArray]] = {FIRST: prices(bars)._asdict()}
-    if bars2 is not None:
-        columns[SECOND] = prices(bars2)._asdict()
-        check_same_stamps(bars, bars2)
-    return Feeds(columns, bars[time_column(bars)])
+    for name in given:
+        if name not in wanted:
+            raise InputError(f"{strategy.name} reads no feed {name!r}{did_you_mean(name, wanted)}")
+    for name in wanted:
+        if name not in given:
+            raise InputError(
+                f"{strategy.name} also reads {name!r}; give it as feeds={{{name!r}: …}}"
+            )
+    first = polars_frame(bars)
+    stamp = time_column(first)
+    columns: dict[str, Mapping[str, FloatArray]] = {}
+    for name, feed in wanted.items():
+        frame = first if name == FIRST else polars_frame(given[name])
+        own = prices(frame)._asdict() if feed.prices else {}
+        columns[name] = own | {column: series(frame, column, name) for column in feed.columns}
+        if name != FIRST:
+            check_same_stamps(first, frame, name)
+    return Feeds(columns, first[stamp])

@@ -8,43 +8,60 @@ from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import Figures, as_stored
 from wfo.backtest.values import DatedSet, Outcome
+from wfo.errors import EngineError
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import numpy as np
     from numpy.typing import NDArray
 
     from wfo.backtest.checks import Bounds, Labels
     from wfo.backtest.evaluate import Space
     from wfo.backtest.feeds import Feeds
-    from wfo.settings import Settings
-    from wfo.strategy import Strategy
+    from wfo.settings import AccountSettings
+    from wfo.strategy import NumbaKernel, Strategy
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceEngine:
-    """The engine that is the definition in code: one combination after the other."""
+    """The engine that is the definition in code: one combination after the other.
 
-    name: str = "reference"
+    Attributes
+    ----------
+    name
+        What it is called.
+    kernel
+        The module, and what it calls the strategy.
+    """
+
+    name: str
+    kernel: NumbaKernel
 
     def lacks(
         self,
-        strategy: Strategy,  # noqa: ARG002  # the family has one
-        settings: Settings,  # noqa: ARG002  # it takes all of them
+        strategy: Strategy,
+        settings: AccountSettings,
         *,
-        extended: bool = False,  # noqa: ARG002  # it is their definition
-        dated: bool = False,  # noqa: ARG002  # likewise
+        extended: bool = False,
+        dated: bool = False,
+        space: Space | None = None,  # noqa: ARG002  # it takes one set after the other
     ) -> str | None:
-        """Return why it cannot compute this; None if it can."""
-        return None
+        """Return why it cannot compute this; None if it can.
+
+        A module says so by a function ``lacks``; one without it computes everything.
+        """
+        try:
+            lacks = getattr(self.kernel.load(), "lacks", None)
+        except EngineError as error:
+            return str(error)
+        name = self.kernel.name or strategy.name
+        return None if lacks is None else lacks(name, settings, extended, dated)
 
     def simulate(
         self,
         strategy: Strategy,
         feeds: Feeds,
         sets: Sequence[DatedSet],
-        settings: Settings,
+        settings: AccountSettings,
         bounds: Bounds,
         labels: Labels | None = None,
     ) -> Outcome:
@@ -52,8 +69,8 @@ class ReferenceEngine:
         warmup, split, end = bounds
         codes, count = _codes(None if labels is None else labels.until(end))
         params = [(first, [float(v) for v in values]) for first, values in sets]
-        found = _kernel().simulate(
-            strategy.name,
+        found = self.kernel.load().simulate(
+            self.kernel.name or strategy.name,
             feeds.until(end),
             params,
             settings,
@@ -69,7 +86,7 @@ class ReferenceEngine:
         strategy: Strategy,
         feeds: Feeds,
         space: Space,
-        settings: Settings,
+        settings: AccountSettings,
         phases: Sequence[Bounds],
         threads: int,  # noqa: ARG002  # the reference is read, not raced
         *,
@@ -77,17 +94,27 @@ class ReferenceEngine:
         labels: Labels | None = None,
     ) -> ReferenceSweep:
         """Return what computes the parameter sets; nothing is shared."""
-        return ReferenceSweep(strategy, feeds, space, settings, list(phases), extended, labels)
+        return ReferenceSweep(
+            self.kernel,
+            self.kernel.name or strategy.name,
+            feeds,
+            space,
+            settings,
+            list(phases),
+            extended,
+            labels,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSweep:
     """Parameter sets that a reference kernel goes through."""
 
-    strategy: Strategy
+    kernel: NumbaKernel
+    strategy: str
     feeds: Feeds
     space: Space
-    settings: Settings
+    settings: AccountSettings
     phases: list[Bounds]
     extended: bool
     labels: Labels | None
@@ -103,8 +130,8 @@ class ReferenceSweep:
     def run_list(self, indices: Any, *, stored: bool = False) -> list[Figures]:
         """Return the figures of the combinations `indices`, in that order."""
         codes, count = _codes(self.labels)
-        found = _kernel().sweep(
-            self.strategy.name,
+        found = self.kernel.load().sweep(
+            self.strategy,
             self.feeds,
             self.space.rows(indices),
             self.settings,
@@ -126,9 +153,3 @@ class ReferenceSweep:
 
 def _codes(labels: Labels | None) -> tuple[NDArray[np.int64] | None, int]:
     return (None, 0) if labels is None else (labels.codes, labels.count)
-
-
-def _kernel() -> ModuleType:
-    from wfo.atr_d.reference import kernel
-
-    return kernel

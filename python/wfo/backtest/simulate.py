@@ -10,14 +10,13 @@ from wfo.backtest.checks import (
     Position,
     checked_bounds,
     checked_labels,
-    checked_settings,
     position,
 )
 from wfo.backtest.engines import choose_engine, require_engine
 from wfo.backtest.feeds import read_feeds
 from wfo.backtest.values import DatedSet, Simulation
 from wfo.errors import InputError
-from wfo.settings import Settings
+from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def simulate(
     warmup: Position | None = None,
     bars2: Any = None,
     feeds: Mapping[str, Any] | None = None,
-    settings: Settings | None = None,
+    settings: AccountSettings | None = None,
     engine: str = "direct",
     labels: ArrayLike | None = None,
 ) -> Simulation:
@@ -85,15 +84,15 @@ def simulate(
     given = [(0, params)] if not dated else list(params)
     values = [named.check_params(each) for _, each in given]  # type: ignore[arg-type]  # it refuses
     need = max(
-        named.need({n: (v,) for n, v in zip(named.names, row, strict=True)}) for row in values
+        named.lookback({n: (v,) for n, v in zip(named.names, row, strict=True)}) for row in values
     )
-    require_engine(engine)
+    require_engine(engine, named)
     read = read_feeds(named, bars, bars2, feeds)
     assert read.stamps is not None  # noqa: S101  # frames have them
     first = None if warmup is None else position("warmup", warmup, read.stamps)
     at = position("split", split, read.stamps)
     bounds = checked_bounds(at, first, need, read.bars)
-    used = checked_settings(settings)
+    used = named.settings_of(settings)
     if dated:
         sets = _dated_sets([when for when, _ in given], values, bounds[0], read.stamps)
     else:

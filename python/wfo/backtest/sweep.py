@@ -14,7 +14,7 @@ from wfo.backtest.values import SweepResult
 from wfo.bars import days
 from wfo.errors import InputError
 from wfo.grid import Grid
-from wfo.settings import Settings
+from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
 from wfo.windows import LEAST_WARMUP, Phase, Phases, Windows
 
@@ -37,7 +37,7 @@ def sweep(
     windows: None = None,
     bars2: Any = None,
     feeds: Mapping[str, Any] | None = None,
-    settings: Settings | None = None,
+    settings: AccountSettings | None = None,
     engine: str = "auto",
     threads: int | None = None,
     figures: Choice = "standard",
@@ -56,7 +56,7 @@ def sweep(
     windows: Schedule,
     bars2: Any = None,
     feeds: Mapping[str, Any] | None = None,
-    settings: Settings | None = None,
+    settings: AccountSettings | None = None,
     engine: str = "auto",
     threads: int | None = None,
     figures: Choice = "standard",
@@ -74,7 +74,7 @@ def sweep(
     windows: Schedule | None = None,
     bars2: Any = None,
     feeds: Mapping[str, Any] | None = None,
-    settings: Settings | None = None,
+    settings: AccountSettings | None = None,
     engine: str = "auto",
     threads: int | None = None,
     figures: Choice = "standard",

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wfo.atr_d.settings import Settings
 from wfo.backtest import available_threads
 from wfo.cli.data import data_dir_option
 from wfo.selection.scoring import Gates
-from wfo.settings import Settings
 
 if TYPE_CHECKING:
     from wfo.results import RunFolder

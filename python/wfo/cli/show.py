@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from wfo.strategy import Strategy
 
 
 @click.command()
@@ -35,7 +40,10 @@ def grids(name: str | None, strategy: str) -> None:
 @click.command()
 @click.argument("name", required=False)
 def strategies(name: str | None) -> None:
-    """List the strategies, or show the parameters of one.
+    """List the strategies, or show one.
+
+    What is shown of one are its parameters, what every combination must meet, what it reads, its
+    settings with their defaults, the map of its plateaus, and the engines that compute it.
 
     \b
     Examples:
@@ -50,10 +58,36 @@ def strategies(name: str | None) -> None:
             click.echo(f"{strategy.name:16} {strategy.title}")
         return
     strategy = get_strategy(name)
-    click.echo(f"{strategy.name}: {strategy.title}")
-    click.echo(f"In TradeStation: {strategy.tradestation}")
+    for line in _described(strategy):
+        click.echo(line)
+
+
+def _described(strategy: Strategy) -> list[str]:
+    """Return what a strategy is, line by line."""
+    view, classes = strategy.tradestation, strategy.stop_classes
+    lines = [f"{strategy.name}: {strategy.title}"]
+    lines.append(f"In TradeStation: {view.name if view else 'none, so no ranges are exported'}")
     for p in strategy.parameters:
-        click.echo(f"  {p.name:20} {p.tradestation:20} {p.meaning}; {p.allowed}")
+        own = f"{view.input(p.name).name:20} " if view else ""
+        lines.append(f"  {p.name:20} {own}{p.meaning}; {p.allowed}")
+    lines.append("Constraints:" if strategy.constraints else "Constraints: none")
+    lines += [f"  {constraint}" for constraint in strategy.constraints]
+    lines.append("Feeds:")
+    lines += [f"  {f.name:20} {', '.join(f.all_columns)}" for f in strategy.feeds]
+    lines.append("Settings:")
+    settings = strategy.settings_of(None).to_dict()
+    lines += [f"  {name:20} {value}" for name, value in settings.items()]
+    axes = strategy.map_axes
+    across = f"{axes[0]} across, {axes[1]} up" if axes else "none, so no plateaus are looked for"
+    lines.append(f"Map: {across}")
+    if classes is not None:
+        bounds = f"TIGHT below {classes.tight_below:g}, WIDE above {classes.wide_above:g}"
+        lines.append(f"Regimes of stops: by {classes.parameter}; {bounds}, MEDIUM between")
+    if strategy.expansion:
+        lines.append(f"A run also runs: {', '.join(strategy.expansion)}")
+    kernels = [k for k in (strategy.kernel, strategy.reference) if k is not None]
+    lines += [f"Engines: {', '.join(k.engines)} in {k.module}" for k in kernels]
+    return lines
 
 
 @click.command()

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wfo.atr_d.settings import Settings
 from wfo.cli.data import data_dir_option
 from wfo.cli.run import setting_options
-from wfo.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -206,10 +206,10 @@ def simulate(
     _check_usage(windows, phase, split, begin, candidates, row)
     _check_files(candidates, out_trades, out_equity, plots)
     found = get_strategy(strategy)
-    require_engine(engine)
+    require_engine(engine, found)
     settings = Settings(**{name: options[name] for name in Settings.__dataclass_fields__})
     params = _params(found, sets, candidates, row or 0)
-    need = found.need({name: (value,) for name, value in params.items()})
+    need = found.lookback({name: (value,) for name, value in params.items()})
 
     store = DataStore(data_dir)
     bars, bars2, notes = _load_bars(store, found, symbol, symbol2, timeframe, allow_gaps)

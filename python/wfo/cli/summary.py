@@ -10,7 +10,7 @@ from wfo.grid import Grid
 from wfo.pipeline import RunReport, StrategyReport, compare_reports, size_text
 from wfo.progress import duration
 from wfo.selection.plateaus import Plateaus
-from wfo.selection.scoring import GATE_NAMES
+from wfo.selection.scoring import GATE_NAMES, Cells
 
 #: Share of the map above which plateaus are called broad, and stable share that is called low.
 _BROAD, _LOW = 0.4, 0.2
@@ -97,8 +97,8 @@ def _gates(item: StrategyReport) -> list[str]:
 
 
 def _plateaus(item: StrategyReport) -> list[str]:
-    plateaus = item.plateaus
-    if not len(plateaus):
+    plateaus, cells = item.plateaus, item.plateaus.cells
+    if cells is None or not len(plateaus):
         return [f"No plateaus: {plateaus.note}."]
     rows = []
     for p in plateaus:
@@ -106,7 +106,7 @@ def _plateaus(item: StrategyReport) -> list[str]:
         rows.append(
             (
                 f"{p.rank} {_letter(p.rank)}",
-                p.regime,
+                p.stop_class or "-",
                 f"{p.stability:.1f}" if math.isfinite(p.stability) else "-",
                 f"{p.trades:.0f}" if math.isfinite(p.trades) else "-",
                 str(len(p.cells)),
@@ -116,12 +116,13 @@ def _plateaus(item: StrategyReport) -> list[str]:
                 f"{ys[0]:g} to {ys[-1]:g}",
             )
         )
-    heads = ("Rank", "Regime", "Stability", "Trades", "Cells", "Stable", "Share", "Stop", "Entry")
+    axes = item.strategy.map_axes or ()
+    heads = ("Rank", "Regime", "Stability", "Trades", "Cells", "Stable", "Share", *axes)
     found = (
         f"Plateaus: cells of which more than {100 * (plateaus.level or 0):.0f} % are stable"
         f" (quality {plateaus.quality:.2f})"
     )
-    covered = sum(len(p.cells) for p in plateaus) / plateaus.cells.level.size
+    covered = sum(len(p.cells) for p in plateaus) / int(cells.present.sum())
     notes = []
     if covered > _BROAD:
         notes.append(
@@ -132,19 +133,21 @@ def _plateaus(item: StrategyReport) -> list[str]:
         notes.append(
             "  Note: few combinations are stable even there; better than its surroundings."
         )
-    return [found, *notes, *_table(heads, rows, "<<>>>>>>>"), "", *_map(plateaus, item.grid)]
+    return [found, *notes, *_table(heads, rows, "<<>>>>>>>"), "", *_map(plateaus, cells, item.grid)]
 
 
-def _map(plateaus: Plateaus, grid: Grid) -> list[str]:
+def _map(plateaus: Plateaus, shown: Cells, grid: Grid) -> list[str]:
     """Draw the plane: the stable share of each cell in percent, and the plateau's letter."""
-    x_name, y_name = grid.strategy.map_axes
+    x_name, y_name = grid.strategy.map_axes or ("", "")
     xs, ys = grid.values[x_name], grid.values[y_name]
     letters = {cell: _letter(p.rank) for p in plateaus for cell in p.cells}
-    level = plateaus.cells.level
+    level, present = shown.level, shown.present
     lines = [f"  Stable share in percent; across {x_name}, up {y_name}; letters are plateaus"]
     for j in range(len(ys) - 1, -1, -1):
         cells = "".join(
             f"{100 * level[i, j]:4.0f}{letters.get((float(x), float(ys[j])), ' ')}"
+            if present[i, j]
+            else "     "
             for i, x in enumerate(xs)
         )
         lines.append(f"  {float(ys[j]):6g} |{cells}")

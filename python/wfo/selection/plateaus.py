@@ -1,9 +1,11 @@
 """Plateaus: stretches of the parameter plane where most combinations are stable, no single peaks.
 
-The plane is that of the strategy's two map parameters, the stop's and the entry's multiplier. A
+The plane is that of the strategy's two map parameters, as the stop's and the entry's multiplier. A
 cell's *level* is its stable share: stable combinations by all combinations of the cell, counted
-over the whole grid. Plateaus are the clusters that DBSCAN (Ester, Kriegel, Sander & Xu 1996) finds
-among the cells above some level, in units of the grid's pitch.
+over the whole grid. A cell without combinations, whose values the strategy's constraints do not
+allow together, lies outside of the map, as what is beyond its edges does. Plateaus are the clusters
+that DBSCAN (Ester, Kriegel, Sander & Xu 1996) finds among the cells above some level, in units of
+the grid's pitch.
 
 **Which level, reach and density** is searched for: every setting divides the map into its clusters
 and the rest, and
@@ -24,14 +26,16 @@ largest. For that test the other plateaus are set aside, lest a large one hides 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from wfo.errors import InputError
-from wfo.grid import Grid
+from wfo.grid import Grid, no_map
 from wfo.selection.scoring import Cells
+from wfo.strategy import StopClass
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +45,6 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
-
-Regime = Literal["TIGHT", "MEDIUM", "WIDE"]
 
 #: Fewer stable combinations say nothing about a cell.
 LEAST_STABLE = 50
@@ -74,9 +76,9 @@ class Plateau:
     ----------
     rank
         From 1 on, the most stable first.
-    regime
-        ``"TIGHT"``, ``"MEDIUM"`` or ``"WIDE"`` stops, by the count-weighted mean multiplier: below
-        5, up to 12, above.
+    stop_class
+        ``"TIGHT"``, ``"MEDIUM"`` or ``"WIDE"``, by the strategy's stop classes and the center; None
+        where the strategy has none. Files call it the regime.
     cells
         Values of the two map parameters, one pair a cell.
     combinations
@@ -93,7 +95,7 @@ class Plateau:
     """
 
     rank: int
-    regime: Regime
+    stop_class: StopClass | None
     cells: tuple[tuple[float, float], ...]
     combinations: int
     level: float
@@ -105,7 +107,7 @@ class Plateau:
         """Return the rows of `candidates` that lie in this plateau's cells, best first."""
         import polars as pl
 
-        x, y = grid.strategy.map_axes
+        x, y = _map_axes(grid)
         cells = pl.DataFrame(
             self.cells, schema={x: candidates.schema[x], y: candidates.schema[y]}, orient="row"
         )
@@ -120,7 +122,7 @@ class Plateau:
         """Return the plateau as plain values, for the manifest."""
         return {
             "rank": self.rank,
-            "regime": self.regime,
+            "regime": self.stop_class,
             "cells": [list(c) for c in self.cells],
             "combinations": self.combinations,
             "level": self.level,
@@ -140,7 +142,7 @@ class Plateaus(Sequence[Plateau]):
     plateaus
         The plateaus themselves; the object is also a sequence of them.
     cells
-        The map that they lie on.
+        The map that they lie on; None where the strategy has none.
     level, reach, density
         The level above which cells count, and DBSCAN's ``eps`` and ``min_samples``; None where the
         map has no shape.
@@ -151,7 +153,7 @@ class Plateaus(Sequence[Plateau]):
     """
 
     plateaus: tuple[Plateau, ...]
-    cells: Cells
+    cells: Cells | None
     level: float | None = None
     reach: float | None = None
     density: int | None = None
@@ -201,13 +203,16 @@ def detect_plateaus(
     Returns
     -------
     Plateaus
-        A sequence of `Plateau`, the most stable first; empty, with a note, where there is none.
+        A sequence of `Plateau`, the most stable first; empty, with a note, where there is none, or
+        where the strategy has no map.
 
     Raises
     ------
     InputError
         If `candidates` lack a column, or hold a value that is not in the grid.
     """
+    if grid.strategy.map_axes is None:
+        return Plateaus((), None, note=no_map(grid.strategy))
     if cells is None:
         cells = _count(candidates, grid)
     found = find_clusters(cells)
@@ -244,23 +249,23 @@ def find_clusters(cells: Cells) -> Clusters:
     """
     import numpy as np
 
-    level = cells.level
+    plane = _Plane(cells.level, cells.present)
     usable = cells.stable >= LEAST_STABLE
     if np.count_nonzero(usable) < _LEAST_CELLS:
         return Clusters(
             (),
-            note=f"{np.count_nonzero(usable)} of {level.size} cells hold {LEAST_STABLE} or more"
+            note=f"{np.count_nonzero(usable)} of {plane.size} cells hold {LEAST_STABLE} or more"
             f" stable combinations; a plateau takes {_LEAST_CELLS}",
         )
     rng = np.random.default_rng(_SEED)
-    smoothness, p = _moran(level, rng)
+    smoothness, p = _moran(plane, rng)
     if p > _MAP_SIGNIFICANCE:
         return Clusters(
             (),
             note=f"the levels lie as if dealt out at random (Moran's I = {smoothness:.2f},"
             f" p = {p:.4f})",
         )
-    division = _search(level, usable)
+    division = _search(plane, usable)
     if division is None:
         return Clusters((), note="no cells of one height lie together")
     threshold, reach, density, quality, labels = division
@@ -270,48 +275,88 @@ def find_clusters(cells: Cells) -> Clusters:
         for cluster in clusters
         if _joins(cluster)
         > _most_joins_by_chance(
-            level, usable, cluster | (labels < 0), threshold, reach, density, rng
+            plane, usable, cluster | (labels < 0), threshold, reach, density, rng
         )
     )
     note = "" if members else "no cluster is more compact than those of shuffled maps"
     return Clusters(members, threshold, reach, density, quality, note)
 
 
-def _search(
-    level: FloatArray, usable: BoolArray
-) -> tuple[float, float, int, float, IntArray] | None:
+class _Plane:
+    """The levels of a map, and which of its cells there are.
+
+    Beyond the map nothing is known: its border is taken to go on for a cell, or one there would
+    need a fuller neighbourhood than one within, and a corner could never be the middle of anything.
+    The same holds where cells are missing within the rectangle of the map.
+    """
+
+    def __init__(self, level: FloatArray, present: BoolArray) -> None:
+        import numpy as np
+
+        self.level = level
+        self.present = present
+        #: Cells of the map.
+        self.size = int(np.count_nonzero(present))
+        # In a frame of one cell: which cell of the map each of its cells takes its state from, the
+        # nearest one, itself where it is on the map; -1 where there is none near.
+        framed = np.pad(present, 1)
+        flat = np.pad(np.arange(present.size).reshape(present.shape), 1)
+        self._source = np.where(framed, flat, -1)
+        sides, corners = [(0, 1), (0, -1), (1, 0), (-1, 0)], itertools.product((1, -1), repeat=2)
+        for step in (*sides, *corners):
+            # What the shift carries round comes from the frame, where there is no cell.
+            there = np.roll(framed, step, (0, 1)) & (self._source < 0)
+            self._source[there] = np.roll(flat, step, (0, 1))[there]
+
+    def framed(self, cells: BoolArray) -> BoolArray:
+        """Return cells, and those around them, in a frame of one cell."""
+        found: BoolArray = cells.ravel()[self._source] & (self._source >= 0)
+        return found
+
+    def unframed(self, labels: IntArray) -> IntArray:
+        """Return the labels of the map's own cells; -1 where there is none."""
+        import numpy as np
+
+        return np.where(self.present, labels[1:-1, 1:-1], -1)
+
+
+def _search(plane: _Plane, usable: BoolArray) -> tuple[float, float, int, float, IntArray] | None:
     """Return the division of best quality: its level, reach, density, quality and labels."""
     import numpy as np
 
     best: tuple[float, float, int, float, IntArray] | None = None
     # Downwards, and the first of equals wins: the highest level that gives a division is the one at
     # which the fewest cells are above it, and chance has least to make clusters of.
-    for threshold in np.unique(np.quantile(level, _LEVEL_QUANTILES))[::-1]:
+    levels = plane.level[plane.present]
+    for threshold in np.unique(np.quantile(levels, _LEVEL_QUANTILES))[::-1]:
         for reach, densities in _DENSITIES.items():
             for density in densities:
-                labels = _cluster(level, usable, threshold, reach, density)
-                quality = _quality(level, labels)
+                labels = _cluster(plane, plane.level, usable, threshold, reach, density)
+                quality = _quality(levels, labels[plane.present])
                 if quality > (best[3] if best else 0.0):
                     best = (float(threshold), reach, density, quality, labels)
     return best
 
 
 def _cluster(
-    level: FloatArray, usable: BoolArray, threshold: float, reach: float, density: int
+    plane: _Plane,
+    level: FloatArray,
+    usable: BoolArray,
+    threshold: float,
+    reach: float,
+    density: int,
 ) -> IntArray:
     """Label the clusters of the cells above a level, from 0 on; -1 is the rest."""
     import numpy as np
     from sklearn.cluster import DBSCAN
 
-    # Beyond the map nothing is known: its border is taken to go on, or a cell there would need a
-    # fuller neighbourhood than one within, and a corner could never be the middle of anything.
-    above = np.pad(usable & (level > threshold), 1, mode="edge")
+    above = plane.framed(usable & (level > threshold))
     padded = np.full(above.shape, -1, np.int64)
     positions = np.argwhere(above)
     if len(positions) >= density:
         # Positions on the axes are coordinates in units of the grid's own pitch.
         padded[above] = DBSCAN(eps=reach, min_samples=density).fit(positions).labels_
-    labels = padded[1:-1, 1:-1]
+    labels = plane.unframed(padded)
     kept = 0
     for k in range(labels.max() + 1):
         members = labels == k
@@ -339,28 +384,30 @@ def _quality(level: FloatArray, labels: IntArray) -> float:
     return float(adjusted * (1 - covered / cells))
 
 
-def _moran(level: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
+def _moran(plane: _Plane, rng: np.random.Generator) -> tuple[float, float]:
     """Return Moran's I of the map, cells that share a side as neighbours, and its p by shuffles."""
     import numpy as np
 
-    centred = level - level.mean()
+    levels = plane.level[plane.present]
+    centred = levels - levels.mean()
     spread = float((centred**2).sum())
     if spread == 0.0:
         return 0.0, 1.0
-    shuffles = rng.permuted(np.tile(centred.ravel(), (_MAP_SHUFFLES, 1)), axis=1)
-    maps = np.concatenate([centred.ravel()[None], shuffles]).reshape(-1, *level.shape)
+    shuffles = rng.permuted(np.tile(centred, (_MAP_SHUFFLES, 1)), axis=1)
+    # What is no cell has no part in any product.
+    maps = np.zeros((1 + _MAP_SHUFFLES, *plane.present.shape))
+    maps[:, plane.present] = np.concatenate([centred[None], shuffles])
     products = (maps[:, 1:] * maps[:, :-1]).sum(axis=(1, 2)) + (
         maps[:, :, 1:] * maps[:, :, :-1]
     ).sum(axis=(1, 2))
     # A shuffle that equals the map itself must not lose to it by a rounding.
     at_least = np.count_nonzero(products[1:] >= products[0] - 1e-12 * spread)
-    pairs = (level.shape[0] - 1) * level.shape[1] + level.shape[0] * (level.shape[1] - 1)
-    smoothness = float(products[0] / spread * level.size / max(pairs, 1))
+    smoothness = float(products[0] / spread * plane.size / max(_joins(plane.present), 1))
     return smoothness, (1 + at_least) / (1 + _MAP_SHUFFLES)
 
 
 def _most_joins_by_chance(
-    level: FloatArray,
+    plane: _Plane,
     usable: BoolArray,
     field: BoolArray,
     threshold: float,
@@ -372,11 +419,13 @@ def _most_joins_by_chance(
     import numpy as np
 
     most = []
+    field = field & plane.present
+    level = plane.level
     dealt, dealt_usable = level.copy(), usable & field
     for _ in range(_CLUSTER_SHUFFLES):
         order = rng.permutation(np.count_nonzero(field))
         dealt[field], dealt_usable[field] = level[field][order], usable[field][order]
-        labels = _cluster(dealt, dealt_usable, threshold, reach, density)
+        labels = _cluster(plane, dealt, dealt_usable, threshold, reach, density)
         most.append(max((_joins(labels == k) for k in range(labels.max() + 1)), default=0))
     return float(np.quantile(most, 1 - _CLUSTER_SIGNIFICANCE, method="higher"))
 
@@ -394,19 +443,21 @@ def _joins(members: BoolArray) -> int:
 def _describe(members: BoolArray, cells: Cells, candidates: pl.DataFrame, grid: Grid) -> Plateau:
     import numpy as np
 
-    x, y = (np.asarray(grid.values[name], np.float64) for name in grid.strategy.map_axes)
+    names = _map_axes(grid)
+    x, y = (np.asarray(grid.values[name], np.float64) for name in names)
     at_x, at_y = np.nonzero(members)
     stable = cells.stable[members]
     center = (
         float(np.average(x[at_x], weights=stable)),
         float(np.average(y[at_y], weights=stable)),
     )
+    classes = grid.strategy.stop_classes
     plateau = Plateau(
         rank=0,
-        regime="TIGHT" if center[0] < 5 else "MEDIUM" if center[0] <= 12 else "WIDE",
+        stop_class=None if classes is None else classes.of(center[names.index(classes.parameter)]),
         cells=tuple(zip(x[at_x].tolist(), y[at_y].tolist(), strict=True)),
         combinations=int(stable.sum()),
-        level=float(stable.sum() / (cells.total * len(stable))),
+        level=float(stable.sum() / cells.total[members].sum()),
         stability=math.nan,
         center=center,
     )
@@ -421,13 +472,26 @@ def _describe(members: BoolArray, cells: Cells, candidates: pl.DataFrame, grid: 
     )
 
 
+def _map_axes(grid: Grid) -> tuple[str, str]:
+    """Return the names of the map's parameters.
+
+    Raises
+    ------
+    InputError
+        If the strategy has no map.
+    """
+    if grid.strategy.map_axes is None:
+        raise InputError(no_map(grid.strategy))
+    return grid.strategy.map_axes
+
+
 def _count(candidates: pl.DataFrame, grid: Grid) -> Cells:
     """Count candidates over the map plane."""
     import numpy as np
 
     cells = Cells.empty(grid)
     found: list[IntArray] = []
-    for name in grid.strategy.map_axes:
+    for name in _map_axes(grid):
         if name not in candidates.columns:
             raise InputError(f"the candidates lack the column {name!r}; wfo.score returns it")
         axis = np.asarray(grid.values[name], np.float64)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from wfo import _core
 
+    BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
 
@@ -141,25 +142,40 @@ class Cells:
     stable
         Stable combinations in each cell, int64[x, y].
     total
-        All combinations of a cell, the same in every one.
+        All combinations of each cell, int64[x, y]. It is 0 where no combination has both values,
+        since they do not meet the strategy's constraints: such a cell is no part of the map.
     """
 
     stable: IntArray
-    total: int
+    total: IntArray
+
+    @property
+    def present(self) -> BoolArray:
+        """Which cells are part of the map, bool[x, y]."""
+        present: BoolArray = self.total > 0
+        return present
 
     @property
     def level(self) -> FloatArray:
-        """Stable share of each cell, float64[x, y]."""
-        level: FloatArray = self.stable / self.total
+        """Stable share of each cell, float64[x, y]; 0 where there is no combination."""
+        import numpy as np
+
+        level: FloatArray = self.stable / np.maximum(self.total, 1)
         return level
 
     @classmethod
     def empty(cls, grid: Grid) -> Cells:
-        """Return cells of `grid` with nothing counted."""
+        """Return cells of `grid` with nothing counted.
+
+        Raises
+        ------
+        InputError
+            If its strategy has no map.
+        """
         import numpy as np
 
-        shape = tuple(len(grid.values[name]) for name in grid.strategy.map_axes)
-        return cls(np.zeros(shape, np.int64), len(grid) // (shape[0] * shape[1]))
+        total = grid.map_totals()
+        return cls(np.zeros_like(total), total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +187,7 @@ class Scores:
     candidates
         Stable combinations, best first, at most `KEPT`; see `score` for the columns.
     cells
-        Counts of all stable combinations over the map plane.
+        Counts of all stable combinations over the map plane; None where the strategy has no map.
     stable
         How many combinations are stable, kept or not.
     min_phases
@@ -189,7 +205,7 @@ class Scores:
     """
 
     candidates: pl.DataFrame
-    cells: Cells
+    cells: Cells | None
     stable: int
     min_phases: int
     phase_counts: tuple[PhaseCounts, ...]
@@ -298,7 +314,7 @@ def score_figures(
     gates = gates or Gates()
     count, threads = len(annual_factors), available_threads()
     # The distribution of valid profits, and who is valid how often.
-    tally = _core.Tally(count, gates.wfe, gates.dd_ratio, grid.map_strides, threads)
+    tally = _core.Tally(count, gates.wfe, gates.dd_ratio, grid.map_axes, threads)
     for start, stop in _blocks(len(grid)):
         tally.add(start, [as_stored(f) for f in read(start, stop)])
         tick(stop - start)
@@ -403,14 +419,17 @@ def score_tally(
             " their figures; a new one with these gates does"
         )
         said = [*said, lack]
-    counted = tally.cells[:, :, least:].sum(axis=2).astype(np.int64)
+    cells = None
+    if grid.strategy.map_axes is not None:
+        counted = tally.cells[:, :, least:].sum(axis=2).astype(np.int64)
+        cells = Cells(counted, grid.map_totals())
     counts = tuple(
         PhaseCounts(k, tuple(alone), tuple(together))
         for k, (alone, together) in enumerate(zip(tally.alone, tally.together, strict=True), 1)
     )
     return Scores(
         candidates,
-        Cells(counted, len(grid) // counted.size),
+        cells,
         stable,
         least,
         counts,

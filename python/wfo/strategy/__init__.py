@@ -1,33 +1,35 @@
-"""The catalogue of strategies. A new one is a file beside this one and a line in `_CATALOGUE`."""
+"""Strategies as values: parameters, constraints, feeds, kernels and views, and their registry.
+
+A new strategy is a `Strategy` that is given to `wfo.register`, or named by its package as an entry
+point of the group ``wfo.strategies``; nothing in this package is changed for it.
+"""
 
 from __future__ import annotations
 
-from wfo.atr_d.catalogue import ATR_D
-from wfo.errors import InputError, did_you_mean
-from wfo.strategy.parameter import Fine, Number, Parameter
-from wfo.strategy.value import Strategy
+from wfo.strategy.constraints import Constraint
+from wfo.strategy.feed import Feed
+from wfo.strategy.kernel import Kernel, NumbaKernel, RustKernel
+from wfo.strategy.parameter import Number, Parameter
+from wfo.strategy.registry import get_strategy, register, strategies
+from wfo.strategy.value import Lookback, Strategy
+from wfo.strategy.views import Fine, Input, StopClass, StopClasses, TradeStation
 
-__all__ = ["Fine", "Number", "Parameter", "Strategy", "get_strategy", "strategies"]
-
-_CATALOGUE: tuple[Strategy, ...] = (*ATR_D,)
-
-
-def strategies() -> dict[str, Strategy]:
-    """Return the catalogue, by name."""
-    return {s.name: s for s in _CATALOGUE}
-
-
-def get_strategy(strategy: str | Strategy) -> Strategy:
-    """Return the strategy of that name; a `Strategy` is returned as it is.
-
-    Raises
-    ------
-    InputError
-        If no strategy has that name.
-    """
-    if isinstance(strategy, Strategy):
-        return strategy
-    known = strategies()
-    if not isinstance(strategy, str) or strategy not in known:
-        raise InputError(f"there is no strategy {strategy!r}{did_you_mean(str(strategy), known)}")
-    return known[strategy]
+__all__ = [
+    "Constraint",
+    "Feed",
+    "Fine",
+    "Input",
+    "Kernel",
+    "Lookback",
+    "NumbaKernel",
+    "Number",
+    "Parameter",
+    "RustKernel",
+    "StopClass",
+    "StopClasses",
+    "Strategy",
+    "TradeStation",
+    "get_strategy",
+    "register",
+    "strategies",
+]

@@ -1,4 +1,4 @@
-"""What a parameter is: its name here and in TradeStation, its range, and how it is refined."""
+"""What a parameter is: its name, its kind and its range."""
 
 from __future__ import annotations
 
@@ -6,26 +6,11 @@ import math
 import numbers
 import operator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal
 
 from wfo.errors import InputError
 
 Number = int | float
-
-
-@dataclass(frozen=True, slots=True)
-class Fine:
-    """Limits and step of the finest grid that is worth a test in TradeStation."""
-
-    low: Decimal
-    high: Decimal
-    step: Decimal
-
-    @classmethod
-    def of(cls, low: str, high: str, step: str) -> Fine:
-        """Build from decimal texts, so that .02 is .02."""
-        return cls(Decimal(low), Decimal(high), Decimal(step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +20,19 @@ class Parameter:
     Attributes
     ----------
     name
-        Canonical name, as in grids and result files.
-    tradestation
-        Name of the input in TradeStation.
+        Canonical name, as in grids, result files and constraints.
     kind
         ``"int"``, ``"float"``, or ``"choice"`` for a whole number that names a method.
     low, high
         Range of allowed values; `low` itself is allowed unless `open_low`.
-    fine
-        Limits and step used by the range export.
-    refined
-        Whether the range export opens a range around a plateau, or fixes a value.
     meaning
         A few words for listings.
     """
 
     name: str
-    tradestation: str
     kind: Literal["int", "float", "choice"]
     low: float
     high: float
-    fine: Fine
-    refined: bool
     meaning: str
     open_low: bool = False
 
@@ -71,8 +47,10 @@ class Parameter:
         if self.kind == "choice":
             return "one of " + ", ".join(str(v) for v in range(int(self.low), int(self.high) + 1))
         what = "a whole number" if self.whole else "a number"
-        low = f"> {self.low:g}" if self.open_low else f">= {self.low:g}"
-        return f"{what} {low}" + ("" if math.isinf(self.high) else f" and <= {self.high:g}")
+        low = f" > {self.low:g}" if self.open_low else f" >= {self.low:g}"
+        if math.isinf(self.low):
+            low = ""
+        return f"{what}{low}" + ("" if math.isinf(self.high) else f" and <= {self.high:g}")
 
     def check(self, value: object) -> Number:
         """Return `value` as an ``int`` or ``float`` that this parameter can have.

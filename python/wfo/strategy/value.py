@@ -1,65 +1,138 @@
-"""What a strategy is to everything that searches it: a name and an ordered set of parameters."""
+"""What a strategy is to everything that searches it: a value that says what is computed, from what.
+
+Whoever sweeps, scores or exports asks the value and knows no strategy by name.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 
 from wfo.errors import InputError, did_you_mean
+from wfo.settings import AccountSettings
+from wfo.strategy.constraints import Constraint, parse
+from wfo.strategy.feed import Feed
+from wfo.strategy.kernel import Kernel
 from wfo.strategy.parameter import Number, Parameter
+from wfo.strategy.views import StopClasses, TradeStation
+
+#: Returns the longest lookback, in bars, that any mix of these values asks for.
+Lookback = Callable[[Mapping[str, Sequence[Number]]], int]
+
+# They stand in the names of files.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A strategy in the catalogue.
+    """A strategy: its parameters, what it reads, how it is computed, and how it is looked at.
 
     Attributes
     ----------
     name
-        Name in commands, grids and results.
+        Name in commands, grids and results: letters, digits, ``_`` and ``-``.
     title
         One line for listings.
-    tradestation
-        Name of the strategy in TradeStation.
     parameters
         In canonical order: in a flat index the last one varies fastest.
-    map_axes
-        The two parameters whose plane the plateaus are looked for in.
-    baseline
-        Bars of lookback that the strategy needs whatever its parameters.
-    lookbacks
-        Names of the parameters that are lookbacks themselves.
+    kernel
+        Who computes it.
+    lookback
+        Returns the longest lookback, in bars, that any mix of the values it is given asks for:
+        a mapping of every parameter to its values.
+    constraints
+        What every combination must meet, such as ``"fast < slow"``; see
+        `wfo.strategy.constraints`.
+    feeds
+        The series that it reads; the first one is traded.
+    settings
+        The type of its settings.
+    reference
+        The kernel that defines it, where there is one beside `kernel`.
     expansion
         Simpler strategies that a run of this one also runs, to show whether its extras pay.
     simpler
         Strategies that lack one of its extras, and the name of that extra.
-    shorts, dual_symbol
-        Whether it sells short, and whether it reads a second symbol.
-    scaled
-        Lookbacks that ``short_multiplier`` scales on the short side.
-    hulls
-        Lengths of two Hull averages, the first of which must be below the second.
+    shorts
+        Whether it sells short.
+    map_axes
+        View: the two parameters whose plane plateaus are looked for in.
+    stop_classes
+        View: which stops are tight, medium and wide.
+    tradestation
+        View: its name and inputs in TradeStation.
+
+    Raises
+    ------
+    InputError
+        If a name is no name or there twice, a constraint cannot be read, or a view names what the
+        strategy does not have.
     """
 
     name: str
     title: str
-    tradestation: str
     parameters: tuple[Parameter, ...]
-    map_axes: tuple[str, str]
-    baseline: int
-    lookbacks: tuple[str, ...]
+    kernel: Kernel
+    lookback: Lookback = field(compare=False)
+    constraints: tuple[str, ...] = ()
+    feeds: tuple[Feed, ...] = (Feed("bars"),)
+    settings: type[AccountSettings] = AccountSettings
+    reference: Kernel | None = None
     expansion: tuple[str, ...] = ()
     simpler: Mapping[str, str] = field(default_factory=dict, hash=False)
     shorts: bool = False
-    dual_symbol: bool = False
-    scaled: tuple[str, ...] = ()
-    hulls: tuple[str, ...] = ()
+    map_axes: tuple[str, str] | None = None
+    stop_classes: StopClasses | None = None
+    tradestation: TradeStation | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise InputError(
+                f"a strategy cannot be called {self.name!r}; a name has letters, digits, _ and -"
+            )
+        if not self.parameters:
+            raise InputError(f"{self.name} has no parameters; it needs one at least")
+        for name in self.names:
+            if not name.isidentifier() or self.names.count(name) > 1:
+                raise InputError(
+                    f"{self.name} cannot have a parameter {name!r}; names are Python's, each once"
+                )
+        feeds = [f.name for f in self.feeds]
+        if not self.feeds or not self.feeds[0].prices or len(set(feeds)) < len(feeds):
+            raise InputError(
+                f"{self.name} has the feeds {feeds}; the first must have prices, and each its name"
+            )
+        # Read now, so that a wrong one is told to whoever writes it.
+        _ = self.rules
+        for name in self.map_axes or ():
+            self.parameter(name)
+        if self.map_axes is not None and len(set(self.map_axes)) != 2:
+            raise InputError(f"{self.name} needs two map axes, not {self.map_axes}")
+        classes = self.stop_classes
+        if classes is not None and classes.parameter not in (self.map_axes or ()):
+            raise InputError(
+                f"the stop classes of {self.name} are those of {classes.parameter!r}, which is none"
+                " of its map axes"
+            )
+        if self.tradestation is not None:
+            for name in self.names:
+                self.tradestation.input(name)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Canonical parameter names, in order."""
         return tuple(p.name for p in self.parameters)
+
+    @property
+    def rules(self) -> tuple[Constraint, ...]:
+        """The constraints, parsed."""
+        return tuple(parse(text, self.names) for text in self.constraints)
+
+    @property
+    def dual_symbol(self) -> bool:
+        """Whether it reads the prices of a second symbol."""
+        return sum(feed.prices for feed in self.feeds) > 1
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter called `name`.
@@ -96,32 +169,49 @@ class Strategy:
         Raises
         ------
         InputError
-            For an unknown, missing, ill-typed or out-of-range parameter.
+            For an unknown, missing, ill-typed or out-of-range parameter, and for values that do not
+            meet a constraint.
         """
         if not isinstance(params, Mapping):
             raise InputError(f"params must name each parameter, as a dict does, not be {params!r}")
         self.check_names(params)
-        values = tuple(p.check(params[p.name]) for p in self.parameters)
-        if self.hulls:
-            fast, slow = (values[self.names.index(name)] for name in self.hulls)
-            if fast >= slow:
+        checked = {p.name: p.check(params[p.name]) for p in self.parameters}
+        for constraint in self.rules:
+            constraint.check(checked)
+        return tuple(checked.values())
+
+    def settings_of(self, settings: AccountSettings | None) -> AccountSettings:
+        """Return `settings` as this strategy takes them.
+
+        Parameters
+        ----------
+        settings
+            None for the defaults. Settings of another type are taken over field by field.
+
+        Raises
+        ------
+        InputError
+            If they are no settings, or set a field that this strategy does not have.
+        """
+        if settings is None:
+            return self.settings()
+        if type(settings) is self.settings:
+            return settings
+        if not isinstance(settings, AccountSettings):
+            own = self.settings
+            home = "wfo." if own.__module__.partition(".")[0] == "wfo" else ""
+            raise InputError(f"settings must be {home}{own.__name__}(...), not {settings!r}")
+        known = {f.name for f in fields(self.settings)}
+        taken = {}
+        for f in fields(settings):
+            value = getattr(settings, f.name)
+            if f.name in known:
+                taken[f.name] = value
+                continue
+            default = f.default_factory() if f.default_factory is not MISSING else f.default
+            if value != default:
                 raise InputError(
-                    f"{self.hulls[0]} = {fast} is not allowed; it must be below"
-                    f" {self.hulls[1]} = {slow}"
+                    f"{f.name} = {value!r} is no setting of {self.name}, which has"
+                    f" {', '.join(sorted(known))}"
                 )
-        return values
-
-    def need(self, values: Mapping[str, Iterable[Number]]) -> int:
-        """Return the longest lookback, in bars, that `values` of the parameters can ask for."""
-        longest = {name: int(max(values[name])) for name in (*self.lookbacks, *self.hulls)}
-        bars = [self.baseline, *(longest[name] for name in self.lookbacks)]
-        if self.scaled:
-            widest = float(max(values["short_multiplier"]))
-            bars += [_round_half_up(longest[name] * widest) for name in self.scaled]
-        # A Hull average smooths what it made of its window over the root of its length.
-        bars += [longest[n] + _round_half_up(math.sqrt(longest[n])) for n in self.hulls]
-        return max(bars)
-
-
-def _round_half_up(x: float) -> int:
-    return math.floor(x + 0.5)
+        return self.settings(**taken)

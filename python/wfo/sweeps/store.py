@@ -76,7 +76,7 @@ class SweepStore(abc.ABC):
         from wfo import _core
 
         wfe, ratio = self.gates.wfe, self.gates.dd_ratio
-        return _core.Tally(self.phases, wfe, ratio, self.grid.map_strides, self.threads)
+        return _core.Tally(self.phases, wfe, ratio, self.grid.map_axes, self.threads)
 
     @property
     def meta(self) -> Path:

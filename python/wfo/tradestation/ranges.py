@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
+from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.selection.plateaus import Plateau
-from wfo.strategy import Fine, Parameter, Strategy
+from wfo.strategy import Fine, Input, Parameter, Strategy, TradeStation
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,6 +30,7 @@ class InputRange:
     """Start, stop and increment of one TradeStation input."""
 
     parameter: Parameter
+    input: Input
     low: Decimal
     high: Decimal
     step: Decimal
@@ -68,15 +70,31 @@ class PlateauRanges:
     @property
     def file_name(self) -> str:
         """``phase5_refine_<StrategyName>_rank<N>.csv``."""
-        return f"phase5_refine_{self.strategy.tradestation}_rank{self.rank}.csv"
+        return f"phase5_refine_{in_tradestation(self.strategy).name}_rank{self.rank}.csv"
 
     def to_csv(self) -> str:
         """Return the range file: ``ParameterName,Min,Max,Step``."""
         lines = ["ParameterName,Min,Max,Step"]
         for r in self.ranges:
             values = ",".join(_plain(v) for v in (r.low, r.high, r.step))
-            lines.append(f"{r.parameter.tradestation},{values}")
+            lines.append(f"{r.input.name},{values}")
         return "\n".join(lines) + "\n"
+
+
+def in_tradestation(strategy: Strategy) -> TradeStation:
+    """Return a strategy's names and limits in TradeStation.
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
+    if strategy.tradestation is None:
+        raise InputError(
+            f"{strategy.name} has no ranges for TradeStation, since it names no inputs there; a"
+            " strategy that has them says so with tradestation="
+        )
+    return strategy.tradestation
 
 
 def plateau_ranges(
@@ -104,26 +122,32 @@ def plateau_ranges(
         The grid that was swept.
     most_tests
         Tests that the file may ask for.
+
+    Raises
+    ------
+    InputError
+        If the strategy is none of TradeStation's.
     """
+    view = in_tradestation(grid.strategy)
     top = plateau.top(candidates, grid)
     if top.is_empty():
         return None
     ranges: list[InputRange] = []
     notes: list[str] = []
     for parameter in grid.strategy.parameters:
-        column = top[parameter.name]
-        if not parameter.refined:
+        column, own = top[parameter.name], view.input(parameter.name)
+        if not own.refined:
             value = _exact(_typical(parameter, column))
-            ranges.append(InputRange(parameter, value, value, parameter.fine.step))
+            ranges.append(InputRange(parameter, own, value, value, own.fine.step))
             continue
         low, high = _exact(column.min()), _exact(column.max())
-        ranges.append(_within(parameter, low, high))
+        ranges.append(_within(parameter, own, low, high))
         if (ranges[-1].low, ranges[-1].high) != (low, high):
             notes.append(
-                f"{parameter.tradestation}: {_plain(low)} … {_plain(high)} became"
+                f"{own.name}: {_plain(low)} … {_plain(high)} became"
                 f" {_plain(ranges[-1].low)} … {_plain(ranges[-1].high)}, its fine limits being"
-                f" {_plain(parameter.fine.low)} … {_plain(parameter.fine.high)} by"
-                f" {_plain(parameter.fine.step)}"
+                f" {_plain(own.fine.low)} … {_plain(own.fine.high)} by"
+                f" {_plain(own.fine.step)}"
             )
     _coarsen(ranges, most_tests)
     return PlateauRanges(grid.strategy, plateau.rank, tuple(ranges), tuple(notes))
@@ -134,11 +158,12 @@ def config_csv(exported: Sequence[PlateauRanges]) -> str:
     lines = ["JobNum,StrategyName,StrategyFile,RangeFile,Rank,ShortEnabled,IsDualSymbol"]
     for number, item in enumerate(exported, 1):
         strategy = item.strategy
+        name = in_tradestation(strategy).name
         fields = (
             str(number),
-            strategy.tradestation,
+            name,
             # TradeStation knows a strategy by its name, which is also the name of its file.
-            strategy.tradestation,
+            name,
             item.file_name,
             str(item.rank),
             str(int(strategy.shorts)),
@@ -148,12 +173,12 @@ def config_csv(exported: Sequence[PlateauRanges]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _within(parameter: Parameter, low: Decimal, high: Decimal) -> InputRange:
+def _within(parameter: Parameter, own: Input, low: Decimal, high: Decimal) -> InputRange:
     """Return the range on the fine lattice: outward to its points, inward to its limits."""
-    fine = parameter.fine
+    fine = own.fine
     down = _on_lattice(low, fine, ROUND_FLOOR)
     up = _on_lattice(high, fine, ROUND_CEILING)
-    return InputRange(parameter, down, up, fine.step)
+    return InputRange(parameter, own, down, up, fine.step)
 
 
 def _on_lattice(value: Decimal, fine: Fine, rounding: str) -> Decimal:
@@ -169,13 +194,13 @@ def _coarsen(ranges: list[InputRange], most_tests: int) -> None:
         r = ranges[at]
         if r.tests == 1:
             return
-        fine = r.parameter.fine.step
+        fine = r.input.fine.step
         units = int((r.high - r.low) / fine)
         step = units // (r.tests - 1) + 1
         # Of all steps with as many values the widest one, whose last value is nearest to `high`.
         fewer = units // step
         step = units // fewer if fewer else units + 1
-        ranges[at] = InputRange(r.parameter, r.low, r.high, step * fine)
+        ranges[at] = InputRange(r.parameter, r.input, r.low, r.high, step * fine)
 
 
 def _typical(parameter: Parameter, column: pl.Series) -> object:

@@ -500,10 +500,20 @@ mod _core {
             phases: usize,
             wfe: f64,
             dd_ratio: f64,
-            axes: [(u64, u64); 2],
+            axes: Vec<(u64, u64, PyReadonlyArray1<'_, u32>)>,
             threads: usize,
         ) -> PyResult<Self> {
-            let axes = axes.map(|(stride, len)| MapAxis { stride, len });
+            let axis = |(stride, len, table): &(u64, u64, PyReadonlyArray1<'_, u32>)| {
+                MapAxis::with_table(*stride, *len, &values(table))
+            };
+            let axes = match &axes[..] {
+                [] => None,
+                [x, y] => Some([axis(x), axis(y)]),
+                _ => {
+                    let said = format!("a map has two axes, not {}", axes.len());
+                    return Err(PyValueError::new_err(said));
+                }
+            };
             let inner = Tally::new(phases, Gates { wfe, dd_ratio }, axes).map_err(raise)?;
             Ok(Self { inner, pool: pool(threads)? })
         }
@@ -542,10 +552,12 @@ mod _core {
             self.inner.valid_phases().to_vec()
         }
 
-        /// The same for every cell of the map.
+        /// The same for every cell of the map; none without one.
         #[getter]
         fn cells<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray3<u64>>> {
-            let [x, y] = self.inner.axes().map(|axis| axis.len as usize);
+            let none = [0, 0];
+            let [x, y] =
+                self.inner.axes().map_or(none, |axes| [0, 1].map(|a| axes[a].len as usize));
             let shape = (x, y, self.inner.phases() + 1);
             let cells = Array3::from_shape_vec(shape, self.inner.cells().to_vec());
             Ok(cells.map_err(|e| PyValueError::new_err(e.to_string()))?.into_pyarray(py))

@@ -1,7 +1,10 @@
 //! Tallies as bytes.
 //!
-//! A magic word and version; then numbers of seven bits a byte, the low ones first: phases, map axes
-//! (stride and length), combinations, gates passed, valid phases, cells. For each phase how many
+//! A magic word and version; then numbers of seven bits a byte, the low ones first: phases, map axes,
+//! combinations, gates passed, valid phases, cells. Version 1 has two map axes, whose positions are
+//! their values: stride and length of each. Version 2 has what version 1 cannot say: how many map axes
+//! there are, 0 or 2, and of each stride, length, how long its table is (0 where there is none) and
+//! the table. For each phase how many
 //! different profits there are, and for each of them in rising order the gap to the bit pattern before
 //! and how often it occurs; most gaps and counts are small, and share a byte. The thresholds, as
 //! `f64`, stand before the numbers, and a checksum at the end. Equal tallies give equal bytes.
@@ -10,11 +13,12 @@ use rayon::prelude::*;
 
 use super::distribution::Distribution;
 use super::gates::{GATES, Gates, Passed};
-use super::tally::{MapAxis, Tally};
+use super::tally::{MapAxis, Tally, cell_count};
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"wfotally";
-const VERSION: u8 = 1;
+/// Two map axes without tables, and any others.
+const VERSIONS: [u8; 2] = [1, 2];
 const CHECKSUM: usize = 8;
 
 /// FNV-1a, over words of eight bytes and then the rest.
@@ -37,14 +41,23 @@ fn put(out: &mut Vec<u8>, mut number: u64) {
 pub(super) fn encode(tally: &Tally) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
-    out.push(VERSION);
+    let plain = tally.axes().is_some_and(|axes| axes.iter().all(|axis| axis.table.is_none()));
+    out.push(if plain { VERSIONS[0] } else { VERSIONS[1] });
     for threshold in [tally.gates().wfe, tally.gates().dd_ratio] {
         out.extend_from_slice(&threshold.to_le_bytes());
     }
     put(&mut out, tally.phases() as u64);
-    for axis in tally.axes() {
+    if !plain {
+        put(&mut out, tally.axes().map_or(0, |axes| axes.len() as u64));
+    }
+    for axis in tally.axes().into_iter().flatten() {
         put(&mut out, axis.stride);
         put(&mut out, axis.len);
+        if !plain {
+            let table = axis.table.as_deref().unwrap_or_default();
+            put(&mut out, table.len() as u64);
+            table.iter().for_each(|&value| put(&mut out, value.into()));
+        }
     }
     put(&mut out, tally.len());
     let passed = tally.passed().iter().flat_map(|p| p.alone.iter().chain(&p.together));
@@ -111,6 +124,35 @@ impl Reader<'_> {
         Ok(f64::from_le_bytes(*bytes))
     }
 
+    fn axes(&mut self, version: u8) -> Result<Option<[MapAxis; 2]>> {
+        if version == VERSIONS[0] {
+            let mut axis = || Ok(MapAxis::plain(self.number()?, self.number()?));
+            return Ok(Some([axis()?, axis()?]));
+        }
+        match self.number()? {
+            0 => Ok(None),
+            2 => {
+                let axes = [self.tabled_axis()?, self.tabled_axis()?];
+                // What version 1 can say has no second spelling.
+                let tabled = axes.iter().any(|axis| axis.table.is_some());
+                tabled.then_some(Some(axes)).ok_or(WRONG)
+            }
+            _ => Err(WRONG),
+        }
+    }
+
+    fn tabled_axis(&mut self) -> Result<MapAxis> {
+        let (stride, len) = (self.number()?, self.number()?);
+        let positions = usize::try_from(self.number()?).map_err(|_| WRONG)?;
+        if positions == 0 {
+            return Ok(MapAxis::plain(stride, len));
+        }
+        let values = self.numbers(positions)?.into_iter().map(u32::try_from);
+        let table: Vec<u32> = values.collect::<Result<_, _>>().map_err(|_| WRONG)?;
+        let axis = MapAxis::with_table(stride, len, &table);
+        axis.table.is_some().then_some(axis).ok_or(WRONG)
+    }
+
     /// So many numbers, each of which takes at least one byte.
     fn numbers(&mut self, count: usize) -> Result<Vec<u64>> {
         if count > self.bytes.len() {
@@ -144,7 +186,7 @@ pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<Tally> {
     let no = |what| Error::TallyBytes { what };
     let body = bytes.strip_prefix(MAGIC).ok_or(no("they begin otherwise"))?;
     let (&version, _) = body.split_first().ok_or(SHORT)?;
-    if version != VERSION {
+    if !VERSIONS.contains(&version) {
         return Err(no("they are of another version"));
     }
     // Before anything is made of the bytes, so that damaged ones cannot ask for much memory.
@@ -152,22 +194,17 @@ pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<Tally> {
     if checksum(content).to_le_bytes() != *sum {
         return Err(no("they were changed or cut off"));
     }
-    read(content.get(MAGIC.len() + 1..).ok_or(SHORT)?, limit)
+    read(version, content.get(MAGIC.len() + 1..).ok_or(SHORT)?, limit)
 }
 
 /// Reads what stands between version and checksum.
-fn read(bytes: &[u8], limit: usize) -> Result<Tally> {
+fn read(version: u8, bytes: &[u8], limit: usize) -> Result<Tally> {
     let mut reader = Reader { bytes };
     let gates = Gates { wfe: reader.threshold()?, dd_ratio: reader.threshold()? };
     let phases = usize::try_from(reader.number()?).map_err(|_| WRONG)?;
-    let mut axes = [MapAxis { stride: 1, len: 1 }; 2];
-    for axis in &mut axes {
-        *axis = MapAxis { stride: reader.number()?, len: reader.number()? };
-    }
+    let axes = reader.axes(version)?;
     // Every cell takes a byte at least, so there are no more of them than bytes.
-    let [x, y] = axes.map(|a| a.len);
-    let kinds = (phases as u64).saturating_add(1);
-    let cells = x.checked_mul(y).and_then(|c| c.checked_mul(kinds));
+    let cells = cell_count(axes.as_ref(), phases as u64);
     let cells = cells.filter(|&c| c <= reader.bytes.len() as u64).ok_or(SHORT)? as usize;
     let mut tally = Tally::with_limit(phases, gates, axes, limit).map_err(|_| WRONG)?;
     let len = reader.number()?;
@@ -230,21 +267,30 @@ mod tests {
         fn garbage_with_a_good_checksum_is_an_error_or_a_tally(
             change in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
             limit in 0_usize..20,
+            map in 0_usize..3,
         ) {
-            let axes = [MapAxis { stride: 2, len: 3 }, MapAxis { stride: 1, len: 2 }];
+            let table = MapAxis::with_table(2, 3, &[2, 0, 0, 1]);
+            let axes = [
+                Some([MapAxis::plain(2, 3), MapAxis::plain(1, 2)]),
+                Some([table, MapAxis::plain(1, 2)]),
+                None,
+            ][map].clone();
             let gates = Gates { wfe: 0.35, dd_ratio: 3.0 };
             let tally = super::super::tests::tally(axes, gates, limit);
             let bytes = encode(&tally);
+            let version = bytes[MAGIC.len()];
+            prop_assert_eq!(version, if map == 0 { 1 } else { 2 });
             let body = &bytes[MAGIC.len() + 1..bytes.len() - CHECKSUM];
-            prop_assert!(read(body, limit).is_ok());
+            prop_assert!(read(version, body, limit).is_ok());
             let mut body = body.to_vec();
             for (at, byte) in change {
                 let at = at.index(body.len());
                 body[at] = byte;
             }
-            if let Ok(found) = read(&body, limit) {
+            if let Ok(found) = read(version, &body, limit) {
                 // Thresholds and strides are free; whatever was read is written the same.
                 let again = encode(&found);
+                prop_assert_eq!(again[MAGIC.len()], version);
                 prop_assert_eq!(&again[MAGIC.len() + 1..again.len() - CHECKSUM], &body[..]);
             }
         }

@@ -1,5 +1,7 @@
 //! What is counted over all combinations of a grid.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::block::{Block, Stored};
@@ -15,20 +17,62 @@ pub(crate) const PHASES: usize = 255;
 /// Most cells of the map, two gigabytes of them.
 const CELLS: u64 = 1 << 28;
 
-/// A parameter of the map plane. Its position is `index / stride % len`, of the flat index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A parameter of the map plane. Flat index `i` is at position `i / stride % positions` of the
+/// parameter's index axis; which of its values that is, says the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MapAxis {
-    /// Combinations from one value to the next.
+    /// Combinations from one position to the next.
     pub stride: u64,
-    /// How many values there are.
+    /// How many values there are, the length of the map.
     pub len: u64,
+    /// The value at each position; `None` where the positions are the values.
+    pub table: Option<Arc<[u32]>>,
+}
+
+impl MapAxis {
+    /// A parameter that is an index axis of its own.
+    #[must_use]
+    pub fn plain(stride: u64, len: u64) -> Self {
+        Self { stride, len, table: None }
+    }
+
+    /// A parameter that shares its index axis with others. A table that counts from 0 up to `len` is
+    /// none, so that equal axes are equal.
+    #[must_use]
+    pub fn with_table(stride: u64, len: u64, table: &[u32]) -> Self {
+        let plain = table.len() as u64 == len && (0..).zip(table).all(|(at, &value)| at == value);
+        Self { stride, len, table: (!plain).then(|| table.into()) }
+    }
+
+    /// Positions of the index axis.
+    #[must_use]
+    pub fn positions(&self) -> u64 {
+        self.table.as_ref().map_or(self.len, |table| table.len() as u64)
+    }
+
+    fn check(&self) -> Result<()> {
+        for (name, value) in
+            [("stride", self.stride), ("length", self.len), ("positions", self.positions())]
+        {
+            if value == 0 {
+                let allowed = "a map axis has at least 1";
+                return Err(Error::CountRange { name, value, allowed });
+            }
+        }
+        let beyond = |value: &&u32| u64::from(**value) >= self.len;
+        if let Some(&value) = self.table.iter().flat_map(|table| table.iter()).find(beyond) {
+            let allowed = "a map axis counts its values from 0";
+            return Err(Error::CountRange { name: "table", value: value.into(), allowed });
+        }
+        Ok(())
+    }
 }
 
 /// What is counted over all combinations.
 #[derive(Debug, Clone)]
 pub struct Tally {
     gates: Gates,
-    axes: [MapAxis; 2],
+    axes: Option<[MapAxis; 2]>,
     len: u64,
     passed: Vec<Passed>,
     valid_phases: Vec<u64>,
@@ -112,11 +156,12 @@ impl ChunkPhase {
 }
 
 impl Tally {
-    /// Nothing counted yet.
+    /// Nothing counted yet. Without axes there is no map.
     ///
     /// # Errors
-    /// No phase or too many, a map axis without values, or too many cells on the map.
-    pub fn new(phases: usize, gates: Gates, axes: [MapAxis; 2]) -> Result<Self> {
+    /// No phase or too many, a map axis without values or with a table beyond them, or too many cells
+    /// on the map.
+    pub fn new(phases: usize, gates: Gates, axes: Option<[MapAxis; 2]>) -> Result<Self> {
         Self::with_limit(phases, gates, axes, LIMIT)
     }
 
@@ -124,26 +169,19 @@ impl Tally {
     pub(crate) fn with_limit(
         phases: usize,
         gates: Gates,
-        axes: [MapAxis; 2],
+        axes: Option<[MapAxis; 2]>,
         limit: usize,
     ) -> Result<Self> {
         if !(1..=PHASES).contains(&phases) {
             let allowed = "it must be from 1 to 255";
             return Err(Error::CountRange { name: "phases", value: phases as u64, allowed });
         }
-        for axis in axes {
-            for (name, value) in [("stride", axis.stride), ("length", axis.len)] {
-                if value == 0 {
-                    let allowed = "a map axis has at least 1";
-                    return Err(Error::CountRange { name, value, allowed });
-                }
-            }
-        }
-        let [x, y] = axes.map(|a| a.len);
-        let cells = x.checked_mul(y).and_then(|c| c.checked_mul(phases as u64 + 1));
-        let Some(cells) = cells.filter(|&cells| cells <= CELLS) else {
+        axes.iter().flatten().try_for_each(MapAxis::check)?;
+        let cells = cell_count(axes.as_ref(), phases as u64).filter(|&cells| cells <= CELLS);
+        let Some(cells) = cells else {
             let allowed = "the cells of a map, by the number of phases, are at most 2^28";
-            return Err(Error::CountRange { name: "length", value: x.max(y), allowed });
+            let value = axes.iter().flatten().map(|axis| axis.len).max().unwrap_or(0);
+            return Err(Error::CountRange { name: "length", value, allowed });
         };
         Ok(Self {
             gates,
@@ -169,10 +207,10 @@ impl Tally {
         &self.gates
     }
 
-    /// The two parameters of the map.
+    /// The two parameters of the map, where there is one.
     #[must_use]
-    pub fn axes(&self) -> [MapAxis; 2] {
-        self.axes
+    pub fn axes(&self) -> Option<&[MapAxis; 2]> {
+        self.axes.as_ref()
     }
 
     /// Combinations counted.
@@ -200,7 +238,7 @@ impl Tally {
     }
 
     /// For every cell of the map how many of its combinations are valid in 0, 1, 2 … phases; the
-    /// second axis varies faster than the first, the number of phases fastest.
+    /// second axis varies faster than the first, the number of phases fastest. Empty without a map.
     #[must_use]
     pub fn cells(&self) -> &[u64] {
         &self.cells
@@ -247,10 +285,10 @@ impl Tally {
                     })
                 })
             };
-            let axes = self.axes;
+            let axes = self.axes.as_ref();
             let count_cells = || {
-                if let Some(first) = first {
-                    let mut position = [0, 1].map(|a| Position::new(axes[a], first));
+                if let (Some(first), Some(axes)) = (first, axes) {
+                    let mut position = [0, 1].map(|a| Position::new(&axes[a], first));
                     for chunk in chunks {
                         let times = &chunk.times[..chunk.len];
                         add_cells(cells, axes[1].len, phases, &mut position, times);
@@ -352,26 +390,37 @@ fn infinite(gates: &Gates, block: &Block<'_>) -> Error {
     Error::NotRankable { index: index.unwrap_or(0), value: f32::INFINITY }
 }
 
-/// Where a flat index stands on a map axis.
+/// The counts that a map needs, one for each number of phases and cell; `None` if they are too many.
+pub(super) fn cell_count(axes: Option<&[MapAxis; 2]>, phases: u64) -> Option<u64> {
+    let Some([x, y]) = axes else { return Some(0) };
+    x.len.checked_mul(y.len)?.checked_mul(phases.checked_add(1)?)
+}
+
+/// Where a flat index stands on the index axis of a map parameter.
 #[derive(Debug, Clone, Copy)]
-struct Position {
-    axis: MapAxis,
-    digit: u64,
-    /// Combinations until the next value.
+struct Position<'a> {
+    axis: &'a MapAxis,
+    at: u64,
+    /// Combinations until the next position.
     left: u64,
 }
 
-impl Position {
-    fn new(axis: MapAxis, index: u64) -> Self {
-        let digit = index / axis.stride % axis.len;
-        Self { axis, digit, left: axis.stride - index % axis.stride }
+impl<'a> Position<'a> {
+    fn new(axis: &'a MapAxis, index: u64) -> Self {
+        let at = index / axis.stride % axis.positions();
+        Self { axis, at, left: axis.stride - index % axis.stride }
+    }
+
+    /// Which of the parameter's values that is.
+    fn value(&self) -> u64 {
+        self.axis.table.as_ref().map_or(self.at, |table| table[self.at as usize].into())
     }
 
     /// Goes on by at most as many as are left.
     fn advance(&mut self, by: u64) {
         self.left -= by;
         if self.left == 0 {
-            self.digit = if self.digit + 1 == self.axis.len { 0 } else { self.digit + 1 };
+            self.at = if self.at + 1 == self.axis.positions() { 0 } else { self.at + 1 };
             self.left = self.axis.stride;
         }
     }
@@ -382,14 +431,14 @@ fn add_cells(
     cells: &mut [u64],
     width: u64,
     phases: usize,
-    position: &mut [Position; 2],
+    position: &mut [Position<'_>; 2],
     mut times: &[u8],
 ) {
     while !times.is_empty() {
         let [x, y] = *position;
         let run = x.left.min(y.left).min(times.len() as u64);
         let (stretch, rest) = times.split_at(run as usize);
-        let at = (x.digit * width + y.digit) as usize * (phases + 1);
+        let at = (x.value() * width + y.value()) as usize * (phases + 1);
         let cell = &mut cells[at..=at + phases];
         for &times in stretch {
             cell[usize::from(times)] += 1;

@@ -10,7 +10,7 @@ use super::*;
 use crate::error::Error;
 
 /// A small tally that holds something of everything.
-pub(super) fn tally(axes: [MapAxis; 2], gates: Gates, limit: usize) -> Tally {
+pub(super) fn tally(axes: Option<[MapAxis; 2]>, gates: Gates, limit: usize) -> Tally {
     let mut tally = Tally::with_limit(2, gates, axes, limit).expect("a tally");
     let money = |from: f32| (0..12).map(|i| from + i as f32).collect::<Vec<f32>>();
     let (earned, kept, dd) = (money(90.0), money(35.0), money(25.0));
@@ -118,7 +118,8 @@ fn pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads")
 }
 
-const AXES: [MapAxis; 2] = [MapAxis { stride: 6, len: 4 }, MapAxis { stride: 2, len: 3 }];
+const AXES: [MapAxis; 2] =
+    [MapAxis { stride: 6, len: 4, table: None }, MapAxis { stride: 2, len: 3, table: None }];
 const START: u64 = 1_000_003;
 
 /// The ends of the blocks that `cuts` make of so many combinations, in another order each time.
@@ -138,7 +139,7 @@ fn in_one(len: usize) -> Vec<std::ops::Range<usize>> {
 }
 
 fn counted(columns: &[Unpacked], blocks: &[std::ops::Range<usize>], limit: usize) -> Tally {
-    let mut tally = Tally::with_limit(columns.len(), GATES, AXES, limit).expect("a tally");
+    let mut tally = Tally::with_limit(columns.len(), GATES, Some(AXES), limit).expect("a tally");
     for range in blocks {
         let start = START + range.start as u64;
         tally.add(Some(start), &block(columns, range.clone())).expect("countable");
@@ -190,7 +191,7 @@ proptest! {
         let once = pool(1).install(|| counted(&columns, &in_one(all.len()), limit));
         let bytes = once.to_bytes();
         prop_assert_eq!(&found.to_bytes(), &bytes);
-        let mut parts = Tally::with_limit(3, GATES, AXES, limit).expect("a tally");
+        let mut parts = Tally::with_limit(3, GATES, Some(AXES), limit).expect("a tally");
         for range in &blocks {
             parts.merge(&counted(&columns, std::slice::from_ref(range), limit)).expect("of one kind");
         }
@@ -200,12 +201,55 @@ proptest! {
         prop_assert_eq!(again.cells(), once.cells());
 
         // A sample counts no cells.
-        let mut sample = Tally::with_limit(3, GATES, AXES, limit).expect("a tally");
+        let mut sample = Tally::with_limit(3, GATES, Some(AXES), limit).expect("a tally");
         sample.add(None, &block(&columns, 0..all.len())).expect("countable");
         prop_assert!(sample.cells().iter().all(|&count| count == 0));
         prop_assert_eq!(sample.valid_phases(), once.valid_phases());
         prop_assert_eq!(sample.passed(), once.passed());
         prop_assert_eq!(sample.estimate(), once.estimate());
+    }
+
+    #[test]
+    fn cells_are_those_of_the_tables(
+        all in figures(2),
+        cuts in prop::collection::vec(any::<usize>(), 3),
+        points in prop::collection::vec((0_u32..4, 0_u32..3), 1..9),
+        stride in 1_u64..7,
+        start in 0_u64..1_000,
+        apart in any::<bool>(),
+    ) {
+        // Both parameters on one index axis, or the second on a faster one of its own.
+        let columns = columns(&all);
+        let (x, y): (Vec<u32>, Vec<u32>) = points.iter().copied().unzip();
+        let axes = [
+            MapAxis::with_table(stride, 4, &x),
+            if apart { MapAxis::plain(1, 3) } else { MapAxis::with_table(stride, 3, &y) },
+        ];
+        let new = |axes| Tally::with_limit(2, GATES, axes, 20).expect("a tally");
+        let (mut found, mut without) = (new(Some(axes)), new(None));
+        for range in blocks(all.len(), &cuts, false) {
+            let block = block(&columns, range.clone());
+            for tally in [&mut found, &mut without] {
+                tally.add(Some(start + range.start as u64), &block).expect("countable");
+            }
+        }
+        let mut cells = vec![0_u64; 4 * 3 * 3];
+        for (i, figures) in all.iter().enumerate() {
+            let index = start + i as u64;
+            let at = (index / stride) as usize % points.len();
+            let y = if apart { index as usize % 3 } else { y[at] as usize };
+            cells[(x[at] as usize * 3 + y) * 3 + valid_phases(figures)] += 1;
+        }
+        prop_assert_eq!(found.cells(), &cells[..]);
+        prop_assert!(without.cells().is_empty());
+        prop_assert_eq!(without.valid_phases(), found.valid_phases());
+        for tally in [&found, &without] {
+            let bytes = tally.to_bytes();
+            let again = codec::decode(&bytes, 20).expect("what was written");
+            prop_assert_eq!(again.axes(), tally.axes());
+            prop_assert_eq!(again.cells(), tally.cells());
+            prop_assert_eq!(again.to_bytes(), bytes);
+        }
     }
 
     #[test]
@@ -420,30 +464,34 @@ fn bad_input_is_an_error() {
     let error = Block::new(vec![columns[0].stored(), short]).expect_err("columns that differ");
     assert_eq!(error, Error::BlockLength { phase: 2, column: "oos_dd", len: 2, expected: 3 });
     let phases = Error::BlockPhases { given: 1, expected: 2 };
-    let mut tally = Tally::new(2, GATES, AXES).expect("a tally");
+    let mut tally = Tally::new(2, GATES, Some(AXES)).expect("a tally");
     assert_eq!(tally.add(None, &one), Err(phases.clone()));
     assert_eq!(tally.add(Some(u64::MAX - 2), &good), Err(Error::GridTooLarge));
     tally.add(None, &good).expect("a block");
+    let [x, y] = AXES;
     for (phases, axes) in [
         (0, AXES),
         (256, AXES),
-        (2, [MapAxis { stride: 0, len: 1 }, AXES[1]]),
-        (2, [AXES[0], MapAxis { stride: 1, len: 0 }]),
-        (2, [MapAxis { stride: 1, len: 1 << 40 }; 2]),
+        (2, [MapAxis::plain(0, 1), y.clone()]),
+        (2, [x.clone(), MapAxis::plain(1, 0)]),
+        (2, [MapAxis::plain(1, 1 << 40), MapAxis::plain(1, 1 << 40)]),
+        (2, [MapAxis::with_table(1, 3, &[]), y.clone()]),
+        (2, [x.clone(), MapAxis::with_table(1, 3, &[0, 3])]),
     ] {
-        assert!(matches!(Tally::new(phases, GATES, axes), Err(Error::CountRange { .. })));
+        assert!(matches!(Tally::new(phases, GATES, Some(axes)), Err(Error::CountRange { .. })));
     }
     for (other, what) in [
-        (Tally::new(1, GATES, AXES), "number of phases"),
-        (Tally::new(2, Gates { wfe: 0.3, ..GATES }, AXES), "gates"),
-        (Tally::new(2, GATES, [AXES[1], AXES[0]]), "map axes"),
+        (Tally::new(1, GATES, Some(AXES)), "number of phases"),
+        (Tally::new(2, Gates { wfe: 0.3, ..GATES }, Some(AXES)), "gates"),
+        (Tally::new(2, GATES, Some([y, x])), "map axes"),
+        (Tally::new(2, GATES, None), "map axes"),
     ] {
         let error = tally.merge(&other.expect("a tally"));
         assert_eq!(error, Err(Error::TallyMismatch { what }));
     }
     let estimate = tally.estimate();
     assert_eq!(estimate.stabilities(1, &one), Err(phases.clone()));
-    let other = Tally::new(1, GATES, AXES).expect("a tally");
+    let other = Tally::new(1, GATES, Some(AXES)).expect("a tally");
     assert_eq!(estimate.deviation_of(&other), Err(phases.clone()));
     let sieve = Sieve::new(Some(Arc::new(estimate)), GATES, &[]);
     assert_eq!(sieve.sift(0, &one), Err(phases.clone()));

@@ -1,0 +1,106 @@
+"""Views: what only some uses of a strategy need, and what a strategy may lack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from wfo.errors import InputError, did_you_mean
+
+StopClass = Literal["TIGHT", "MEDIUM", "WIDE"]
+
+
+@dataclass(frozen=True, slots=True)
+class StopClasses:
+    """Tight, medium and wide stops, by the value of a parameter.
+
+    Attributes
+    ----------
+    parameter
+        The parameter that makes a stop wide; one of the two of the map.
+    tight_below
+        Stops below it are ``"TIGHT"``.
+    wide_above
+        Stops above it are ``"WIDE"``; what lies between is ``"MEDIUM"``, both bounds included.
+    """
+
+    parameter: str
+    tight_below: float
+    wide_above: float
+
+    def __post_init__(self) -> None:
+        if not self.tight_below <= self.wide_above:
+            raise InputError(
+                f"stop classes need tight_below <= wide_above, not {self.tight_below} and"
+                f" {self.wide_above}"
+            )
+
+    def of(self, value: float) -> StopClass:
+        """Return the class of a stop."""
+        if value < self.tight_below:
+            return "TIGHT"
+        return "WIDE" if value > self.wide_above else "MEDIUM"
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """Limits and step of the finest grid that is worth a test in TradeStation."""
+
+    low: Decimal
+    high: Decimal
+    step: Decimal
+
+    @classmethod
+    def of(cls, low: str, high: str, step: str) -> Fine:
+        """Build from decimal texts, so that .02 is .02."""
+        return cls(Decimal(low), Decimal(high), Decimal(step))
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input of a strategy in TradeStation.
+
+    Attributes
+    ----------
+    name
+        Its name there.
+    fine
+        Limits and step used by the range export.
+    refined
+        Whether the range export opens a range around a plateau, or fixes a value.
+    """
+
+    name: str
+    fine: Fine
+    refined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TradeStation:
+    """A strategy in TradeStation.
+
+    Attributes
+    ----------
+    name
+        Its name there.
+    inputs
+        One for each parameter.
+    """
+
+    name: str
+    inputs: Mapping[str, Input] = field(hash=False)
+
+    def input(self, parameter: str) -> Input:
+        """Return the input of a parameter.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if parameter not in self.inputs:
+            hint = did_you_mean(parameter, self.inputs)
+            raise InputError(f"{self.name} has no input for the parameter {parameter!r}{hint}")
+        return self.inputs[parameter]
