@@ -7,13 +7,12 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use wfo_core::atr_d::{VARIANTS, Variant};
-use wfo_core::factored::parts::{Map, Stretches, View};
-use wfo_core::factored::{self, tiers::Tier};
-use wfo_core::series::Data;
-use wfo_core::task::Task;
-use wfo_core::touches::Way;
-use wfo_core::{Axis, Bars, Grid, Settings, Slice, direct, indicators};
+use wfo_core::engine::direct;
+use wfo_core::execution::touches::Way;
+use wfo_core::strategies::atr_d::factored::parts::{Map, Stretches, View};
+use wfo_core::strategies::atr_d::factored::{self, tiers::Tier};
+use wfo_core::strategies::atr_d::{Settings, Task, VARIANTS, Variant};
+use wfo_core::{AccountSettings, Axis, Bars, Feeds, Grid, Slice, indicators};
 
 const BARS: usize = 2_516;
 
@@ -85,15 +84,20 @@ fn task(variant: Variant) -> (Task, u64) {
     if variant.modes {
         axes.extend([vec![0.0, 1.0, 2.0], vec![10.0], vec![0.0, 0.05], vec![0.0, 1.0]]);
     }
-    let hull = variant.hull.then(|| Axis::ordered_pairs(&[10.0, 40.0], &[60.0, 90.0]));
-    let grid = Grid::new(axes.into_iter().map(Axis::of).chain(hull).collect()).expect("a grid");
+    let (count, values) = (axes.len(), axes.into_iter().enumerate());
+    let hull = variant.hull.then(|| {
+        let pairs = [[10.0, 60.0], [10.0, 90.0], [40.0, 60.0], [40.0, 90.0]];
+        Axis::new(vec![count, count + 1], pairs.map(Vec::from).into())
+    });
+    let axes = values.map(|(i, values)| Axis::of(i, values)).chain(hull);
+    let grid = Grid::new(axes.collect()).expect("a grid");
     let slices = [(110, 865, 1_369), (613, 1_244, 1_871), (1_117, 1_747, BARS)];
     let slices = slices.map(|(warmup, split, end)| Slice { warmup, split, end });
-    let second = variant.dual.then(bars);
-    let data = Data::new(variant, bars(), second).expect("bars that fit");
+    let feeds = Feeds::of(bars(), variant.dual.then(bars)).expect("bars that fit");
     let combinations = grid.len();
-    let task = Task::new(variant, data, grid, Settings::default(), slices.into()).expect("a task");
-    (task, combinations * 3)
+    let (account, settings) = (AccountSettings::default(), Settings::default());
+    let task = Task::new(variant, &feeds, grid, account, &settings, slices.into());
+    (task.expect("a task"), combinations * 3)
 }
 
 fn sweeps(c: &mut Criterion) {

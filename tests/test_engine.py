@@ -495,27 +495,22 @@ def test_auto_is_the_factored_engine() -> None:
 
 
 def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
-    prices = read_feeds(wfo.strategies()["atr_d_l"], bars).prices()
-    assert prices
+    feeds = read_feeds(grid.strategy, bars).to_list()
     values = [float(v) for v in grid.params(0).values()]
     with pytest.raises(
         wfo.InputError, match="engine = 'auto' is unknown; it must be direct or factored"
     ):
-        _core.simulate("auto", "atr_d_l", *prices, None, values, wfo.Settings(), 120, SPLIT)
+        _core.simulate("auto", "atr_d_l", feeds, [(0, values)], wfo.Settings(), 120, SPLIT)
     with pytest.raises(wfo.InputError, match="engine = 'fast' is unknown"):
-        _core.Sweep(
-            "fast", "atr_d_l", *prices, None, list(grid.values.values()), wfo.Settings(), [], 1
-        )
+        _core.Sweep("fast", "atr_d_l", feeds, grid.engine_axes, wfo.Settings(), [], 1)
 
 
 def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     def prepared(engine: str, end: int) -> _core.Sweep:
-        prices = read_feeds(wfo.strategies()["atr_d_l"], bars[:end]).prices()
-        assert prices
+        feeds = read_feeds(grid.strategy, bars[:end]).to_list()
         bounds = [(120, 300, end)]
-        return _core.Sweep(
-            engine, "atr_d_l", *prices, None, list(grid.values.values()), wfo.Settings(), bounds, 1
-        )
+        axes = grid.engine_axes
+        return _core.Sweep(engine, "atr_d_l", feeds, axes, wfo.Settings(), bounds, 1)
 
     assert prepared("direct", 1000).granule == 1
     assert prepared("factored", 1000).granule > 1

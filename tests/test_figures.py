@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
+from wfo import _core
 from wfo.backtest import Figures, as_stored
 from wfo.backtest.figures import (
     CELL_BYTES,
@@ -87,3 +88,7 @@ def test_choices() -> None:
     assert is_extended("extended")
     with pytest.raises(InputError, match="'Extended' are unknown; did you mean 'extended'"):
         is_extended("Extended")
+
+
+def test_the_core_has_the_same_schema() -> None:
+    assert _core.schema() == [(f.name, f.unit) for f in SCHEMA]

@@ -318,12 +318,10 @@ def test_bad_input_is_an_error_of_the_family() -> None:
 def sweep_of(engine: str) -> tuple[wfo.Grid, Any]:
     bars = wfo.load_sample("NASDAQ")[-900:]
     grid = wfo.Grid.load("smoke", "atr_d_l")
-    prices = read_feeds(grid.strategy, bars).prices()
-    assert prices
+    feeds = read_feeds(grid.strategy, bars).to_list()
     bounds = [(150, 400, 600), (300, 700, 900)]
-    name, axes = grid.strategy.name, list(grid.values.values())
-    settings = wfo.Settings()
-    return grid, _core.Sweep(engine, name, *prices, None, axes, settings, bounds, 2)
+    name, axes = grid.strategy.name, grid.engine_axes
+    return grid, _core.Sweep(engine, name, feeds, axes, wfo.Settings(), bounds, 2)
 
 
 @pytest.mark.parametrize("engine", ["factored", "direct"])
@@ -342,19 +340,40 @@ def test_stored_figures_are_those_of_the_sweep(engine: str) -> None:
         sweep.run_stored(0, len(grid) + 1)
 
 
-def test_a_list_of_combinations_in_any_order() -> None:
+@pytest.mark.parametrize("engine", ["factored", "direct"])
+def test_a_list_of_combinations_in_any_order(engine: str) -> None:
     grid, sweep = sweep_of("direct")
-    whole = sweep.run_stored(0, len(grid))
+    whole = sweep.run(0, len(grid))
+    grid, sweep = sweep_of(engine)
     rng = np.random.default_rng(13)
     indices = rng.integers(0, len(grid), 700).astype(np.uint64)
-    for wanted, found in zip(whole, sweep.run_list(indices), strict=True):
-        for a, b in zip(wanted, found, strict=True):
+    stored = sweep.run_list_stored(indices)
+    for wanted, found, small in zip(whole, sweep.run_list(indices), stored, strict=True):
+        for a, b, c in zip(wanted, found, small, strict=True):
             assert np.array_equal(a[indices], b)
+            assert np.array_equal(b.astype(c.dtype), c)
     assert all(len(c) == 0 for p in sweep.run_list(indices[:0]) for c in p)
-    with pytest.raises(wfo.InputError, match="outside the grid"):
-        sweep.run_list(np.array([len(grid)], np.uint64))
-    with pytest.raises(wfo.InputError, match="'direct' runs combinations in any order"):
-        sweep_of("factored")[1].run_list(indices)
+    for run in (sweep.run_list, sweep.run_list_stored):
+        with pytest.raises(wfo.InputError, match="outside the grid"):
+            run(np.array([len(grid)], np.uint64))
+
+
+@pytest.mark.parametrize("engine", ["factored", "direct"])
+def test_blocks_are_ranges_one_after_the_other(engine: str) -> None:
+    grid, sweep = sweep_of(engine)
+    starts = np.array([300, 0, 17, len(grid) - 50, 17], np.uint64)
+    for run, one in (
+        (sweep.run_blocks, sweep.run),
+        (sweep.run_blocks_stored, sweep.run_stored),
+    ):
+        ranges = [one(int(start), int(start) + 50) for start in starts]
+        for k, phase in enumerate(run(starts, 50)):
+            for j, column in enumerate(phase):
+                assert np.array_equal(column, np.concatenate([r[k][j] for r in ranges]))
+        assert all(len(c) == 0 for p in run(starts[:0], 50) for c in p)
+        for wrong, size in ((starts + np.uint64(1), 50), (starts, len(grid) + 1)):
+            with pytest.raises(wfo.InputError, match="outside the grid"):
+                run(wrong, size)
 
 
 def test_the_strides_of_the_map_are_its_digits() -> None:

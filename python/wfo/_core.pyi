@@ -16,15 +16,15 @@ __all__ = [
     "__version__",
     "build_info",
     "check_bars",
+    "lacks",
+    "schema",
     "simulate",
     "strategies",
 ]
 __version__: str
 
-# Open, high, low and close of the second symbol, where there is one.
-_Second = (
-    tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None
-)
+# Named series that a strategy reads, each feed with its columns by name.
+_Feeds = list[tuple[str, dict[str, NDArray[np.float64]]]]
 
 # Figures of some combinations over one phase in the types of the result files, float32[m] and
 # uint16[m] in the order of the schema: is_pnl, oos_pnl, is_dd, oos_dd, is_trades, oos_trades. A
@@ -58,53 +58,119 @@ def check_bars(
 ) -> None:
     """Raise unless the columns are bars: prices above 0, open and close within low and high."""
 
+def schema() -> list[tuple[str, str]]:
+    """Return all figures of a phase in order: name and kind, which is money, count, share or ratio.
+
+    The first six are those that every sweep computes.
+    """
+
+def lacks(
+    engine: str,
+    strategy: str,
+    settings: _Settings,
+    extended: bool,
+    dated: bool,
+    axes: list[list[int]] | None = None,
+) -> str | None:
+    """Return why an engine cannot do what it is asked for, None where it can.
+
+    Parameters
+    ----------
+    engine, strategy, settings
+        As for `Sweep`.
+    extended
+        Whether all figures of the schema are wanted.
+    dated
+        Whether parameter sets take turns.
+    axes
+        The positions of the parameters of each axis, where a grid is swept.
+    """
+
 def simulate(
     engine: str,
     strategy: str,
-    open: NDArray[np.float64],
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
-    close: NDArray[np.float64],
-    second: _Second,
-    params: list[float],
+    feeds: _Feeds,
+    params: list[tuple[int, list[float]]],
     settings: _Settings,
     warmup: int,
     split: int,
+    labels: NDArray[np.int64] | None = None,
+    label_count: int = 0,
 ) -> tuple[
-    tuple[float, float, float, float, int, int],
-    tuple[
-        NDArray[np.int8],
-        NDArray[np.uint64],
-        NDArray[np.float64],
-        NDArray[np.uint64],
-        NDArray[np.float64],
-        NDArray[np.float64],
-    ],
+    dict[str, Any],
+    dict[str, NDArray[Any]],
     NDArray[np.float64],
+    tuple[NDArray[np.uint64], NDArray[np.float64]],
 ]:
-    """Simulate one parameter set on the engine called "direct" or "factored".
+    """Simulate one parameter set, or several that take turns, on the engine of that name.
 
-    Returns the six figures, the closed trades (side as +1 or -1, entry bar and price, exit bar and
-    price, profit) and the equity, float64[n].
+    Parameters
+    ----------
+    engine
+        "direct" or "factored".
+    strategy
+        A name from `strategies`.
+    feeds
+        What the strategy reads, n values a column.
+    params
+        First bar whose orders follow a set, and the values of the set in canonical order. The first
+        bar is at most `warmup`, and the bars ascend.
+    settings
+        An object with the fields of the strategy's settings.
+    warmup, split
+        First trading bar and first out-of-sample bar.
+    labels
+        int64[n], from 0 to `label_count` exclusive at trading bars.
+    label_count
+        How many labels there are.
+
+    Returns
+    -------
+    figures
+        Every figure of the schema by name; with labels also ``label_sum_r`` and ``label_sum_r2``,
+        float64[label_count].
+    trades
+        Columns of the closed trades, oldest first: ``side`` (int8, +1 or -1), ``entry_bar``,
+        ``entry_price``, ``exit_bar``, ``exit_price``, ``pnl``.
+    equity
+        float64[n], the mark at every close, the capital before the first trading bar.
+    reversals
+        Bars with a reversal, uint64[r], and the mark at its fill, float64[r].
     """
 
 @final
 class Sweep:
-    """A grid over one history, computed in any pieces by its own pool of threads."""
+    """A grid over one history, computed in any pieces by its own pool of threads.
+
+    Parameters
+    ----------
+    engine, strategy, feeds, settings
+        As for `simulate`.
+    axes
+        For each axis of the grid the positions of its parameters in canonical order, and its rows:
+        one value a parameter in each. In the flat index the last axis varies fastest.
+    phases
+        First trading bar, first out-of-sample bar and end of each phase.
+    threads
+        How many; no figure depends on it.
+    extended
+        Whether `run`, `run_list` and `run_blocks` return all figures of the schema.
+    labels, label_count
+        As for `simulate`; the trading bars are those of any phase.
+    """
 
     def __new__(
         cls,
         engine: str,
         strategy: str,
-        open: NDArray[np.float64],
-        high: NDArray[np.float64],
-        low: NDArray[np.float64],
-        close: NDArray[np.float64],
-        second: _Second,
-        axes: list[list[float]],
+        feeds: _Feeds,
+        axes: list[tuple[list[int], list[list[float]]]],
         settings: _Settings,
         phases: list[tuple[int, int, int]],
         threads: int,
+        extended: bool = False,
+        labels: NDArray[np.int64] | None = None,
+        label_count: int = 0,
     ) -> Sweep: ...
     def __len__(self) -> int: ...
     @property
@@ -115,34 +181,32 @@ class Sweep:
     def worker_bytes(self) -> int:
         """Memory that each worker holds beside the results, in bytes."""
 
-    def run(
-        self, start: int, stop: int
-    ) -> list[
-        tuple[
-            NDArray[np.float64],
-            NDArray[np.float64],
-            NDArray[np.float64],
-            NDArray[np.float64],
-            NDArray[np.uint32],
-            NDArray[np.uint32],
-        ]
-    ]:
-        """Return the six figures of combinations ``start..stop``, one tuple a phase."""
+    def run(self, start: int, stop: int) -> list[tuple[NDArray[Any], ...]]:
+        """Return the figures of combinations ``start..stop``, one tuple a phase.
+
+        They are in the order of the schema: money, shares and ratios as float64[m], counts as
+        uint32[m]. An extended sweep with labels adds the sums of returns and of their squares by
+        label, float64[m, label_count].
+        """
+
+    def run_list(self, indices: NDArray[np.uint64]) -> list[tuple[NDArray[Any], ...]]:
+        """Return the same of any combinations, uint64[m], in any order, repeats allowed."""
+
+    def run_blocks(self, starts: NDArray[np.uint64], size: int) -> list[tuple[NDArray[Any], ...]]:
+        """Return the same of blocks of `size` consecutive combinations, one after the other."""
 
     def run_stored(self, start: int, stop: int) -> list[_Stored]:
-        """Return the same as result files hold it: money as float32, trades as uint16 up to 65,535.
+        """Return the first six figures as result files hold them.
 
-        What the engine writes first is kept for the next call, as large as for the largest one.
+        Money is float32, counts are uint16 up to 65,535. What the engine writes first is kept for
+        the next call, as large as for the largest one.
         """
 
-    def run_list(self, indices: NDArray[np.uint64]) -> list[_Stored]:
-        """Return the stored figures of any combinations, uint64[m], in any order, repeats allowed.
+    def run_list_stored(self, indices: NDArray[np.uint64]) -> list[_Stored]:
+        """Return the stored figures of any combinations, uint64[m], in any order."""
 
-        Raises
-        ------
-        InputError
-            If the engine is "factored", which runs ranges only, or an index is outside the grid.
-        """
+    def run_blocks_stored(self, starts: NDArray[np.uint64], size: int) -> list[_Stored]:
+        """Return the stored figures of blocks of `size` consecutive combinations."""
 
 @final
 class Tally:

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wfo.backtest.feeds import SECOND, Feeds
-from wfo.backtest.figures import STANDARD_NAMES, Figures, concatenate
-from wfo.backtest.values import TRADE_COLUMNS, DatedSet, Outcome
+from wfo.backtest.figures import Figures, as_stored
+from wfo.backtest.values import DatedSet, Outcome
 from wfo.errors import EngineError
 
 if TYPE_CHECKING:
     from wfo import _core
     from wfo.backtest.checks import Bounds, Labels
     from wfo.backtest.evaluate import Space
-    from wfo.bars import Prices
+    from wfo.backtest.feeds import Feeds
     from wfo.settings import AccountSettings
     from wfo.strategy import RustKernel, Strategy
 
@@ -45,14 +44,14 @@ class CompiledEngine:
         space: Space | None = None,
     ) -> str | None:
         """Return why it cannot compute this; None if it can."""
-        del strategy, settings, space
         try:
-            self.kernel.load()
+            module = self.kernel.load()
         except EngineError as error:
             return str(error)
-        if extended:
-            return "it does not compute extended figures"
-        return "it does not take dated parameters" if dated else None
+        axes = None if space is None else [positions for positions, _ in space.axes]
+        name = self._name(strategy)
+        found: str | None = module.lacks(self.name, name, settings, extended, dated, axes)
+        return found
 
     def simulate(
         self,
@@ -64,15 +63,20 @@ class CompiledEngine:
         labels: Labels | None = None,
     ) -> Outcome:
         """Compute one parameter set, or several that follow each other."""
-        del labels
         warmup, split, end = bounds
-        params = [float(v) for v in sets[0].values]
-        first, second = _prices(feeds.until(end))
-        figures, trades, equity = self.kernel.load().simulate(
-            self.name, self._name(strategy), *first, second, params, settings, warmup, split
+        own = None if labels is None else labels.until(end)
+        found = self.kernel.load().simulate(
+            self.name,
+            self._name(strategy),
+            feeds.until(end).to_list(),
+            [(first, [float(v) for v in values]) for first, values in sets],
+            settings,
+            warmup,
+            split,
+            None if own is None else own.codes,
+            0 if own is None else own.count,
         )
-        named = dict(zip(STANDARD_NAMES, figures, strict=True))
-        return Outcome(named, dict(zip(TRADE_COLUMNS, trades, strict=True)), equity)
+        return Outcome(*found)
 
     def prepare(
         self,
@@ -87,19 +91,19 @@ class CompiledEngine:
         labels: Labels | None = None,
     ) -> CompiledSweep:
         """Compute what all parameter sets share."""
-        del extended, labels
-        first, second = _prices(feeds)
         sweep = self.kernel.load().Sweep(
             self.name,
             self._name(strategy),
-            *first,
-            second,
-            space.values,
+            feeds.to_list(),
+            space.axes,
             settings,
             list(phases),
             threads,
+            extended,
+            None if labels is None else labels.codes,
+            0 if labels is None else labels.count,
         )
-        return CompiledSweep(sweep)
+        return CompiledSweep(sweep, extended)
 
     def _name(self, strategy: Strategy) -> str:
         return self.kernel.name or strategy.name
@@ -110,6 +114,7 @@ class CompiledSweep:
     """A prepared sweep of a compiled module."""
 
     sweep: _core.Sweep
+    extended: bool
 
     @property
     def granule(self) -> int:
@@ -119,29 +124,29 @@ class CompiledSweep:
     @property
     def worker_bytes(self) -> int | None:
         """Memory that each worker holds beside the results."""
-        return self.sweep.worker_bytes
+        return getattr(self.sweep, "worker_bytes", None)
 
     def run(self, start: int, stop: int, *, stored: bool = False) -> list[Figures]:
         """Return the figures of combinations ``start..stop``, one item a phase."""
-        run = self.sweep.run_stored if stored else self.sweep.run
-        return [Figures(*arrays) for arrays in run(start, stop)]
+        return self._run("run", stored, start, stop)
 
     def run_list(self, indices: Any, *, stored: bool = False) -> list[Figures]:
         """Return the figures of the combinations `indices`, in that order."""
-        import numpy as np
-
-        if stored:
-            found = self.sweep.run_list(np.asarray(indices, dtype=np.uint64))
-            return [Figures(*arrays) for arrays in found]
-        return self.run_blocks(indices, 1)
+        return self._run("run_list", stored, _indices(indices))
 
     def run_blocks(self, starts: Any, size: int, *, stored: bool = False) -> list[Figures]:
         """Return the figures of blocks of `size` combinations, one block after the other."""
-        blocks = [self.run(int(start), int(start) + size, stored=stored) for start in starts]
-        return [concatenate(phase) for phase in zip(*blocks, strict=True)]
+        return self._run("run_blocks", stored, _indices(starts), size)
+
+    def _run(self, name: str, stored: bool, *arguments: Any) -> list[Figures]:
+        # A module stores the standard figures only.
+        direct = stored and not self.extended
+        run = getattr(self.sweep, f"{name}_stored" if direct else name)
+        figures = [Figures(*columns) for columns in run(*arguments)]
+        return [as_stored(each) for each in figures] if stored and not direct else figures
 
 
-def _prices(feeds: Feeds) -> tuple[Prices, Prices | None]:
-    first = feeds.prices()
-    assert first is not None  # noqa: S101  # there always is a first symbol
-    return first, feeds.prices(SECOND)
+def _indices(numbers: Any) -> Any:
+    import numpy as np
+
+    return np.ascontiguousarray(numbers, dtype=np.uint64)

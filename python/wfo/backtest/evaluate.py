@@ -14,7 +14,7 @@ from wfo.backtest.checks import (
 )
 from wfo.backtest.engines import choose_engine
 from wfo.backtest.figures import Choice, Figures, concatenate, is_extended
-from wfo.errors import EngineError, InputError
+from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
@@ -54,10 +54,6 @@ class Space(Protocol):
         For each axis the positions of its parameters, and its rows, one value a parameter in each.
         """
 
-    @property
-    def values(self) -> list[list[float]]:
-        """The values of each parameter, of a grid."""
-
     def rows(self, indices: Any) -> FloatArray:
         """Return the sets of these numbers, float64[m, parameters], in canonical order."""
 
@@ -72,10 +68,6 @@ class _GridSpace:
     @property
     def axes(self) -> list[tuple[list[int], list[list[float]]]]:
         return self.grid.engine_axes
-
-    @property
-    def values(self) -> list[list[float]]:
-        return [[float(v) for v in axis] for axis in self.grid.values.values()]
 
     def rows(self, indices: Any) -> FloatArray:
         import numpy as np
@@ -95,10 +87,6 @@ class _SetSpace:
     def axes(self) -> list[tuple[list[int], list[list[float]]]]:
         # One axis of all parameters, whose rows are whole sets.
         return [(list(range(self.table.shape[1])), self.table.tolist())]
-
-    @property
-    def values(self) -> list[list[float]]:
-        raise EngineError("this engine computes grids only; engine='reference' takes any sets")
 
     def rows(self, indices: Any) -> FloatArray:
         found: FloatArray = self.table[indices]

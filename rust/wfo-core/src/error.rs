@@ -18,20 +18,55 @@ pub enum Error {
         /// The length of `open`.
         expected: usize,
     },
-    /// A second symbol's bars that do not match the first one's.
-    #[error("the second symbol has {len} bars, the first one {expected}; join them on dates first")]
-    SecondLength {
-        /// Bars of the second symbol.
+    /// Columns of a feed that do not have one length.
+    #[error("feed '{feed}': '{column}' has {len} values, its first column {expected}")]
+    ColumnLength {
+        /// The feed.
+        feed: String,
+        /// The column that differs.
+        column: String,
+        /// Its length.
         len: usize,
-        /// Bars of the first.
+        /// The length of the first column.
         expected: usize,
     },
-    /// A second symbol that is missing, or one too many.
-    #[error("{}", if *needed { "the strategy reads a second symbol, and none was given" }
-        else { "the strategy reads one symbol only, and a second one was given" })]
-    SecondSymbol {
-        /// Whether the strategy reads one.
-        needed: bool,
+    /// Feeds that do not have one length.
+    #[error("feed '{feed}' has {len} bars, '{first}' has {expected}; join them on dates first")]
+    FeedLength {
+        /// The feed that differs.
+        feed: String,
+        /// Its length.
+        len: usize,
+        /// The first feed.
+        first: String,
+        /// Its length.
+        expected: usize,
+    },
+    /// A feed or column that is given more than once.
+    #[error("feed '{feed}' is given more than once")]
+    FeedTwice {
+        /// The feed.
+        feed: String,
+    },
+    /// A feed that the strategy reads and that is not there.
+    #[error("the strategy reads a feed '{feed}', and none was given")]
+    FeedMissing {
+        /// The feed.
+        feed: String,
+    },
+    /// A feed that the strategy does not read.
+    #[error("the strategy does not read a feed '{feed}'; leave it out")]
+    FeedUnread {
+        /// The feed.
+        feed: String,
+    },
+    /// A column that a feed does not have.
+    #[error("feed '{feed}' has no column '{column}'")]
+    FeedColumn {
+        /// The feed.
+        feed: String,
+        /// The column.
+        column: String,
     },
     /// A price that no bar can have.
     #[error("bar {index}: {column} = {value} is not a finite price above 0")]
@@ -76,10 +111,28 @@ pub enum Error {
         expected: usize,
     },
     /// An axis of a grid without values.
-    #[error("the grid has no values for parameter {axis}; every parameter needs at least one")]
+    #[error("the grid has no values for parameter {parameter}; every parameter needs at least one")]
     EmptyAxis {
         /// Position in canonical order.
+        parameter: usize,
+    },
+    /// A row of an axis with another number of values than the axis has parameters.
+    #[error("axis {axis} has a row of {given} values for {expected} parameters")]
+    AxisRow {
+        /// Position of the axis.
         axis: usize,
+        /// Values in the row.
+        given: usize,
+        /// Parameters of the axis.
+        expected: usize,
+    },
+    /// A parameter on no axis, or on more than one.
+    #[error("parameter {parameter} stands on {axes} axes of the grid; each stands on one")]
+    AxisParameter {
+        /// Position in canonical order.
+        parameter: usize,
+        /// How many axes it stands on.
+        axes: usize,
     },
     /// More combinations than an index can count.
     #[error("the grid has more than 2^64 combinations; take wider steps")]
@@ -116,6 +169,45 @@ pub enum Error {
         /// Size of the grid.
         len: u64,
     },
+    /// A label outside the labels that there are.
+    #[error("bar {bar} has label {label}; labels of trading bars are 0..{count}")]
+    Label {
+        /// Position of the bar.
+        bar: usize,
+        /// Its label.
+        label: i64,
+        /// Number of labels.
+        count: usize,
+    },
+    /// Labels that do not cover the history.
+    #[error("{given} labels given for {expected} bars; there is one a bar")]
+    LabelLength {
+        /// How many came.
+        given: usize,
+        /// Number of bars.
+        expected: usize,
+    },
+    /// Dated parameter sets out of order.
+    #[error("parameter set {set} holds from bar {bar} on; {allowed}")]
+    DatedSet {
+        /// Position of the set.
+        set: usize,
+        /// The bar it is given for.
+        bar: usize,
+        /// What would do.
+        allowed: &'static str,
+    },
+    /// What an engine cannot do.
+    #[error("the {engine} engine cannot: {reason}")]
+    Lacks {
+        /// The engine.
+        engine: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Anything else that a strategy of one's own finds wrong.
+    #[error("{0}")]
+    Strategy(String),
     /// A value that cannot be ranked.
     #[error("value {index} = {value} cannot be ranked; a distribution takes finite values above 0")]
     NotRankable {

@@ -1,30 +1,490 @@
 //! What backtests come to: figures, trades, and the columns that a sweep writes figures into.
+//!
+//! Each list of figures stands once, in [`standard_figures`] and [`part_figures`]; everything that has
+//! a member or a column for every figure is made from it.
 
 use std::ops::Range;
 
-use crate::money::Side;
+use crate::execution::account::Side;
 
-/// What a phase comes to for one parameter set.
+/// A kind of figure: how it is held, how it is stored, and what it is measured in.
+pub trait Kind {
+    /// Type in memory.
+    type Value: Copy + PartialEq + std::fmt::Debug;
+    /// Type in result files.
+    type Stored: Copy + Default + PartialEq + std::fmt::Debug;
+    /// Bytes in result files.
+    const STORED_BYTES: usize = size_of::<Self::Stored>();
+    /// Whether it counts something, and is a whole number.
+    const COUNTS: bool;
+    /// Name of the kind.
+    const NAME: &'static str;
+    /// What comes of doing nothing.
+    const NONE: Self::Value;
+    /// What no result is.
+    const UNWRITTEN: Self::Value;
+
+    /// The value as result files hold it.
+    fn stored(value: Self::Value) -> Self::Stored;
+    /// Writes a stored value, little-endian, at the front of `to`.
+    fn put(value: Self::Stored, to: &mut [u8]);
+    /// Reads a stored value from the front of `from`.
+    fn get(from: &[u8]) -> Self::Stored;
+    /// Takes the next row of this kind.
+    fn next_row<'a>(rows: &mut Rows<'a>) -> &'a mut [Self::Value];
+}
+
+macro_rules! floating {
+    ($($(#[$doc:meta])* $kind:ident: $name:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $kind {}
+
+        impl Kind for $kind {
+            type Value = f64;
+            type Stored = f32;
+            const COUNTS: bool = false;
+            const NAME: &'static str = $name;
+            const NONE: f64 = 0.0;
+            const UNWRITTEN: f64 = f64::NAN;
+
+            #[inline(always)]
+            fn stored(value: f64) -> f32 {
+                value as f32
+            }
+            #[inline(always)]
+            fn put(value: f32, to: &mut [u8]) {
+                to[..4].copy_from_slice(&value.to_le_bytes());
+            }
+            #[inline(always)]
+            fn get(from: &[u8]) -> f32 {
+                f32::from_le_bytes([from[0], from[1], from[2], from[3]])
+            }
+            fn next_row<'a>(rows: &mut Rows<'a>) -> &'a mut [f64] {
+                rows.floats.next().unwrap_or_default()
+            }
+        }
+    )*};
+}
+
+floating! {
+    /// An amount in currency.
+    Money: "money";
+    /// A part of a whole, from 0 on.
+    Share: "share";
+    /// A sum of relative changes.
+    Ratio: "ratio";
+}
+
+/// A number of things.
+#[derive(Debug)]
+pub enum Count {}
+
+impl Kind for Count {
+    type Value = u32;
+    type Stored = u16;
+    const COUNTS: bool = true;
+    const NAME: &'static str = "count";
+    const NONE: u32 = 0;
+    const UNWRITTEN: u32 = u32::MAX;
+
+    /// Stops at 65,535.
+    #[inline(always)]
+    fn stored(value: u32) -> u16 {
+        value.min(u32::from(u16::MAX)) as u16
+    }
+    #[inline(always)]
+    fn put(value: u16, to: &mut [u8]) {
+        to[..2].copy_from_slice(&value.to_le_bytes());
+    }
+    #[inline(always)]
+    fn get(from: &[u8]) -> u16 {
+        u16::from_le_bytes([from[0], from[1]])
+    }
+    fn next_row<'a>(rows: &mut Rows<'a>) -> &'a mut [u32] {
+        rows.counts.next().unwrap_or_default()
+    }
+}
+
+/// The value of some figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Figures {
-    /// In-sample profit or loss, in currency.
-    pub is_pnl: f64,
-    /// Out-of-sample profit or loss, in currency.
-    pub oos_pnl: f64,
-    /// Largest in-sample drawdown, in currency.
-    pub is_dd: f64,
-    /// Largest out-of-sample drawdown, in currency.
-    pub oos_dd: f64,
-    /// Trades closed in-sample.
-    pub is_trades: u32,
-    /// Trades closed out-of-sample.
-    pub oos_trades: u32,
+pub enum Value {
+    /// Of those that are floating.
+    Float(f64),
+    /// Of those that count.
+    Count(u32),
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Count(value)
+    }
+}
+
+/// A figure by its name, and the name of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Name, as Python has it.
+    pub name: &'static str,
+    /// `money`, `count`, `share` or `ratio`.
+    pub kind: &'static str,
+    /// Whether it is a whole number.
+    pub counts: bool,
+}
+
+/// Hands the list of figures that every sweep computes to a macro: name, kind.
+macro_rules! standard_figures {
+    ($then:ident $($more:tt)*) => {
+        $then! {
+            $($more)*
+            /// In-sample profit or loss, in currency.
+            is_pnl: Money,
+            /// Out-of-sample profit or loss, in currency.
+            oos_pnl: Money,
+            /// Largest in-sample drawdown, in currency.
+            is_dd: Money,
+            /// Largest out-of-sample drawdown, in currency.
+            oos_dd: Money,
+            /// Trades closed in-sample.
+            is_trades: Count,
+            /// Trades closed out-of-sample.
+            oos_trades: Count,
+        }
+    };
+}
+
+pub(crate) use standard_figures;
+
+/// Hands the list of figures that a sweep computes on demand, for each part of a phase, to a macro.
+macro_rules! part_figures {
+    ($then:ident $($more:tt)*) => {
+        $then! {
+            $($more)*
+            /// Trades closed with a profit.
+            wins: Count,
+            /// Trades closed with a loss.
+            losses: Count,
+            /// Sum of the profits of winning trades.
+            gross_profit: Money,
+            /// Sum of the losses of losing trades, at most 0.
+            gross_loss: Money,
+            /// The largest profit of a trade; 0 without one.
+            largest_win: Money,
+            /// The largest loss of a trade, at most 0; 0 without one.
+            largest_loss: Money,
+            /// Longs closed with a profit.
+            long_wins: Count,
+            /// Longs closed with a loss.
+            long_losses: Count,
+            /// Sum of the profits of winning longs.
+            long_gross_profit: Money,
+            /// Sum of the losses of losing longs, at most 0.
+            long_gross_loss: Money,
+            /// The largest profit of a long; 0 without one.
+            long_largest_win: Money,
+            /// The largest loss of a long, at most 0; 0 without one.
+            long_largest_loss: Money,
+            /// Shorts closed with a profit.
+            short_wins: Count,
+            /// Shorts closed with a loss.
+            short_losses: Count,
+            /// Sum of the profits of winning shorts.
+            short_gross_profit: Money,
+            /// Sum of the losses of losing shorts, at most 0.
+            short_gross_loss: Money,
+            /// The largest profit of a short; 0 without one.
+            short_largest_win: Money,
+            /// The largest loss of a short, at most 0; 0 without one.
+            short_largest_loss: Money,
+            /// Bars at whose close a position of more than 0 shares is open.
+            bars_held: Count,
+            /// The largest relative fall of the marks from their running peak; NaN where the part does
+            /// not begin above 0.
+            dd_share: Share,
+            /// Sum of the returns from close to close; NaN where a mark is not above 0.
+            sum_r: Ratio,
+            /// Sum of their squares, likewise.
+            sum_r2: Ratio,
+            /// Sum of the squares of those below 0, likewise.
+            sum_down2: Ratio,
+        }
+    };
+}
+
+/// Defines figures of one parameter set, and what holds those of many.
+macro_rules! define_figures {
+    (
+        $(#[$figures_doc:meta])* $Figures:ident,
+        $(#[$columns_doc:meta])* $Columns:ident,
+        $(#[$cells_doc:meta])* $Cells:ident;
+        $($(#[$doc:meta])* $name:ident: $Kind:ident,)*
+    ) => {
+        $(#[$figures_doc])*
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub struct $Figures {
+            $($(#[$doc])* pub $name: <$Kind as Kind>::Value,)*
+        }
+
+        impl $Figures {
+            /// What comes of doing nothing.
+            pub const NONE: Self = Self { $($name: <$Kind as Kind>::NONE,)* };
+
+            /// The values, in order.
+            #[must_use]
+            pub fn values(&self) -> Vec<Value> {
+                vec![$(Value::from(self.$name),)*]
+            }
+        }
+
+        $(#[$columns_doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $Columns {
+            $($(#[$doc])* pub $name: Vec<<$Kind as Kind>::Value>,)*
+        }
+
+        impl $Columns {
+            /// Columns of `len` cells that hold what no result is, until they are written.
+            #[must_use]
+            pub fn unwritten(len: usize) -> Self {
+                Self { $($name: vec![<$Kind as Kind>::UNWRITTEN; len],)* }
+            }
+
+            /// The figures in cell `i`.
+            #[must_use]
+            pub fn at(&self, i: usize) -> $Figures {
+                $Figures { $($name: self.$name[i],)* }
+            }
+
+            /// All cells, to be written.
+            pub fn cells(&mut self) -> $Cells<'_> {
+                $Cells { $($name: &mut self.$name,)* }
+            }
+        }
+
+        $(#[$cells_doc])*
+        #[derive(Debug)]
+        pub struct $Cells<'a> {
+            $($name: &'a mut [<$Kind as Kind>::Value],)*
+        }
+
+        impl<'a> $Cells<'a> {
+            /// Cells in the next rows of each kind, in the order of the figures.
+            pub fn in_rows(rows: &mut Rows<'a>) -> Self {
+                Self { $($name: <$Kind as Kind>::next_row(rows),)* }
+            }
+
+            /// Takes the first `count` cells away from the rest.
+            #[must_use]
+            pub fn split_front(&mut self, count: usize) -> Self {
+                Self { $($name: front(&mut self.$name, count),)* }
+            }
+
+            /// Writes cell `i`.
+            #[inline(always)]
+            pub fn set(&mut self, i: usize, figures: $Figures) {
+                $(self.$name[i] = figures.$name;)*
+            }
+
+            /// Writes some cells of `columns`, from cell `at` on.
+            pub fn set_run(&mut self, at: usize, columns: &$Columns, some: Range<usize>) {
+                let to = at..at + some.len();
+                $(self.$name[to.clone()].copy_from_slice(&columns.$name[some.clone()]);)*
+            }
+
+            /// Copies cell `from` into cell `to`.
+            #[inline]
+            pub fn repeat(&mut self, from: usize, to: usize) {
+                $(self.$name[to] = self.$name[from];)*
+            }
+
+            /// Copies all cells of `other`, which has as many.
+            pub fn copy_from(&mut self, other: &$Cells<'_>) {
+                $(self.$name.copy_from_slice(other.$name);)*
+            }
+        }
+    };
+}
+
+/// Names and kinds, with something in front of each name.
+macro_rules! fields {
+    ($prefix:literal; $($(#[$doc:meta])* $name:ident: $Kind:ident,)*) => {
+        &[$(Field {
+            name: concat!($prefix, stringify!($name)),
+            kind: <$Kind as Kind>::NAME,
+            counts: <$Kind as Kind>::COUNTS,
+        },)*]
+    };
+}
+
+standard_figures! { define_figures
+    /// What a phase comes to for one parameter set.
+    Figures,
+    /// Figures of some combinations over one phase, a vector each.
+    Columns,
+    /// A stretch of [`Columns`] that one worker writes.
+    Cells;
+}
+
+part_figures! { define_figures
+    /// What one part of a phase comes to beside, where it is asked for.
+    PartFigures,
+    /// Figures of some combinations over one part of a phase, a vector each.
+    PartColumns,
+    /// A stretch of [`PartColumns`] that one worker writes.
+    PartCells;
 }
 
 impl Figures {
-    /// What comes of doing nothing.
-    pub const NONE: Self =
-        Self { is_pnl: 0.0, oos_pnl: 0.0, is_dd: 0.0, oos_dd: 0.0, is_trades: 0, oos_trades: 0 };
+    /// Names and kinds, in order.
+    pub const FIELDS: &'static [Field] = standard_figures!(fields "";);
+}
+
+impl PartFigures {
+    /// Names and kinds of both parts, in order.
+    pub const FIELDS: [&'static [Field]; 2] =
+        [part_figures!(fields "is_";), part_figures!(fields "oos_";)];
+}
+
+impl Columns {
+    /// Number of cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.is_pnl.len()
+    }
+
+    /// Whether there is no cell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_pnl.is_empty()
+    }
+}
+
+impl Cells<'_> {
+    /// Number of cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.is_pnl.len()
+    }
+
+    /// Whether there is no cell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_pnl.is_empty()
+    }
+}
+
+fn front<'b, T>(cells: &mut &'b mut [T], count: usize) -> &'b mut [T] {
+    let (front, rest) = std::mem::take(cells).split_at_mut(count);
+    *cells = rest;
+    front
+}
+
+/// Rows of one length that figures are written into, by kind.
+#[derive(Debug)]
+pub struct Rows<'a> {
+    floats: std::slice::ChunksExactMut<'a, f64>,
+    counts: std::slice::ChunksExactMut<'a, u32>,
+}
+
+impl<'a> Rows<'a> {
+    /// Cuts two tables into rows of `len` cells.
+    #[must_use]
+    pub fn new(floats: &'a mut [f64], counts: &'a mut [u32], len: usize) -> Self {
+        let len = len.max(1);
+        Self { floats: floats.chunks_exact_mut(len), counts: counts.chunks_exact_mut(len) }
+    }
+}
+
+/// How many of some figures are floating, and how many count.
+#[must_use]
+pub fn rows_of(fields: &[Field]) -> (usize, usize) {
+    let counts = fields.iter().filter(|field| field.counts).count();
+    (fields.len() - counts, counts)
+}
+
+/// Everything that a sweep may be asked for of one phase, to be written.
+#[derive(Debug)]
+pub struct PhaseCells<'a> {
+    /// The figures that every sweep computes.
+    pub figures: Cells<'a>,
+    /// Those that it computes on demand.
+    pub extended: Option<ExtendedCells<'a>>,
+}
+
+impl<'a> PhaseCells<'a> {
+    /// Number of cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.figures.len()
+    }
+
+    /// Whether there is no cell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.figures.is_empty()
+    }
+
+    /// Takes the first `count` cells away from the rest.
+    #[must_use]
+    pub fn split_front(&mut self, count: usize) -> Self {
+        let extended = self.extended.as_mut().map(|cells| cells.split_front(count));
+        Self { figures: self.figures.split_front(count), extended }
+    }
+}
+
+impl<'a> From<Cells<'a>> for PhaseCells<'a> {
+    fn from(figures: Cells<'a>) -> Self {
+        Self { figures, extended: None }
+    }
+}
+
+/// A stretch of the figures on demand that one worker writes.
+#[derive(Debug)]
+pub struct ExtendedCells<'a> {
+    /// In-sample and out-of-sample.
+    pub parts: [PartCells<'a>; 2],
+    /// Sums of returns and of their squares by label, one row of labels a cell.
+    sums: [&'a mut [f64]; 2],
+    labels: usize,
+}
+
+impl<'a> ExtendedCells<'a> {
+    /// Cells of both parts, and tables of so many `labels` a cell for the sums by label.
+    #[must_use]
+    pub fn new(parts: [PartCells<'a>; 2], sums: [&'a mut [f64]; 2], labels: usize) -> Self {
+        Self { parts, sums, labels }
+    }
+
+    /// Takes the first `count` cells away from the rest.
+    #[must_use]
+    pub fn split_front(&mut self, count: usize) -> Self {
+        let labels = self.labels;
+        let [is, oos] = &mut self.parts;
+        let [r, r2] = &mut self.sums;
+        Self {
+            parts: [is.split_front(count), oos.split_front(count)],
+            sums: [front(r, count * labels), front(r2, count * labels)],
+            labels,
+        }
+    }
+
+    /// Writes cell `i`.
+    #[inline]
+    pub fn set(&mut self, i: usize, parts: &[PartFigures; 2], sums: [&[f64]; 2]) {
+        for (cells, figures) in self.parts.iter_mut().zip(parts) {
+            cells.set(i, *figures);
+        }
+        let row = i * self.labels..(i + 1) * self.labels;
+        for (to, from) in self.sums.iter_mut().zip(sums) {
+            to[row.clone()].copy_from_slice(from);
+        }
+    }
 }
 
 /// A closed trade, at its raw fills.
@@ -49,178 +509,25 @@ pub struct Trade {
 pub struct Simulation {
     /// The phase's figures.
     pub figures: Figures,
+    /// Those of its parts that sweeps compute on demand.
+    pub parts: [PartFigures; 2],
+    /// Sums of returns and of their squares by label, where there are labels.
+    pub sums: Option<[Vec<f64>; 2]>,
     /// Closed trades, oldest first.
     pub trades: Vec<Trade>,
     /// The mark at every close; the capital before the first trading bar.
     pub equity: Vec<f64>,
+    /// Bars with a reversal, and the mark at its fill.
+    pub reversals: Vec<(usize, f64)>,
 }
 
-/// Figures of consecutive combinations over one phase, a vector each.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Columns {
-    /// In-sample profit or loss, in currency.
-    pub is_pnl: Vec<f64>,
-    /// Out-of-sample profit or loss, in currency.
-    pub oos_pnl: Vec<f64>,
-    /// Largest in-sample drawdown, in currency.
-    pub is_dd: Vec<f64>,
-    /// Largest out-of-sample drawdown, in currency.
-    pub oos_dd: Vec<f64>,
-    /// Trades closed in-sample.
-    pub is_trades: Vec<u32>,
-    /// Trades closed out-of-sample.
-    pub oos_trades: Vec<u32>,
-}
-
-impl Columns {
-    /// Columns of `len` cells that hold what no result is, until they are written.
-    #[must_use]
-    pub fn unwritten(len: usize) -> Self {
-        let (money, count) = (|| vec![f64::NAN; len], || vec![u32::MAX; len]);
-        Self {
-            is_pnl: money(),
-            oos_pnl: money(),
-            is_dd: money(),
-            oos_dd: money(),
-            is_trades: count(),
-            oos_trades: count(),
-        }
-    }
-
-    /// Number of cells.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.is_pnl.len()
-    }
-
-    /// Whether there is no cell.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.is_pnl.is_empty()
-    }
-
-    /// The figures in cell `i`.
-    #[must_use]
-    pub fn at(&self, i: usize) -> Figures {
-        Figures {
-            is_pnl: self.is_pnl[i],
-            oos_pnl: self.oos_pnl[i],
-            is_dd: self.is_dd[i],
-            oos_dd: self.oos_dd[i],
-            is_trades: self.is_trades[i],
-            oos_trades: self.oos_trades[i],
-        }
-    }
-
-    /// All cells, to be written.
-    pub fn cells(&mut self) -> Cells<'_> {
-        Cells {
-            is_pnl: &mut self.is_pnl,
-            oos_pnl: &mut self.oos_pnl,
-            is_dd: &mut self.is_dd,
-            oos_dd: &mut self.oos_dd,
-            is_trades: &mut self.is_trades,
-            oos_trades: &mut self.oos_trades,
-        }
-    }
-}
-
-/// A stretch of [`Columns`] that one worker writes.
-#[derive(Debug)]
-pub struct Cells<'a> {
-    is_pnl: &'a mut [f64],
-    oos_pnl: &'a mut [f64],
-    is_dd: &'a mut [f64],
-    oos_dd: &'a mut [f64],
-    is_trades: &'a mut [u32],
-    oos_trades: &'a mut [u32],
-}
-
-impl<'a> Cells<'a> {
-    /// Cells whose profits and drawdowns stand in `money`, in the order of [`Columns`], and whose
-    /// trades in `counts`.
-    ///
-    /// # Panics
-    /// If the slices are not of one length.
-    #[must_use]
-    pub fn new(money: [&'a mut [f64]; 4], counts: [&'a mut [u32]; 2]) -> Self {
-        let len = money[0].len();
-        assert!(money.iter().all(|column| column.len() == len), "columns of different lengths");
-        assert!(counts.iter().all(|column| column.len() == len), "columns of different lengths");
-        let ([is_pnl, oos_pnl, is_dd, oos_dd], [is_trades, oos_trades]) = (money, counts);
-        Self { is_pnl, oos_pnl, is_dd, oos_dd, is_trades, oos_trades }
-    }
-
-    /// Number of cells.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.is_pnl.len()
-    }
-
-    /// Whether there is no cell.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.is_pnl.is_empty()
-    }
-
-    /// Takes the first `count` cells away from the rest.
-    #[must_use]
-    pub fn split_front(&mut self, count: usize) -> Self {
-        fn front<'b, T>(cells: &mut &'b mut [T], count: usize) -> &'b mut [T] {
-            let (front, rest) = std::mem::take(cells).split_at_mut(count);
-            *cells = rest;
-            front
-        }
-        Self {
-            is_pnl: front(&mut self.is_pnl, count),
-            oos_pnl: front(&mut self.oos_pnl, count),
-            is_dd: front(&mut self.is_dd, count),
-            oos_dd: front(&mut self.oos_dd, count),
-            is_trades: front(&mut self.is_trades, count),
-            oos_trades: front(&mut self.oos_trades, count),
-        }
-    }
-
-    /// Writes cell `i`.
-    #[inline(always)]
-    pub fn set(&mut self, i: usize, figures: Figures) {
-        self.is_pnl[i] = figures.is_pnl;
-        self.oos_pnl[i] = figures.oos_pnl;
-        self.is_dd[i] = figures.is_dd;
-        self.oos_dd[i] = figures.oos_dd;
-        self.is_trades[i] = figures.is_trades;
-        self.oos_trades[i] = figures.oos_trades;
-    }
-
-    /// Writes some cells of `columns`, from cell `at` on.
-    pub fn set_run(&mut self, at: usize, columns: &Columns, some: Range<usize>) {
-        let to = at..at + some.len();
-        self.is_pnl[to.clone()].copy_from_slice(&columns.is_pnl[some.clone()]);
-        self.oos_pnl[to.clone()].copy_from_slice(&columns.oos_pnl[some.clone()]);
-        self.is_dd[to.clone()].copy_from_slice(&columns.is_dd[some.clone()]);
-        self.oos_dd[to.clone()].copy_from_slice(&columns.oos_dd[some.clone()]);
-        self.is_trades[to.clone()].copy_from_slice(&columns.is_trades[some.clone()]);
-        self.oos_trades[to].copy_from_slice(&columns.oos_trades[some]);
-    }
-
-    /// Copies cell `from` into cell `to`.
-    #[inline]
-    pub fn repeat(&mut self, from: usize, to: usize) {
-        self.is_pnl[to] = self.is_pnl[from];
-        self.oos_pnl[to] = self.oos_pnl[from];
-        self.is_dd[to] = self.is_dd[from];
-        self.oos_dd[to] = self.oos_dd[from];
-        self.is_trades[to] = self.is_trades[from];
-        self.oos_trades[to] = self.oos_trades[from];
-    }
-
-    /// Copies all cells of `other`, which has as many.
-    pub fn copy_from(&mut self, other: &Cells<'_>) {
-        self.is_pnl.copy_from_slice(other.is_pnl);
-        self.oos_pnl.copy_from_slice(other.oos_pnl);
-        self.is_dd.copy_from_slice(other.is_dd);
-        self.oos_dd.copy_from_slice(other.oos_dd);
-        self.is_trades.copy_from_slice(other.is_trades);
-        self.oos_trades.copy_from_slice(other.oos_trades);
+impl Simulation {
+    /// All figures by name, in order.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        let [is, oos] = PartFigures::FIELDS;
+        let fields = Figures::FIELDS.iter().chain(is).chain(oos);
+        let [is, oos] = self.parts.map(|part| part.values());
+        let values = self.figures.values().into_iter().chain(is).chain(oos);
+        fields.map(|field| field.name).zip(values)
     }
 }

@@ -5,23 +5,36 @@ use crate::error::{Error, Result};
 /// The values of one parameter, or of several that only occur together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// One row a position on the axis, one value in it a parameter.
+    /// Positions of its parameters in canonical order.
+    parameters: Vec<usize>,
+    /// One row a position on the axis, in it one value a parameter.
     rows: Vec<Vec<f64>>,
 }
 
 impl Axis {
-    /// An axis of one parameter.
+    /// An axis of some parameters, by their positions in canonical order: each row is a combination
+    /// of their values that occurs, so that a flat index over it has no holes.
     #[must_use]
-    pub fn of(values: Vec<f64>) -> Self {
-        Self { rows: values.into_iter().map(|v| vec![v]).collect() }
+    pub fn new(parameters: Vec<usize>, rows: Vec<Vec<f64>>) -> Self {
+        Self { parameters, rows }
     }
 
-    /// An axis of two parameters, of which the first must be below the second: the pairs that are
-    /// left, the second varying fastest. A flat index over it has no holes.
+    /// An axis of one parameter.
     #[must_use]
-    pub fn ordered_pairs(first: &[f64], second: &[f64]) -> Self {
-        let pairs = first.iter().flat_map(|&a| second.iter().map(move |&b| (a, b)));
-        Self { rows: pairs.filter(|(a, b)| a < b).map(|(a, b)| vec![a, b]).collect() }
+    pub fn of(parameter: usize, values: Vec<f64>) -> Self {
+        Self::new(vec![parameter], values.into_iter().map(|v| vec![v]).collect())
+    }
+
+    /// Positions of its parameters in canonical order.
+    #[must_use]
+    pub fn parameters(&self) -> &[usize] {
+        &self.parameters
+    }
+
+    /// Its rows, one value a parameter in each.
+    #[must_use]
+    pub fn rows(&self) -> &[Vec<f64>] {
+        &self.rows
     }
 
     /// Number of positions.
@@ -35,29 +48,61 @@ impl Axis {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+
+    fn write(&self, row: usize, values: &mut [f64]) {
+        for (&parameter, &value) in self.parameters.iter().zip(&self.rows[row]) {
+            values[parameter] = value;
+        }
+    }
 }
 
 /// The values of every parameter; in the flat index the last axis varies fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
     axes: Vec<Axis>,
+    parameters: usize,
     len: u64,
 }
 
 impl Grid {
-    /// Takes over the axes, whose parameters are in canonical order.
+    /// Axes of one parameter each, in canonical order.
     ///
     /// # Errors
-    /// An axis without values, or more than 2^64 combinations.
+    /// As for [`new`](Self::new).
+    pub fn of(values: Vec<Vec<f64>>) -> Result<Self> {
+        Self::new(values.into_iter().enumerate().map(|(i, values)| Axis::of(i, values)).collect())
+    }
+
+    /// Takes over the axes, on which every parameter stands once.
+    ///
+    /// # Errors
+    /// An axis without values, a row of another length than its axis has parameters, a parameter on
+    /// none or several of the axes, or more than 2^64 combinations.
     pub fn new(axes: Vec<Axis>) -> Result<Self> {
         let mut len = 1_u64;
-        for (axis, values) in axes.iter().enumerate() {
-            if values.is_empty() {
-                return Err(Error::EmptyAxis { axis });
+        let parameters: usize = axes.iter().map(|axis| axis.parameters.len()).sum();
+        let mut found = vec![0; parameters];
+        for (i, axis) in axes.iter().enumerate() {
+            let expected = axis.parameters.len();
+            if axis.is_empty() {
+                let parameter = axis.parameters.first().copied().unwrap_or(i);
+                return Err(Error::EmptyAxis { parameter });
             }
-            len = len.checked_mul(values.len() as u64).ok_or(Error::GridTooLarge)?;
+            if let Some(row) = axis.rows.iter().find(|row| row.len() != expected) {
+                return Err(Error::AxisRow { axis: i, given: row.len(), expected });
+            }
+            for &parameter in &axis.parameters {
+                // One beyond the last leaves another without an axis.
+                if let Some(count) = found.get_mut(parameter) {
+                    *count += 1;
+                }
+            }
+            len = len.checked_mul(axis.len() as u64).ok_or(Error::GridTooLarge)?;
         }
-        Ok(Self { axes, len })
+        match found.iter().position(|&count| count != 1) {
+            Some(parameter) => Err(Error::AxisParameter { parameter, axes: found[parameter] }),
+            None => Ok(Self { axes, parameters, len }),
+        }
     }
 
     /// Number of combinations.
@@ -78,10 +123,33 @@ impl Grid {
         &self.axes
     }
 
-    /// The parameter values at a position on every axis; positions beyond an axis are its last one.
+    /// Number of parameters.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// Which axis a parameter stands on.
+    #[must_use]
+    pub fn axis_of(&self, parameter: usize) -> Option<usize> {
+        self.axes.iter().position(|axis| axis.parameters.contains(&parameter))
+    }
+
+    /// The parameter values, in canonical order, at a position on every axis; positions beyond an axis
+    /// are its last one.
     pub fn values_at(&self, digit: impl Fn(usize) -> usize) -> Vec<f64> {
-        let row = |(i, axis): (usize, &'_ Axis)| axis.rows[digit(i).min(axis.len() - 1)].clone();
-        self.axes.iter().enumerate().flat_map(row).collect()
+        let mut values = vec![f64::NAN; self.parameters];
+        for (i, axis) in self.axes.iter().enumerate() {
+            axis.write(digit(i).min(axis.len() - 1), &mut values);
+        }
+        values
+    }
+
+    /// Parameter sets that between them hold every row of every axis.
+    #[must_use]
+    pub fn covering(&self) -> Vec<Vec<f64>> {
+        let longest = self.axes.iter().map(Axis::len).max().unwrap_or(0);
+        (0..longest).map(|i| self.values_at(|_| i)).collect()
     }
 
     /// A cursor that stands on combination `index`.
@@ -117,14 +185,20 @@ impl Cursor<'_> {
         &self.digits
     }
 
+    /// Writes the value of every parameter, in canonical order.
+    #[inline]
+    pub fn write(&self, values: &mut [f64]) {
+        for (axis, &digit) in self.grid.axes.iter().zip(&self.digits) {
+            axis.write(digit, values);
+        }
+    }
+
     /// The value of every parameter, in canonical order.
-    pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
-        self.grid
-            .axes
-            .iter()
-            .zip(&self.digits)
-            .flat_map(|(axis, &digit)| &axis.rows[digit])
-            .copied()
+    #[must_use]
+    pub fn values(&self) -> Vec<f64> {
+        let mut values = vec![f64::NAN; self.grid.parameters];
+        self.write(&mut values);
+        values
     }
 
     /// Steps to the next combination; from the last one back to the first.
@@ -145,13 +219,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn rows(grid: &Grid) -> Vec<Vec<f64>> {
-        (0..grid.len()).map(|i| grid.at(i).expect("within the grid").values().collect()).collect()
+        (0..grid.len()).map(|i| grid.at(i).expect("within the grid").values()).collect()
     }
 
     #[test]
     fn the_last_axis_varies_fastest() {
-        let axes = vec![Axis::of(vec![1.0, 2.0]), Axis::of(vec![10.0, 20.0, 30.0])];
-        let grid = Grid::new(axes).expect("a grid");
+        let grid = Grid::of(vec![vec![1.0, 2.0], vec![10.0, 20.0, 30.0]]).expect("a grid");
         assert_eq!(
             rows(&grid),
             [[1.0, 10.0], [1.0, 20.0], [1.0, 30.0], [2.0, 10.0], [2.0, 20.0], [2.0, 30.0]]
@@ -159,33 +232,61 @@ mod tests {
     }
 
     #[test]
-    fn pairs_out_of_order_leave_no_holes() {
-        let pairs = Axis::ordered_pairs(&[10.0, 40.0, 50.0], &[40.0, 50.0, 60.0]);
-        let grid = Grid::new(vec![Axis::of(vec![1.0, 2.0]), pairs]).expect("a grid");
-        let wanted =
-            [(10.0, 40.0), (10.0, 50.0), (10.0, 60.0), (40.0, 50.0), (40.0, 60.0), (50.0, 60.0)];
-        let wanted: Vec<Vec<f64>> = [1.0, 2.0]
-            .iter()
-            .flat_map(|&x| wanted.iter().map(move |&(a, b)| vec![x, a, b]))
-            .collect();
-        assert_eq!(rows(&grid), wanted);
-        assert_eq!(grid.values_at(|_| 4), [2.0, 40.0, 60.0]);
+    fn parameters_that_occur_together_are_one_axis_without_holes() {
+        let pairs = vec![vec![10.0, 40.0], vec![10.0, 50.0], vec![40.0, 50.0]];
+        let axes = vec![Axis::new(vec![0, 2], pairs), Axis::of(1, vec![1.0, 2.0])];
+        let grid = Grid::new(axes).expect("a grid");
+        assert_eq!(
+            rows(&grid),
+            [
+                [10.0, 1.0, 40.0],
+                [10.0, 2.0, 40.0],
+                [10.0, 1.0, 50.0],
+                [10.0, 2.0, 50.0],
+                [40.0, 1.0, 50.0],
+                [40.0, 2.0, 50.0]
+            ]
+        );
+        assert_eq!(grid.values_at(|_| 4), [40.0, 2.0, 50.0]);
+        assert_eq!((grid.axis_of(2), grid.axis_of(1), grid.axis_of(3)), (Some(0), Some(1), None));
+        assert_eq!(grid.covering(), [[10.0, 1.0, 40.0], [10.0, 2.0, 50.0], [40.0, 2.0, 50.0]]);
     }
 
     #[test]
-    fn empty_axes_and_overflow_are_errors() {
-        let one = || Axis::of(vec![1.0]);
-        assert_eq!(Grid::new(vec![one(), Axis::of(vec![])]), Err(Error::EmptyAxis { axis: 1 }));
-        assert_eq!(Grid::new(vec![Axis::of(vec![0.0; 65_536]); 4]), Err(Error::GridTooLarge));
-        let grid = Grid::new(vec![one()]).expect("a grid");
+    fn whole_parameter_sets_are_one_axis() {
+        let sets = vec![vec![3.0, 1.0], vec![2.0, 7.0]];
+        let grid = Grid::new(vec![Axis::new(vec![0, 1], sets.clone())]).expect("a grid");
+        assert_eq!(rows(&grid), sets);
+    }
+
+    #[test]
+    fn axes_that_do_not_fit_and_overflow_are_errors() {
+        let one = |parameter| Axis::of(parameter, vec![1.0]);
+        let error = |axes| Grid::new(axes).err();
+        assert_eq!(
+            error(vec![one(0), Axis::of(1, vec![])]),
+            Some(Error::EmptyAxis { parameter: 1 })
+        );
+        let long = (0..4).map(|i| Axis::of(i, vec![0.0; 65_536])).collect();
+        assert_eq!(error(long), Some(Error::GridTooLarge));
+        assert_eq!(
+            error(vec![one(0), one(0)]),
+            Some(Error::AxisParameter { parameter: 0, axes: 2 })
+        );
+        assert_eq!(error(vec![one(1)]), Some(Error::AxisParameter { parameter: 0, axes: 0 }));
+        assert_eq!(
+            error(vec![Axis::new(vec![0, 1], vec![vec![1.0]])]),
+            Some(Error::AxisRow { axis: 0, given: 1, expected: 2 })
+        );
+        let grid = Grid::new(vec![one(0)]).expect("a grid");
         assert!(matches!(grid.at(1), Err(Error::IndexRange { len: 1, .. })));
     }
 
     proptest! {
         #[test]
         fn stepping_and_decoding_agree(lens in prop::collection::vec(1_usize..5, 1..6)) {
-            let axes = lens.iter().map(|&n| Axis::of((0..n).map(|v| v as f64).collect())).collect();
-            let grid = Grid::new(axes).expect("a grid");
+            let axes = lens.iter().map(|&n| (0..n).map(|v| v as f64).collect()).collect();
+            let grid = Grid::of(axes).expect("a grid");
             let mut cursor = grid.at(0).expect("within the grid");
             for index in 0..grid.len() {
                 let decoded = grid.at(index).expect("within the grid");

@@ -7,8 +7,7 @@
 //!
 //! Bars in which a window is not full hold NaN, which no comparison lets through.
 
-use crate::atr_d::hull_smoothing;
-use crate::bars::Bars;
+use crate::market::bars::Bars;
 
 /// Which price the Bollinger width is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +97,24 @@ pub fn hull(values: &[f64], length: usize) -> Vec<f64> {
     let (fast, slow) = (wma(values, (length / 2).max(1)), wma(values, length));
     let raw: Vec<f64> = fast.iter().zip(&slow).map(|(f, s)| 2.0 * f - s).collect();
     wma(&raw, hull_smoothing(length))
+}
+
+/// Bars that a Hull average of `length` looks back.
+#[must_use]
+pub fn hull_lookback(length: usize) -> usize {
+    length + hull_smoothing(length)
+}
+
+/// Bars of a Hull average's outer average: the rounded root of its length.
+#[must_use]
+pub fn hull_smoothing(length: usize) -> usize {
+    round_half_up((length as f64).sqrt()).max(1)
+}
+
+/// The nearest whole number, halves upwards.
+#[must_use]
+pub fn round_half_up(x: f64) -> usize {
+    (x + 0.5).floor() as usize
 }
 
 fn over_windows(values: &[f64], length: usize, mut f: impl FnMut(&[f64]) -> f64) -> Vec<f64> {

@@ -1,33 +1,32 @@
 //! Kernels of walk-forward optimization, free of Python.
 //!
-//! Data flows one way: [`bars`] and [`settings`] are checked values, [`indicators`] turn bars into
-//! the [`series`] that a [`grid`] shares, [`atr_d`] turns series and one parameter set into
-//! distances, [`touches`] and [`money`] say what happens in a bar and what it is worth. A [`task`] is
-//! a grid on a history with everything checked; an engine carries it out and fills columns of
-//! [`figures`]: [`direct`] walks bar by bar, [`factored`] from trade to trade over tables that its
-//! combinations share. [`scoring`] makes scores of the figures, block by block.
+//! Data flows one way. [`market`] holds checked series of a history, [`execution`] says what touches
+//! and fills are worth, [`indicators`] are functions of bars. A [`kernel`] is a strategy as engines
+//! see it; those that come with the crate stand in [`strategies`]. A [`task`] is a [`grid`] on a
+//! history with everything checked; an [`engine`] carries it out and fills columns of [`figures`].
+//! The direct engine runs any kernel bar by bar; a strategy may have a faster one of its own beside
+//! it. [`scoring`] makes scores of the figures, block by block.
 //!
-//! What the numbers mean is fixed by `python/wfo/atr_d/CONTRACT.md`; the Numba reference next to
-//! it has files of the same names for [`indicators`], [`touches`], [`money`] and [`atr_d`].
+//! Arrows go down only: strategies → engine → kernel → execution → market.
 
-pub mod atr_d;
-pub mod bars;
-pub mod direct;
+pub mod engine;
 pub mod error;
-pub mod factored;
+pub mod execution;
 pub mod figures;
 pub mod grid;
 pub mod indicators;
-pub mod money;
+pub mod kernel;
+pub mod market;
 pub mod scoring;
-pub mod series;
-pub mod settings;
-pub mod slice;
+pub mod strategies;
 pub mod task;
-pub mod touches;
 
-pub use bars::Bars;
+pub use engine::PreparedSweep;
 pub use error::{Error, Result};
+pub use execution::settings::{AccountSettings, Sizing};
 pub use grid::{Axis, Grid};
-pub use settings::{EntryStyle, Settings, Sizing};
-pub use slice::Slice;
+pub use kernel::Kernel;
+pub use market::bars::Bars;
+pub use market::feeds::Feeds;
+pub use market::slice::Slice;
+pub use task::Task;

@@ -2,45 +2,67 @@
 
 use std::ops::Range;
 
-use crate::atr_d::{BASELINE_PERIOD, Params, Variant};
 use crate::error::{Error, Result};
-use crate::figures::{Cells, Columns};
+use crate::execution::extended::Labels;
+use crate::execution::settings::AccountSettings;
+use crate::figures::{Columns, PhaseCells};
 use crate::grid::Grid;
-use crate::series::{Data, Series};
-use crate::settings::Settings;
-use crate::slice::Slice;
+use crate::kernel::{Kernel, Sets};
+use crate::market::feeds::Feeds;
+use crate::market::slice::Slice;
 
-/// A grid over one history, and the indicators that it shares.
+/// A grid of one strategy over one history, and what it shares.
 #[derive(Debug)]
-pub struct Task {
-    pub(crate) variant: Variant,
-    pub(crate) data: Data,
+pub struct Task<K: Kernel> {
+    pub(crate) kernel: K,
+    pub(crate) bars: usize,
     pub(crate) grid: Grid,
-    pub(crate) settings: Settings,
+    pub(crate) account: AccountSettings,
     pub(crate) slices: Vec<Slice>,
-    pub(crate) series: Series,
+    pub(crate) shared: K::Shared,
+    pub(crate) labels: Option<Labels>,
 }
 
-impl Task {
-    /// Checks everything and computes the indicators that the grid shares.
+impl<K: Kernel> Task<K> {
+    /// Checks everything and computes what the grid shares.
     ///
     /// # Errors
-    /// A parameter or setting out of range, positions out of order, or too short a warm-up.
+    /// A parameter or setting out of range, positions out of order, too short a warm-up, or a feed
+    /// that is missing.
     pub fn new(
-        variant: Variant,
-        data: Data,
+        kernel: K,
+        feeds: &Feeds,
         grid: Grid,
-        settings: Settings,
+        account: AccountSettings,
+        settings: &K::Settings,
         slices: Vec<Slice>,
     ) -> Result<Self> {
-        let settings = settings.checked()?;
-        let distinct = distinct_params(variant, &grid)?;
-        let need = distinct.iter().map(Params::need).max().unwrap_or(BASELINE_PERIOD);
-        for slice in &slices {
-            slice.checked(data.bars.len(), need)?;
+        let account = account.checked()?;
+        feeds.check(&kernel.feeds())?;
+        let (given, expected) = (grid.parameters(), kernel.parameters().len());
+        if given != expected {
+            return Err(Error::ParameterCount { given, expected });
         }
-        let series = Series::new(&data, &distinct, settings.max_stop_atr);
-        Ok(Self { variant, data, grid, settings, slices, series })
+        let sets = kernel.covering(&grid);
+        let sets = sets.iter().map(|values| kernel.params(values)).collect::<Result<_>>()?;
+        let sets = Sets { sets, mixed: grid.axes().len() > 1 };
+        let need = sets.lookback(|params| kernel.lookback(params));
+        for slice in &slices {
+            slice.checked(feeds.len(), need)?;
+        }
+        let shared = kernel.prepare(feeds, &sets, settings)?;
+        let bars = feeds.len();
+        Ok(Self { kernel, bars, grid, account, slices, shared, labels: None })
+    }
+
+    /// The same, with labels to sum returns by.
+    ///
+    /// # Errors
+    /// Another number of labels than bars, or a trading bar with a label out of range.
+    pub fn labelled(mut self, labels: &[i64], count: usize) -> Result<Self> {
+        let trading = self.bars().start + 1..self.bars().end;
+        self.labels = Some(Labels::new(labels, count, self.bars, trading)?);
+        Ok(self)
     }
 
     /// Number of combinations.
@@ -53,6 +75,12 @@ impl Task {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.grid.is_empty()
+    }
+
+    /// Number of phases.
+    #[must_use]
+    pub fn phases(&self) -> usize {
+        self.slices.len()
     }
 
     /// From the bar before the first trading bar of any phase to the end of the last one.
@@ -81,11 +109,11 @@ impl Task {
     pub(crate) fn columns(
         &self,
         range: &Range<u64>,
-        write: impl FnOnce(Vec<Cells<'_>>) -> Result<()>,
+        write: impl FnOnce(Vec<PhaseCells<'_>>) -> Result<()>,
     ) -> Result<Vec<Columns>> {
         let count = self.count(range)?;
         let mut out: Vec<_> = self.slices.iter().map(|_| Columns::unwritten(count)).collect();
-        write(out.iter_mut().map(Columns::cells).collect())?;
+        write(out.iter_mut().map(|columns| columns.cells().into()).collect())?;
         Ok(out)
     }
 
@@ -96,28 +124,17 @@ impl Task {
     ///
     /// # Panics
     /// If there is not.
-    pub(crate) fn check_cells(&self, range: &Range<u64>, phases: &[Cells<'_>]) -> Result<()> {
-        let count = self.count(range)?;
-        assert_eq!(phases.len(), self.slices.len(), "phases to write");
-        assert!(phases.iter().all(|cells| cells.len() == count), "{count} cells to write");
+    pub(crate) fn check_cells(&self, range: &Range<u64>, phases: &[PhaseCells<'_>]) -> Result<()> {
+        self.check_count(self.count(range)?, phases);
         Ok(())
     }
-}
 
-/// Parameter sets that between them hold every value of every axis, and every pair of a period and
-/// the multiplier of the short side that scales it, so that the checks and the indicators see each
-/// of them once instead of every combination.
-fn distinct_params(variant: Variant, grid: &Grid) -> Result<Vec<Params>> {
-    let longest = grid.axes().iter().map(|axis| axis.len()).max().unwrap_or(0);
-    let at = variant.parameters().position(|name| name == "short_multiplier");
-    let multipliers = at.map_or(1, |at| grid.axes()[at].len());
-    let mut found = Vec::with_capacity(longest * multipliers);
-    for m in 0..multipliers {
-        for i in 0..longest {
-            let digit = |axis: usize| if Some(axis) == at { m } else { i };
-            let values = grid.values_at(digit);
-            found.push(Params::from_values(variant, &values)?);
-        }
+    /// Checks that there are `count` cells for every phase.
+    ///
+    /// # Panics
+    /// If there are not.
+    pub(crate) fn check_count(&self, count: usize, phases: &[PhaseCells<'_>]) {
+        assert_eq!(phases.len(), self.slices.len(), "phases to write");
+        assert!(phases.iter().all(|cells| cells.len() == count), "{count} cells to write");
     }
-    Ok(found)
 }

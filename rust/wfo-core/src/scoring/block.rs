@@ -5,51 +5,34 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::figures::{Count, Kind, Money, standard_figures};
 
-/// Figures of one phase in the types of the result files: money as `f32`, trades as `u16` that stop
-/// at 65,535.
-#[derive(Debug, Clone, Copy)]
-pub struct Stored<'a> {
-    /// In-sample profit or loss, in currency.
-    pub is_pnl: &'a [f32],
-    /// Out-of-sample profit or loss, in currency.
-    pub oos_pnl: &'a [f32],
-    /// Largest in-sample drawdown, in currency.
-    pub is_dd: &'a [f32],
-    /// Largest out-of-sample drawdown, in currency.
-    pub oos_dd: &'a [f32],
-    /// Trades closed in-sample.
-    pub is_trades: &'a [u16],
-    /// Trades closed out-of-sample.
-    pub oos_trades: &'a [u16],
-}
-
-impl Stored<'_> {
-    /// The figures of some of the combinations.
-    #[must_use]
-    pub(crate) fn part(&self, range: Range<usize>) -> Self {
-        Self {
-            is_pnl: &self.is_pnl[range.clone()],
-            oos_pnl: &self.oos_pnl[range.clone()],
-            is_dd: &self.is_dd[range.clone()],
-            oos_dd: &self.oos_dd[range.clone()],
-            is_trades: &self.is_trades[range.clone()],
-            oos_trades: &self.oos_trades[range],
+/// Defines the columns of a phase from the list of figures.
+macro_rules! define_stored {
+    ($($(#[$doc:meta])* $name:ident: $Kind:ident,)*) => {
+        /// Figures of one phase in the types of the result files: money as `f32`, trades as `u16` that
+        /// stop at 65,535.
+        #[derive(Debug, Clone, Copy)]
+        pub struct Stored<'a> {
+            $($(#[$doc])* pub $name: &'a [<$Kind as Kind>::Stored],)*
         }
-    }
 
-    /// The columns by name, and how many cells each has.
-    fn lengths(&self) -> [(&'static str, usize); 6] {
-        [
-            ("is_pnl", self.is_pnl.len()),
-            ("oos_pnl", self.oos_pnl.len()),
-            ("is_dd", self.is_dd.len()),
-            ("oos_dd", self.oos_dd.len()),
-            ("is_trades", self.is_trades.len()),
-            ("oos_trades", self.oos_trades.len()),
-        ]
-    }
+        impl Stored<'_> {
+            /// The figures of some of the combinations.
+            #[must_use]
+            pub(crate) fn part(&self, range: Range<usize>) -> Self {
+                Self { $($name: &self.$name[range.clone()],)* }
+            }
+
+            /// The columns by name, and how many cells each has.
+            fn lengths(&self) -> impl Iterator<Item = (&'static str, usize)> + use<> {
+                [$((stringify!($name), self.$name.len()),)*].into_iter()
+            }
+        }
+    };
 }
+
+standard_figures! { define_stored }
 
 /// Figures of some combinations over all phases.
 #[derive(Debug, Clone)]
@@ -118,7 +101,7 @@ pub fn store_money(from: &[f64], to: &mut [f32]) {
     assert_eq!(from.len(), to.len(), "columns of different lengths");
     from.par_chunks(CONVERTED).zip(to.par_chunks_mut(CONVERTED)).for_each(|(from, to)| {
         for (to, &from) in to.iter_mut().zip(from) {
-            *to = from as f32;
+            *to = Money::stored(from);
         }
     });
 }
@@ -131,7 +114,7 @@ pub fn store_counts(from: &[u32], to: &mut [u16]) {
     assert_eq!(from.len(), to.len(), "columns of different lengths");
     from.par_chunks(CONVERTED).zip(to.par_chunks_mut(CONVERTED)).for_each(|(from, to)| {
         for (to, &from) in to.iter_mut().zip(from) {
-            *to = from.min(u32::from(u16::MAX)) as u16;
+            *to = Count::stored(from);
         }
     });
 }

@@ -1,0 +1,216 @@
+//! What a module of strategies consists of.
+
+/// Defines the class `Sweep` and the functions `simulate`, `lacks` and `strategies` for a
+/// [`Family`](crate::Family), to be added to a module of the given name.
+#[macro_export]
+macro_rules! kernel_bindings {
+    ($module:literal, $Family:ty) => {
+        use $crate::numpy::PyReadonlyArray1;
+        use $crate::pyo3::prelude::*;
+
+        /// A grid over one history, computed in any pieces by its own pool of threads.
+        #[pyclass(frozen, module = $module, crate = "wfo_bindings::pyo3")]
+        pub struct Sweep {
+            inner: $crate::sweep::PySweep,
+        }
+
+        #[pymethods]
+        #[pyo3(crate = "wfo_bindings::pyo3")]
+        impl Sweep {
+            #[new]
+            #[pyo3(signature = (
+                        engine, strategy, feeds, axes, settings, phases, threads, extended=false,
+                        labels=None, label_count=0,
+                    ))]
+            #[expect(clippy::too_many_arguments, reason = "a sweep is made of as many things")]
+            fn new(
+                py: Python<'_>,
+                engine: &str,
+                strategy: &str,
+                feeds: $crate::feeds::PyFeeds<'_>,
+                axes: $crate::sweep::PyAxes,
+                settings: Bound<'_, PyAny>,
+                phases: Vec<(usize, usize, usize)>,
+                threads: usize,
+                extended: bool,
+                labels: $crate::simulate::PyLabels<'_>,
+                label_count: usize,
+            ) -> PyResult<Self> {
+                let inner = $crate::sweep::PySweep::of::<$Family>(
+                    py,
+                    engine,
+                    strategy,
+                    &feeds,
+                    axes,
+                    &settings,
+                    &phases,
+                    threads,
+                    extended,
+                    &labels,
+                    label_count,
+                )?;
+                Ok(Self { inner })
+            }
+
+            fn __len__(&self) -> PyResult<usize> {
+                Ok(usize::try_from(self.inner.len())?)
+            }
+
+            /// Combinations that are best computed together.
+            #[getter]
+            fn granule(&self) -> u64 {
+                self.inner.granule()
+            }
+
+            /// Memory that each worker holds beside the results, in bytes.
+            #[getter]
+            fn worker_bytes(&self) -> usize {
+                self.inner.worker_bytes()
+            }
+
+            /// The figures of the combinations `start..stop`, one tuple of arrays a phase.
+            fn run<'py>(
+                &self,
+                py: Python<'py>,
+                start: u64,
+                stop: u64,
+            ) -> PyResult<$crate::sweep::PyPhases<'py>> {
+                self.inner.run(py, start, stop)
+            }
+
+            /// The figures of any combinations in any order.
+            fn run_list<'py>(
+                &self,
+                py: Python<'py>,
+                indices: PyReadonlyArray1<'py, u64>,
+            ) -> PyResult<$crate::sweep::PyPhases<'py>> {
+                self.inner.run_list(py, &indices)
+            }
+
+            /// The figures of blocks of consecutive combinations, laid one after the other.
+            fn run_blocks<'py>(
+                &self,
+                py: Python<'py>,
+                starts: PyReadonlyArray1<'py, u64>,
+                size: u64,
+            ) -> PyResult<$crate::sweep::PyPhases<'py>> {
+                self.inner.run_blocks(py, &starts, size)
+            }
+
+            /// Like `run`: the six figures that every sweep has, in the types of the result files.
+            fn run_stored<'py>(
+                &self,
+                py: Python<'py>,
+                start: u64,
+                stop: u64,
+            ) -> PyResult<$crate::sweep::PyPhases<'py>> {
+                self.inner.run_stored(py, start, stop)
+            }
+
+            /// Like `run_list`, in the types of the result files.
+            fn run_list_stored<'py>(
+                &self,
+                py: Python<'py>,
+                indices: PyReadonlyArray1<'py, u64>,
+            ) -> PyResult<$crate::sweep::PyPhases<'py>> {
+                self.inner.run_list_stored(py, &indices)
+            }
+
+            /// Like `run_blocks`, in the types of the result files.
+            fn run_blocks_stored<'py>(
+                &self,
+                py: Python<'py>,
+                starts: PyReadonlyArray1<'py, u64>,
+                size: u64,
+            ) -> PyResult<$crate::sweep::PyPhases<'py>> {
+                self.inner.run_blocks_stored(py, &starts, size)
+            }
+        }
+
+        /// One parameter set, or several that take turns, bar by bar.
+        #[pyfunction]
+        #[pyo3(
+                    crate = "wfo_bindings::pyo3",
+                    signature = (
+                        engine, strategy, feeds, params, settings, warmup, split, labels=None,
+                        label_count=0,
+                    )
+                )]
+        #[expect(clippy::too_many_arguments, reason = "a simulation is made of as many things")]
+        pub fn simulate<'py>(
+            py: Python<'py>,
+            engine: &str,
+            strategy: &str,
+            feeds: $crate::feeds::PyFeeds<'py>,
+            params: Vec<(usize, Vec<f64>)>,
+            settings: Bound<'py, PyAny>,
+            warmup: usize,
+            split: usize,
+            labels: $crate::simulate::PyLabels<'py>,
+            label_count: usize,
+        ) -> PyResult<$crate::simulate::Simulated<'py>> {
+            $crate::simulate::simulate::<$Family>(
+                py,
+                engine,
+                strategy,
+                &feeds,
+                &params,
+                &settings,
+                warmup,
+                split,
+                &labels,
+                label_count,
+            )
+        }
+
+        /// Why an engine cannot do what it is asked for; None where it can.
+        #[pyfunction]
+        #[pyo3(
+                    crate = "wfo_bindings::pyo3",
+                    signature = (engine, strategy, settings, extended, dated, axes=None)
+                )]
+        pub fn lacks(
+            engine: &str,
+            strategy: &str,
+            settings: Bound<'_, PyAny>,
+            extended: bool,
+            dated: bool,
+            axes: Option<Vec<Vec<usize>>>,
+        ) -> PyResult<Option<String>> {
+            $crate::kernel::lacks::<$Family>(engine, strategy, &settings, extended, dated, axes)
+        }
+
+        /// Canonical parameter names of each strategy that the module knows.
+        #[pyfunction]
+        #[pyo3(crate = "wfo_bindings::pyo3")]
+        pub fn strategies() -> Vec<(String, Vec<&'static str>)> {
+            $crate::kernel::strategies::<$Family>()
+        }
+    };
+}
+
+/// Makes an extension module of a [`Family`](crate::Family): `export_kernel!(name, "name", Family)`.
+#[macro_export]
+macro_rules! export_kernel {
+    ($name:ident, $module:literal, $Family:ty) => {
+        /// What the module offers.
+        mod kernel_bindings {
+            use super::*;
+            $crate::kernel_bindings!($module, $Family);
+        }
+
+        #[$crate::pyo3::pymodule(gil_used = false)]
+        #[pyo3(crate = "wfo_bindings::pyo3")]
+        fn $name(
+            module: &$crate::pyo3::Bound<'_, $crate::pyo3::types::PyModule>,
+        ) -> $crate::pyo3::PyResult<()> {
+            use $crate::pyo3::prelude::*;
+            module.add_class::<kernel_bindings::Sweep>()?;
+            module
+                .add_function($crate::pyo3::wrap_pyfunction!(kernel_bindings::simulate, module)?)?;
+            module.add_function($crate::pyo3::wrap_pyfunction!(kernel_bindings::lacks, module)?)?;
+            module
+                .add_function($crate::pyo3::wrap_pyfunction!(kernel_bindings::strategies, module)?)
+        }
+    };
+}

@@ -1,0 +1,21 @@
+//! What a compiled module of strategies offers Python, whatever the strategies.
+//!
+//! A crate of one's own implements [`Kernel`](wfo_core::Kernel) for its strategies, says with
+//! [`Family`] what they are, and calls [`export_kernel!`]; its module then has the same `Sweep`, `simulate`, `lacks` and
+//! `strategies` as `wfo._core`. The layers are thin: arrays come in read-only and go out owned, and the
+//! interpreter is released around every kernel.
+
+pub mod arrays;
+pub mod errors;
+mod export;
+pub mod feeds;
+pub mod kernel;
+pub mod pools;
+pub mod settings;
+pub mod simulate;
+pub mod sweep;
+
+pub use kernel::Family;
+pub use numpy;
+pub use pyo3;
+pub use wfo_core;

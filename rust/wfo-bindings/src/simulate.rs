@@ -1,0 +1,97 @@
+//! One parameter set, or several that take turns, bar by bar.
+
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use wfo_core::Slice;
+use wfo_core::engine::direct::Dated;
+use wfo_core::execution::account::Side;
+use wfo_core::figures::{Simulation, Trade, Value};
+
+use crate::arrays::values;
+use crate::errors::raise;
+use crate::feeds::{PyFeeds, feeds};
+use crate::kernel::{Family, Run, check_engine, named};
+
+/// Figures by name, columns of the trades by name, the mark at every close, and the reversals: their
+/// bars and the marks at their fills.
+pub type Simulated<'py> = (
+    Bound<'py, PyDict>,
+    Bound<'py, PyDict>,
+    Bound<'py, PyArray1<f64>>,
+    (Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<f64>>),
+);
+
+/// Labels of the bars, int64.
+pub type PyLabels<'py> = Option<PyReadonlyArray1<'py, i64>>;
+
+/// How the package writes sides: +1 long, -1 short.
+fn sign(side: Side) -> i8 {
+    match side {
+        Side::Long => 1,
+        Side::Short => -1,
+    }
+}
+
+/// Simulates with one of the kernel's engines.
+///
+/// # Errors
+/// Anything that cannot be used.
+#[expect(clippy::too_many_arguments, reason = "those of the function in Python")]
+pub fn simulate<'py, F: Family>(
+    py: Python<'py>,
+    engine: &str,
+    strategy: &str,
+    given: &PyFeeds<'py>,
+    params: &[Dated],
+    settings: &Bound<'py, PyAny>,
+    warmup: usize,
+    split: usize,
+    labels: &PyLabels<'py>,
+    label_count: usize,
+) -> PyResult<Simulated<'py>> {
+    check_engine::<F>(engine)?;
+    let kernel = named::<F>(strategy)?;
+    let feeds = feeds(given)?;
+    let account = crate::settings::account(settings)?;
+    let settings = F::settings(settings)?;
+    let slice = Slice { warmup, split, end: feeds.len() };
+    let labels = labels.as_ref().map(values);
+    let labels = labels.as_deref().map(|labels| (labels, label_count));
+    let (feeds, account, settings) = (&feeds, &account, &settings);
+    let run = Run { feeds, sets: params, account, settings, slice, labels };
+    let simulate = || F::simulate(&kernel, engine, run);
+    written(py, py.detach(simulate).map_err(raise)?)
+}
+
+fn written<'py>(py: Python<'py>, sim: Simulation) -> PyResult<Simulated<'py>> {
+    let figures = PyDict::new(py);
+    for (name, value) in sim.named() {
+        match value {
+            Value::Float(value) => figures.set_item(name, value)?,
+            Value::Count(value) => figures.set_item(name, value)?,
+        }
+    }
+    if let Some([r, r2]) = sim.sums {
+        figures.set_item("label_sum_r", r.into_pyarray(py))?;
+        figures.set_item("label_sum_r2", r2.into_pyarray(py))?;
+    }
+    let count = |f: fn(&Trade) -> usize| -> Bound<'py, PyArray1<u64>> {
+        sim.trades.iter().map(|t| f(t) as u64).collect::<Vec<_>>().into_pyarray(py)
+    };
+    let money = |f: fn(&Trade) -> f64| -> Bound<'py, PyArray1<f64>> {
+        sim.trades.iter().map(f).collect::<Vec<_>>().into_pyarray(py)
+    };
+    let sides = sim.trades.iter().map(|t| sign(t.side)).collect::<Vec<_>>();
+    let trades = PyDict::new(py);
+    trades.set_item("side", sides.into_pyarray(py))?;
+    trades.set_item("entry_bar", count(|t| t.entry_bar))?;
+    trades.set_item("entry_price", money(|t| t.entry_price))?;
+    trades.set_item("exit_bar", count(|t| t.exit_bar))?;
+    trades.set_item("exit_price", money(|t| t.exit_price))?;
+    trades.set_item("pnl", money(|t| t.pnl))?;
+    let (bars, marks): (Vec<u64>, Vec<f64>) =
+        sim.reversals.into_iter().map(|(bar, mark)| (bar as u64, mark)).unzip();
+    let reversals = (bars.into_pyarray(py), marks.into_pyarray(py));
+    Ok((figures, trades, sim.equity.into_pyarray(py), reversals))
+}

@@ -1,0 +1,326 @@
+//! A grid over one history, computed in any pieces by its own pool of threads.
+
+use std::sync::{Mutex, PoisonError};
+
+use numpy::{PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use rayon::ThreadPool;
+use wfo_core::figures::{
+    Cells, ExtendedCells, Field, Figures, PartCells, PartFigures, PhaseCells, Rows, rows_of,
+};
+use wfo_core::scoring::block::{store_counts, store_money};
+use wfo_core::{Axis, Error, Grid, PreparedSweep, Result, Slice, Task};
+
+use crate::arrays::{row, values};
+use crate::errors::raise;
+use crate::feeds::{PyFeeds, feeds};
+use crate::kernel::{Family, check_engine, checked, named};
+use crate::pools::new_pool;
+use crate::simulate::PyLabels;
+
+/// Axes of a grid: the positions of an axis's parameters, and its rows of values.
+pub type PyAxes = Vec<(Vec<usize>, Vec<Vec<f64>>)>;
+
+/// Arrays of each phase, in the order of the schema.
+pub type PyPhases<'py> = Vec<Bound<'py, PyTuple>>;
+
+/// Figures as the engines write them, before they are stored. Only ever as large as the largest call,
+/// and kept, for fresh memory would cost more than the figures in it.
+#[derive(Default)]
+struct Scratch {
+    floats: Vec<f64>,
+    counts: Vec<u32>,
+}
+
+/// A sweep of any engine, and what calls of it need.
+pub struct PySweep {
+    inner: Box<dyn PreparedSweep>,
+    phases: usize,
+    /// Whether it computes the figures on demand, and by how many labels.
+    extended: Option<usize>,
+    pool: ThreadPool,
+    scratch: Mutex<Option<Scratch>>,
+}
+
+/// Combinations of one call.
+enum Cut<'a> {
+    Range(u64, u64),
+    List(&'a [u64]),
+    Blocks(&'a [u64], u64),
+}
+
+impl Cut<'_> {
+    /// Number of combinations.
+    fn count(&self, len: u64) -> Result<usize> {
+        match *self {
+            Self::Range(start, stop) if start > stop || stop > len => {
+                Err(Error::IndexRange { start, stop, len })
+            }
+            Self::Range(start, stop) => Ok((stop - start) as usize),
+            Self::List(indices) => Ok(indices.len()),
+            Self::Blocks(_, size) if size > len => {
+                Err(Error::IndexRange { start: 0, stop: size, len })
+            }
+            Self::Blocks(starts, size) => Ok(starts.len() * size as usize),
+        }
+    }
+
+    fn run(self, sweep: &dyn PreparedSweep, cells: Vec<PhaseCells<'_>>) -> Result<()> {
+        match self {
+            Self::Range(start, stop) => sweep.run_into(start..stop, cells),
+            Self::List(indices) => sweep.run_list_into(indices, cells),
+            Self::Blocks(starts, size) => sweep.run_blocks_into(starts, size, cells),
+        }
+    }
+}
+
+impl PySweep {
+    /// Lets a pool of its own prepare and run a sweep. Where it computes the figures on demand,
+    /// `extended` holds the number of labels.
+    ///
+    /// # Errors
+    /// What `prepare` meets, or threads that the system does not have.
+    pub fn new(
+        py: Python<'_>,
+        phases: usize,
+        extended: Option<usize>,
+        threads: usize,
+        prepare: impl FnOnce() -> Result<Box<dyn PreparedSweep>> + Send,
+    ) -> PyResult<Self> {
+        let pool = new_pool(threads)?;
+        let inner = checked(py.detach(|| pool.install(prepare)))?;
+        Ok(Self { inner, phases, extended, pool, scratch: Mutex::new(None) })
+    }
+
+    /// Prepares a sweep by one of a kernel's engines.
+    ///
+    /// # Errors
+    /// Anything that cannot be used.
+    #[expect(clippy::too_many_arguments, reason = "those of the class in Python")]
+    pub fn of<F: Family>(
+        py: Python<'_>,
+        engine: &str,
+        strategy: &str,
+        given: &PyFeeds<'_>,
+        axes: PyAxes,
+        settings: &Bound<'_, PyAny>,
+        phases: &[(usize, usize, usize)],
+        threads: usize,
+        extended: bool,
+        labels: &PyLabels<'_>,
+        label_count: usize,
+    ) -> PyResult<Self> {
+        check_engine::<F>(engine)?;
+        let kernel = named::<F>(strategy)?;
+        let feeds = feeds(given)?;
+        let account = crate::settings::account(settings)?;
+        let settings = F::settings(settings)?;
+        let slice = |&(warmup, split, end): &_| Slice { warmup, split, end };
+        let slices: Vec<Slice> = phases.iter().map(slice).collect();
+        let axis = |(parameters, rows)| Axis::new(parameters, rows);
+        let grid = checked(Grid::new(axes.into_iter().map(axis).collect()))?;
+        let labels = labels.as_ref().map(values);
+        let count = labels.as_ref().map_or(0, |_| label_count);
+        let prepare = || {
+            let mut task = Task::new(kernel, &feeds, grid, account, &settings, slices)?;
+            if let Some(labels) = &labels {
+                task = task.labelled(labels, count)?;
+            }
+            F::sweep(engine, task)
+        };
+        Self::new(py, phases.len(), extended.then_some(count), threads, prepare)
+    }
+
+    /// Number of combinations.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.inner.len()
+    }
+
+    /// Never true: a grid has at least one combination.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.inner.is_empty()
+    }
+
+    /// Combinations that are best computed together.
+    #[must_use]
+    pub fn granule(&self) -> u64 {
+        self.inner.granule()
+    }
+
+    /// Memory that each worker holds beside the results, in bytes.
+    #[must_use]
+    pub fn worker_bytes(&self) -> usize {
+        self.inner.worker_bytes()
+    }
+
+    /// The combinations `start..stop`.
+    ///
+    /// # Errors
+    /// A range outside the grid.
+    pub fn run<'py>(&self, py: Python<'py>, start: u64, stop: u64) -> PyResult<PyPhases<'py>> {
+        self.compute(py, Cut::Range(start, stop))
+    }
+
+    /// Any combinations in any order, repeats allowed.
+    ///
+    /// # Errors
+    /// An index outside the grid.
+    pub fn run_list<'py>(
+        &self,
+        py: Python<'py>,
+        indices: &PyReadonlyArray1<'py, u64>,
+    ) -> PyResult<PyPhases<'py>> {
+        self.compute(py, Cut::List(&values(indices)))
+    }
+
+    /// Blocks of consecutive combinations, laid one after the other.
+    ///
+    /// # Errors
+    /// A block outside the grid.
+    pub fn run_blocks<'py>(
+        &self,
+        py: Python<'py>,
+        starts: &PyReadonlyArray1<'py, u64>,
+        size: u64,
+    ) -> PyResult<PyPhases<'py>> {
+        self.compute(py, Cut::Blocks(&values(starts), size))
+    }
+
+    /// Like [`run`](Self::run), in the types of the result files.
+    ///
+    /// # Errors
+    /// A range outside the grid.
+    pub fn run_stored<'py>(
+        &self,
+        py: Python<'py>,
+        start: u64,
+        stop: u64,
+    ) -> PyResult<PyPhases<'py>> {
+        self.store(py, Cut::Range(start, stop))
+    }
+
+    /// Like [`run_list`](Self::run_list), in the types of the result files.
+    ///
+    /// # Errors
+    /// An index outside the grid.
+    pub fn run_list_stored<'py>(
+        &self,
+        py: Python<'py>,
+        indices: &PyReadonlyArray1<'py, u64>,
+    ) -> PyResult<PyPhases<'py>> {
+        self.store(py, Cut::List(&values(indices)))
+    }
+
+    /// Like [`run_blocks`](Self::run_blocks), in the types of the result files.
+    ///
+    /// # Errors
+    /// A block outside the grid.
+    pub fn run_blocks_stored<'py>(
+        &self,
+        py: Python<'py>,
+        starts: &PyReadonlyArray1<'py, u64>,
+        size: u64,
+    ) -> PyResult<PyPhases<'py>> {
+        self.store(py, Cut::Blocks(&values(starts), size))
+    }
+
+    fn compute<'py>(&self, py: Python<'py>, cut: Cut<'_>) -> PyResult<PyPhases<'py>> {
+        let count = cut.count(self.len()).map_err(raise)?;
+        let fields = fields(self.extended.is_some());
+        let (wide, narrow) = rows_of(&fields);
+        // NumPy's own memory, in large pieces, which it asks the system to back with large pages: a
+        // call writes tens of megabytes, and small pages would take a twentieth of its time.
+        let floats = PyArray2::<f64>::zeros(py, [self.phases * wide, count], false);
+        let counts = PyArray2::<u32>::zeros(py, [self.phases * narrow, count], false);
+        let labels = self.extended.unwrap_or(0);
+        let sums_shape = [self.phases * 2 * usize::from(labels > 0), count, labels];
+        let sums = PyArray3::<f64>::zeros(py, sums_shape, false);
+        {
+            let (mut floats, mut counts, mut sums) =
+                (floats.readwrite(), counts.readwrite(), sums.readwrite());
+            let mut rows = Rows::new(floats.as_slice_mut()?, counts.as_slice_mut()?, count);
+            let mut sums = sums.as_slice_mut()?.chunks_exact_mut((count * labels).max(1));
+            let mut phase = || {
+                let figures = Cells::in_rows(&mut rows);
+                let extended = self.extended.map(|labels| {
+                    let parts = [PartCells::in_rows(&mut rows), PartCells::in_rows(&mut rows)];
+                    let sums = std::array::from_fn(|_| sums.next().unwrap_or_default());
+                    ExtendedCells::new(parts, sums, labels)
+                });
+                PhaseCells { figures, extended }
+            };
+            let cells: Vec<_> = (0..self.phases).map(|_| phase()).collect();
+            let run = || cut.run(&*self.inner, cells);
+            py.detach(|| self.pool.install(run)).map_err(raise)?;
+        }
+        let (mut next_float, mut next_count) = (0.., 0..);
+        let phase = |k: usize| {
+            let mut arrays = Vec::with_capacity(fields.len() + 2);
+            for field in &fields {
+                arrays.push(if field.counts {
+                    row(&counts, next_count.next().unwrap_or(0))?.into_any()
+                } else {
+                    row(&floats, next_float.next().unwrap_or(0))?.into_any()
+                });
+            }
+            if labels > 0 {
+                arrays.push(sums.get_item(2 * k)?);
+                arrays.push(sums.get_item(2 * k + 1)?);
+            }
+            PyTuple::new(py, arrays)
+        };
+        (0..self.phases).map(phase).collect()
+    }
+
+    /// Computes the figures that every sweep has, in the types of the result files.
+    fn store<'py>(&self, py: Python<'py>, cut: Cut<'_>) -> PyResult<PyPhases<'py>> {
+        let count = cut.count(self.len()).map_err(raise)?;
+        let fields = fields(false);
+        let (wide, narrow) = rows_of(&fields);
+        let floats = PyArray2::<f32>::zeros(py, [self.phases * wide, count], false);
+        let counts = PyArray2::<u16>::zeros(py, [self.phases * narrow, count], false);
+        {
+            let (mut floats, mut counts) = (floats.readwrite(), counts.readwrite());
+            let (stored_floats, stored_counts) = (floats.as_slice_mut()?, counts.as_slice_mut()?);
+            let held = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+            let work = || {
+                // Another call at the same time makes its own.
+                let mut scratch = held().take().unwrap_or_default();
+                scratch.floats.resize(scratch.floats.len().max(stored_floats.len()), 0.0);
+                scratch.counts.resize(scratch.counts.len().max(stored_counts.len()), 0);
+                let floats = &mut scratch.floats[..stored_floats.len()];
+                let counts = &mut scratch.counts[..stored_counts.len()];
+                let mut rows = Rows::new(floats, counts, count);
+                let mut phase = || Cells::in_rows(&mut rows).into();
+                cut.run(&*self.inner, (0..self.phases).map(|_| phase()).collect())?;
+                store_money(floats, stored_floats);
+                store_counts(counts, stored_counts);
+                *held() = Some(scratch);
+                Ok(())
+            };
+            py.detach(|| self.pool.install(work)).map_err(raise)?;
+        }
+        let (mut next_float, mut next_count) = (0.., 0..);
+        let phase = |_| {
+            let array = |field: &Field| {
+                Ok(if field.counts {
+                    row(&counts, next_count.next().unwrap_or(0))?.into_any()
+                } else {
+                    row(&floats, next_float.next().unwrap_or(0))?.into_any()
+                })
+            };
+            PyTuple::new(py, fields.iter().map(array).collect::<PyResult<Vec<_>>>()?)
+        };
+        (0..self.phases).map(phase).collect()
+    }
+}
+
+/// The figures of a phase, in order.
+#[must_use]
+pub fn fields(extended: bool) -> Vec<Field> {
+    let parts = PartFigures::FIELDS.iter().filter(|_| extended).copied().flatten();
+    Figures::FIELDS.iter().chain(parts).copied().collect()
+}

@@ -1,0 +1,72 @@
+//! Engines: what carries out a task.
+
+pub mod direct;
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::figures::PhaseCells;
+
+/// A grid over one history, ready to be computed in any pieces and order, by whatever engine.
+///
+/// Every method runs on the rayon pool it is called in. A cell depends on its own combination alone,
+/// so the result is the same for any number of threads and any division into calls. There is one item
+/// a phase to write, and a cell in it for every combination.
+pub trait PreparedSweep: Send + Sync {
+    /// Number of combinations.
+    fn len(&self) -> u64;
+
+    /// Never true: a grid has at least one combination.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Combinations that are best computed together; 1 where it makes no difference.
+    fn granule(&self) -> u64 {
+        1
+    }
+
+    /// Memory that each worker holds beside the results, in bytes.
+    fn worker_bytes(&self) -> usize;
+
+    /// Computes the combinations in `range`.
+    ///
+    /// # Errors
+    /// A range outside the grid.
+    fn run_into(&self, range: Range<u64>, phases: Vec<PhaseCells<'_>>) -> Result<()>;
+
+    /// Computes any combinations in any order, repeats allowed: cell `i` is combination `indices[i]`.
+    ///
+    /// # Errors
+    /// An index outside the grid.
+    fn run_list_into(&self, indices: &[u64], phases: Vec<PhaseCells<'_>>) -> Result<()>;
+
+    /// Computes blocks of `size` consecutive combinations, laid one after the other.
+    ///
+    /// # Errors
+    /// A block that does not lie within the grid.
+    fn run_blocks_into(&self, starts: &[u64], size: u64, phases: Vec<PhaseCells<'_>>)
+    -> Result<()>;
+}
+
+/// Cuts the cells of blocks apart: the range of each block, and its cells.
+///
+/// # Errors
+/// A block that does not lie within the grid of `len` combinations.
+pub fn blocks<'a>(
+    starts: &[u64],
+    size: u64,
+    len: u64,
+    mut phases: Vec<PhaseCells<'a>>,
+) -> Result<Vec<(Range<u64>, Vec<PhaseCells<'a>>)>> {
+    let mut out = Vec::with_capacity(starts.len());
+    for &start in starts {
+        let stop = start.saturating_add(size);
+        if stop > len {
+            return Err(Error::IndexRange { start, stop, len });
+        }
+        let cells = phases.iter_mut().map(|cells| cells.split_front(size as usize)).collect();
+        out.push((start..stop, cells));
+    }
+    Ok(out)
+}

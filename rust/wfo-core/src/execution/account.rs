@@ -1,0 +1,398 @@
+//! The account: what fills are worth, what the equity is marked at, and what recorders hear of it.
+
+use crate::execution::settings::{AccountSettings, Sizing};
+use crate::figures::Trade;
+
+/// Which way a position earns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// When the price rises.
+    Long,
+    /// When it falls.
+    Short,
+}
+
+/// A position at what was paid for it, or got.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Position {
+    /// Which way it earns.
+    pub side: Side,
+    /// Shares held or owed; 0 where the lot size leaves none.
+    pub shares: f64,
+    /// Price of one share, slippage and fee included: the cost of a long, the gain of a short.
+    pub basis: f64,
+}
+
+impl Position {
+    /// Profit or loss if one share goes for `price`, costs included, times the shares.
+    #[inline]
+    fn profit(&self, price: f64) -> f64 {
+        match self.side {
+            Side::Long => self.shares * (price - self.basis),
+            Side::Short => self.shares * (self.basis - price),
+        }
+    }
+}
+
+/// A position, and where it came from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Holding {
+    /// What is held.
+    pub position: Position,
+    /// Bar of the entry.
+    pub entry_bar: usize,
+    /// Fill of the entry, before slippage.
+    pub entry_price: f64,
+}
+
+/// What hears of the marks and trades of an account. `()` hears nothing, and costs nothing.
+pub trait Recorder {
+    /// A trading bar ends at this mark; `held` says whether more than 0 shares are open.
+    fn bar(&mut self, bar: usize, mark: f64, held: bool);
+    /// A reversal's fill settles the equity at this mark, before the bar's close.
+    fn reversal(&mut self, bar: usize, mark: f64);
+    /// A trade closes.
+    fn trade(&mut self, trade: Trade);
+    /// The next part of the phase begins at this mark.
+    fn part(&mut self, mark: f64);
+}
+
+impl Recorder for () {
+    #[inline(always)]
+    fn bar(&mut self, _: usize, _: f64, _: bool) {}
+    #[inline(always)]
+    fn reversal(&mut self, _: usize, _: f64) {}
+    #[inline(always)]
+    fn trade(&mut self, _: Trade) {}
+    #[inline(always)]
+    fn part(&mut self, _: f64) {}
+}
+
+impl<R: Recorder> Recorder for &mut R {
+    #[inline(always)]
+    fn bar(&mut self, bar: usize, mark: f64, held: bool) {
+        (**self).bar(bar, mark, held);
+    }
+    #[inline(always)]
+    fn reversal(&mut self, bar: usize, mark: f64) {
+        (**self).reversal(bar, mark);
+    }
+    #[inline(always)]
+    fn trade(&mut self, trade: Trade) {
+        (**self).trade(trade);
+    }
+    #[inline(always)]
+    fn part(&mut self, mark: f64) {
+        (**self).part(mark);
+    }
+}
+
+/// The equity of one backtest: settled cash, marks, their drawdown, and the trades of the part.
+#[derive(Debug, Clone)]
+pub struct Account<'a, R = ()> {
+    settings: &'a AccountSettings,
+    equity: f64,
+    marked: f64,
+    peak: f64,
+    drawdown: f64,
+    trades: u32,
+    recorder: R,
+}
+
+impl<'a> Account<'a> {
+    /// An account that holds the starting capital.
+    #[inline]
+    #[must_use]
+    pub fn new(settings: &'a AccountSettings) -> Self {
+        Self::recorded(settings, ())
+    }
+}
+
+impl<'a, R: Recorder> Account<'a, R> {
+    /// An account whose marks and trades a recorder hears of.
+    #[inline]
+    #[must_use]
+    pub fn recorded(settings: &'a AccountSettings, recorder: R) -> Self {
+        let capital = settings.capital;
+        Self {
+            settings,
+            equity: capital,
+            marked: capital,
+            peak: capital,
+            drawdown: 0.0,
+            trades: 0,
+            recorder,
+        }
+    }
+
+    /// Lets `work` go on with the account as a value of its own, which loops can keep in registers.
+    #[inline(always)]
+    pub(crate) fn scoped<T>(&mut self, work: impl FnOnce(&mut Account<'a, &mut R>) -> T) -> T {
+        let Self { settings, equity, marked, peak, drawdown, trades, ref mut recorder } = *self;
+        let mut own = Account { settings, equity, marked, peak, drawdown, trades, recorder };
+        let out = work(&mut own);
+        let Account { equity, marked, peak, drawdown, trades, .. } = own;
+        (self.equity, self.marked, self.peak) = (equity, marked, peak);
+        (self.drawdown, self.trades) = (drawdown, trades);
+        out
+    }
+
+    /// Equity after the last settled trade.
+    #[inline]
+    #[must_use]
+    pub fn equity(&self) -> f64 {
+        self.equity
+    }
+
+    /// The last mark.
+    #[inline]
+    #[must_use]
+    pub fn marked(&self) -> f64 {
+        self.marked
+    }
+
+    /// The largest fall of the marks from their running peak, in currency.
+    #[inline]
+    #[must_use]
+    pub fn drawdown(&self) -> f64 {
+        self.drawdown
+    }
+
+    /// Trades closed since the account was opened or [`restart`](Self::restart)ed.
+    #[inline]
+    #[must_use]
+    pub fn trades(&self) -> u32 {
+        self.trades
+    }
+
+    /// Whether a fill has left nothing to trade with: then nothing may be entered any more.
+    #[inline]
+    #[must_use]
+    pub fn is_ruined(&self) -> bool {
+        self.equity <= 0.0
+    }
+
+    /// Enters a position in `bar`, at the raw fill `price`.
+    #[inline]
+    #[must_use]
+    pub fn enter(&self, side: Side, bar: usize, price: f64) -> Holding {
+        Holding { position: self.open(side, price), entry_bar: bar, entry_price: price }
+    }
+
+    /// Leaves a position in `bar`, at the raw fill `price`. One of no shares was no trade.
+    #[inline]
+    pub fn leave(&mut self, held: Holding, bar: usize, price: f64) {
+        let Holding { position, entry_bar, entry_price } = held;
+        let before = self.equity;
+        self.close(position, price);
+        if position.shares > 0.0 {
+            self.trades += 1;
+            self.recorder.trade(Trade {
+                side: position.side,
+                entry_bar,
+                entry_price,
+                exit_bar: bar,
+                exit_price: price,
+                pnl: self.equity - before,
+            });
+        }
+    }
+
+    /// Turns a position into the opposite one in `bar`, at one raw fill; none is left after a ruin.
+    #[inline]
+    #[must_use]
+    pub fn reverse(&mut self, held: Holding, bar: usize, price: f64) -> Option<Holding> {
+        self.leave(held, bar, price);
+        if self.is_ruined() {
+            return None;
+        }
+        self.recorder.reversal(bar, self.marked);
+        let other = match held.position.side {
+            Side::Long => Side::Short,
+            Side::Short => Side::Long,
+        };
+        Some(self.enter(other, bar, price))
+    }
+
+    /// Ends a trading bar: what is held is marked at its close. To be called once for every bar.
+    #[inline(always)]
+    pub fn end_bar(&mut self, bar: usize, held: Option<Position>, close: f64) {
+        if let Some(position) = held {
+            self.mark(position, close);
+        }
+        self.recorder.bar(bar, self.marked, held.is_some_and(|held| held.shares > 0.0));
+    }
+
+    /// Buys or sells short at `price`.
+    #[inline]
+    #[must_use]
+    pub fn open(&self, side: Side, price: f64) -> Position {
+        let AccountSettings { slip, fee, .. } = *self.settings;
+        let (basis, each) = match side {
+            Side::Long => {
+                let cost = price * (1.0 + slip) * (1.0 + fee);
+                (cost, cost)
+            }
+            // A short is sized by what it sells for, before the fee on it.
+            Side::Short => (price * (1.0 - slip) * (1.0 - fee), price * (1.0 - slip)),
+        };
+        Position { side, shares: self.whole_lots(self.base() / each), basis }
+    }
+
+    /// Marks an open position at `close`.
+    #[inline]
+    pub fn mark(&mut self, position: Position, close: f64) {
+        self.set_mark(self.equity + position.profit(close));
+    }
+
+    /// Marks an open position at a run of closes, all at once: what they do to peak and drawdown
+    /// follows from the `worst` and `best` of them, the largest adverse move from one to a later
+    /// one, and the `last`.
+    #[inline]
+    pub fn mark_run(&mut self, position: Position, worst: f64, best: f64, adverse: f64, last: f64) {
+        let low = self.equity + position.profit(worst);
+        let high = self.equity + position.profit(best);
+        self.drawdown = self.drawdown.max(self.peak - low).max(position.shares * adverse);
+        self.peak = self.peak.max(high);
+        self.marked = self.equity + position.profit(last);
+    }
+
+    /// Settles `position` at `price`; the settled equity is a mark.
+    #[inline]
+    pub fn close(&mut self, position: Position, price: f64) {
+        let AccountSettings { slip, fee, .. } = *self.settings;
+        let net = match position.side {
+            Side::Long => price * (1.0 - slip) * (1.0 - fee),
+            Side::Short => price * (1.0 + slip) * (1.0 + fee),
+        };
+        self.equity += position.profit(net);
+        self.set_mark(self.equity);
+    }
+
+    /// Starts drawdown and trades afresh at the last mark, as the out-of-sample bars do.
+    #[inline]
+    pub fn restart(&mut self) {
+        self.peak = self.marked;
+        self.drawdown = 0.0;
+        self.trades = 0;
+        self.recorder.part(self.marked);
+    }
+
+    #[inline]
+    fn base(&self) -> f64 {
+        match self.settings.sizing {
+            Sizing::Compound => self.equity,
+            Sizing::Fixed => self.settings.capital.min(self.equity),
+        }
+    }
+
+    #[inline]
+    fn whole_lots(&self, shares: f64) -> f64 {
+        let lot = self.settings.lot_size;
+        if lot > 0.0 { (shares / lot).floor() * lot } else { shares }
+    }
+
+    #[inline]
+    fn set_mark(&mut self, mark: f64) {
+        self.marked = mark;
+        // Comparisons and not `max`, whose care for NaN costs the sweep's loop a tenth of its time.
+        if mark > self.peak {
+            self.peak = mark;
+        }
+        if self.peak - mark > self.drawdown {
+            self.drawdown = self.peak - mark;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_trip_pays_slippage_and_fee_on_both_fills() {
+        let settings = AccountSettings { slip: 0.01, fee: 0.002, ..AccountSettings::default() };
+        let mut account = Account::new(&settings);
+        let position = account.open(Side::Long, 50.0);
+        assert_eq!(position.basis, 50.0 * 1.01 * 1.002);
+        account.close(position, 60.0);
+        let wanted = 100_000.0 * (60.0 * 0.99 * 0.998) / (50.0 * 1.01 * 1.002);
+        assert!((account.equity() / wanted - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_short_earns_what_the_price_falls() {
+        let settings = AccountSettings { slip: 0.01, fee: 0.002, ..AccountSettings::default() };
+        let mut account = Account::new(&settings);
+        let position = account.open(Side::Short, 50.0);
+        assert_eq!(position.shares, 100_000.0 / (50.0 * 0.99));
+        account.close(position, 40.0);
+        let wanted =
+            100_000.0 + 100_000.0 / (50.0 * 0.99) * (50.0 * 0.99 * 0.998 - 40.0 * 1.01 * 1.002);
+        assert!((account.equity() / wanted - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_short_can_be_ruined_and_a_mark_alone_ruins_nobody() {
+        let settings = AccountSettings::default();
+        let mut account = Account::new(&settings);
+        let position = account.open(Side::Short, 50.0);
+        account.mark(position, 150.0);
+        assert_eq!(account.marked(), -100_000.0);
+        assert!(!account.is_ruined());
+        account.close(position, 100.0);
+        assert_eq!(account.equity(), 0.0);
+        assert!(account.is_ruined());
+        assert_eq!(account.drawdown(), 200_000.0);
+    }
+
+    #[test]
+    fn drawdown_is_measured_from_the_running_peak() {
+        let settings = AccountSettings::default();
+        let mut account = Account::new(&settings);
+        let position = account.open(Side::Long, 100.0);
+        for close in [90.0, 120.0, 105.0] {
+            account.mark(position, close);
+        }
+        assert_eq!(account.drawdown(), 15_000.0);
+        account.restart();
+        account.mark(position, 104.0);
+        assert_eq!(account.drawdown(), 1_000.0);
+    }
+
+    #[test]
+    fn a_run_of_marks_is_its_marks() {
+        let settings = AccountSettings::default();
+        let closes = [104.0, 97.0, 110.0, 103.0, 108.0];
+        for (side, worst, best, adverse) in
+            [(Side::Long, 97.0, 110.0, 7.0), (Side::Short, 110.0, 97.0, 13.0)]
+        {
+            let mut one = Account::new(&settings);
+            let position = one.open(side, 100.0);
+            let mut other = one.clone();
+            closes.iter().for_each(|&close| one.mark(position, close));
+            other.mark_run(position, worst, best, adverse, 108.0);
+            assert_eq!(one.marked(), other.marked());
+            assert_eq!((one.peak, one.drawdown), (other.peak, other.drawdown));
+        }
+    }
+
+    #[test]
+    fn fixed_sizing_never_takes_more_than_the_capital_or_the_equity() {
+        let settings = AccountSettings { sizing: Sizing::Fixed, ..AccountSettings::default() };
+        let mut account = Account::new(&settings);
+        account.close(account.open(Side::Long, 100.0), 150.0);
+        assert_eq!(account.open(Side::Long, 100.0).shares, 1_000.0);
+        account.close(account.open(Side::Long, 100.0), 10.0);
+        assert_eq!(account.equity(), 60_000.0);
+        assert_eq!(account.open(Side::Short, 100.0).shares, 600.0);
+    }
+
+    #[test]
+    fn lots_round_down_even_to_nothing() {
+        let settings = AccountSettings { lot_size: 300.0, ..AccountSettings::default() };
+        let account = Account::new(&settings);
+        assert_eq!(account.open(Side::Long, 100.0).shares, 900.0);
+        assert_eq!(account.open(Side::Short, 500.0).shares, 0.0);
+    }
+}

@@ -1,0 +1,107 @@
+//! A kernel: a strategy as engines see it.
+//!
+//! The direct engine runs any kernel bar by bar. It owns what all strategies have in common: grids,
+//! phases and their parts, parameter sets that change on the way, workers, figures. A kernel knows its
+//! parameters, computes the series that a grid shares, and goes through bars.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::execution::account::{Account, Recorder};
+use crate::grid::Grid;
+use crate::market::feeds::Feeds;
+
+/// A strategy that an engine can run.
+pub trait Kernel: Debug + Send + Sync + 'static {
+    /// Settings of its own that are not searched; `()` where there are none.
+    type Settings: Debug + Send + Sync;
+    /// A checked parameter set.
+    type Params: Send + Sync;
+    /// What is computed once for a whole grid: the bars and the indicator series.
+    type Shared: Debug + Send + Sync;
+    /// What one worker keeps from combination to combination.
+    type Scratch;
+    /// What persists from one bar to the next: the position, and what its orders follow.
+    type State;
+
+    /// Its name in the catalogue.
+    fn name(&self) -> &str;
+
+    /// Canonical parameter names; in a flat index of single axes the last one varies fastest.
+    fn parameters(&self) -> Vec<&'static str>;
+
+    /// The feeds that it reads.
+    fn feeds(&self) -> Vec<&'static str> {
+        vec!["bars"]
+    }
+
+    /// Reads a parameter set in canonical order.
+    ///
+    /// # Errors
+    /// A wrong number of values, or one that is out of range.
+    fn params(&self, values: &[f64]) -> Result<Self::Params>;
+
+    /// Bars before the first trading bar that a parameter set needs.
+    fn lookback(&self, params: &Self::Params) -> usize;
+
+    /// Parameter sets that between them hold everything that [`prepare`](Self::prepare) has to
+    /// compute. By default every value of every axis; a kernel whose series depend on two parameters
+    /// together adds the pairs.
+    fn covering(&self, grid: &Grid) -> Vec<Vec<f64>> {
+        grid.covering()
+    }
+
+    /// Computes what a grid shares.
+    ///
+    /// # Errors
+    /// A feed or column that is missing.
+    fn prepare(
+        &self,
+        feeds: &Feeds,
+        sets: &Sets<Self::Params>,
+        settings: &Self::Settings,
+    ) -> Result<Self::Shared>;
+
+    /// An empty scratch for work on the bars of a range.
+    fn scratch(&self, shared: &Self::Shared, bars: Range<usize>) -> Self::Scratch;
+
+    /// Memory of a scratch, in bytes.
+    fn scratch_bytes(&self, _shared: &Self::Shared) -> usize {
+        0
+    }
+
+    /// The state in which a phase begins, `bar` being the one before its first trading bar.
+    fn start(&self, shared: &Self::Shared, bar: usize) -> Self::State;
+
+    /// Goes through some consecutive bars with a parameter set.
+    ///
+    /// Orders of bar `t` follow this set, from values at bars before `t` alone. Every bar ends with
+    /// [`Account::end_bar`]. What was entered in earlier bars, maybe with another set, stands in the
+    /// state. Once the account is ruined nothing may be entered.
+    fn through<R: Recorder>(
+        &self,
+        shared: &Self::Shared,
+        scratch: &mut Self::Scratch,
+        params: &Self::Params,
+        bars: Range<usize>,
+        state: &mut Self::State,
+        account: &mut Account<'_, R>,
+    );
+}
+
+/// The parameter sets that a kernel prepares for.
+#[derive(Debug)]
+pub struct Sets<P> {
+    /// The sets.
+    pub sets: Vec<P>,
+    /// Whether values of different sets occur together, as in a grid of several axes.
+    pub mixed: bool,
+}
+
+impl<P> Sets<P> {
+    /// The longest lookback of all sets.
+    pub(crate) fn lookback(&self, of: impl Fn(&P) -> usize) -> usize {
+        self.sets.iter().map(of).max().unwrap_or(0)
+    }
+}

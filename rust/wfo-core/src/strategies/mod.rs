@@ -1,0 +1,3 @@
+//! The strategies that come with the crate, each a [`Kernel`](crate::Kernel).
+
+pub mod atr_d;

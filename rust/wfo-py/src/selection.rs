@@ -1,0 +1,82 @@
+//! The class `Selection`.
+
+use std::sync::Arc;
+
+use numpy::{IntoPyArray, PyReadonlyArray1};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use rayon::ThreadPool;
+use wfo_bindings::arrays::values;
+use wfo_bindings::errors::raise;
+use wfo_bindings::pools::pool;
+use wfo_core::scoring::{Gates, Ranking, Selected, Selection};
+
+use crate::block::{Columns, StoredArrays};
+use crate::ranking::PyRanking;
+
+/// Keeps the best of the stable combinations.
+#[pyclass(module = "wfo._core", name = "Selection")]
+pub struct PySelection {
+    pub(crate) inner: Selection<Arc<Ranking>>,
+    pub(crate) pool: Arc<ThreadPool>,
+}
+
+#[pymethods]
+impl PySelection {
+    #[new]
+    fn new(
+        ranking: PyRef<'_, PyRanking>,
+        wfe: f64,
+        dd_ratio: f64,
+        least: usize,
+        kept: usize,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let ranking = ranking.inner.clone();
+        let inner = Selection::new(ranking, Gates { wfe, dd_ratio }, least, kept);
+        Ok(Self { inner: inner.map_err(raise)?, pool: pool(threads)? })
+    }
+
+    /// Stable combinations seen.
+    #[getter]
+    fn stable(&self) -> u64 {
+        self.inner.stable()
+    }
+
+    /// Adds a block of consecutive combinations from `start` on.
+    fn add(&mut self, py: Python<'_>, start: u64, block: Vec<StoredArrays<'_>>) -> PyResult<()> {
+        let columns = Columns::of(&block);
+        let (inner, pool) = (&mut self.inner, &self.pool);
+        py.detach(|| pool.install(|| inner.add(start, &columns.block()?))).map_err(raise)
+    }
+
+    /// Adds what a sieve let through.
+    fn add_records(&mut self, py: Python<'_>, records: PyReadonlyArray1<'_, u8>) -> PyResult<()> {
+        let records = values(&records);
+        let (inner, pool) = (&mut self.inner, &self.pool);
+        py.detach(|| pool.install(|| inner.add_records(&records))).map_err(raise)
+    }
+
+    /// Columns of the best, best first.
+    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (inner, pool) = (&mut self.inner, &self.pool);
+        let Selected { index, stability, valid_phases, phases } =
+            py.detach(|| pool.install(|| inner.finish()));
+        let columns = PyDict::new(py);
+        let index: Vec<i64> = index.into_iter().map(i64::try_from).collect::<Result<_, _>>()?;
+        columns.set_item("index", index.into_pyarray(py))?;
+        columns.set_item("Stability_Score", stability.into_pyarray(py))?;
+        columns.set_item("Phases_Valid", valid_phases.into_pyarray(py))?;
+        for (k, phase) in (1..).zip(phases) {
+            let figures = phase.figures;
+            columns.set_item(format!("P{k}_IS_PnL"), figures.is_pnl.into_pyarray(py))?;
+            columns.set_item(format!("P{k}_OOS_PnL"), figures.oos_pnl.into_pyarray(py))?;
+            columns.set_item(format!("P{k}_IS_DD"), figures.is_dd.into_pyarray(py))?;
+            columns.set_item(format!("P{k}_OOS_DD"), figures.oos_dd.into_pyarray(py))?;
+            columns.set_item(format!("P{k}_IS_Trades"), figures.is_trades.into_pyarray(py))?;
+            columns.set_item(format!("P{k}_OOS_Trades"), figures.oos_trades.into_pyarray(py))?;
+            columns.set_item(format!("P{k}_OOS_Rank"), phase.rank.into_pyarray(py))?;
+        }
+        Ok(columns)
+    }
+}

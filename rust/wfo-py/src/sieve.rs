@@ -1,0 +1,48 @@
+//! The class `Sieve`.
+
+use std::sync::Arc;
+
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::prelude::*;
+use rayon::ThreadPool;
+use wfo_bindings::errors::raise;
+use wfo_bindings::pools::pool;
+use wfo_core::scoring::{Estimate, Gates, Sieve};
+
+use crate::block::{Columns, StoredArrays};
+use crate::estimate::PyEstimate;
+
+/// Lets through what may become a candidate.
+#[pyclass(frozen, module = "wfo._core", name = "Sieve")]
+pub struct PySieve {
+    pub(crate) inner: Sieve<Arc<Estimate>>,
+    pub(crate) pool: Arc<ThreadPool>,
+}
+
+#[pymethods]
+impl PySieve {
+    #[new]
+    fn new(
+        estimate: Option<PyRef<'_, PyEstimate>>,
+        wfe: f64,
+        dd_ratio: f64,
+        classes: Vec<(usize, f64)>,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let estimate = estimate.map(|estimate| estimate.inner.clone());
+        let inner = Sieve::new(estimate, Gates { wfe, dd_ratio }, &classes);
+        Ok(Self { inner, pool: pool(threads)? })
+    }
+
+    /// Records of the combinations that pass.
+    fn sift<'py>(
+        &self,
+        py: Python<'py>,
+        start: u64,
+        block: Vec<StoredArrays<'_>>,
+    ) -> PyResult<Bound<'py, PyArray1<u8>>> {
+        let columns = Columns::of(&block);
+        let sift = || Ok(self.inner.sift(start, &columns.block()?)?.concat());
+        Ok(py.detach(|| self.pool.install(sift)).map_err(raise)?.into_pyarray(py))
+    }
+}

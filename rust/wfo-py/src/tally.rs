@@ -1,0 +1,127 @@
+//! The class `Tally`.
+
+use std::sync::Arc;
+
+use numpy::ndarray::Array3;
+use numpy::{IntoPyArray, PyArray3, PyReadonlyArray1};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use rayon::ThreadPool;
+use wfo_bindings::arrays::values;
+use wfo_bindings::errors::raise;
+use wfo_bindings::pools::pool;
+use wfo_core::scoring::tally::MapAxis;
+use wfo_core::scoring::{Gates, Tally};
+
+use crate::block::{Columns, StoredArrays};
+use crate::estimate::PyEstimate;
+use crate::ranking::PyRanking;
+
+/// What is counted over all combinations.
+#[pyclass(module = "wfo._core", name = "Tally")]
+pub struct PyTally {
+    pub(crate) inner: Tally,
+    pub(crate) pool: Arc<ThreadPool>,
+}
+
+#[pymethods]
+impl PyTally {
+    #[new]
+    fn new(
+        phases: usize,
+        wfe: f64,
+        dd_ratio: f64,
+        axes: Vec<(u64, u64, PyReadonlyArray1<'_, u32>)>,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let axis = |(stride, len, table): &(u64, u64, PyReadonlyArray1<'_, u32>)| {
+            MapAxis::with_table(*stride, *len, &values(table))
+        };
+        let axes = match &axes[..] {
+            [] => None,
+            [x, y] => Some([axis(x), axis(y)]),
+            _ => {
+                let said = format!("a map has two axes, not {}", axes.len());
+                return Err(PyValueError::new_err(said));
+            }
+        };
+        let inner = Tally::new(phases, Gates { wfe, dd_ratio }, axes).map_err(raise)?;
+        Ok(Self { inner, pool: pool(threads)? })
+    }
+
+    /// Counts a block of consecutive combinations from `start` on; without a start, a sample.
+    fn add(
+        &mut self,
+        py: Python<'_>,
+        start: Option<u64>,
+        block: Vec<StoredArrays<'_>>,
+    ) -> PyResult<()> {
+        let columns = Columns::of(&block);
+        let (inner, pool) = (&mut self.inner, &self.pool);
+        py.detach(|| pool.install(|| inner.add(start, &columns.block()?))).map_err(raise)
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        Ok(usize::try_from(self.inner.len())?)
+    }
+
+    /// How many combinations pass each gate, phase by phase.
+    #[getter]
+    fn alone(&self) -> Vec<[u64; 4]> {
+        self.inner.passed().iter().map(|p| p.alone).collect()
+    }
+
+    /// How many pass each gate and all before it.
+    #[getter]
+    fn together(&self) -> Vec<[u64; 4]> {
+        self.inner.passed().iter().map(|p| p.together).collect()
+    }
+
+    /// How many are valid in 0, 1, 2 … phases.
+    #[getter]
+    fn valid_phases(&self) -> Vec<u64> {
+        self.inner.valid_phases().to_vec()
+    }
+
+    /// The same for every cell of the map; none without one.
+    #[getter]
+    fn cells<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray3<u64>>> {
+        let none = [0, 0];
+        let [x, y] = self.inner.axes().map_or(none, |axes| [0, 1].map(|a| axes[a].len as usize));
+        let shape = (x, y, self.inner.phases() + 1);
+        let cells = Array3::from_shape_vec(shape, self.inner.cells().to_vec());
+        Ok(cells.map_err(|e| PyValueError::new_err(e.to_string()))?.into_pyarray(py))
+    }
+
+    /// Final ranks of all phases.
+    fn ranking(&self, py: Python<'_>) -> PyResult<PyRanking> {
+        let ranking = py.detach(|| self.pool.install(|| self.inner.ranking()));
+        Ok(PyRanking { inner: Arc::new(ranking.map_err(raise)?) })
+    }
+
+    /// Provisional ranks of all phases.
+    fn estimate(&self, py: Python<'_>) -> PyEstimate {
+        let estimate = py.detach(|| self.pool.install(|| self.inner.estimate()));
+        PyEstimate { inner: Arc::new(estimate), pool: self.pool.clone() }
+    }
+
+    /// Adds what another tally counted.
+    fn merge(&mut self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<()> {
+        let (inner, pool, other) = (&mut self.inner, &self.pool, &other.inner);
+        py.detach(|| pool.install(|| inner.merge(other))).map_err(raise)
+    }
+
+    /// The tally as bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let bytes = py.detach(|| self.pool.install(|| self.inner.to_bytes()));
+        PyBytes::new(py, &bytes)
+    }
+
+    /// The tally that was written as `data`.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, data: &[u8], threads: usize) -> PyResult<Self> {
+        let inner = py.detach(|| Tally::from_bytes(data)).map_err(raise)?;
+        Ok(Self { inner, pool: pool(threads)? })
+    }
+}
