@@ -116,7 +116,7 @@ impl Kernel for Variant {
         account: &mut Account<'_, R>,
     ) {
         let walk = Walk::new(shared, stops.get(&shared.series, params), params);
-        account.scoped(|account| walk.run(bars, state, account));
+        walk.run(bars, state, account);
     }
 }
 
@@ -282,16 +282,26 @@ impl<'a> Walk<'a> {
     /// Goes through the bars of a part, from one event to the next.
     ///
     /// At most one event happens in a bar, and what was entered in it acts from the next bar on.
-    #[inline(always)]
+    #[inline(never)]
     fn through<const SHORTS: bool, const HULL: bool, const BREAKOUT: bool, R: Recorder>(
         &self,
         part: &Part<'_>,
         persisting: &mut State,
         account: &mut Account<'_, R>,
     ) {
-        // A value of its own, which the loops can keep in registers.
-        let mut own = *persisting;
-        let state = &mut own;
+        // Values of its own, which the loops can keep in registers.
+        let mut state = *persisting;
+        account.scoped(|account| self.go::<SHORTS, HULL, BREAKOUT, _>(part, &mut state, account));
+        *persisting = state;
+    }
+
+    #[inline(always)]
+    fn go<const SHORTS: bool, const HULL: bool, const BREAKOUT: bool, R: Recorder>(
+        &self,
+        part: &Part<'_>,
+        state: &mut State,
+        account: &mut Account<'_, R>,
+    ) {
         let mut k = 0;
         while k < part.open.len() {
             // One loop for each state: a bar then asks for nothing but what can happen in it.
@@ -319,7 +329,6 @@ impl<'a> Walk<'a> {
             account.end_bar(part.first + at, held, part.close[at]);
             k = at + 1;
         }
-        *persisting = own;
     }
 
     /// What happens in bar `k` while flat.
