@@ -30,13 +30,12 @@ from numpy.typing import NDArray
 from peers import as_markdown, as_text, cpu
 
 import wfo
-from wfo.backtest.engine import (
-    Data,
+from wfo.backtest import (
+    Evaluator,
+    Feeds,
     Figures,
     available_threads,
-    core_feeds,
-    get_engine,
-    read_data,
+    read_feeds,
     thread_count,
 )
 from wfo.bars import dates
@@ -81,19 +80,15 @@ class Task:
     """A grid on a history."""
 
     grid: wfo.Grid
-    data: Data
+    feeds: Feeds
     phases: list[tuple[int, int, int]]
 
-    def open(self, engine: str, threads: int) -> Any:
-        """Prepare a sweep; one of the core says what memory its workers need."""
-        from wfo import _core
-
-        settings = wfo.Settings()
-        if engine == "reference":
-            prepare = get_engine(engine)[1].prepare
-            return prepare(self.data, self.grid, settings, self.phases, threads)
-        name, axes, feeds = self.grid.strategy.name, self.grid.engine_axes, core_feeds(self.data)
-        return _core.Sweep(engine, name, feeds, axes, settings, self.phases, threads)
+    def open(self, engine: str, threads: int) -> Evaluator:
+        """Prepare a sweep."""
+        grid = self.grid
+        return Evaluator(
+            grid.strategy, self.feeds, grid, self.phases, engine=engine, threads=threads
+        )
 
 
 class Sweep(NamedTuple):
@@ -206,7 +201,7 @@ def measure(sweep: Sweep) -> Measured:
     """Run a sweep some times and drop its results call by call, in a process of its own."""
     task, engine, threads = sweep.task, sweep.engine, sweep.threads
     if engine == "reference":
-        task.open(engine, threads).run(0, 1)  # compiles
+        task.open(engine, threads).range(0, 1)  # compiles
     say = progress(sweep)
     before = resident("VmRSS")
     prepare: list[float] = []
@@ -220,10 +215,10 @@ def measure(sweep: Sweep) -> Measured:
         prepare.append(time.perf_counter() - begun)
         if repeat == 0:
             prepared = resident("VmRSS") - before
-            worker = getattr(opened, "worker_bytes", math.nan)
+            worker = math.nan if opened.worker_bytes is None else opened.worker_bytes
         for i, (start, stop) in enumerate(sweep.calls.tolist()):
             begun = time.perf_counter()
-            found = opened.run(start, stop)
+            found = opened.range(start, stop)
             calls[repeat, i] = time.perf_counter() - begun
             # The last two of the figures.
             trades += sum(int(column.sum()) for phase in found for column in phase[4:])
@@ -286,15 +281,17 @@ def clock() -> float:
 # Parity.
 
 
-def single(opened: Any, indices: Sequence[int]) -> NDArray[np.float64]:
+def single(opened: Evaluator, indices: Sequence[int]) -> NDArray[np.float64]:
     """Compute combinations one by one, float64[m, phases, 6]."""
-    return np.array([[[c[0] for c in phase] for phase in opened.run(i, i + 1)] for i in indices])
+    return np.array([[[c[0] for c in phase] for phase in opened.range(i, i + 1)] for i in indices])
 
 
-def within(opened: Any, call: Sequence[int], indices: NDArray[np.int64]) -> NDArray[np.float64]:
+def within(
+    opened: Evaluator, call: Sequence[int], indices: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Compute a whole call and take some of its combinations, float64[m, phases, 6]."""
     start, stop = call
-    found = [[column[indices - start] for column in phase] for phase in opened.run(start, stop)]
+    found = [[column[indices - start] for column in phase] for phase in opened.range(start, stop)]
     return np.moveaxis(np.array(found, dtype=np.float64), 2, 0)
 
 
@@ -511,7 +508,7 @@ def bench(arguments: argparse.Namespace, strategies: Sequence[str]) -> None:
             joined = wfo.join_bars(*frames)
             bars = [joined.first, joined.second]
         phases = wfo.Windows.preset().resolve(dates(bars[0]), warmup=max(100, grid.need))
-        task = Task(grid, read_data(grid.strategy, *bars), [p.bounds for p in phases])
+        task = Task(grid, read_feeds(grid.strategy, *bars), [p.bounds for p in phases])
         symbols = " and ".join(names[: 2 if grid.strategy.dual_symbol else 1])
         long = ", ".join(f"{end - warmup:,}" for warmup, _, end in task.phases)
         for engine in arguments.engine:

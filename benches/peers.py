@@ -972,7 +972,7 @@ def own_rows(
 ) -> list[Row]:
     """Time the engines of wfo that there are."""
     import wfo
-    from wfo.backtest.engine import engine_names
+    from wfo.backtest import engine_names
 
     includes = (
         "the strategy itself: indicators, decisions, P/L, drawdown, trades; costs are settings,"

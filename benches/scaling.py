@@ -20,7 +20,7 @@ import numpy as np
 from grid import Task, all_calls, clock, machine_facts, number, report
 
 import wfo
-from wfo.backtest.engine import Data, available_threads, read_data, thread_count
+from wfo.backtest import Feeds, available_threads, read_feeds, thread_count
 from wfo.bars import Prices
 
 if TYPE_CHECKING:
@@ -155,9 +155,9 @@ def sweep(task: Task, engine: str, threads: int) -> Run:
         begun = time.perf_counter()
         opened = task.open(engine, threads)
         for start, stop in all_calls(len(task.grid), opened.granule).tolist():
-            trades += sum(int(c.sum()) for phase in opened.run(start, stop) for c in phase[4:])
+            trades += sum(int(c.sum()) for phase in opened.range(start, stop) for c in phase[4:])
         seconds.append(time.perf_counter() - begun)
-        worker = opened.worker_bytes
+        worker = opened.worker_bytes or 0
         del opened  # before the next one
     busy = (time.process_time() - computed) / (sum(seconds) * threads)
     return Run(statistics.median(seconds), len(seconds), trades, worker, busy)
@@ -173,7 +173,7 @@ def by_bars(engine: str, lengths: Sequence[int]) -> list[Length]:
             print(f"{strategy}, {bars:,} bars", file=sys.stderr)
             prices = Prices(*(column[:bars] for column in whole))
             phase = (WARMUP, (WARMUP + bars) // 2, bars)
-            run = sweep(Task(grid, Data(prices), [phase]), engine, 1)
+            run = sweep(Task(grid, Feeds.of(prices), [phase]), engine, 1)
             found.append(Length(strategy, bars, len(grid), run))
     return found
 
@@ -183,7 +183,7 @@ def by_size(engine: str, sizes: Sequence[int], threads: Sequence[int]) -> list[S
     bars = wfo.load_sample("NASDAQ")
     whole = wfo.Grid.load("phase1_slim", STRATEGY)
     phases = wfo.Windows.preset().resolve(bars["date"], warmup=max(WARMUP, whole.need))
-    data = read_data(whole.strategy, bars, None)
+    data = read_feeds(whole.strategy, bars, None)
     found = []
     for size in sizes:
         grid = thinned(whole, size)

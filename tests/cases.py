@@ -38,9 +38,10 @@ class Case:
             "bars2": self.bars2,
         }
 
-    def simulate(self, engine: str) -> wfo.Simulation:
-        """Run the case, all of it."""
-        return wfo.simulate(self.strategy, self.bars, self.params, **self.arguments, engine=engine)
+    def simulate(self, engine: str, params: Any = None, **more: Any) -> wfo.Simulation:
+        """Run the case, all of it, or with other parameters."""
+        own = self.params if params is None else params
+        return wfo.simulate(self.strategy, self.bars, own, **(self.arguments | more), engine=engine)
 
 
 def case(seed: int, strategy: str = "atr_d_l", style: str | None = None) -> Case:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from wfo.backtest.engine import Figures, Simulation
+from wfo.backtest import Figures, Simulation
+from wfo.backtest.figures import EXTENDED, EXTENDED_NAMES, LABEL_FIELDS
 
 #: Relative tolerance of money; the scale is the largest mark of the backtest, since profits are
 #: differences of marks and may cancel to nearly nothing.
@@ -36,6 +38,41 @@ def differences(wanted: Simulation, found: Simulation) -> list[str]:
         if w != f:
             said.append(f"{name} differs: {w} and {f}")
     return said
+
+
+def extended_differences(wanted: Simulation, found: Simulation) -> list[str]:
+    """Return in which of the extended figures and sums by label two simulations differ."""
+    if tuple(wanted.extended) != EXTENDED_NAMES or tuple(found.extended) != EXTENDED_NAMES:
+        return [f"figures are missing: {[*wanted.extended]} and {[*found.extended]}"]
+    size = float(np.abs(wanted.equity).max())
+    said = []
+    for each in EXTENDED:
+        w, f = wanted.extended[each.name], found.extended[each.name]
+        if each.unit == "count":
+            agree = w == f
+        elif math.isnan(w) or math.isnan(f):
+            agree = math.isnan(w) and math.isnan(f)
+        else:
+            agree = _close(w, f, size if each.unit == "money" else _scale(wanted, each.name))
+        if not agree:
+            said.append(f"{each.name} differs: {w} and {f}")
+    for name in LABEL_FIELDS:
+        sums = [getattr(sim, name) for sim in (wanted, found)]
+        if [s is None for s in sums] == [True, True]:
+            continue
+        both = np.isnan(sums[0]) & np.isnan(sums[1])
+        size = float(np.abs(np.nan_to_num(sums[0])).max(initial=1.0))
+        if not _close(np.where(both, 0, sums[0]), np.where(both, 0, sums[1]), size):
+            said.append(f"{name} differs: {sums[0]} and {sums[1]}")
+    return said
+
+
+def _scale(sim: Simulation, name: str) -> float:
+    """The size of a ratio: a sum of returns is as exact as the largest of them, 1 at least."""
+    part = name.partition("_")[0]
+    squares = sim.extended[f"{part}_sum_r2"]
+    largest = 1.0 if math.isnan(squares) else max(1.0, math.sqrt(squares))
+    return largest**2 if name.endswith("2") else largest
 
 
 def figure_differences(wanted: Figures, found: Figures, scale: float) -> list[str]:

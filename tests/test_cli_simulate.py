@@ -19,7 +19,7 @@ import polars as pl
 import pytest
 
 import wfo
-import wfo.backtest.engine
+import wfo.backtest.simulate
 import wfo.data
 from wfo import charts
 from wfo.cli import main
@@ -274,14 +274,14 @@ def test_settings_and_engine_reach_the_simulation(call: Callable[..., Called]) -
 
 def test_reference_engine(call: Callable[..., Called], monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
-    simulate = wfo.backtest.engine.simulate
+    simulate = wfo.backtest.simulate.simulate
     engines = []
 
     def spy(*arguments: Any, **options: Any) -> wfo.Simulation:
         engines.append(options["engine"])
         return simulate(*arguments, **options)
 
-    monkeypatch.setattr("wfo.backtest.engine.simulate", spy)
+    monkeypatch.setattr("wfo.backtest.simulate.simulate", spy)
     options = ("--slip", "0.001", "--entry-style", "breakout")
     called = call(*SIMULATE, *ALL, *options)
     for engine in ("reference", "factored"):

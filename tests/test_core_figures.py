@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -252,6 +253,89 @@ def test_a_sweep_has_the_figures_of_simulations(strategy: str) -> None:
             for whole, some in zip(found, run, strict=True):
                 for a, b in zip(whole, some, strict=True):
                     assert np.array_equal(a[indices], b, equal_nan=True)
+
+
+def jumping(this: Case) -> Case:
+    """Prices that are tripled in every third month, which ruins shorts."""
+    scale = np.where(np.arange(len(this.bars)) // 21 % 3 == 1, 3.0, 1.0)
+    columns = {c: this.bars[c].to_numpy() * scale for c in ("open", "high", "low", "close")}
+    return dataclasses.replace(this, bars=this.bars.with_columns(**columns))
+
+
+def differences(wanted: Any, found: Any, marks: float) -> list[str]:
+    """Names of the arrays that differ: counts at all, money by more than a part of the marks."""
+    named = [*NAMES, "label_sum_r", "label_sum_r2"]
+    by_name = dict(zip(named, wanted, strict=True))
+    out = []
+    for name, value in zip(named, found, strict=True):
+        expected = by_name[name]
+        part = name.removesuffix("2").removesuffix("sum_r").removesuffix("sum_down")
+        if np.issubdtype(expected.dtype, np.integer):
+            same = np.array_equal(expected, value)
+        elif "sum" in name:
+            # A sum of returns is compared with those that it may be made of: at most the square
+            # root of their number times the sum of their squares.
+            squares = by_name[part + "sum_r2"]
+            scale = np.sqrt(squares * 2_000) if name.endswith("sum_r") else squares
+            undefined = np.isnan(expected)
+            close = np.abs(value - expected) <= TOLERANCE * scale
+            same = np.array_equal(undefined, np.isnan(value)) and bool((close | undefined).all())
+        elif name.endswith("dd_share"):
+            same = np.allclose(value, expected, rtol=TOLERANCE, atol=1e-12, equal_nan=True)
+        else:
+            same = bool((np.abs(value - expected) <= TOLERANCE * marks).all())
+        if not same:
+            out.append(name)
+    return out
+
+
+@pytest.mark.parametrize("style", ["pullback", "breakout"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_factored_engine_agrees(strategy: str, style: str) -> None:
+    rng = np.random.default_rng(5)
+    ruined = 0
+    for seed in range(24):
+        this = case(9_800 + seed, strategy, style)
+        settings = dataclasses.replace(this.settings, sizing="compound", lot_size=0.0)
+        this = dataclasses.replace(this, settings=settings)
+        if seed % 2:
+            this = jumping(this)
+        axes, rows = axes_of(this, rng)
+        more: Any = {"extended": True, "labels": labels_of(this), "label_count": LABELS}
+        wanted = sweep(this, axes, **more).run(0, len(rows))
+        prepared = sweep(this, axes, "factored", **more)
+        found = prepared.run(0, len(rows))
+        marks = max(
+            this.settings.capital, *(float(np.abs(p[k]).max()) for p in wanted for k in range(4))
+        )
+        for a, b in zip(wanted, found, strict=True):
+            assert differences(a, b, marks) == [], seed
+            ruined += int(np.isnan(a[NAMES.index("oos_sum_r")]).sum())
+        third = len(rows) // 3
+        parts = [prepared.run(*cut) for cut in ((0, third), (third, len(rows)))]
+        for k, whole in enumerate(found):
+            for j, column in enumerate(whole):
+                joined = np.concatenate([part[k][j] for part in parts])
+                assert np.array_equal(column, joined, equal_nan=True)
+        indices = np.array([len(rows) - 1, 0, 3], np.uint64)
+        for a, b in zip(found, prepared.run_list(indices), strict=True):
+            assert differences([c[indices] for c in a], b, marks) == []
+    if wfo.strategies()[strategy].shorts:
+        assert ruined, "no marks below 0 were met"
+
+
+def test_the_factored_engine_says_where_it_cannot() -> None:
+    this = case(9_900)
+    for change in ({"sizing": "fixed"}, {"sizing": "compound", "lot_size": 1.0}):
+        settings = dataclasses.replace(this.settings, **change)
+        reason = _core.lacks("factored", this.strategy, settings, True, False)
+        assert reason is not None
+        assert "compound sizing, no lots" in reason
+        assert _core.lacks("factored", this.strategy, settings, False, False) is None
+        other = dataclasses.replace(this, settings=settings)
+        axes, rows = axes_of(other, np.random.default_rng(1))
+        with pytest.raises(wfo.EngineError, match="compound sizing, no lots"):
+            sweep(other, axes, "factored", extended=True).run(0, len(rows))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -14,7 +14,8 @@ import pytest
 
 import wfo
 from wfo import _core
-from wfo.backtest.engine import core_feeds
+from wfo.backtest import choose_engine, engine_names, iter_sweep, read_feeds
+from wfo.backtest.evaluate import iter_blocks
 
 FIGURES = ("is_pnl", "oos_pnl", "is_dd", "oos_dd", "is_trades", "oos_trades")
 ENGINES = ("factored", "direct", "reference")
@@ -67,6 +68,8 @@ def test_a_simulation(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
         "exit_bar": pl.Int64,
         "exit_price": pl.Float64,
         "pnl": pl.Float64,
+        "entry_date": pl.Date,
+        "exit_date": pl.Date,
     }
     assert len(sim.trades) > 50
     assert set(sim.trades["side"]) == {"long"}
@@ -88,7 +91,15 @@ def test_a_simulation(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
     assert sim.trades["entry_bar"].min() >= 100
     assert (closed > sim.trades["entry_bar"]).all()
     assert closed.is_sorted()
+    assert sim.dates is not None
+    assert sim.dates.equals(bars["date"])
+    assert sim.equity_frame().columns == ["date", "equity"]
+    assert sim.equity_frame()["equity"].to_numpy().tolist() == sim.equity.tolist()
     for stage in ("entry", "exit"):
+        assert (
+            sim.trades[f"{stage}_date"].to_list()
+            == bars["date"][sim.trades[f"{stage}_bar"].to_list()].to_list()
+        )
         at = bars[sim.trades[f"{stage}_bar"].to_list()]
         price = sim.trades[f"{stage}_price"]
         assert ((at["low"] <= price) & (price <= at["high"])).all()
@@ -160,28 +171,29 @@ def test_results_do_not_depend_on_threads_nor_blocks(
     one = swept(1)
     assert same(one, swept(3))
     assert same(one, swept(np.int64(2)))
-    monkeypatch.setattr("wfo.backtest.engine._FIRST_BLOCK", 5)
-    monkeypatch.setattr("wfo.backtest.engine._LARGEST_BLOCK", 7)
+    monkeypatch.setattr("wfo.backtest.evaluate._FIRST_BLOCK", 5)
+    monkeypatch.setattr("wfo.backtest.evaluate._LARGEST_BLOCK", 7)
     assert same(one, swept())
 
 
 class Counted:
-    """An engine that notes what it is asked for, on a clock of its own."""
+    """An evaluator that notes what it is asked for, on a clock of its own."""
 
     def __init__(self, granule: int, second: float, fixed: float = 0.0) -> None:
+        self.length = 0
         self.granule = granule
         self.second = second
         self.fixed = fixed
         self.now = 0.0
         self.asked: list[tuple[int, int]] = []
 
-    def prepare(self, *_: Any) -> Counted:
-        return self
+    def __len__(self) -> int:
+        return self.length
 
     def perf_counter(self) -> float:
         return self.now
 
-    def run(self, start: int, stop: int) -> list[Any]:
+    def range(self, start: int, stop: int, *, stored: bool = False) -> list[Any]:
         self.asked.append((start, stop))
         self.now += self.fixed + (stop - start) * self.second
         return []
@@ -189,10 +201,9 @@ class Counted:
 
 def blocks(monkeypatch: pytest.MonkeyPatch, grid: wfo.Grid, counted: Counted) -> list[int]:
     """Sweep a grid with it, and return the sizes of the blocks."""
-    monkeypatch.setitem(wfo.backtest.engine._ENGINES, "counted", counted)  # type: ignore[arg-type]
-    monkeypatch.setattr("wfo.backtest.engine.time", counted)
-    data = wfo.backtest.engine.Data(wfo.bars.Prices(*(np.ones(1) for _ in range(4))))
-    given = wfo.backtest.engine.iter_sweep(data, grid, None, [], "counted")
+    monkeypatch.setattr("wfo.backtest.evaluate.time", counted)
+    counted.length = len(grid)
+    given = iter_blocks(counted)  # type: ignore[arg-type]  # what it needs of an evaluator
     assert [(start, stop) for start, stop, _ in given] == counted.asked
     # One after the other, from the first combination to the last.
     edges = [0, *(stop for _, stop in counted.asked)]
@@ -345,8 +356,8 @@ def test_the_smallest_parts_are_one_bar_each(bars: pl.DataFrame, grid: wfo.Grid)
     assert len(sim.equity) == 102
 
 
-@pytest.mark.parametrize("value", [3000.0, "3000", True, None, dt.date(2010, 1, 4)])
-def test_a_position_is_a_whole_number(bars: pl.DataFrame, grid: wfo.Grid, value: Any) -> None:
+@pytest.mark.parametrize("value", [3000.0, "3000", "soon", True, None, np.float64(3000)])
+def test_a_position_is_an_index_or_a_date(bars: pl.DataFrame, grid: wfo.Grid, value: Any) -> None:
     with pytest.raises(wfo.InputError, match=re.escape(f"split = {value!r} must")):
         wfo.simulate("atr_d_l", bars, grid.params(0), split=value)
     if value is not None:
@@ -363,6 +374,60 @@ def test_a_position_from_numpy(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     assert [type(b) for b in found.bounds] == [int] * 3
 
 
+@pytest.mark.parametrize(
+    "day",
+    [
+        dt.date(2010, 12, 6),
+        dt.datetime(2010, 12, 6),  # noqa: DTZ001  # bars of days have no zone
+        "2010-12-06",
+        dt.date(2010, 12, 4),  # a Saturday: the first bar after it
+        np.datetime64("2010-12-05"),
+        dt.datetime(2010, 12, 3, 12, tzinfo=dt.UTC),
+    ],
+)
+def test_a_position_by_its_date(bars: pl.DataFrame, grid: wfo.Grid, day: Any) -> None:
+    assert bars["date"][SPLIT] == dt.date(2010, 12, 6)
+    found = wfo.sweep("atr_d_l", bars, grid, split=day, warmup=bars["date"][120])
+    assert found.bounds == (120, SPLIT, 5031)
+    sim = wfo.simulate("atr_d_l", bars, grid.params(0), split=day)
+    assert sim.bounds == (100, SPLIT, 5031)
+
+
+def test_a_position_by_the_time_of_intraday_bars(grid: wfo.Grid) -> None:
+    bars = intraday(400).with_columns(pl.col("datetime").dt.convert_time_zone("America/New_York"))
+
+    def split(value: Any) -> int:
+        bounds = wfo.simulate("atr_d_l", bars, grid.params(0), split=value).bounds
+        assert bounds
+        return bounds[1]
+
+    # The bars begin at 2024-01-01 00:00 UTC, 19:00 of the day before in New York.
+    assert split(dt.datetime(2024, 1, 11, tzinfo=dt.UTC)) == 240
+    assert split("2024-01-11T00:00+00:00") == 240
+    assert split("2024-01-11 00:00") == 245
+    assert split(dt.date(2024, 1, 11)) == 245
+    assert split("2024-01-11T00:30") == 246
+
+
+def test_a_date_outside_the_bars(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    for day, index in (("1990-01-01", 0), ("2050-01-01", 5031)):
+        with pytest.raises(wfo.InputError, match=f"split = {index}, .*bars = 5031"):
+            wfo.simulate("atr_d_l", bars, grid.params(0), split=day)
+    with pytest.raises(wfo.InputError, match=r"warmup = 4 is shorter.*at least 70"):
+        wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT, warmup=bars["date"][4])
+
+
+def test_names_of_schedules_and_grids(bars: pl.DataFrame) -> None:
+    grid = wfo.Grid.load("smoke", "atr_d_l")
+    phases = wfo.Windows.preset().resolve(bars["date"], warmup=max(100, grid.need))
+    wanted = wfo.sweep("atr_d_l", bars, grid, windows=phases)
+    for windows in ("default", wfo.Windows.preset()):
+        found = wfo.sweep("atr_d_l", bars, "smoke", windows=windows)
+        assert [f.phase for f in found] == list(phases)
+        assert [f.min_phases for f in found] == [phases.min_phases] * len(phases)
+        assert all(same(a, b) for a, b in zip(wanted, found, strict=True))
+
+
 def test_windows_instead_of_positions(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     phases = wfo.Windows.preset().resolve(bars["date"], warmup=120)
     for more in ({"split": SPLIT}, {"warmup": 120}, {"split": SPLIT, "warmup": 120}):
@@ -377,9 +442,7 @@ def test_windows_instead_of_positions(bars: pl.DataFrame, grid: wfo.Grid) -> Non
         wfo.sweep("atr_d_l", bars, grid.params(0) | {"atr_period": 2000}, windows=short)
 
 
-@pytest.mark.parametrize(
-    "windows", [[], "default", wfo.Windows.preset(), [(100, 200, 300)], 4], ids=repr
-)
+@pytest.mark.parametrize("windows", [[], [(100, 200, 300)], 4, {"default": 1}], ids=repr)
 def test_what_are_no_phases(bars: pl.DataFrame, grid: wfo.Grid, windows: Any) -> None:
     with pytest.raises(wfo.InputError, match=r"no phases; Windows\.preset\(\)\.resolve"):
         wfo.sweep("atr_d_l", bars, grid, windows=windows)
@@ -415,21 +478,25 @@ def test_unknown_names_get_the_nearest_one(bars: pl.DataFrame, grid: wfo.Grid) -
             wfo.simulate(strategy, bars, values, split=SPLIT, engine=engine)  # type: ignore[arg-type]
     with pytest.raises(wfo.InputError, match="'atr_mult'; did you mean"):
         wfo.sweep("atr_d_l", bars, params | {"atr_mult": 2}, split=SPLIT)
-    with pytest.raises(wfo.InputError, match=r"not of 'smoke'; Grid\.load"):
-        wfo.sweep("atr_d_l", bars, "smoke", split=SPLIT)  # type: ignore[arg-type]
+    with pytest.raises(wfo.InputError, match="no grid 'smok'; did you mean 'smoke'"):
+        wfo.sweep("atr_d_l", bars, "smok", split=SPLIT)
+    with pytest.raises(wfo.InputError, match="no schedule 'defalt'; did you mean 'default'"):
+        wfo.sweep("atr_d_l", bars, params, windows="defalt")
+    with pytest.raises(wfo.InputError, match="'Extended' are unknown; did you mean 'extended'"):
+        wfo.sweep("atr_d_l", bars, params, split=SPLIT, figures="Extended")  # type: ignore[call-overload]
 
 
 def test_auto_is_the_factored_engine() -> None:
-    assert wfo.backtest.engine.engine_names() == ("auto", "factored", "direct", "reference")
-    for name in wfo.backtest.engine.engine_names():
-        own, chosen = wfo.backtest.engine.get_engine(name)
-        assert own == ("factored" if name == "auto" else name)
-        assert chosen is wfo.backtest.engine._ENGINES[own]
+    assert engine_names() == ("auto", "factored", "direct", "reference")
+    for name in engine_names():
+        chosen, reason = choose_engine(name, wfo.strategies()["atr_d_l"], wfo.Settings())
+        assert chosen.name == ("factored" if name == "auto" else name)
+        assert reason == ""
 
 
 def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
-    data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
-    values, feeds = [float(v) for v in grid.params(0).values()], core_feeds(data)
+    feeds = read_feeds(grid.strategy, bars).to_list()
+    values = [float(v) for v in grid.params(0).values()]
     with pytest.raises(
         wfo.InputError, match="engine = 'auto' is unknown; it must be direct or factored"
     ):
@@ -440,9 +507,9 @@ def test_the_core_knows_its_engines(bars: pl.DataFrame, grid: wfo.Grid) -> None:
 
 def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     def prepared(engine: str, end: int) -> _core.Sweep:
-        data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars[:end], None)
+        feeds = read_feeds(grid.strategy, bars[:end]).to_list()
         bounds = [(120, 300, end)]
-        feeds, axes = core_feeds(data), grid.engine_axes
+        axes = grid.engine_axes
         return _core.Sweep(engine, "atr_d_l", feeds, axes, wfo.Settings(), bounds, 1)
 
     assert prepared("direct", 1000).granule == 1
@@ -455,10 +522,8 @@ def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> No
 
 @pytest.mark.parametrize("engine", ["factored", "direct"])
 def test_a_sweep_of_no_phases_is_empty(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> None:
-    data = wfo.backtest.engine.read_data(wfo.strategies()["atr_d_l"], bars, None)
-    assert [
-        block for *_, block in wfo.backtest.engine.iter_sweep(data, grid, None, [], engine)
-    ] == [[]]
+    feeds = read_feeds(grid.strategy, bars)
+    assert [block for *_, block in iter_sweep(feeds, grid, None, [], engine)] == [[]]
 
 
 def test_one_symbol_is_enough(bars: pl.DataFrame, grid: wfo.Grid) -> None:
@@ -534,16 +599,21 @@ def test_intraday_bars_will_do(grid: wfo.Grid) -> None:
     sim = wfo.simulate("atr_d_l", bars, grid.params(0), split=300)
     local = bars.with_columns(pl.col("datetime").dt.convert_time_zone("America/New_York"))
     assert len(sim.trades)
-    assert wfo.simulate("atr_d_l", local, grid.params(0), split=300).trades.equals(sim.trades)
+    there = wfo.simulate("atr_d_l", local, grid.params(0), split=300)
+    assert there.trades[:, :6].equals(sim.trades[:, :6])
+    # The same moments, shown where they were.
+    for column in ("entry_datetime", "exit_datetime"):
+        assert there.trades.schema[column] == pl.Datetime("us", "America/New_York")
+        assert (
+            there.trades[column] == sim.trades[column].dt.convert_time_zone("America/New_York")
+        ).all()
 
 
 def test_frames_that_are_no_bars(bars: pl.DataFrame, grid: wfo.Grid) -> None:
-    import pandas as pd
-
     date = pl.col("date")
     for frame, message in (
         (bars.drop("close", "low"), "no column low, close; columns: .*high"),
-        (bars.rename({"open": "Open"}), "no column open"),
+        (bars.rename({"open": "opn"}), "no column open"),
         (bars.drop("date"), "neither a 'date' nor a 'datetime' column; columns: open"),
         (bars.with_columns(date.cast(pl.String)), "'date' must be of type Date, not String"),
         (bars.with_columns(date.cast(pl.Datetime)), "'date' must be of type Date, not Datetime"),
@@ -563,8 +633,7 @@ def test_frames_that_are_no_bars(bars: pl.DataFrame, grid: wfo.Grid) -> None:
         (bars[:0], "bars = 0"),
         (bars[:100], "bars = 100"),
         (bars.lazy(), r"not LazyFrame; collect\(\)"),
-        (pd.DataFrame(bars.to_dict(as_series=False)), r"not DataFrame; polars\.from_pandas"),
-        (bars.to_dict(as_series=False), r"not dict"),
+        (bars.to_dict(as_series=False), r"a Polars, pandas or PyArrow frame, not dict"),
         (None, "not NoneType"),
     ):
         for run in (wfo.simulate, wfo.sweep):

@@ -21,7 +21,7 @@ import pytest
 
 import wfo
 from wfo.atr_d.settings import Settings
-from wfo.backtest.engine import Data, Figures, Prepared, get_engine, read_data
+from wfo.backtest import Evaluator, Feeds, Figures, read_feeds
 
 STYLES = ["pullback", "breakout"]
 VARIANTS = list(wfo.strategies())
@@ -37,10 +37,10 @@ COSTS: dict[str, float] = {"slip": 0.0005, "fee": 0.0002}
 
 
 @functools.cache
-def sample(strategy: str) -> Data:
+def sample(strategy: str) -> Feeds:
     bars = wfo.load_sample("NASDAQ")
     named = wfo.strategies()[strategy]
-    return read_data(named, bars, wfo.load_sample("SP500") if named.dual_symbol else None)
+    return read_feeds(named, bars, wfo.load_sample("SP500") if named.dual_symbol else None)
 
 
 def schedule(grid: wfo.Grid) -> list[Bounds]:
@@ -50,13 +50,13 @@ def schedule(grid: wfo.Grid) -> list[Bounds]:
 
 def prepare(
     engine: str,
-    data: Data,
+    data: Feeds,
     grid: wfo.Grid,
     phases: Sequence[Bounds],
     settings: Settings | None = None,
     threads: int = 2,
-) -> Prepared:
-    return get_engine(engine)[1].prepare(data, grid, settings or Settings(), phases, threads)
+) -> Evaluator:
+    return Evaluator(grid.strategy, data, grid, phases, settings, engine, threads)
 
 
 def agree(wanted: Sequence[Figures], found: Sequence[Figures], capital: float = 100_000.0) -> None:
@@ -100,7 +100,7 @@ def joined(pieces: Sequence[Sequence[Figures]]) -> list[Figures]:
 def test_every_combination_of_smoke(strategy: str, style: Any) -> None:
     grid = wfo.Grid.load("smoke", strategy)
     given = sample(strategy), grid, schedule(grid), Settings(entry_style=style, **COSTS)
-    wanted, found = (prepare(e, *given).run(0, len(grid)) for e in ("direct", "factored"))
+    wanted, found = (prepare(e, *given).range(0, len(grid)) for e in ("direct", "factored"))
     assert all(phase.oos_trades.any() for phase in wanted)
     agree(wanted, found)
 
@@ -116,7 +116,7 @@ def random_ranges(
     for _ in range(ranges):
         count = int(rng.integers(1, longest + 1))
         start = int(rng.integers(len(grid) - count + 1))
-        yield direct.run(start, start + count), factored.run(start, start + count)
+        yield direct.range(start, start + count), factored.range(start, start + count)
 
 
 @each_style
@@ -155,7 +155,7 @@ def test_random_combinations_of_both_prices(style: str) -> None:
 
 def random_task(
     seed: int, strategy: str
-) -> tuple[Data, wfo.Grid, list[Bounds], Settings, np.random.Generator]:
+) -> tuple[Feeds, wfo.Grid, list[Bounds], Settings, np.random.Generator]:
     """A few hundred combinations, any settings, up to nine phases in any order and overlap."""
     rng = np.random.default_rng(seed)
     values = {k: {v} for k, v in cases.random_params(rng, strategy).items()}
@@ -187,7 +187,7 @@ def random_task(
         scale = pl.when(late).then(float(rng.choice([1.9, 2, 2.5, 4]))).otherwise(1.0)
         frames[0] = frames[0].with_columns(pl.col("open", "high", "low", "close") * scale)
     named = wfo.strategies()[strategy]
-    data = read_data(named, frames[0], frames[1] if named.dual_symbol else None)
+    data = read_feeds(named, frames[0], frames[1] if named.dual_symbol else None)
     return data, grid, phases, cases.random_settings(rng), rng
 
 
@@ -197,18 +197,18 @@ def random_task(
 def test_any_grid_settings_and_phases(strategy: str, seed: int) -> None:
     data, grid, phases, settings, rng = random_task(seed, strategy)
     count = len(grid)
-    wanted = prepare("direct", data, grid, phases, settings).run(0, count)
-    found = prepare("factored", data, grid, phases, settings, threads=1).run(0, count)
+    wanted = prepare("direct", data, grid, phases, settings).range(0, count)
+    found = prepare("factored", data, grid, phases, settings, threads=1).range(0, count)
     agree(wanted, found, settings.capital)
     # The same bytes in other pieces, by other numbers of threads, and phase by phase.
     for threads in (2, 3):
         other = prepare("factored", data, grid, phases, settings, threads)
         edges = [0, *sorted(rng.integers(0, count + 1, int(rng.integers(6))).tolist()), count]
-        pieces = [other.run(a, b) for a, b in itertools.pairwise(edges)]
+        pieces = [other.range(a, b) for a, b in itertools.pairwise(edges)]
         assert same_bytes(found, joined(pieces))
     for i in rng.integers(0, len(phases), 2).tolist():
         alone = prepare("factored", data, grid, [phases[i]], settings)
-        assert same_bytes([found[i]], alone.run(0, count))
+        assert same_bytes([found[i]], alone.range(0, count))
 
 
 def test_the_random_tasks_are_hard_enough() -> None:
@@ -217,7 +217,7 @@ def test_the_random_tasks_are_hard_enough() -> None:
     lanes, money = set(), set()
     for seed in range(150):
         data, grid, phases, settings, _ = random_task(seed, "atr_d_ls")
-        found = prepare("direct", data, grid, phases, settings).run(0, len(grid))
+        found = prepare("direct", data, grid, phases, settings).range(0, len(grid))
         ruined += any((f.is_pnl + f.oos_pnl <= -settings.capital).any() for f in found)
         single += len(grid) == 1
         lanes.add(len(phases))
@@ -241,7 +241,7 @@ def test_slices_of_three_bars(strategy: str, style: Any) -> None:
     need = max(100, grid.need)
     phases = [(w, w + 1, w + 2) for w in range(need, need + 60)]
     given = sample(strategy), grid, phases, Settings(entry_style=style, **COSTS)
-    wanted, found = (prepare(e, *given).run(0, len(grid)) for e in ("direct", "factored"))
+    wanted, found = (prepare(e, *given).range(0, len(grid)) for e in ("direct", "factored"))
     agree(wanted, found)
     # An entry in the first bar, its exit in the second one.
     assert sum(int(phase.oos_trades.sum()) for phase in wanted) > 0
@@ -255,14 +255,14 @@ def test_both_prices_in_one_grid(strategy: str) -> None:
     values |= {"equity_price_method": [0, 1], "atr_multiplier": values["atr_multiplier"][:2]}
     both = wfo.Grid(values, strategy=strategy)
     data, phases = sample(strategy), schedule(grid)
-    found = prepare("factored", data, both, phases).run(0, len(both))
-    agree(prepare("direct", data, both, phases).run(0, len(both)), found)
+    found = prepare("factored", data, both, phases).range(0, len(both))
+    agree(prepare("direct", data, both, phases).range(0, len(both)), found)
     # Each price alone gives the same, and not the same as the other.
     position = both.columns(np.arange(len(both)))["equity_price_method"]
     halves = []
     for price in (0, 1):
         one = wfo.Grid(values | {"equity_price_method": price}, strategy=strategy)
-        halves.append(prepare("factored", data, one, phases).run(0, len(one)))
+        halves.append(prepare("factored", data, one, phases).range(0, len(one)))
         mine = [Figures(*(column[position == price] for column in phase)) for phase in found]
         assert same_bytes(halves[-1], mine)
     assert not same_bytes(*halves)
@@ -274,12 +274,12 @@ def test_a_grid_of_one_combination(strategy: str, style: Any) -> None:
     grid = wfo.Grid.load("smoke", strategy)
     settings = Settings(entry_style=style, **COSTS)
     data, phases = sample(strategy), schedule(grid)
-    found = prepare("factored", data, grid, phases, settings).run(0, len(grid))
+    found = prepare("factored", data, grid, phases, settings).range(0, len(grid))
     for i in (0, len(grid) // 3, len(grid) - 1):
         one = wfo.Grid(grid.params(i), strategy=strategy)
         assert len(one) == 1
         assert same_bytes(
-            prepare("factored", data, one, phases, settings).run(0, 1), cut(found, i, i + 1)
+            prepare("factored", data, one, phases, settings).range(0, 1), cut(found, i, i + 1)
         )
 
 
@@ -289,8 +289,8 @@ def test_pairs_of_hull_lengths_are_left_out(strategy: str) -> None:
     values |= {"hma_fast_length": (30, 5, 20), "hma_slow_length": (25, 6, 40)}
     grid = wfo.Grid(values, strategy=strategy)
     data, phases = sample(strategy), schedule(grid)
-    found = prepare("factored", data, grid, phases, Settings(**COSTS)).run(0, len(grid))
-    agree(prepare("direct", data, grid, phases, Settings(**COSTS)).run(0, len(grid)), found)
+    found = prepare("factored", data, grid, phases, Settings(**COSTS)).range(0, len(grid))
+    agree(prepare("direct", data, grid, phases, Settings(**COSTS)).range(0, len(grid)), found)
     # The pairs alone: cell by cell those of the grid, and each of them another result.
     columns = grid.columns(np.arange(len(grid)))
     fast, slow = columns["hma_fast_length"], columns["hma_slow_length"]
@@ -302,7 +302,7 @@ def test_pairs_of_hull_lengths_are_left_out(strategy: str) -> None:
             values | dict(zip(("hma_fast_length", "hma_slow_length"), pair, strict=True)),
             strategy=strategy,
         )
-        alone = prepare("factored", data, one, phases, Settings(**COSTS)).run(0, len(one))
+        alone = prepare("factored", data, one, phases, Settings(**COSTS)).range(0, len(one))
         here = (fast == pair[0]) & (slow == pair[1])
         assert same_bytes(alone, [Figures(*(c[here] for c in phase)) for phase in found])
         seen.add(alone[0].is_pnl.tobytes())
@@ -339,8 +339,8 @@ def test_rows_with_equal_stops(strategy: str, axes: dict[str, Any], kinds: int) 
         **axes,
     )
     data, phases = sample(strategy), schedule(grid)
-    found = prepare("factored", data, grid, phases, Settings(**COSTS)).run(0, len(grid))
-    agree(prepare("direct", data, grid, phases, Settings(**COSTS)).run(0, len(grid)), found)
+    found = prepare("factored", data, grid, phases, Settings(**COSTS)).range(0, len(grid))
+    agree(prepare("direct", data, grid, phases, Settings(**COSTS)).range(0, len(grid)), found)
     row = len(grid) // math.prod(len(v) for v in list(grid.values.values())[:7])
     rows = [
         b"".join(c.tobytes() for c in cut(found, i, i + row)[3]) for i in range(0, len(grid), row)
@@ -357,7 +357,7 @@ def test_rows_that_are_equal_by_one_price_only(strategy: str, prices: list[int])
     """Closes that stand still have no width, and their stops the floor; typical prices have one."""
     away = np.random.default_rng(8).uniform(0.1, 3, (2, 400))
     columns = np.array([np.full(400, 100.0), 100 + away[0], 100 - away[1], np.full(400, 100.0)])
-    data = Data(wfo.bars.Prices(*columns))
+    data = Feeds.of(wfo.bars.Prices(*columns))
     grid = few(
         strategy,
         atr_multiplier=1,
@@ -367,8 +367,8 @@ def test_rows_that_are_equal_by_one_price_only(strategy: str, prices: list[int])
         equity_price_method=prices,
     )
     phases = [(100, 250, 400)]
-    found = prepare("factored", data, grid, phases).run(0, len(grid))
-    agree(prepare("direct", data, grid, phases).run(0, len(grid)), found)
+    found = prepare("factored", data, grid, phases).range(0, len(grid))
+    agree(prepare("direct", data, grid, phases).range(0, len(grid)), found)
     values = grid.columns(np.arange(len(grid)))
     kinds = {}
     for price, floor in itertools.product((0, 1), (0.1, 0.5)):
@@ -385,11 +385,11 @@ def test_ranges_cut_equal_rows_anywhere(strategy: str) -> None:
     data = sample(strategy).until(400)
     phases = [(120, 250, 400), (100, 180, 300)]
     prepared = prepare("factored", data, grid, phases, Settings(**COSTS), threads=1)
-    whole = prepared.run(0, len(grid))
+    whole = prepared.range(0, len(grid))
     assert len(grid) == 24
-    agree(prepare("direct", data, grid, phases, Settings(**COSTS)).run(0, 24), whole)
+    agree(prepare("direct", data, grid, phases, Settings(**COSTS)).range(0, 24), whole)
     for start, stop in itertools.combinations_with_replacement(range(25), 2):
-        assert same_bytes(prepared.run(start, stop), cut(whole, start, stop)), (start, stop)
+        assert same_bytes(prepared.range(start, stop), cut(whole, start, stop)), (start, stop)
 
 
 @each_style
@@ -406,25 +406,25 @@ def test_grids_of_many_tiles(style: Any) -> None:
     )
     data = sample("atr_d_l").until(220)
     given = data, grid, [(100, 170, 220), (130, 180, 200)], Settings(entry_style=style)
-    wanted = prepare("direct", *given).run(0, len(grid))
-    whole = prepare("factored", *given, threads=1).run(0, len(grid))
+    wanted = prepare("direct", *given).range(0, len(grid))
+    whole = prepare("factored", *given, threads=1).range(0, len(grid))
     agree(wanted, whole)
     rng = np.random.default_rng(5)
     for threads in (2, 3):
         other = prepare("factored", *given, threads=threads)
-        assert same_bytes(whole, other.run(0, len(grid)))
+        assert same_bytes(whole, other.range(0, len(grid)))
         edges = [0, *sorted(rng.integers(0, len(grid), 5).tolist()), len(grid)]
-        assert same_bytes(whole, joined([other.run(a, b) for a, b in itertools.pairwise(edges)]))
+        assert same_bytes(whole, joined([other.range(a, b) for a, b in itertools.pairwise(edges)]))
 
 
 @each_variant
 def test_a_range_outside_the_grid(strategy: str) -> None:
     grid = few(strategy)
     prepared = prepare("factored", sample(strategy), grid, schedule(grid))
-    assert [c.shape for c in prepared.run(1, 1)[0]] == [(0,)] * 6
+    assert [c.shape for c in prepared.range(1, 1)[0]] == [(0,)] * 6
     for start, stop in ((0, 2), (1, 0), (2, 2)):
         with pytest.raises(wfo.InputError, match="lie outside the grid, which has 1"):
-            prepared.run(start, stop)
+            prepared.range(start, stop)
 
 
 # Both sides touched in one bar.
@@ -462,10 +462,10 @@ def test_ties_of_both_sides(strategy: str, style: Any) -> None:
     bars = coarse_bars(500, 3)
     settings = Settings(entry_style=style, **COSTS)
     other = coarse_bars(500, 4) if strategy == "atr_d_duals_ls" else None
-    data = read_data(wfo.strategies()[strategy], bars, other)
+    data = read_feeds(wfo.strategies()[strategy], bars, other)
     phases = [(100, 300, 500), (150, 200, 260), (100, 101, 102), (120, 380, 400), (100, 400, 480)]
-    found = prepare("factored", data, grid, phases, settings).run(0, len(grid))
-    agree(prepare("reference", data, grid, phases, settings).run(0, len(grid)), found)
+    found = prepare("factored", data, grid, phases, settings).range(0, len(grid))
+    agree(prepare("reference", data, grid, phases, settings).range(0, len(grid)), found)
 
     # There are such bars, and the modes part ways over them.
     columns = grid.columns(np.arange(len(grid)))
@@ -493,8 +493,8 @@ def test_modes_that_never_matter(strategy: str) -> None:
         strategy, entry_mode=[2, 0, 1], trend_veto_threshold=[1e6, 0], both_triggered_mode=[1, 0]
     )
     data, phases = sample(strategy), schedule(grid)
-    found = prepare("factored", data, grid, phases).run(0, len(grid))
-    agree(prepare("direct", data, grid, phases).run(0, len(grid)), found)
+    found = prepare("factored", data, grid, phases).range(0, len(grid))
+    agree(prepare("direct", data, grid, phases).range(0, len(grid)), found)
     shut = grid.columns(np.arange(len(grid)))["trend_veto_threshold"] == 1e6
     for phase in found:
         assert len(set(phase.is_pnl[shut])) == 1
@@ -553,7 +553,8 @@ def check_by_hand(
     grid = wfo.Grid(values)
     phases = list(wanted)
     for engine in ("reference", "direct", "factored"):
-        found = prepare(engine, Data(wfo.bars.Prices(*columns)), grid, phases, settings).run(0, 1)
+        feeds = Feeds.of(wfo.bars.Prices(*columns))
+        found = prepare(engine, feeds, grid, phases, settings).range(0, 1)
         for bounds, phase in zip(phases, found, strict=True):
             figures = [float(column[0]) for column in phase]
             w = wanted[bounds]
@@ -741,8 +742,8 @@ def test_stops_with_the_same_fills_in_other_bars(periods: list[int]) -> None:
     columns = np.array([QUIET] * 100 + bars, dtype=np.float64).T.copy()
     phases = [(101, 103, 107)]
     for engine in ("reference", "direct", "factored"):
-        given = Data(wfo.bars.Prices(*columns)), grid, phases, Settings(capital=99_000, **WIDE)
-        (found,) = prepare(engine, *given).run(0, 2)
+        given = Feeds.of(wfo.bars.Prices(*columns)), grid, phases, Settings(capital=99_000, **WIDE)
+        (found,) = prepare(engine, *given).range(0, 2)
         assert found.is_trades.tolist() == [2 - p for p in periods]
         assert found.oos_trades.tolist() == [p - 1 for p in periods]
         assert found.is_pnl == pytest.approx([-500, -500], rel=1e-9)
@@ -765,12 +766,12 @@ def test_a_row_that_is_ruined_changes_nothing_in_its_neighbours(settings: Settin
         ]
         columns = np.array([QUIET] * 100 + bars, dtype=np.float64).T.copy()
         phases = [(100, 101, 105), (100, 102, 105), (100, 103, 104), (100, 101, 103)]
-        given = Data(wfo.bars.Prices(*columns)), grid, phases, settings
+        given = Feeds.of(wfo.bars.Prices(*columns)), grid, phases, settings
         factored = prepare("factored", *given, threads=1)
-        together = factored.run(0, 5)
-        agree(prepare("reference", *given).run(0, 5), together, settings.capital)
+        together = factored.range(0, 5)
+        agree(prepare("reference", *given).range(0, 5), together, settings.capital)
         for i in range(5):
-            assert same_bytes(factored.run(i, i + 1), cut(together, i, i + 1)), (x, i)
+            assert same_bytes(factored.range(i, i + 1), cut(together, i, i + 1)), (x, i)
 
 
 @pytest.mark.parametrize("settings", RUINING[:3], ids=["free", "costs", "odd"])
@@ -786,7 +787,7 @@ def test_a_long_that_loses_nearly_everything(settings: Settings) -> None:
             *[(100.0, 100.5, 100.0, 100.0)] * 2,  # what was bought there has grown
         ]
         columns = np.array([QUIET] * 100 + bars, dtype=np.float64).T.copy()
-        data = Data(wfo.bars.Prices(*columns))
+        data = Feeds.of(wfo.bars.Prices(*columns))
         left = long_exit(settings.capital, 99, crash, settings)
         phases = [(100, 102, len(columns[0])), (100, 101, len(columns[0])), (100, 107, 108)]
         # The last one's stop is too far away to come before a sell.
@@ -794,7 +795,7 @@ def test_a_long_that_loses_nearly_everything(settings: Settings) -> None:
         for strategy, own in (("atr_d_l", PLAIN), ("atr_d_ls", LONG_SHORT), ("atr_d_ls", far)):
             grid = wfo.Grid(own, strategy=strategy)
             wanted, direct, found = (
-                prepare(engine, data, grid, phases, settings).run(0, 1)
+                prepare(engine, data, grid, phases, settings).range(0, 1)
                 for engine in ("reference", "direct", "factored")
             )
             if own is not far:
@@ -812,6 +813,6 @@ def test_fees_that_eat_nearly_everything(strategy: str, fee: float) -> None:
     """Whatever is left, or nothing, all engines agree on it."""
     grid = wfo.Grid.load("smoke", strategy)
     given = sample(strategy), grid, schedule(grid), Settings(fee=fee)
-    wanted, found = (prepare(e, *given).run(0, len(grid)) for e in ("direct", "factored"))
+    wanted, found = (prepare(e, *given).range(0, len(grid)) for e in ("direct", "factored"))
     assert all((phase.is_trades > 0).any() for phase in wanted)
     agree(wanted, found)

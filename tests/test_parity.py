@@ -250,7 +250,7 @@ def test_the_comparator_sees_a_cell_that_nobody_wrote() -> None:
     equity[-1] = np.nan
     assert parity.differences(sim, dataclasses.replace(sim, equity=equity))
     assert parity.differences(sim, dataclasses.replace(sim, oos_dd=float("nan")))
-    figures = wfo.backtest.engine.Figures(*(np.array([1.0]) for _ in range(6)))
+    figures = wfo.backtest.Figures(*(np.array([1.0]) for _ in range(6)))
     poisoned = figures._replace(oos_pnl=np.array([np.nan]))
     assert parity.figure_differences(figures, figures, 1.0) == []
     assert parity.figure_differences(figures, poisoned, 1.0) == ["oos_pnl differs"]

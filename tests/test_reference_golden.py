@@ -18,10 +18,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 from wfo.atr_d.reference import ReferenceResult, simulate
 from wfo.atr_d.settings import Settings
-from wfo.backtest.engine import Data, Figures, get_engine
+from wfo.backtest import Evaluator, Feeds, Figures
+from wfo.backtest.checks import Labels
+from wfo.backtest.engines import engines_of
+from wfo.backtest.values import DatedSet, Simulation
 from wfo.bars import Prices
 from wfo.grid import Grid
 from wfo.strategy import get_strategy
@@ -73,13 +77,22 @@ def run(
     preamble: Sequence[Bar] = PREAMBLE,
     row: Sequence[float] | None = None,
     second: Sequence[Bar] | None = None,
+    then: Sequence[tuple[int, list[float]]] = (),
+    labels: Sequence[int] | None = None,
     **changes: Any,
 ) -> ReferenceResult:
-    """Simulate the preamble and then ``bars``; ``second`` are the whole bars of Data2."""
+    """Simulate the preamble and then ``bars``; ``second`` are the whole bars of Data2.
+
+    Sets that follow are ``then``; ``labels`` are those of ``bars``.
+    """
+    codes = None if labels is None else np.array([*[0] * len(preamble), *labels])
+    count = 0 if labels is None else max(labels) + 1
     settings = SETTINGS | {"capital": capital} | changes
     # Costs that eat the whole price ruin a long; only the reference is asked to take them.
     if ENGINE["name"] != "reference" and settings["fee"] < 1:
-        return run_core(strategy, [*preamble, *bars], second, row, split, settings)
+        whole = [*preamble, *bars]
+        sets = [(100, params() if row is None else list(row)), *then]
+        return run_core(strategy, whole, second, sets, split, settings, codes, count)
     open_, high, low, close = np.array([*preamble, *bars], dtype=np.float64).T
     return simulate(
         strategy,
@@ -89,6 +102,9 @@ def run(
         close,
         params() if row is None else row,
         second=None if second is None else tuple(np.array(second, dtype=np.float64).T),
+        then=then,
+        labels=codes,
+        label_count=count,
         warmup=100,
         split=split,
         **settings,
@@ -111,9 +127,11 @@ def run_core(
     strategy: str,
     bars: Sequence[Bar],
     second: Sequence[Bar] | None,
-    row: Sequence[float] | None,
+    sets: Sequence[tuple[int, list[float]]],
     split: int,
     settings: dict[str, Any],
+    codes: NDArray[np.int64] | None,
+    count: int,
 ) -> ReferenceResult:
     """Simulate with a Rust engine, and return what the reference would."""
     columns = [
@@ -121,24 +139,39 @@ def run_core(
         for rows in (bars, second)
     ]
     assert columns[0] is not None
-    _, chosen = get_engine(ENGINE["name"])
-    named, data = get_strategy(strategy), Data(columns[0], columns[1])
-    values = params() if row is None else list(row)
+    named, feeds = get_strategy(strategy), Feeds.of(columns[0], columns[1])
     bounds = (100, split, len(bars))
-    sim = chosen.simulate(named, data, values, Settings(**settings), bounds)
+    chosen = engines_of(named)[ENGINE["name"]]
+    used = Settings(**settings)
+    dated = [DatedSet(first, tuple(values)) for first, values in sets]
+    labels = None if codes is None else Labels(codes, count)
+    reason = chosen.lacks(named, used, extended=labels is not None, dated=len(dated) > 1)
+    if reason is not None:
+        pytest.skip(reason)
+    sim = Simulation.of(chosen.simulate(named, feeds, dated, used, bounds, labels))
     # A sweep keeps its books otherwise than a simulation does.
-    grid = Grid(dict(zip(named.names, values, strict=True)), strategy=named)
-    (swept,) = chosen.prepare(data, grid, Settings(**settings), [bounds], 1).run(0, 1)
-    size = float(np.abs(sim.equity).max())
-    for name in Figures._fields:
-        (found,) = getattr(swept, name)
-        assert found == pytest.approx(getattr(sim, name), rel=0, abs=1e-9 * size), name
+    if len(dated) == 1:
+        grid = Grid(dict(zip(named.names, sets[0][1], strict=True)), strategy=named)
+        opened: dict[str, Any] = {"settings": used, "engine": chosen.name, "threads": 1}
+        if chosen.lacks(named, used, extended=True) is None:
+            opened |= {"figures": "extended", "labels": codes}
+        (swept,) = Evaluator(named, feeds, grid, [bounds], **opened).range(0, 1)
+        size = float(np.abs(sim.equity).max())
+        for name, column in zip(swept.names, swept, strict=True):
+            wanted = getattr(sim, name)
+            assert column[0] == pytest.approx(wanted, rel=1e-9, abs=1e-9 * size, nan_ok=True), name
+    assert sim.reversals is not None
     trades = sim.trades
     return ReferenceResult(
         side=trades.select(pl.when(side="long").then(1).otherwise(-1)).to_series().to_numpy(),
         **{name: trades[name].to_numpy() for name in trades.columns if name != "side"},
         equity=sim.equity,
         **{name: getattr(sim, name) for name in Figures._fields},
+        extended=sim.extended,
+        reversal_bar=sim.reversals[0],
+        reversal_mark=sim.reversals[1],
+        label_sum_r=np.empty(0) if sim.label_sum_r is None else sim.label_sum_r,
+        label_sum_r2=np.empty(0) if sim.label_sum_r2 is None else sim.label_sum_r2,
     )
 
 

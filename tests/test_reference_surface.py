@@ -177,7 +177,11 @@ def test_a_sweep_is_simulate_row_by_row(strategy: str, entry_style: str, sizing:
     bars = make()
     second = make(seed=6) if "dual" in strategy else None
 
-    found = sweep_on(bars, rows, strategy, phases=phases, second=second, **settings)
+    labels = np.arange(300) % 7
+    more = {"labels": labels, "label_count": 7}
+    found = sweep_on(
+        bars, rows, strategy, phases=phases, second=second, extended=True, **more, **settings
+    )
     assert len(found) == len(phases)
     for (warmup, split, end), figures in zip(phases, found, strict=True):
         for i, row in enumerate(rows):
@@ -188,10 +192,17 @@ def test_a_sweep_is_simulate_row_by_row(strategy: str, entry_style: str, sizing:
                 second=None if second is None else [x[:end] for x in second],
                 warmup=warmup,
                 split=split,
+                labels=labels[:end],
+                label_count=7,
                 **settings,
             )
-            for name in SweepFigures.__dataclass_fields__:
+            for name in list(SweepFigures.__dataclass_fields__)[:6]:
                 assert getattr(figures, name)[i] == getattr(one, name), (name, i)
+            assert list(figures.extended) == list(one.extended)
+            for name, column in figures.extended.items():
+                assert column[i] == one.extended[name], (name, i)
+            assert np.array_equal(figures.label_sum_r[i], one.label_sum_r)
+            assert np.array_equal(figures.label_sum_r2[i], one.label_sum_r2)
     # Every parameter matters here.
     results = zip(found[0].is_pnl.tolist(), found[0].oos_pnl.tolist(), strict=True)
     assert len(set(results)) == len(first) + 2

@@ -21,7 +21,7 @@ from kills import GRID, command, contents, end, killed
 
 import wfo
 from wfo.atr_d.settings import Settings
-from wfo.backtest import engine
+from wfo.backtest import evaluate
 from wfo.data import sample_store
 from wfo.errors import ResultsError
 from wfo.runs import sweeping
@@ -120,7 +120,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks so small that the tiny grid has several."""
-    monkeypatch.setattr(engine, "_LARGEST_BLOCK", 1500)
+    monkeypatch.setattr(evaluate, "_LARGEST_BLOCK", 1500)
     monkeypatch.setattr(dense, "BLOCK", 1024)
     monkeypatch.setattr(survivors, "_ROWS", 256)
     monkeypatch.setattr(survivors, "_STATE_SECONDS", -1.0)

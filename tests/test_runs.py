@@ -25,7 +25,7 @@ from polars.testing import assert_frame_equal
 
 import wfo
 from wfo.atr_d.settings import Settings
-from wfo.backtest.engine import Figures
+from wfo.backtest import Figures
 from wfo.data import fingerprint, sample_store
 from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed

@@ -109,5 +109,5 @@ def test_what_is_said_of_the_bars_is_what_they_are() -> None:
         sample_store().meta(symbol).fingerprint for symbol in ("NASDAQ", "SP500")
     ]
     # A simpler strategy beside it reads the first alone, on the same bars.
-    assert inputs.of(wfo.strategies()["atr_d_l"]).second is None
-    assert inputs.of(dual).second is not None
+    assert list(inputs.of(wfo.strategies()["atr_d_l"])) == ["bars"]
+    assert list(inputs.of(dual)) == ["bars", "bars2"]

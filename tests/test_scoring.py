@@ -16,7 +16,7 @@ import pytest
 from scipy.stats import rankdata
 
 import wfo
-from wfo.backtest.engine import Figures
+from wfo.backtest import Figures
 from wfo.selection import scoring
 from wfo.selection.scoring import Scores, score_figures
 

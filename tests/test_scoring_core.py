@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 
 import wfo
 from wfo import _core
-from wfo.backtest.engine import core_feeds, read_data
+from wfo.backtest import read_feeds
 
 WFE, DD_RATIO = 0.35, 3.0
 AXES = [(12, 5, np.arange(5, dtype=np.uint32)), (3, 4, np.arange(4, dtype=np.uint32))]
@@ -318,9 +318,9 @@ def test_bad_input_is_an_error_of_the_family() -> None:
 def sweep_of(engine: str) -> tuple[wfo.Grid, Any]:
     bars = wfo.load_sample("NASDAQ")[-900:]
     grid = wfo.Grid.load("smoke", "atr_d_l")
-    data = read_data(grid.strategy, bars, None)
+    feeds = read_feeds(grid.strategy, bars).to_list()
     bounds = [(150, 400, 600), (300, 700, 900)]
-    name, axes, feeds = grid.strategy.name, grid.engine_axes, core_feeds(data)
+    name, axes = grid.strategy.name, grid.engine_axes
     return grid, _core.Sweep(engine, name, feeds, axes, wfo.Settings(), bounds, 2)
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from strategies import strategy
 
 import wfo
-from wfo.backtest.engine import Figures
+from wfo.backtest import Figures
 from wfo.cli import cli
 from wfo.errors import EngineError
 from wfo.selection.plateaus import LEAST_STABLE, Plateau, find_clusters
@@ -97,7 +97,7 @@ def test_the_family_states_what_it_is() -> None:
         classes = [own.stop_classes.of(v) for v in (4.99, 5, 12, 12.01)]
         assert classes == ["TIGHT", "MEDIUM", "MEDIUM", "WIDE"]
         kernels = (own.kernel, own.reference)
-        assert kernels == (RustKernel(), NumbaKernel("wfo.atr_d.reference"))
+        assert kernels == (RustKernel(), NumbaKernel("wfo.atr_d.reference.kernel"))
 
 
 def test_a_kernel_that_is_missing_says_why() -> None:
@@ -275,7 +275,7 @@ def test_the_page_of_a_strategy_with_all_views(name: str) -> None:
         "Map: atr_multiplier across, atr_buy_multiplier up",
         "by atr_multiplier; TIGHT below 5, WIDE above 12, MEDIUM between",
         "Engines: factored, direct in wfo._core",
-        "Engines: reference in wfo.atr_d.reference",
+        "Engines: reference in wfo.atr_d.reference.kernel",
     ):
         assert text in page
     assert max(len(line) for line in page.splitlines()) <= 100

@@ -13,7 +13,7 @@ import pytest
 
 import wfo
 from wfo import _core
-from wfo.backtest.engine import Figures
+from wfo.backtest import Figures
 from wfo.errors import ResultsError
 from wfo.selection.scoring import Gates, score_tally
 from wfo.sweeps import Block, DenseStore, SurvivorStore, SweepStore, dense, survivors

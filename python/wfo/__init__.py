@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wfo.atr_d.settings import Settings
-    from wfo.backtest.engine import Simulation, SweepResult, simulate, sweep
+    from wfo.backtest import Simulation, SweepResult
+    from wfo.backtest.simulate import simulate
+    from wfo.backtest.sweep import sweep
     from wfo.bars import join_bars
     from wfo.build import build_info
     from wfo.data import DataStore, load_sample
@@ -87,9 +89,9 @@ _HOMES = {
     "ResultsError": "errors",
     "RunReport": "runs.report",
     "Settings": "atr_d.settings",
-    "Simulation": "backtest.engine",
+    "Simulation": "backtest",
     "Strategy": "strategy",
-    "SweepResult": "backtest.engine",
+    "SweepResult": "backtest",
     "WfoError": "errors",
     "Windows": "windows",
     "build_info": "build",
@@ -100,10 +102,10 @@ _HOMES = {
     "register": "strategy",
     "run": "runs.call",
     "score": "selection.scoring",
-    "simulate": "backtest.engine",
+    "simulate": "backtest.simulate",
     "simulation_metrics": "metrics",
     "strategies": "strategy",
-    "sweep": "backtest.engine",
+    "sweep": "backtest.sweep",
 }
 
 

@@ -26,16 +26,10 @@ __version__: str
 # Named series that a strategy reads, each feed with its columns by name.
 _Feeds = list[tuple[str, dict[str, NDArray[np.float64]]]]
 
-# Figures of some combinations over one phase in the types of the result files: is_pnl, oos_pnl,
-# is_dd, oos_dd, is_trades, oos_trades. A block is one of these a phase.
-_Stored = tuple[
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.uint16],
-    NDArray[np.uint16],
-]
+# Figures of some combinations over one phase in the types of the result files, float32[m] and
+# uint16[m] in the order of the schema: is_pnl, oos_pnl, is_dd, oos_dd, is_trades, oos_trades. A
+# block is one of these a phase.
+_Stored = tuple[NDArray[Any], ...]
 
 # What a strategy has beside these is read by its name.
 class _Settings(Protocol):

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wfo.data.foreign import polars_frame
 from wfo.data.frames import PRICES, conform, time_column
 from wfo.errors import DataError
 
@@ -36,18 +37,14 @@ def prices(bars: pl.DataFrame) -> Prices:
     Raises
     ------
     DataError
-        If it is no Polars frame, a column is missing, not numeric or has nulls, the stamps do not
+        If a column is missing, not numeric or has nulls, the stamps do not
         ascend, or a bar is impossible (a price not finite and above 0, an open or close outside
         its bar's range).
     """
     import numpy as np
-    import polars as pl
 
     from wfo import _core
 
-    if not isinstance(bars, pl.DataFrame):
-        how = "collect() it" if isinstance(bars, pl.LazyFrame) else "polars.from_pandas converts"
-        raise DataError(f"bars must be a Polars frame, not {type(bars).__name__}; {how}")
     frame = conform(bars)
     stamps = frame[time_column(frame)]
     wrong = (stamps <= stamps.shift()).fill_null(value=False) | stamps.is_null()
@@ -96,13 +93,13 @@ class Joined:
         return {"dropped_first": self.dropped_first, "dropped_second": self.dropped_second}
 
 
-def join_bars(first: pl.DataFrame, second: pl.DataFrame, *, allow_gaps: bool = False) -> Joined:
+def join_bars(first: Any, second: Any, *, allow_gaps: bool = False) -> Joined:
     """Join the bars of two symbols on their stamps, within the time that both cover.
 
     Parameters
     ----------
     first, second
-        Bars of one length, in one time zone.
+        Bars of one length, in one time zone: Polars, pandas or PyArrow frames.
     allow_gaps
         Whether more than 5 % of either's bars may be dropped.
 
@@ -114,7 +111,7 @@ def join_bars(first: pl.DataFrame, second: pl.DataFrame, *, allow_gaps: bool = F
     """
     import polars as pl
 
-    first, second = conform(first), conform(second)
+    first, second = conform(polars_frame(first)), conform(polars_frame(second))
     name = time_column(first)
     if time_column(second) != name:
         raise DataError(
@@ -156,34 +153,67 @@ def join_bars(first: pl.DataFrame, second: pl.DataFrame, *, allow_gaps: bool = F
     return Joined(joined[0], joined[1], *dropped)
 
 
-def check_same_stamps(first: pl.DataFrame, second: pl.DataFrame) -> None:
-    """Raise unless two symbols' bars are on the same dates, row by row.
+def series(frame: pl.DataFrame, name: str, feed: str) -> FloatArray:
+    """Return a column of `frame` that is no price, as float64[n].
+
+    Raises
+    ------
+    DataError
+        If it is missing, not numeric, or not finite everywhere.
+    """
+    import numpy as np
+    import polars as pl
+
+    if name not in frame.columns:
+        raise DataError(
+            f"the feed {feed!r} has no column {name}; columns: {', '.join(frame.columns) or 'none'}"
+        )
+    if not frame.schema[name].is_numeric():
+        raise DataError(f"column {name!r} of {feed!r} must be numeric, not {frame.schema[name]}")
+    column = frame[name].cast(pl.Float64)
+    wrong = ~column.is_finite().fill_null(value=False)
+    if wrong.any():
+        index = wrong.arg_true()[0]
+        raise DataError(
+            f"bar {index} of {feed!r} ({frame[time_column(frame)][index]}): {name} ="
+            f" {column[index]} must be a finite number"
+        )
+    return np.ascontiguousarray(column.to_numpy())
+
+
+def check_same_stamps(first: pl.DataFrame, second: pl.DataFrame, feed: str = "bars2") -> None:
+    """Raise unless two feeds are on the same dates, row by row.
 
     Raises
     ------
     DataError
         With the first row that differs.
     """
+    who = "the second symbol" if feed == "bars2" else f"the feed {feed!r}"
     stamps = [frame[time_column(frame)] for frame in (first, second)]
     if len(stamps[0]) != len(stamps[1]) or stamps[0].dtype != stamps[1].dtype:
         raise DataError(
-            f"the second symbol has {len(stamps[1])} bars ({stamps[1].dtype}), the first"
+            f"{who} has {len(stamps[1])} bars ({stamps[1].dtype}), the first"
             f" {len(stamps[0])} ({stamps[0].dtype}); wfo.join_bars puts them on the same dates"
         )
     differ = stamps[0] != stamps[1]
     if differ.any():
         row = differ.arg_true()[0]
         raise DataError(
-            f"bar {row} is {stamps[0][row]} for the first symbol and {stamps[1][row]} for the"
-            " second; wfo.join_bars puts them on the same dates"
+            f"bar {row} is {stamps[0][row]} for the first symbol and {stamps[1][row]} for"
+            f" {who.replace('the second symbol', 'the second')}; wfo.join_bars puts them on the"
+            " same dates"
         )
 
 
 def dates(bars: pl.DataFrame) -> list[dt.date]:
     """Return the date of every bar; of intraday bars the date in their own time zone."""
-    return [
-        d.date() if isinstance(d, dt.datetime) else d for d in bars[time_column(bars)].to_list()
-    ]
+    return days(bars[time_column(bars)])
+
+
+def days(stamps: pl.Series) -> list[dt.date]:
+    """Return the date of every stamp; of date-times the date in their own time zone."""
+    return [d.date() if isinstance(d, dt.datetime) else d for d in stamps.to_list()]
 
 
 def _dated(message: str, stamps: pl.Series) -> str:

@@ -22,7 +22,7 @@ def build_info() -> dict[str, str]:
     from importlib import metadata
 
     from wfo import _core
-    from wfo.backtest.engine import available_threads
+    from wfo.backtest import available_threads
 
     info = dict(_core.build_info())
     info["core_commit"] = info["commit"]

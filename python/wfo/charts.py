@@ -134,6 +134,21 @@ def write_chart(chart: EquityChart, path: Path, *, remedy: str | None = None) ->
         write_text(path, page(chart), remedy=remedy)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DisplayedChart:
+    """A chart that a notebook shows."""
+
+    chart: EquityChart
+
+    def __repr__(self) -> str:
+        return f"DisplayedChart({self.chart.title!r}, {len(self.chart.equity):,} marks)"
+
+    def _repr_html_(self) -> str:
+        # In a frame of its own, the page's styles touch nothing around it.
+        source = html.escape(page(self.chart), quote=True)
+        return f'<iframe srcdoc="{source}" width="100%" height="640" frameborder="0"></iframe>'
+
+
 # Characters
 
 

@@ -3,7 +3,9 @@
 Conventions, which hold for every figure:
 
 - *Marks.* Equity is marked at every close; a part of a backtest has one mark more than bars, the
-  first being the last one before it. A return is ``E[t] / E[t-1] - 1``, one for each bar.
+  first being the last one before it. A return is ``E[t] / E[t-1] - 1``, one for each bar. A
+  reversal is marked at its fill too, before its bar's close: the largest drawdowns, in money and as
+  a share, look at that mark, as the engines' do, and nothing else does.
 - *Shares.* What is relative is a fraction: 0.12 is 12 %. Money is in currency.
 - *A year* has as many bars as `bars_per_year` says, and every annual figure counts in those.
 - *The risk-free rate* and the return that Sortino's ratio asks for are 0.
@@ -19,8 +21,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from wfo.data.timeframes import TIMEFRAMES, is_intraday, require_timeframe
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import ArrayLike, NDArray
 
-    from wfo.backtest.engine import Simulation
+    from wfo.backtest import Simulation
 
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
@@ -42,12 +44,15 @@ EXCHANGE_DAYS, ALL_DAYS = 252, 365
 #: Bars to a year of weekly ones.
 WEEKS = 52
 
+#: Days of a year of the calendar.
+DAYS_A_YEAR = 365.25
+
 #: Share of returns that the value at risk leaves out.
 VAR_TAIL = 0.05
 
-# A ratio of two neighbouring floats is off by up to an epsilon, and so is the return made of it.
-# A spread that small is none, and a ratio over it would be noise of the size 1e15.
-_ROUNDING = 8 * 2.0**-52
+#: A ratio of two neighbouring floats is off by up to an epsilon, and so is the return made of it.
+#: A spread that small is none, and a ratio over it would be noise of the size 1e15.
+ROUNDING = 8 * 2.0**-52
 
 # Profits of closed trades add up to the equity within far less than this share of it.
 _SETTLED = 1e-9
@@ -193,6 +198,7 @@ def simulation_metrics(
     InputError
         If the dates or positions do not fit the simulation.
     """
+    import numpy as np
     import polars as pl
 
     equity, trades = simulation.equity, simulation.trades
@@ -205,18 +211,36 @@ def simulation_metrics(
             f" 1 <= warmup < split < bars, not warmup = {warmup}, split = {split}, bars = {count}"
         )
     held = bars_held(equity, trades)
+    bars, fills = simulation.reversals or (np.empty(0, np.int64), np.empty(0))
 
     def part(start: int, stop: int) -> Metrics:
         closed = pl.col("exit_bar").is_between(start, stop, closed="left")
+        within = (bars >= start) & (bars < stop)
         return compute_metrics(
             equity[start - 1 : stop],
             trades.filter(closed),
             dates=dates[start - 1 : stop],
             bars_per_year=bars_per_year,
             held=held[start:stop],
+            fills=(bars[within] - (start - 1), fills[within]),
         )
 
-    return PartMetrics(part(warmup, split), part(split, count), part(warmup, count))
+    found = PartMetrics(part(warmup, split), part(split, count), part(warmup, count))
+    return _with_exposure(found, simulation.extended)
+
+
+def _with_exposure(found: PartMetrics, figures: Mapping[str, float]) -> PartMetrics:
+    """Take the exposure from the engine where it has counted the bars in the market."""
+    if "is_bars_held" not in figures:
+        return found
+    first, second = figures["is_bars_held"], figures["oos_bars_held"]
+    parts = {"in_sample": first, "out_of_sample": second, "whole": first + second}
+    return PartMetrics(
+        **{
+            name: replace(getattr(found, name), exposure=held / getattr(found, name).bars)
+            for name, held in parts.items()
+        }
+    )
 
 
 def compute_metrics(
@@ -226,6 +250,7 @@ def compute_metrics(
     dates: Sequence[dt.date],
     bars_per_year: float,
     held: ArrayLike | None = None,
+    fills: tuple[NDArray[np.int64], FloatArray] | None = None,
 ) -> Metrics:
     """Return the figures of one part of a backtest.
 
@@ -242,6 +267,9 @@ def compute_metrics(
         What makes a figure of one bar annual.
     held
         bool[n]: whether a position is open at each close. Without it `exposure` is None.
+    fills
+        Marks at the fills of reversals: the position, from 1 to n, of the close's mark that each
+        comes before, and the mark itself.
 
     Raises
     ------
@@ -272,6 +300,7 @@ def compute_metrics(
             raise InputError(f"held has the shape {open_.shape} for {count} bars")
         exposure = float(open_.mean())
     returns = bar_returns(marks)
+    path = marks if fills is None else np.insert(marks, fills[0], fills[1])
     return Metrics(
         bars=count,
         first=_day(dates[1]),
@@ -282,9 +311,9 @@ def compute_metrics(
         volatility=volatility(returns, bars_per_year),
         sharpe=sharpe(returns, bars_per_year),
         sortino=sortino(returns, bars_per_year),
-        mar=mar(marks, bars_per_year),
-        max_drawdown=max_drawdown(marks),
-        max_drawdown_share=max_drawdown_share(marks),
+        mar=mar(marks, bars_per_year, path),
+        max_drawdown=max_drawdown(path),
+        max_drawdown_share=max_drawdown_share(path),
         max_drawdown_days=max_drawdown_days(marks, dates),
         ulcer_index=ulcer_index(marks),
         value_at_risk=value_at_risk(returns),
@@ -317,17 +346,50 @@ def bars_per_year(timeframe: str, dates: Sequence[dt.date]) -> float:
     InputError
         If the timeframe is not known, or there are no dates.
     """
-    import numpy as np
-
     if not len(dates):
         raise InputError("there are no bars to count a year in")
     if TIMEFRAMES[require_timeframe(timeframe)] >= TIMEFRAMES["1week"]:
         return float(WEEKS)
+    return _days_a_year(dates, intraday=is_intraday(timeframe))
+
+
+def inferred_bars_per_year(stamps: pl.Series) -> float:
+    """Return the number of bars of a year, by the spacing that most of the bars have.
+
+    The rules are those of `bars_per_year`; bars of more than a week are counted in 365.25 days.
+
+    Parameters
+    ----------
+    stamps
+        The bars' dates, or date-times in the exchange's time zone, ascending.
+
+    Raises
+    ------
+    InputError
+        If there are less than two bars.
+    """
+    import polars as pl
+
+    steps = stamps.diff().drop_nulls().cast(pl.Duration("us"))
+    if steps.is_empty():
+        raise InputError("bars_per_year cannot be inferred from less than two bars; give it")
+    spacing: dt.timedelta = min(steps.mode().to_list())
+    # Holidays make some weeks a day shorter or longer, and months have 28 days and more.
+    if spacing >= dt.timedelta(days=6):
+        return float(round(DAYS_A_YEAR / (spacing / dt.timedelta(days=1))))
+    days = stamps.dt.date() if stamps.dtype != pl.Date else stamps
+    return _days_a_year(days.to_list(), intraday=spacing < dt.timedelta(days=1))
+
+
+def _days_a_year(dates: Sequence[dt.date], *, intraday: bool) -> float:
+    """Return the bars to a year of bars of a day or less."""
+    import numpy as np
+
     days, counts = np.unique(_ordinals(dates), return_counts=True)
     # A Saturday of work, as exchanges have had a few, makes no market of seven days.
     saturdays = np.count_nonzero(days % 7 == 6)  # day 1 of the calendar was a Monday
     year = ALL_DAYS if saturdays > len(days) / 14 else EXCHANGE_DAYS
-    if not is_intraday(timeframe):
+    if not intraday:
         return float(year)
     sizes, frequencies = np.unique(counts, return_counts=True)
     return float(year * sizes[np.argmax(frequencies)])
@@ -441,13 +503,15 @@ def sortino(returns: FloatArray | None, bars_per_year: float) -> float | None:
     if returns is None:
         return None
     downside = math.sqrt(np.square(np.minimum(returns, 0.0)).mean())
-    if downside <= _ROUNDING:
+    if downside <= ROUNDING:
         return None
     return float(returns.mean() / downside * math.sqrt(bars_per_year))
 
 
-def mar(equity: FloatArray, bars_per_year: float) -> float | None:
+def mar(equity: FloatArray, bars_per_year: float, path: FloatArray | None = None) -> float | None:
     """Return CAGR by largest relative drawdown, both of the whole part.
+
+    The drawdown is that of `path`, which has the marks at fills too, where it is given.
 
     Over its whole history a fund's figure is called MAR, over three years Calmar; the formula is
     the same. None without drawdown, or where either is None.
@@ -456,8 +520,9 @@ def mar(equity: FloatArray, bars_per_year: float) -> float | None:
     ----------
     Young (1991), "Calmar Ratio: A Smoother Tool", *Futures* 20(11); the *Managed Account Reports*.
     """
-    growth, fall = cagr(equity, bars_per_year), max_drawdown_share(equity)
-    if growth is None or fall is None or fall <= _ROUNDING:
+    growth = cagr(equity, bars_per_year)
+    fall = max_drawdown_share(equity if path is None else path)
+    if growth is None or fall is None or fall <= ROUNDING:
         return None
     ratio = growth / fall
     return ratio if math.isfinite(ratio) else None
@@ -609,12 +674,24 @@ def drawdowns(equity: FloatArray) -> FloatArray | None:
     return falls
 
 
+def shown(value: float | None, unit: str) -> str:
+    """Return a figure as text: shares in percent, ``-`` where it is not defined."""
+    if value is None or math.isnan(value):
+        return "-"
+    if unit in {"count", "days"}:
+        return f"{value:,.0f}"
+    if unit == "money":
+        return f"{value:,.2f}" if abs(value) < 1e9 else f"{value:.6g}"
+    scaled = 100 * value if unit == "share" else value
+    return f"{scaled:,.2f}" if abs(scaled) < 1e7 else f"{scaled:.3g}"
+
+
 def _spread(returns: FloatArray | None) -> float | None:
     """Return the standard deviation over n - 1; 0 where it is but rounding, None for n < 2."""
     if returns is None or len(returns) < 2:
         return None
     spread = float(returns.std(ddof=1))
-    return spread if spread > _ROUNDING else 0.0
+    return spread if spread > ROUNDING else 0.0
 
 
 def _ordinals(dates: Sequence[dt.date]) -> NDArray[np.int64]:

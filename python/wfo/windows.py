@@ -15,12 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
+from wfo.data.foreign import stamp_list
 from wfo.errors import DataError, InputError, did_you_mean
-
-if TYPE_CHECKING:
-    import polars as pl
 
 #: Bars before the first trading bar, at least.
 LEAST_WARMUP = 100
@@ -259,7 +257,7 @@ class Windows:
 
     def resolve(
         self,
-        dates: pl.Series | Sequence[dt.date],
+        dates: Any,
         *,
         as_of: dt.date | None = None,
         warmup: int = LEAST_WARMUP,
@@ -269,7 +267,8 @@ class Windows:
         Parameters
         ----------
         dates
-            The bars' dates, ascending; of intraday bars the exchange's local date-times.
+            The bars' dates, ascending; of intraday bars the exchange's local date-times. A list, a
+            series of Polars or pandas, an index of pandas, or an array of PyArrow or NumPy.
         as_of
             Today; by default the date of the last bar. Later bars are left out.
         warmup
@@ -403,9 +402,9 @@ def _first_trading(days: list[dt.date], warmup: int) -> dt.date | None:
     return days[after] if after < len(days) else None
 
 
-def _days(dates: pl.Series | Sequence[dt.date]) -> list[dt.date]:
+def _days(dates: Any) -> list[dt.date]:
     # A date-time is a date too, and one that does not compare with plain dates.
-    days = [d.date() if isinstance(d, dt.datetime) else d for d in dates]
+    days = [d.date() if isinstance(d, dt.datetime) else d for d in stamp_list(dates)]
     strange = next((d for d in days if not isinstance(d, dt.date)), days)
     if strange is not days:
         raise DataError(f"windows are laid over dates, not over {type(strange).__name__}")

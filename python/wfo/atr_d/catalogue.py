@@ -124,7 +124,7 @@ ATR_D_L = Strategy(
     kernel=RustKernel(),
     lookback=lookback,
     settings=Settings,
-    reference=NumbaKernel("wfo.atr_d.reference"),
+    reference=NumbaKernel("wfo.atr_d.reference.kernel"),
     map_axes=("atr_multiplier", "atr_buy_multiplier"),
     stop_classes=StopClasses("atr_multiplier", tight_below=5, wide_above=12),
     tradestation=_in_tradestation("ATR-D-v1.5-L", _LONG),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wfo.atr_d.settings import Settings
-from wfo.backtest.engine import available_threads
+from wfo.backtest import available_threads
 from wfo.cli.data import data_dir_option
 from wfo.selection.scoring import Gates
 

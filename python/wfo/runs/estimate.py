@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wfo.backtest.engine import Data, get_engine, thread_count
+from wfo.backtest import Evaluator, Feeds, thread_count
 from wfo.errors import ResultsError
 from wfo.grid import Grid
 from wfo.runs.fits import bytes_needed, check_fits, memory_needed
@@ -127,7 +127,7 @@ def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None)
 
 
 def measure(
-    data: Data,
+    data: Feeds,
     grid: Grid,
     settings: AccountSettings,
     bounds: Sequence[tuple[int, int, int]],
@@ -145,17 +145,16 @@ def measure(
     from wfo import _core
 
     threads = thread_count(threads)
-    own = grid.strategy.settings_of(settings)
-    prepared = get_engine("auto")[1].prepare(data, grid, own, bounds, threads)
+    evaluator = Evaluator(grid.strategy, data, grid, bounds, settings, threads=threads)
     tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_axes, threads)
-    tally.add(None, prepared.run_stored(0, min(len(grid), _FIRST)))
-    size = min(len(grid), max(2 * prepared.granule, _PIECE))
+    tally.add(None, evaluator.range(0, min(len(grid), _FIRST), stored=True))
+    size = min(len(grid), max(2 * evaluator.granule, _PIECE))
     pieces = len(grid) // size
     swept, spent = 0, 0.0
     for number in range(pieces):
         start = _spread(number, pieces) * size
         begun = time.perf_counter()
-        tally.add(None, prepared.run_stored(start, start + size))
+        tally.add(None, evaluator.range(start, start + size, stored=True))
         spent += time.perf_counter() - begun
         swept += size
         if spent > seconds and number:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wfo.backtest.engine import largest_block
+from wfo.backtest import largest_block
+from wfo.backtest.figures import CELL_BYTES, cell_bytes
 from wfo.errors import ResultsError
 from wfo.grid import Grid
 from wfo.runs.folder import RunFolder
@@ -38,10 +39,10 @@ def memory_needed(grid: Grid, phases: int, threads: int, kept: int = KEPT) -> in
     distributions are there all along. None of it grows with a grid beyond some tens of millions.
     """
     block = min(len(grid), largest_block()) * phases
-    figures = block * (40 + 2 * 20)
+    figures = block * (cell_bytes() + 2 * CELL_BYTES)
     tally = phases * min(len(grid) * 16, 70_000_000)
     ranks = phases * min(len(grid) * 4, 130_000_000)
-    row = 8 + 20 * phases
+    row = 8 + CELL_BYTES * phases
     columns = 8 + 8 + 1 + 28 * phases
     frame = 8 * (len(grid.strategy.parameters) + 4 + 8 * phases)
     candidates = min(len(grid), kept) * (row * 3 // 2 + columns + frame)

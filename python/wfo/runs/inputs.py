@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo import bars as bars_module
-from wfo.backtest.engine import Data
+from wfo.backtest import Feeds, read_feeds
 from wfo.data.frames import time_column
 from wfo.errors import InputError
 from wfo.runs.manifest import BarsRecord, Dropped
@@ -57,12 +57,9 @@ class Inputs:
         )
         return (text,) if first or second else ()
 
-    def of(self, strategy: Strategy) -> Data:
+    def of(self, strategy: Strategy) -> Feeds:
         """Return the prices that a strategy reads."""
-        second = self.second if strategy.dual_symbol else None
-        return Data(
-            bars_module.prices(self.bars), None if second is None else bars_module.prices(second)
-        )
+        return read_feeds(strategy, self.bars, self.second if strategy.dual_symbol else None)
 
 
 def load_inputs(

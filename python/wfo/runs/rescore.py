@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wfo.backtest.engine import thread_count
+from wfo.backtest import thread_count
 from wfo.errors import InputError
 from wfo.progress import Progress, Silent
 from wfo.runs.folder import RunFolder

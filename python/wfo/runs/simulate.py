@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wfo import metrics
-from wfo.backtest import engine as engines
+from wfo.backtest import Simulation
+from wfo.backtest import simulate as backtest
+from wfo.backtest.engines import require_engine
 from wfo.bars import dates as bar_dates
 from wfo.charts import EquityChart, require_drawable, write_chart
 from wfo.data.frames import time_column
@@ -108,7 +110,7 @@ class SimulationReport:
     params: Mapping[str, Number]
     notes: tuple[str, ...]
     days: Sequence[dt.date]
-    simulation: engines.Simulation
+    simulation: Simulation
     parts: metrics.PartMetrics
     bars_per_year: float
     chart: EquityChart
@@ -149,7 +151,7 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport:
     for path in plan.plots:
         require_drawable(path)
     strategy = get_strategy(plan.strategy)
-    engines.get_engine(plan.engine)
+    require_engine(plan.engine, strategy)
     params = _params(plan, strategy)
     inputs = load_inputs(
         store, strategy, plan.symbol, plan.symbol2, plan.timeframe, allow_gaps=plan.allow_gaps
@@ -162,7 +164,7 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport:
         chosen = slice_of_phase(days, plan.windows, plan.phase, plan.as_of, need)
 
     bars, days = inputs.bars[: chosen.end], days[: chosen.end]
-    simulation = engines.simulate(
+    simulation = backtest.simulate(
         strategy,
         bars,
         params,
@@ -200,7 +202,7 @@ def _params(plan: SimulationPlan, strategy: Strategy) -> dict[str, Number]:
 
 def _write(
     plan: SimulationPlan,
-    simulation: engines.Simulation,
+    simulation: Simulation,
     bars: pl.DataFrame,
     chosen: Slice,
     chart: EquityChart,
@@ -224,7 +226,7 @@ def _another(option: str) -> str:
     return f"choose another file with {option}"
 
 
-def trades_frame(simulation: engines.Simulation, bars: pl.DataFrame, chosen: Slice) -> pl.DataFrame:
+def trades_frame(simulation: Simulation, bars: pl.DataFrame, chosen: Slice) -> pl.DataFrame:
     """Return the trades with their dates and the part in which they closed."""
     import polars as pl
 
@@ -242,7 +244,7 @@ def trades_frame(simulation: engines.Simulation, bars: pl.DataFrame, chosen: Sli
     )  # fmt: skip
 
 
-def equity_frame(simulation: engines.Simulation, bars: pl.DataFrame, chosen: Slice) -> pl.DataFrame:
+def equity_frame(simulation: Simulation, bars: pl.DataFrame, chosen: Slice) -> pl.DataFrame:
     """Return the marks from the one before the first trading bar on, whose part is ``start``."""
     import numpy as np
     import polars as pl

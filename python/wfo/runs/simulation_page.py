@@ -6,7 +6,7 @@ import datetime as dt
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from wfo.backtest.engine import Simulation
+from wfo.backtest import Simulation
 from wfo.charts import text_chart
 from wfo.metrics import DEFINITIONS, PartMetrics, bars_held
 from wfo.runs.simulate import SimulationReport

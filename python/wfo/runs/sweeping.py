@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wfo.backtest.engine import Figures, iter_sweep, sweep_sample
+from wfo.backtest import Figures, iter_sweep, sweep_sample
 from wfo.errors import ResultsError
 from wfo.files import read_sealed, write_sealed
 from wfo.grid import Grid
@@ -115,8 +115,7 @@ class Sweeping:
             self.grid,
             task.settings,
             task.bounds,
-            self.job.engine,
-            task.plan.threads,
+            threads=task.plan.threads,
             spans=spans,
             stored=True,
         )

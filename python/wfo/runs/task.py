@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wfo import bars as bars_module
-from wfo.backtest.engine import Data, get_engine, thread_count
+from wfo.backtest import Feeds, choose_engine, thread_count
 from wfo.build import build_info
 from wfo.errors import InputError
 from wfo.files import naming_the_file, write_frame, write_text
@@ -120,7 +120,7 @@ class Task:
         """Threads that work."""
         return thread_count(self.plan.threads)
 
-    def data(self, strategy: Strategy) -> Data:
+    def data(self, strategy: Strategy) -> Feeds:
         """Return the prices that a strategy reads."""
         return self.inputs.of(strategy)
 
@@ -154,7 +154,7 @@ class Job:
     @property
     def engine(self) -> str:
         """Name of the engine that sweeps."""
-        return get_engine("auto")[0]
+        return choose_engine("auto", self.task.requested, self.task.settings).engine.name
 
     @property
     def bytes_needed(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from wfo.backtest.engine import thread_count
+from wfo.backtest import thread_count
 from wfo.files import read_sealed
 from wfo.progress import Progress, Silent
 from wfo.runs.folder import RunFolder

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wfo.backtest.engine import Figures, SweepResult, as_stored, available_threads
+from wfo.backtest import Figures, SweepResult, as_stored, available_threads
 from wfo.errors import InputError
 from wfo.grid import Grid
 

@@ -44,7 +44,8 @@ class RustKernel:
 class NumbaKernel:
     """A strategy in Python, compiled by Numba.
 
-    The module offers the functions ``simulate`` and ``sweep``, as `wfo.atr_d.reference` does.
+    The module offers the functions ``simulate`` and ``sweep``, as `wfo.atr_d.reference.kernel`
+    does.
 
     Attributes
     ----------

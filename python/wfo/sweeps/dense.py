@@ -19,12 +19,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from wfo.backtest.engine import Figures
+from wfo.backtest import Figures
+from wfo.backtest.figures import CELL_BYTES, STANDARD
 from wfo.errors import ResultsError
 from wfo.files import PART, naming_the_file, sync_folder
 from wfo.grid import Grid
 from wfo.sweeps.journal import Journal, Sums
-from wfo.sweeps.store import STORED, Block, Span, SweepStore, Tick
+from wfo.sweeps.store import Block, Span, SweepStore, Tick
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 #: Combinations of a block of the journal: 20 MB of figures for four phases.
 BLOCK = 1 << 18
-
-#: Bytes of one combination in one phase.
-CELL_BYTES = 20
 
 #: Bytes after which files are synced while the sweep goes on, lest its end wait for all of them.
 _SYNC_BYTES = 1 << 28
@@ -60,9 +58,9 @@ class DenseStore(SweepStore):
     @cached_property
     def _columns(self) -> list[_Column]:
         return [
-            _Column(self.folder / f"phase{k}" / f"{name}.npy", dtype, len(self.grid))
+            _Column(self.folder / f"phase{k}" / f"{each.name}.npy", each.stored, len(self.grid))
             for k in range(1, self.phases + 1)
-            for name, dtype in zip(Figures._fields, STORED, strict=True)
+            for each in STANDARD
         ]
 
     @cached_property
@@ -148,7 +146,8 @@ class DenseStore(SweepStore):
     def read(self, start: int, stop: int) -> list[Figures]:
         """Return the figures of combinations ``start..stop``, one item a phase."""
         columns = [c.read(start, stop) for c in self._columns]
-        return [Figures(*columns[i : i + 6]) for i in range(0, len(columns), 6)]
+        width = len(STANDARD)
+        return [Figures(*columns[i : i + width]) for i in range(0, len(columns), width)]
 
     # Writing
 

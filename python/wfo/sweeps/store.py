@@ -9,17 +9,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from wfo.backtest.engine import Figures
+from wfo.backtest import Figures
 from wfo.grid import Grid
 
 if TYPE_CHECKING:
     from wfo import _core
     from wfo.selection.scoring import Gates
 
-#: Types of the six stored figures, in the order of `Figures`.
-STORED = ("<f4", "<f4", "<f4", "<f4", "<u2", "<u2")
-
-#: Figures of consecutive combinations in the types of `STORED`, one item a phase.
+#: Figures of consecutive combinations in the types of result files, one item a phase.
 Block = Sequence[Figures]
 
 #: First combination, and one past the last.

@@ -27,11 +27,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from wfo.backtest.figures import CELL_BYTES, STANDARD
 from wfo.errors import InputError, ResultsError
 from wfo.files import PART, naming_the_file, sync_folder, whole_file
 from wfo.grid import Grid
 from wfo.selection.scoring import FALLBACK_PHASES, Gates
-from wfo.sweeps.store import STORED, Block, Span, SweepStore, Tick
+from wfo.sweeps.store import Block, Span, SweepStore, Tick
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,8 +61,8 @@ _HEADER = 2048
 
 _MAGIC = b"wfo-survivors 1\n"
 
-#: Names of the six figures of a phase in a record.
-RECORD_NAMES = ("IS_PnL", "OOS_PnL", "IS_DD", "OOS_DD", "IS_Trades", "OOS_Trades")
+#: Names of the figures of a phase in a record.
+RECORD_NAMES = tuple(f.heading for f in STANDARD)
 
 
 @dataclass(slots=True)
@@ -137,7 +138,7 @@ class SurvivorStore(SweepStore):
         The cut comes from a sample, so that a few more than `kept` may pass. A distribution is a
         fraction of what it may be; two states exist while one replaces the other.
         """
-        records = min(combinations, kept + kept // 20) * (8 + 20 * phases)
+        records = min(combinations, kept + kept // 20) * (8 + CELL_BYTES * phases)
         return records + 2 * min(combinations * 8, 50_000_000) * phases
 
     def present(self) -> int:
@@ -344,15 +345,13 @@ class SurvivorStore(SweepStore):
     @property
     def _row(self) -> int:
         """Bytes of a record."""
-        return 8 + 20 * self.phases
+        return 8 + CELL_BYTES * self.phases
 
     def _header(self, rows: int) -> bytes:
         """Return the header of an ``.npy`` file, padded so that its length never changes."""
         fields = [("index", "<u8")]
         for k in range(1, self.phases + 1):
-            fields += [
-                (f"P{k}_{name}", dtype) for name, dtype in zip(RECORD_NAMES, STORED, strict=True)
-            ]
+            fields += [(f"P{k}_{each.heading}", each.stored) for each in STANDARD]
         text = repr({"descr": fields, "fortran_order": False, "shape": (rows,)})
         room = _HEADER - 10
         return (

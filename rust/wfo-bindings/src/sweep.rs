@@ -124,6 +124,9 @@ impl PySweep {
         let count = labels.as_ref().map_or(0, |_| label_count);
         let prepare = || {
             let mut task = Task::new(kernel, &feeds, grid, account, &settings, slices)?;
+            if extended {
+                task = task.extended();
+            }
             if let Some(labels) = &labels {
                 task = task.labelled(labels, count)?;
             }

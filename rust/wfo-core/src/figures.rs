@@ -487,6 +487,52 @@ impl<'a> ExtendedCells<'a> {
     }
 }
 
+/// Cells of consecutive combinations that can be cut and copied, whatever figures they hold.
+pub(crate) trait Cut: Sized {
+    /// Number of cells.
+    fn len(&self) -> usize;
+    /// Whether there is no cell.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Takes the first `count` cells away from the rest.
+    fn split_front(&mut self, count: usize) -> Self;
+    /// Copies all cells of `other`, which has as many.
+    fn copy_from(&mut self, other: &Self);
+}
+
+impl Cut for Cells<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len()
+    }
+    #[inline(always)]
+    fn split_front(&mut self, count: usize) -> Self {
+        self.split_front(count)
+    }
+    #[inline(always)]
+    fn copy_from(&mut self, other: &Self) {
+        self.copy_from(other);
+    }
+}
+
+impl Cut for ExtendedCells<'_> {
+    fn len(&self) -> usize {
+        self.parts[0].wins.len()
+    }
+    fn split_front(&mut self, count: usize) -> Self {
+        self.split_front(count)
+    }
+    fn copy_from(&mut self, other: &Self) {
+        for (to, from) in self.parts.iter_mut().zip(&other.parts) {
+            to.copy_from(from);
+        }
+        for (to, from) in self.sums.iter_mut().zip(&other.sums) {
+            to.copy_from_slice(from);
+        }
+    }
+}
+
 /// A closed trade, at its raw fills.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trade {

@@ -20,6 +20,7 @@ pub struct Task<K: Kernel> {
     pub(crate) account: AccountSettings,
     pub(crate) slices: Vec<Slice>,
     pub(crate) shared: K::Shared,
+    pub(crate) extended: bool,
     pub(crate) labels: Option<Labels>,
 }
 
@@ -52,15 +53,24 @@ impl<K: Kernel> Task<K> {
         }
         let shared = kernel.prepare(feeds, &sets, settings)?;
         let bars = feeds.len();
-        Ok(Self { kernel, bars, grid, account, slices, shared, labels: None })
+        let (extended, labels) = (false, None);
+        Ok(Self { kernel, bars, grid, account, slices, shared, extended, labels })
     }
 
-    /// The same, with labels to sum returns by.
+    /// The same, for the figures on demand too.
+    #[must_use]
+    pub fn extended(mut self) -> Self {
+        self.extended = true;
+        self
+    }
+
+    /// The same, for the figures on demand and with labels to sum returns by.
     ///
     /// # Errors
     /// Another number of labels than bars, or a trading bar with a label out of range.
     pub fn labelled(mut self, labels: &[i64], count: usize) -> Result<Self> {
         let trading = self.bars().start + 1..self.bars().end;
+        self.extended = true;
         self.labels = Some(Labels::new(labels, count, self.bars, trading)?);
         Ok(self)
     }

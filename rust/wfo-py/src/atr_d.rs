@@ -45,8 +45,11 @@ impl Family for AtrD {
     fn lacks(kernel: &Variant, engine: &str, wanted: Wanted<'_>) -> Option<String> {
         match engine {
             "factored" if wanted.dated => Some(DATED.to_owned()),
-            "factored" if wanted.extended => Some("it computes six figures".to_owned()),
-            "factored" => wanted.axes.and_then(|axes| factored::lacks(*kernel, axes)),
+            "factored" => {
+                let axes = wanted.axes.and_then(|axes| factored::lacks(*kernel, axes));
+                let extended = || factored::lacks_extended(wanted.account);
+                axes.or_else(|| wanted.extended.then(extended).flatten())
+            }
             _ => None,
         }
     }

@@ -6,8 +6,8 @@ the Rust engines are tested against both. Numba is loaded by the first call, not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,20 @@ __all__ = ["ReferenceResult", "SweepFigures", "simulate", "sweep"]
 
 #: The prices of a symbol: open, high, low, close.
 Prices = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
+
+_TRADES = ("wins", "losses", "gross_profit", "gross_loss", "largest_win", "largest_loss")
+_PATH = ("bars_held", "dd_share", "sum_r", "sum_r2", "sum_down2")
+
+#: Names of the extended figures, in the order in which the kernels write them.
+EXTENDED = tuple(
+    f"{part}_{name}"
+    for part in ("is", "oos")
+    for name in (*(f"{side}{t}" for side in ("", "long_", "short_") for t in _TRADES), *_PATH)
+)
+
+
+def _nothing() -> NDArray[np.float64]:
+    return np.empty(0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,6 +64,12 @@ class ReferenceResult:
         reversal is a mark too, although `equity` shows only closes.
     is_trades, oos_trades
         Trades closed in-sample and out-of-sample.
+    extended
+        The extended figures by name, as `CONTRACT.md` defines them.
+    reversal_bar, reversal_mark
+        Bars of the reversals, int64[reversals], and equity at their fills, float64[reversals].
+    label_sum_r, label_sum_r2
+        Sums of the bars' returns, and of their squares, by label, float64[labels].
     """
 
     side: NDArray[np.int8]
@@ -65,6 +85,11 @@ class ReferenceResult:
     oos_dd: float
     is_trades: int
     oos_trades: int
+    extended: Mapping[str, float] = field(default_factory=dict)
+    reversal_bar: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    reversal_mark: NDArray[np.float64] = field(default_factory=_nothing)
+    label_sum_r: NDArray[np.float64] = field(default_factory=_nothing)
+    label_sum_r2: NDArray[np.float64] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -77,6 +102,10 @@ class SweepFigures:
         As in `ReferenceResult`, float64[m].
     is_trades, oos_trades
         As in `ReferenceResult`, int64[m].
+    extended
+        The extended figures by name, float64[m] each, where they were asked for.
+    label_sum_r, label_sum_r2
+        Sums by label, float64[m, labels].
     """
 
     is_pnl: NDArray[np.float64]
@@ -85,6 +114,9 @@ class SweepFigures:
     oos_dd: NDArray[np.float64]
     is_trades: NDArray[np.int64]
     oos_trades: NDArray[np.int64]
+    extended: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    label_sum_r: NDArray[np.float64] = field(default_factory=_nothing)
+    label_sum_r2: NDArray[np.float64] = field(default_factory=_nothing)
 
 
 def simulate(
@@ -96,6 +128,9 @@ def simulate(
     params: Sequence[float],
     *,
     second: Prices | None = None,
+    then: Sequence[tuple[int, Sequence[float]]] = (),
+    labels: ArrayLike | None = None,
+    label_count: int = 0,
     warmup: int,
     split: int,
     capital: float,
@@ -124,6 +159,11 @@ def simulate(
     second
         Open, high, low and close of Data2, float64[n] each and aligned to the first symbol, for
         the dual-symbol variants and only for them.
+    then
+        Parameter sets that follow: the bar from whose orders on each holds, ascending and after
+        ``warmup``, and its numbers.
+    labels, label_count
+        A label for each bar, int64[n], from 0 to ``label_count - 1`` at trading bars.
     warmup
         First trading bar, at least the longest lookback.
     split
@@ -159,13 +199,21 @@ def simulate(
     variant = _variant(strategy)
     bars = _bars(kernels, (open, high, low, close))
     width_bars = _width_bars(kernels, strategy, variant, bars, second)
-    row = np.array(params, dtype=np.float64)
     count = len(parameters(variant))
-    if row.shape != (count,):
-        raise InputError(
-            f"params has shape {row.shape}; give the {count} numbers of {strategy}, one set"
-        )
+    rows = [np.array(row, dtype=np.float64) for row in (params, *(row for _, row in then))]
+    for row in rows:
+        if row.shape != (count,):
+            raise InputError(
+                f"params has shape {row.shape}; give the {count} numbers of {strategy}, one set"
+            )
     _check_phase(warmup, split, bars.close.size)
+    firsts = np.array([warmup, *(first for first, _ in then)], dtype=np.int64)
+    if (np.diff(firsts) <= 0).any() or firsts[-1] >= bars.close.size:
+        raise InputError(
+            f"the sets hold from bars {firsts.tolist()}; these must ascend, within the"
+            f" {bars.close.size} bars"
+        )
+    codes = _labels(labels, label_count, bars.close.size)
     settings = _settings(
         kernels,
         capital=capital,
@@ -176,10 +224,13 @@ def simulate(
         max_stop_atr=max_stop_atr,
         entry_style=entry_style,
     )
-    (full_row,) = complete(variant, row[np.newaxis])
-    trades, equity, figures = kernels.simulate_one(
-        variant, bars, width_bars, full_row, int(warmup), int(split), settings
+    full_rows = complete(variant, np.stack(rows))
+    trades, marks, figures, in_sample, out_of_sample = kernels.simulate_one(
+        variant, bars, width_bars, full_rows, firsts, int(warmup), int(split), settings
     )
+    extended = np.concatenate([kernels.as_row(in_sample), kernels.as_row(out_of_sample)])
+    sum_r, sum_r2 = kernels.label_sums(marks, codes, label_count, int(warmup))
+    (reversals,) = np.nonzero(~np.isnan(marks.at_fill))
     # The kernel cuts the trades out of longer arrays: copies let those go.
     return ReferenceResult(
         side=trades.side.copy(),
@@ -188,13 +239,18 @@ def simulate(
         exit_bar=trades.exit_bar.copy(),
         exit_price=trades.exit_price.copy(),
         pnl=trades.pnl.copy(),
-        equity=equity,
+        equity=marks.at_close,
         is_pnl=figures.is_pnl,
         oos_pnl=figures.oos_pnl,
         is_dd=figures.is_dd,
         oos_dd=figures.oos_dd,
         is_trades=figures.is_trades,
         oos_trades=figures.oos_trades,
+        extended=dict(zip(EXTENDED, extended.tolist(), strict=True)),
+        reversal_bar=reversals,
+        reversal_mark=marks.at_fill[reversals],
+        label_sum_r=sum_r,
+        label_sum_r2=sum_r2,
     )
 
 
@@ -208,6 +264,9 @@ def sweep(
     *,
     second: Prices | None = None,
     phases: Sequence[tuple[int, int, int]],
+    extended: bool = False,
+    labels: ArrayLike | None = None,
+    label_count: int = 0,
     capital: float,
     slip: float,
     fee: float,
@@ -227,6 +286,10 @@ def sweep(
     phases
         (warmup, split, end) of each phase, ``1 <= warmup < split < end <= n``. A phase is what
         `simulate` does over ``bars[:end]``.
+    extended
+        Whether the extended figures are wanted.
+    labels, label_count
+        As in `simulate`.
     capital, slip, fee, sizing, lot_size, max_stop_atr, entry_style
         As in `simulate`.
 
@@ -266,8 +329,24 @@ def sweep(
     )
     phase_table = np.array(phases, dtype=np.int64).reshape(len(phases), 3)
     full_table = complete(variant, table)
-    money, counts = kernels.sweep_rows(variant, bars, width_bars, full_table, phase_table, settings)
-    return [SweepFigures(*money[j], *counts[j]) for j in range(len(phases))]
+    codes = _labels(labels, label_count, bars.close.size)
+    money, counts, more, sums = kernels.sweep_rows(
+        variant, bars, width_bars, full_table, phase_table, settings, extended, codes, label_count
+    )
+    return [
+        SweepFigures(
+            is_pnl=money[j, 0],
+            oos_pnl=money[j, 1],
+            is_dd=money[j, 2],
+            oos_dd=money[j, 3],
+            is_trades=counts[j, 0],
+            oos_trades=counts[j, 1],
+            extended=dict(zip(EXTENDED, more[j], strict=True)) if extended else {},
+            label_sum_r=sums[j, 0],
+            label_sum_r2=sums[j, 1],
+        )
+        for j in range(len(phases))
+    ]
 
 
 def _kernels() -> ModuleType:
@@ -316,6 +395,16 @@ def _width_bars(
             " align them to the same dates"
         )
     return width_bars
+
+
+def _labels(labels: ArrayLike | None, count: int, n: int) -> NDArray[np.int64]:
+    """Copy the labels; where none are wanted, there are none to read."""
+    if count == 0:
+        return np.zeros(0, dtype=np.int64)
+    codes = np.array(labels, dtype=np.int64, order="C")
+    if codes.shape != (n,) or codes.min() < 0 or codes.max() >= count:
+        raise InputError(f"labels must be {n} numbers from 0 to {count - 1}, one a bar")
+    return codes
 
 
 def _check_phase(warmup: int, split: int, n: int) -> None:

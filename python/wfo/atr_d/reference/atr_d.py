@@ -1,4 +1,4 @@
-"""ATR-D: parameters, indicators, distances, gates, and the walk through the bars."""
+"""ATR-D: parameters, indicators, distances, gates, orders, and the walk through the bars."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ from numpy.typing import NDArray
 
 from wfo.atr_d.reference import indicators, money, states, touches
 from wfo.atr_d.reference._jit import njit
+from wfo.atr_d.reference.figures import (
+    PART_WIDTH,
+    Figures,
+    Marks,
+    PartFigures,
+    Trades,
+    as_row,
+    extended_of,
+    figures_of,
+    label_sums,
+)
 from wfo.atr_d.reference.indicators import FloatArray
 from wfo.atr_d.reference.states import FLAT, LONG, SHORT
 from wfo.atr_d.reference.touches import Bar, Touch
 from wfo.atr_d.reference.variants import Variant
 
 BoolArray = NDArray[np.bool_]
-Int8Array = NDArray[np.int8]
 Int64Array = NDArray[np.int64]
 
 #: Bars of the ATR that caps the stop; it is a fixed part of the strategy, not a parameter.
@@ -116,6 +126,18 @@ class Gates(NamedTuple):
     sell_at_open: BoolArray
 
 
+class Orders(NamedTuple):
+    """What works in each bar ``t``.
+
+    The distances are those at bar ``t - 1``; gates and modes, int64[n] each, are those at ``t``.
+    """
+
+    distances: Distances
+    gates: Gates
+    entry_mode: Int64Array
+    both_triggered_mode: Int64Array
+
+
 class Position(NamedTuple):
     """What is held: `FLAT`, or what the fill of the entry made of it."""
 
@@ -124,35 +146,6 @@ class Position(NamedTuple):
     entry_price: float
     at_entry: float
     shares: float
-
-
-class Trades(NamedTuple):
-    """Closed trades, in the order of their exits; fills before slippage."""
-
-    side: Int8Array
-    entry_bar: Int64Array
-    entry_price: FloatArray
-    exit_bar: Int64Array
-    exit_price: FloatArray
-    pnl: FloatArray
-
-
-class Marks(NamedTuple):
-    """Equity, float64[n] each: at the fill of a reversal (else NaN), then at the bar's close."""
-
-    at_fill: FloatArray
-    at_close: FloatArray
-
-
-class Figures(NamedTuple):
-    """In-sample and out-of-sample figures of one slice; money in currency."""
-
-    is_pnl: float
-    oos_pnl: float
-    is_dd: float
-    oos_dd: float
-    is_trades: int
-    oos_trades: int
 
 
 NO_POSITION = Position(FLAT, -1, np.nan, np.nan, 0.0)
@@ -441,9 +434,7 @@ def sell_touch(
 @njit
 def run(
     bars: Bars,
-    distances: Distances,
-    gates: Gates,
-    params: Params,
+    orders: Orders,
     warmup: int,
     settings: Settings,
 ) -> tuple[Trades, Marks]:
@@ -453,10 +444,8 @@ def run(
     ----------
     bars
         Prices, float64[n] each.
-    distances, gates
-        Distances and gates, [>= n] each.
-    params
-        The parameter set, of which only the modes are looked at.
+    orders
+        What works in each bar, [>= n] each.
     warmup
         The first trading bar, >= 1.
     settings
@@ -470,6 +459,7 @@ def run(
         Equity; at the closes before the first trading bar it is the starting capital.
     """
     n = bars.close.size
+    distances, gates = orders.distances, orders.gates
 
     # A bar closes one trade at most.
     trades = Trades(
@@ -481,7 +471,7 @@ def run(
         np.full(n, np.nan),
     )
     closed = 0
-    marks = Marks(np.full(n, np.nan), np.full(n, np.nan))
+    marks = Marks(np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, dtype=np.bool_))
     marks.at_close[:warmup] = settings.capital
 
     # Flat since the bar before the first trading bar, so that bar `warmup` can already trade.
@@ -506,14 +496,14 @@ def run(
                 buy = touches.at_the_open(bar)
             if gates.sell_at_open[t]:
                 sell = touches.at_the_open(bar)
-            event = states.from_flat(bar, buy, sell, params.both_triggered_mode)
+            event = states.from_flat(bar, buy, sell, orders.both_triggered_mode[t])
         elif position.side == LONG:
             stop = touches.long_stop(bar, highest, distances.stop_long[t - 1])
-            sell = touches.behind(params.entry_mode == states.FULL_REVERSAL, sell)
+            sell = touches.behind(orders.entry_mode[t] == states.FULL_REVERSAL, sell)
             event = states.from_position(bar, stop, sell, SHORT)
         else:
             stop = touches.short_stop(bar, lowest, distances.stop_short[t - 1])
-            buy = touches.behind(params.entry_mode != states.FLAT_ONLY, buy)
+            buy = touches.behind(orders.entry_mode[t] != states.FLAT_ONLY, buy)
             event = states.from_position(bar, stop, buy, LONG)
 
         # Equity used up at a fill ends trading for the rest of the slice.
@@ -556,6 +546,7 @@ def run(
         else:
             highest, lowest = max(highest, bars.high[t]), min(lowest, bars.low[t])
 
+        marks.held[t] = position.shares > 0.0
         if position.side == FLAT:
             marks.at_close[t] = q
         else:
@@ -575,31 +566,83 @@ def run(
 
 
 @njit
-def figures_of(trades: Trades, marks: Marks, warmup: int, split: int) -> Figures:
-    """Return the figures on either side of the boundary.
+def no_orders(n: int) -> Orders:
+    """Return orders of ``n`` bars that none has been written into yet."""
+    return Orders(
+        Distances(np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)),
+        Gates(
+            np.zeros(n, dtype=np.bool_),
+            np.zeros(n, dtype=np.bool_),
+            np.zeros(n, dtype=np.bool_),
+            np.zeros(n, dtype=np.bool_),
+        ),
+        np.zeros(n, dtype=np.int64),
+        np.zeros(n, dtype=np.int64),
+    )
+
+
+@njit
+def orders_of(series: Series, variant: Variant, params: Params, settings: Settings) -> Orders:
+    """Return the orders of one parameter set in every bar."""
+    n = series.mean.size
+    return Orders(
+        distances_of(series, variant, params, settings.max_stop_atr),
+        gates_of(series, variant, params, n),
+        np.full(n, params.entry_mode),
+        np.full(n, params.both_triggered_mode),
+    )
+
+
+@njit
+def take_over(whole: Orders, part: Orders, first: int, end: int) -> None:
+    """Let the orders that work in bars ``first <= t < end`` be those of ``part``.
+
+    Their distances are those of the bar before.
+    """
+    a, b = max(0, first - 1), end - 1
+    whole.distances.stop_long[a:b] = part.distances.stop_long[a:b]
+    whole.distances.stop_short[a:b] = part.distances.stop_short[a:b]
+    whole.distances.buy[a:b] = part.distances.buy[a:b]
+    whole.distances.sell[a:b] = part.distances.sell[a:b]
+    whole.gates.buy[first:end] = part.gates.buy[first:end]
+    whole.gates.sell[first:end] = part.gates.sell[first:end]
+    whole.gates.buy_at_open[first:end] = part.gates.buy_at_open[first:end]
+    whole.gates.sell_at_open[first:end] = part.gates.sell_at_open[first:end]
+    whole.entry_mode[first:end] = part.entry_mode[first:end]
+    whole.both_triggered_mode[first:end] = part.both_triggered_mode[first:end]
+
+
+@njit
+def dated_orders(
+    variant: Variant,
+    bars: Bars,
+    width_bars: Bars,
+    rows: FloatArray,
+    firsts: Int64Array,
+    settings: Settings,
+) -> Orders:
+    """Return the orders of parameter sets that follow each other.
 
     Parameters
     ----------
-    trades, marks
-        What `run` returned.
-    warmup, split
-        The first in-sample and the first out-of-sample bar.
+    variant, bars, width_bars, settings
+        As in `simulate_one`.
+    rows
+        Parameter sets, float64[k, 18], all columns.
+    firsts
+        For each the bar from whose orders on it holds, int64[k], ascending; before the second one,
+        the first set holds.
     """
-    n = marks.at_close.size
-    capital = marks.at_close[warmup - 1]
-    at_boundary = marks.at_close[split - 1]
-    is_trades = 0
-    for exit_bar in trades.exit_bar:
-        if exit_bar < split:
-            is_trades += 1
-    return Figures(
-        at_boundary - capital,
-        marks.at_close[n - 1] - at_boundary,
-        money.largest_fall(marks.at_fill, marks.at_close, warmup, split, capital),
-        money.largest_fall(marks.at_fill, marks.at_close, split, n, at_boundary),
-        is_trades,
-        trades.exit_bar.size - is_trades,
-    )
+    n = bars.close.size
+    orders = no_orders(n)
+    nothing = params_of(np.zeros(rows.shape[1]))
+    for k in range(rows.shape[0]):
+        params = params_of(rows[k])
+        series = series_of(bars, width_bars, variant, params, nothing, no_series())
+        first = firsts[k] if k > 0 else 0
+        end = firsts[k + 1] if k + 1 < firsts.size else n
+        take_over(orders, orders_of(series, variant, params, settings), first, end)
+    return orders
 
 
 @njit
@@ -607,12 +650,13 @@ def simulate_one(
     variant: Variant,
     bars: Bars,
     width_bars: Bars,
-    row: FloatArray,
+    rows: FloatArray,
+    firsts: Int64Array,
     warmup: int,
     split: int,
     settings: Settings,
-) -> tuple[Trades, FloatArray, Figures]:
-    """Simulate one parameter set over one slice.
+) -> tuple[Trades, Marks, Figures, PartFigures, PartFigures]:
+    """Simulate one parameter set over one slice, or several that follow each other.
 
     Parameters
     ----------
@@ -622,8 +666,10 @@ def simulate_one(
         Prices, float64[n] each.
     width_bars
         Prices that the Bollinger width looks at: those of Data2, or ``bars`` again.
-    row
-        The parameter set, float64[18], all columns.
+    rows
+        The parameter set, float64[1, 18], all columns; or several.
+    firsts
+        For each set the bar from whose orders on it holds, int64[k], ascending.
     warmup, split
         The first in-sample and the first out-of-sample bar, ``1 <= warmup < split < n``.
     settings
@@ -633,18 +679,17 @@ def simulate_one(
     -------
     trades : Trades
         Closed trades.
-    equity : float64[n]
-        The mark at every close.
+    marks : Marks
+        The mark at every close, and at the fills of reversals.
     figures : Figures
         What they come to.
+    in_sample, out_of_sample : PartFigures
+        The extended figures.
     """
-    params = params_of(row)
-    nothing = params_of(np.zeros(row.size))
-    series = series_of(bars, width_bars, variant, params, nothing, no_series())
-    distances = distances_of(series, variant, params, settings.max_stop_atr)
-    gates = gates_of(series, variant, params, bars.close.size)
-    trades, marks = run(bars, distances, gates, params, warmup, settings)
-    return trades, marks.at_close, figures_of(trades, marks, warmup, split)
+    orders = dated_orders(variant, bars, width_bars, rows, firsts, settings)
+    trades, marks = run(bars, orders, warmup, settings)
+    in_sample, out_of_sample = extended_of(trades, marks, warmup, split)
+    return trades, marks, figures_of(trades, marks, warmup, split), in_sample, out_of_sample
 
 
 @njit
@@ -655,7 +700,10 @@ def sweep_rows(
     rows: FloatArray,
     phases: Int64Array,
     settings: Settings,
-) -> tuple[FloatArray, Int64Array]:
+    extended: bool,
+    labels: Int64Array,
+    label_count: int,
+) -> tuple[FloatArray, Int64Array, FloatArray, FloatArray]:
     """Simulate every parameter set over every phase, one after the other.
 
     Bars beyond the end of a phase cannot change an indicator in it, so phases share the series.
@@ -672,6 +720,10 @@ def sweep_rows(
         (warmup, split, end) of each phase, int64[k, 3]; a phase runs over ``bars[:end]``.
     settings
         What is not searched.
+    extended
+        Whether the extended figures are wanted.
+    labels, label_count
+        The label of each bar, int64[n], and how many there are; 0 if none are wanted.
 
     Returns
     -------
@@ -679,11 +731,17 @@ def sweep_rows(
         is_pnl, oos_pnl, is_dd, oos_dd; NaN where nothing was written.
     counts : int64[k, 2, m]
         is_trades, oos_trades; -1 where nothing was written.
+    more : float64[k, 46, m]
+        The extended figures; ``float64[k, 46, 0]`` where they are not wanted.
+    sums : float64[k, 2, m, label_count]
+        The sums of returns, and of their squares, under each label.
     """
     m = rows.shape[0]
     k = phases.shape[0]
     out_money = np.full((k, 4, m), np.nan)
     out_counts = np.full((k, 2, m), -1, dtype=np.int64)
+    out_more = np.full((k, 2 * PART_WIDTH, m if extended else 0), np.nan)
+    out_sums = np.full((k, 2, m, label_count), np.nan)
 
     before = params_of(np.zeros(rows.shape[1]))
     series = no_series()
@@ -691,13 +749,12 @@ def sweep_rows(
         params = params_of(rows[i])
         series = series_of(bars, width_bars, variant, params, before, series)
         before = params
-        distances = distances_of(series, variant, params, settings.max_stop_atr)
-        gates = gates_of(series, variant, params, bars.close.size)
+        orders = orders_of(series, variant, params, settings)
 
         for j in range(k):
             warmup, split, end = phases[j, 0], phases[j, 1], phases[j, 2]
             slice_bars = Bars(bars.open[:end], bars.high[:end], bars.low[:end], bars.close[:end])
-            trades, marks = run(slice_bars, distances, gates, params, warmup, settings)
+            trades, marks = run(slice_bars, orders, warmup, settings)
             figures = figures_of(trades, marks, warmup, split)
             out_money[j, 0, i] = figures.is_pnl
             out_money[j, 1, i] = figures.oos_pnl
@@ -705,5 +762,13 @@ def sweep_rows(
             out_money[j, 3, i] = figures.oos_dd
             out_counts[j, 0, i] = figures.is_trades
             out_counts[j, 1, i] = figures.oos_trades
+            if extended:
+                in_sample, out_of_sample = extended_of(trades, marks, warmup, split)
+                out_more[j, :PART_WIDTH, i] = as_row(in_sample)
+                out_more[j, PART_WIDTH:, i] = as_row(out_of_sample)
+            if label_count > 0:
+                sum_r, sum_r2 = label_sums(marks, labels, label_count, warmup)
+                out_sums[j, 0, i] = sum_r
+                out_sums[j, 1, i] = sum_r2
 
-    return out_money, out_counts
+    return out_money, out_counts, out_more, out_sums

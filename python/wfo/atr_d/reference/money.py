@@ -115,3 +115,26 @@ def largest_fall(
         peak = max(peak, at_close[t])
         fall = max(fall, peak - at_close[t])
     return fall
+
+
+@njit
+def largest_fall_share(
+    at_fill: FloatArray, at_close: FloatArray, first: int, end: int, peak: float
+) -> float:
+    """Return the largest fall of the same marks as a share of the running peak, >= 0.
+
+    Parameters
+    ----------
+    at_fill, at_close, first, end, peak
+        As in `largest_fall`. A peak of 0 or less makes the share NaN.
+    """
+    if peak <= 0.0:
+        return np.nan
+    fall = 0.0
+    for t in range(first, end):
+        if not np.isnan(at_fill[t]):
+            peak = max(peak, at_fill[t])
+            fall = max(fall, 1.0 - at_fill[t] / peak)
+        peak = max(peak, at_close[t])
+        fall = max(fall, 1.0 - at_close[t] / peak)
+    return fall

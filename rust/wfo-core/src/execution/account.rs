@@ -26,7 +26,7 @@ pub struct Position {
 impl Position {
     /// Profit or loss if one share goes for `price`, costs included, times the shares.
     #[inline]
-    fn profit(&self, price: f64) -> f64 {
+    pub(crate) fn profit(&self, price: f64) -> f64 {
         match self.side {
             Side::Long => self.shares * (price - self.basis),
             Side::Short => self.shares * (self.basis - price),
@@ -135,6 +135,11 @@ impl<'a, R: Recorder> Account<'a, R> {
         (self.equity, self.marked, self.peak) = (equity, marked, peak);
         (self.drawdown, self.trades) = (drawdown, trades);
         out
+    }
+
+    /// Who hears of the marks and trades.
+    pub(crate) fn recorder(&mut self) -> &mut R {
+        &mut self.recorder
     }
 
     /// Equity after the last settled trade.

@@ -98,6 +98,37 @@ impl<'a> Extended<'a> {
         [&self.sums[0], &self.sums[1]]
     }
 
+    /// Adds a run of bars at whose closes something is held: what their returns come to, their lowest,
+    /// highest and last mark, and the largest relative fall from one of them to a later one. This last
+    /// is asked for only where it can matter.
+    #[inline]
+    pub(crate) fn add_run(
+        &mut self,
+        bars: u32,
+        [sum_r, sum_r2, sum_down2]: [f64; 3],
+        [low, high, last]: [f64; 3],
+        fall: impl FnOnce() -> f64,
+    ) {
+        self.drop_to(low);
+        self.peak = if high > self.peak { high } else { self.peak };
+        self.mark = last;
+        let part = &mut self.parts[self.at];
+        part.bars_held += bars;
+        part.sum_r += sum_r;
+        part.sum_r2 += sum_r2;
+        part.sum_down2 += sum_down2;
+        if 1.0 - low / high > part.dd_share {
+            part.dd_share = part.dd_share.max(fall());
+        }
+    }
+
+    /// Adds to the sums of a label.
+    #[inline]
+    pub(crate) fn add_to_label(&mut self, label: usize, sum_r: f64, sum_r2: f64) {
+        self.sums[0][label] += sum_r;
+        self.sums[1][label] += sum_r2;
+    }
+
     #[inline]
     fn drop_to(&mut self, mark: f64) {
         if mark > self.peak {

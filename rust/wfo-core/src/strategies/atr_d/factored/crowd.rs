@@ -37,7 +37,7 @@ use super::terms::{
 };
 use super::walk::{self, Span, Ways};
 use super::{Scratch, Sweep};
-use crate::figures::Columns;
+use crate::figures::{Cells, Columns};
 use crate::strategies::atr_d::params::{BothTriggered, Entry, EntryMode};
 
 /// Words of a crowd: as many bits as a register of AVX2 has.
@@ -651,7 +651,7 @@ impl Sweep {
     pub(super) fn walk_crowds(
         &self,
         plan: &Plan,
-        rows: &mut [Row<'_>],
+        rows: &mut [Row<Cells<'_>>],
         entries: Range<usize>,
         holds: &[Holds],
         scratch: &mut Scratch,
@@ -725,7 +725,7 @@ impl Sweep {
     /// Writes what a phase comes to in a row.
     fn write_crowd(
         &self,
-        row: &mut Row<'_>,
+        row: &mut Row<Cells<'_>>,
         item: Item,
         batch: &Batch,
         done: &Done<'_>,
@@ -740,7 +740,7 @@ impl Sweep {
     }
 
     /// Writes the figures of a phase, sure or not.
-    fn write_cells(&self, row: &mut Row<'_>, item: Item, batch: &Batch, done: &Done<'_>) {
+    fn write_cells(&self, row: &mut Row<Cells<'_>>, item: Item, batch: &Batch, done: &Done<'_>) {
         let Layout { boths, gates, .. } = &self.layout;
         // Cells of a mode follow each other, and those of the next mode where no gate is between.
         let run = if batch.gates == gates.len() { batch.cells } else { batch.gates * boths.len() };
@@ -763,7 +763,7 @@ impl Sweep {
     #[inline(never)]
     fn walk_plainly(
         &self,
-        row: &mut Row<'_>,
+        row: &mut Row<Cells<'_>>,
         item: Item,
         (mode, gate, both): (usize, usize, usize),
         phase: usize,

@@ -86,6 +86,18 @@ impl Map {
         Touches { moments: &self.moments, fills: &self.fills }
     }
 
+    /// Takes over the runs of all starts.
+    pub(super) fn set(&mut self, bars: usize, runs: &[Run]) {
+        self.resize(bars);
+        let mut start = 0;
+        for run in runs {
+            let end = run.end as usize;
+            self.moments[start..end].fill(run.moment);
+            self.fills[start..end].fill(run.fill);
+            start = end;
+        }
+    }
+
     fn resize(&mut self, bars: usize) {
         self.moments.resize(bars + 1, 0);
         self.fills.resize(bars + 1, 0.0);

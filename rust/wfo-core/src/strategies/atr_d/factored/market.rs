@@ -30,7 +30,7 @@ pub(super) struct Market {
     pub spans: Vec<Span>,
     /// The ends of the parts of each phase.
     pub cuts: Vec<[Cut; 2]>,
-    settings: AccountSettings,
+    pub settings: AccountSettings,
     breakout: bool,
 }
 

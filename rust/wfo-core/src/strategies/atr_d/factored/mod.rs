@@ -33,6 +33,7 @@
 mod crowd;
 mod cuts;
 mod doors;
+mod extended;
 mod layout;
 mod ledger;
 mod lockstep;
@@ -54,22 +55,23 @@ pub mod parts {
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
 use crate::engine::{PreparedSweep, blocks, direct};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::execution::extended::{Diary, Labels};
 use crate::execution::settings::AccountSettings;
 use crate::execution::touches::Way;
-use crate::figures::{Cells, Columns, Figures, PhaseCells, Simulation};
+use crate::figures::{Cells, Columns, Cut, Figures, PhaseCells, Simulation};
 use crate::kernel::{Kernel, Sets};
 use crate::market::feeds::Feeds;
 use crate::market::slice::Slice;
 use crate::strategies::atr_d::{Params, Settings, Task, Variant};
 use crowd::{Crowds, Plan};
 use doors::{Door, Doors, Gated, Open, Pass};
+use extended::{Entries, Returns};
 use layout::{Gate, Item, Layout};
 use lockstep::{Group, Lists, Walk};
 use maps::{Map, Touches};
@@ -113,6 +115,15 @@ const GRANULE: usize = 1 << 20;
 pub fn lacks(variant: Variant, axes: &[&[usize]]) -> Option<String> {
     layout::lacks(variant, axes)
 }
+
+/// Why this engine cannot compute the figures on demand of a grid, where it cannot.
+#[must_use]
+pub fn lacks_extended(account: &AccountSettings) -> Option<String> {
+    extended::lacks(account)
+}
+
+/// The same where the figures on demand are asked for too, of which each takes nine times the memory.
+const EXTENDED_GRANULE: usize = 1 << 16;
 
 /// Simulates one parameter set, given in canonical order.
 ///
@@ -199,13 +210,15 @@ pub struct Sweep {
     window: Option<usize>,
     /// How walks with entry modes form crowds.
     plan: Option<Plan>,
+    /// What the closes do to longs, for the figures on demand.
+    returns: OnceLock<Returns>,
     /// What workers have left for the next ones.
     spare: Mutex<Vec<Box<Scratch>>>,
 }
 
 /// Some rows against a run of entries.
-struct Tile<'a> {
-    rows: Vec<Row<'a>>,
+struct Tile<C> {
+    rows: Vec<Row<C>>,
     entries: Range<usize>,
 }
 
@@ -251,6 +264,7 @@ struct Scratch {
     crowds: Crowds,
     settling: Settling,
     halfway: windows::Halfway,
+    entries: Entries,
 }
 
 /// What combinations that are settled plainly need.
@@ -318,6 +332,7 @@ impl Sweep {
             block_walks,
             window,
             plan,
+            returns: OnceLock::new(),
             spare: Mutex::default(),
             task,
             layout,
@@ -424,7 +439,7 @@ impl Sweep {
 
     /// Computes the figures that every sweep has.
     fn run_figures(&self, range: &Range<u64>, phases: Vec<Cells<'_>>) -> Result<()> {
-        let blocks: Vec<Vec<Tile<'_>>> = self
+        let blocks: Vec<Vec<Tile<Cells<'_>>>> = self
             .tiles(range, phases)
             .into_par_iter()
             .with_max_len(1)
@@ -433,7 +448,7 @@ impl Sweep {
                 Some(bars) => self.with_scratch(DistinguishWindows { sweep: self, tile, bars }),
             })
             .collect::<Result<_>>()?;
-        let blocks: Vec<Tile<'_>> = blocks.into_iter().flatten().collect();
+        let blocks: Vec<Tile<Cells<'_>>> = blocks.into_iter().flatten().collect();
         blocks.into_par_iter().with_max_len(1).try_for_each(|tile| match self.window {
             None => self.with_scratch(Compute { sweep: self, tile }),
             Some(bars) => self.with_scratch(ComputeWindows { sweep: self, tile, bars }),
@@ -464,7 +479,7 @@ impl Sweep {
 
     /// Cuts the combinations of a range into tiles: rows with equal tightenings together, and as many
     /// entries as make the building of the rows' stops worth while.
-    fn tiles<'a>(&self, range: &Range<u64>, mut phases: Vec<Cells<'a>>) -> Vec<Tile<'a>> {
+    fn tiles<C: Cut>(&self, range: &Range<u64>, mut phases: Vec<C>) -> Vec<Tile<C>> {
         let Layout { entries, .. } = self.layout;
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
         let mut wanted = self.tile_entries();
@@ -480,7 +495,7 @@ impl Sweep {
         let runs: Vec<Range<usize>> =
             (0..entries).step_by(run).map(|first| first..(first + run).min(entries)).collect();
         // By run of entries: the distinct rows, and where each kind of row is among them.
-        let mut rows: Vec<Vec<Row<'a>>> = runs.iter().map(|_| Vec::new()).collect();
+        let mut rows: Vec<Vec<Row<C>>> = runs.iter().map(|_| Vec::new()).collect();
         let mut seen: Vec<HashMap<(usize, u32), usize>> = vec![HashMap::new(); runs.len()];
         let tightenings = self.layout.tightenings();
         let mut index = range.start;
@@ -520,10 +535,15 @@ impl Sweep {
         tiles
     }
 
-    /// Finds the rows of a tile that lead in some phase. What is left are blocks of rows, with walks of
-    /// about one length, that go together.
+    /// Finds the rows of a tile that lead in some phase. What is left are blocks of at most so many rows
+    /// and walks, these of about one length, that go together.
     #[inline(always)]
-    fn distinguish<'a>(&self, tile: Tile<'a>, scratch: &mut Scratch) -> Result<Vec<Tile<'a>>> {
+    fn distinguish<C: Cut>(
+        &self,
+        tile: Tile<C>,
+        (most, walks): (usize, usize),
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Tile<C>>> {
         let Scratch { tightening, distance, stops, .. } = scratch;
         let Tile { rows, entries } = tile;
         let cells = entries.len() * self.layout.entry_len() * self.market.spans.len();
@@ -541,7 +561,7 @@ impl Sweep {
                 distinct.add(row, stops, before, &self.market.spans);
             }
             let rows = distinct.sorted(stops, keep);
-            for rows in rows::blocks(rows, self.block_rows, self.block_walks) {
+            for rows in rows::blocks(rows, most, walks) {
                 blocks.push(Tile { rows, entries: entries.clone() });
             }
         }
@@ -576,7 +596,7 @@ impl Sweep {
     }
 
     #[inline(always)]
-    fn compute<Q: Quad>(&self, tile: Tile<'_>, scratch: &mut Scratch) -> Result<()> {
+    fn compute<Q: Quad>(&self, tile: Tile<Cells<'_>>, scratch: &mut Scratch) -> Result<()> {
         let Tile { mut rows, entries } = tile;
         self.build_stops(&mut rows, scratch)?;
         let holds = std::mem::take(&mut scratch.holds);
@@ -591,7 +611,7 @@ impl Sweep {
     }
 
     /// Whether a tile has a combination with these entries.
-    fn is_wanted(&self, rows: &[Row<'_>], item: Item) -> bool {
+    fn is_wanted<C: Cut>(&self, rows: &[Row<C>], item: Item) -> bool {
         let Layout { modes, boths, .. } = &self.layout;
         let mut cells = (0..modes.len()).flat_map(|m| (0..boths.len()).map(move |b| (m, b)));
         cells.any(|(mode, both)| {
@@ -602,7 +622,7 @@ impl Sweep {
 
     /// Builds the tables of the stops of a block.
     #[inline(always)]
-    fn build_stops(&self, rows: &mut [Row<'_>], scratch: &mut Scratch) -> Result<()> {
+    fn build_stops(&self, rows: &mut [Row<Cells<'_>>], scratch: &mut Scratch) -> Result<()> {
         let Scratch { tightening, distance, holds, stops, .. } = scratch;
         let tables = self.tables();
         let (prices, terms) = (self.layout.prices, &self.market.terms);
@@ -659,7 +679,7 @@ impl Sweep {
     #[inline(always)]
     fn walk_block<Q: Quad>(
         &self,
-        rows: &mut [Row<'_>],
+        rows: &mut [Row<Cells<'_>>],
         entries: Range<usize>,
         holds: &[Holds],
         scratch: &mut Scratch,
@@ -824,8 +844,10 @@ impl PreparedSweep for Sweep {
 
     /// Rows that have much in common are computed together.
     fn granule(&self) -> u64 {
-        let rows = (GRANULE / self.layout.row_len()).min(self.layout.tightenings());
-        (rows.max(self.block_rows) * self.layout.row_len()) as u64
+        let most = if self.task.extended { EXTENDED_GRANULE } else { GRANULE };
+        let rows = (most / self.layout.row_len()).min(self.layout.tightenings());
+        let least = if self.task.extended { 1 } else { self.block_rows };
+        (rows.max(least) * self.layout.row_len()) as u64
     }
 
     /// On histories that go window by
@@ -848,11 +870,13 @@ impl PreparedSweep for Sweep {
 
     fn run_into(&self, range: Range<u64>, phases: Vec<PhaseCells<'_>>) -> Result<()> {
         self.task.check_cells(&range, &phases)?;
-        if phases.iter().any(|cells| cells.extended.is_some()) {
-            let reason = "it computes six figures".to_owned();
-            return Err(Error::Lacks { engine: "factored", reason });
+        let (mut figures, mut extended) = (Vec::new(), Vec::new());
+        for phase in phases {
+            figures.push(phase.figures);
+            extended.extend(phase.extended);
         }
-        self.run_figures(&range, phases.into_iter().map(|cells| cells.figures).collect())
+        self.run_figures(&range, figures)?;
+        if extended.is_empty() { Ok(()) } else { self.run_extended(&range, extended) }
     }
 
     /// What is far apart shares nothing, so the direct engine computes it.
@@ -883,22 +907,23 @@ trait Job {
 /// A tile whose rows are to be told from each other.
 struct Distinguish<'a, 'b> {
     sweep: &'a Sweep,
-    tile: Tile<'b>,
+    tile: Tile<Cells<'b>>,
 }
 
 impl<'b> Job for Distinguish<'_, 'b> {
-    type Output = Result<Vec<Tile<'b>>>;
+    type Output = Result<Vec<Tile<Cells<'b>>>>;
 
     #[inline(always)]
     fn run<Q: Quad>(self, scratch: &mut Scratch) -> Self::Output {
-        self.sweep.distinguish(self.tile, scratch)
+        let Self { sweep, tile } = self;
+        sweep.distinguish(tile, (sweep.block_rows, sweep.block_walks), scratch)
     }
 }
 
 /// A tile to be computed.
 struct Compute<'a, 'b> {
     sweep: &'a Sweep,
-    tile: Tile<'b>,
+    tile: Tile<Cells<'b>>,
 }
 
 impl Job for Compute<'_, '_> {

@@ -14,21 +14,21 @@ use std::ops::Range;
 
 use super::maps::{Run, View, bar};
 use super::walk::Span;
-use crate::figures::Cells;
+use crate::figures::Cut;
 
 /// Consecutive combinations of one row that a worker writes.
-pub(super) struct Piece<'a> {
+pub(super) struct Piece<C> {
     /// Position of the first one in its row.
     pub first: usize,
     len: usize,
     /// By phase; empty where another row leads.
-    pub phases: Vec<Cells<'a>>,
+    pub phases: Vec<C>,
 }
 
-impl<'a> Piece<'a> {
+impl<C: Cut> Piece<C> {
     /// The cells of the combinations from position `first` of a row on.
-    pub fn new(first: usize, phases: Vec<Cells<'a>>) -> Self {
-        Self { first, len: phases.first().map_or(0, Cells::len), phases }
+    pub fn new(first: usize, phases: Vec<C>) -> Self {
+        Self { first, len: phases.first().map_or(0, C::len), phases }
     }
 
     /// The cell of the combination at a position in the row, where it is among these.
@@ -38,7 +38,7 @@ impl<'a> Piece<'a> {
     }
 
     /// Takes the cells of a phase away.
-    pub fn take(&mut self, phase: usize) -> Cells<'a> {
+    pub fn take(&mut self, phase: usize) -> C {
         let cells = &mut self.phases[phase];
         cells.split_front(cells.len())
     }
@@ -50,25 +50,25 @@ impl<'a> Piece<'a> {
 }
 
 /// A row with what it computes, for itself and for others.
-pub(super) struct Row<'a> {
+pub(super) struct Row<C> {
     pub row: usize,
     /// Where its stops stand among those of the block.
     pub stops: usize,
-    pub computed: Piece<'a>,
+    pub computed: Piece<C>,
     /// Copies, by phase.
-    pub copies: Vec<Vec<Cells<'a>>>,
+    pub copies: Vec<Vec<C>>,
     /// The runs of its stops, where they are small enough to be kept.
     pub runs: Option<Box<[Run]>>,
 }
 
-impl<'a> Row<'a> {
-    pub fn new(row: usize, computed: Piece<'a>) -> Self {
+impl<C: Cut> Row<C> {
+    pub fn new(row: usize, computed: Piece<C>) -> Self {
         let copies = computed.phases.iter().map(|_| Vec::new()).collect();
         Self { row, stops: 0, computed, copies, runs: None }
     }
 
     /// Takes cells that are to become copies of these.
-    pub fn copy_to(&mut self, piece: Piece<'a>) {
+    pub fn copy_to(&mut self, piece: Piece<C>) {
         for (copies, cells) in self.copies.iter_mut().zip(piece.phases) {
             copies.push(cells);
         }
@@ -144,9 +144,8 @@ impl Stops {
 }
 
 /// The rows of a tile that have been told from each other.
-#[derive(Default)]
-pub(super) struct Distinct<'a> {
-    rows: Vec<(Row<'a>, Found)>,
+pub(super) struct Distinct<C> {
+    rows: Vec<(Row<C>, Found)>,
     /// Who leads in a phase, by the hash of the stops.
     leaders: HashMap<(usize, u64), usize>,
 }
@@ -157,12 +156,18 @@ struct Found {
     ends: Range<usize>,
 }
 
-impl<'a> Distinct<'a> {
+impl<C> Default for Distinct<C> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), leaders: HashMap::new() }
+    }
+}
+
+impl<C: Cut> Distinct<C> {
     /// Adds a row whose stops are those behind `before` runs and ends of stops, and forgets them where
     /// it leads nothing.
     pub fn add(
         &mut self,
-        mut row: Row<'a>,
+        mut row: Row<C>,
         stops: &mut Stops,
         before: (usize, usize),
         spans: &[Span],
@@ -202,10 +207,10 @@ impl<'a> Distinct<'a> {
     }
 
     /// The rows that lead, those with similar stops together; with their runs, if `keep` says so.
-    pub fn sorted(mut self, stops: &Stops, keep: impl Fn(usize) -> bool) -> Vec<Row<'a>> {
+    pub fn sorted(mut self, stops: &Stops, keep: impl Fn(usize) -> bool) -> Vec<Row<C>> {
         // The more runs, the longer the walks.
         self.rows.sort_by_key(|(_, found)| found.runs.len());
-        let kept = |(mut row, found): (Row<'a>, Found)| {
+        let kept = |(mut row, found): (Row<C>, Found)| {
             let runs = &stops.runs[found.runs];
             row.runs = keep(size_of_val(runs)).then(|| runs.into());
             row
@@ -242,10 +247,10 @@ impl Stops {
 
 /// Divides rows into blocks of at most so many rows, and so many phases that they lead, which should
 /// fill the blocks.
-pub(super) fn blocks<'a>(rows: Vec<Row<'a>>, most: usize, leading: usize) -> Vec<Vec<Row<'a>>> {
+pub(super) fn blocks<C: Cut>(rows: Vec<Row<C>>, most: usize, leading: usize) -> Vec<Vec<Row<C>>> {
     /// Rows that are looked at to fill a block.
     const WINDOW: usize = 32;
-    let mut waiting: Vec<Option<Row<'a>>> = rows.into_iter().map(Some).collect();
+    let mut waiting: Vec<Option<Row<C>>> = rows.into_iter().map(Some).collect();
     let mut blocks = Vec::new();
     let mut first = 0;
     while first < waiting.len() {
@@ -287,7 +292,7 @@ fn hash_of_run(run: &Run) -> u64 {
 mod tests {
     use super::*;
     use crate::execution::touches::Way;
-    use crate::figures::Columns;
+    use crate::figures::{Cells, Columns};
     use crate::market::bars::Bars;
     use crate::strategies::atr_d::factored::maps::Map;
 

@@ -25,7 +25,7 @@ use super::terms::{Exit, Holds, Long, NOTHING, Short, Side, Terms, UNIT};
 use super::{Job, STOP_BYTES, Scratch, Sweep, Tile, walk};
 use crate::error::Result;
 use crate::execution::touches::Way;
-use crate::figures::Figures;
+use crate::figures::{Cells, Figures};
 
 /// Bars of the longest history that has tables in full.
 pub(super) const LONGEST: usize = 8192;
@@ -207,13 +207,13 @@ pub(super) fn begin_runs(runs: &mut Vec<Run>, progress: &Progress) {
 /// A tile of a long history whose rows are to be told from each other.
 pub(super) struct DistinguishWindows<'a, 'b> {
     pub sweep: &'a Sweep,
-    pub tile: Tile<'b>,
+    pub tile: Tile<Cells<'b>>,
     /// Bars of a window.
     pub bars: usize,
 }
 
 impl<'b> Job for DistinguishWindows<'_, 'b> {
-    type Output = Result<Vec<Tile<'b>>>;
+    type Output = Result<Vec<Tile<Cells<'b>>>>;
 
     #[inline(always)]
     fn run<Q: Quad>(self, scratch: &mut Scratch) -> Self::Output {
@@ -224,7 +224,7 @@ impl<'b> Job for DistinguishWindows<'_, 'b> {
 /// A tile of a long history to be computed.
 pub(super) struct ComputeWindows<'a, 'b> {
     pub sweep: &'a Sweep,
-    pub tile: Tile<'b>,
+    pub tile: Tile<Cells<'b>>,
     /// Bars of a window.
     pub bars: usize,
 }
@@ -267,12 +267,12 @@ impl Sweep {
     fn distinguish_windows<'a>(
         &self,
         bars: usize,
-        tile: Tile<'a>,
+        tile: Tile<Cells<'a>>,
         scratch: &mut Scratch,
-    ) -> Result<Vec<Tile<'a>>> {
+    ) -> Result<Vec<Tile<Cells<'a>>>> {
         let (mut mine, mut other) = (Runs::default(), Runs::default());
         let chunk = &mut scratch.halfway.chunk;
-        let mut found: Vec<(Row<'a>, usize)> = Vec::new();
+        let mut found: Vec<(Row<Cells<'a>>, usize)> = Vec::new();
         let mut seen: HashMap<u64, usize> = HashMap::new();
         for row in tile.rows {
             let (mut hash, mut count) = (0, 0);
@@ -361,7 +361,7 @@ impl Sweep {
     fn compute_windows<Q: Quad>(
         &self,
         bars: usize,
-        rows: &mut [Row<'_>],
+        rows: &mut [Row<Cells<'_>>],
         entries: Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<()> {
@@ -393,7 +393,12 @@ impl Sweep {
     }
 
     /// Puts all walks at the beginning of their phases.
-    fn begin_windows(&self, rows: &mut [Row<'_>], entries: &Range<usize>, scratch: &mut Scratch) {
+    fn begin_windows(
+        &self,
+        rows: &mut [Row<Cells<'_>>],
+        entries: &Range<usize>,
+        scratch: &mut Scratch,
+    ) {
         let (market, layout) = (&self.market, &self.layout);
         self.begin_stops(rows, scratch);
         let Halfway { entries: orders, ongoing, .. } = &mut scratch.halfway;
@@ -412,7 +417,7 @@ impl Sweep {
     }
 
     /// Begins the stops of a block.
-    pub(super) fn begin_stops(&self, rows: &mut [Row<'_>], scratch: &mut Scratch) {
+    pub(super) fn begin_stops(&self, rows: &mut [Row<Cells<'_>>], scratch: &mut Scratch) {
         let prices = self.layout.prices;
         let Scratch { halfway: Halfway { stops, .. }, holds, .. } = scratch;
         let [long, short] = [Way::Down, Way::Up].map(|way| self.market.stop_view(way).begin());
@@ -431,7 +436,7 @@ impl Sweep {
     pub(super) fn set_stops(
         &self,
         window: Window,
-        rows: &[Row<'_>],
+        rows: &[Row<Cells<'_>>],
         scratch: &mut Scratch,
     ) -> Result<()> {
         let Scratch { holds, halfway: Halfway { chunk, stops, runs, .. }, .. } = scratch;
@@ -472,7 +477,7 @@ impl Sweep {
     fn go_on<Q: Quad, const GATED: bool, const SHORTS: bool>(
         &self,
         window: Window,
-        rows: &[Row<'_>],
+        rows: &[Row<Cells<'_>>],
         entry: usize,
         at: usize,
         scratch: &mut Scratch,
@@ -579,7 +584,7 @@ impl Sweep {
     /// Writes what all walks have come to.
     fn write_windows(
         &self,
-        rows: &mut [Row<'_>],
+        rows: &mut [Row<Cells<'_>>],
         entries: Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<()> {

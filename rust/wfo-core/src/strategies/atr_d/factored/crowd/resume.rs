@@ -17,7 +17,7 @@ use super::{
     Sells, WALKS, Waiting, oldest_waiting,
 };
 use crate::error::Result;
-use crate::figures::Columns;
+use crate::figures::{Cells, Columns};
 use crate::strategies::atr_d::factored::layout::Item;
 use crate::strategies::atr_d::factored::lockstep::Window;
 use crate::strategies::atr_d::factored::maps::{self, Moment, Progress, Watch, bar, opening_of};
@@ -216,7 +216,7 @@ impl Sweep {
         &self,
         plan: &Plan,
         bars: usize,
-        rows: &mut [Row<'_>],
+        rows: &mut [Row<Cells<'_>>],
         entries: &Range<usize>,
         scratch: &mut Scratch,
     ) -> Result<()> {
@@ -239,7 +239,7 @@ impl Sweep {
         &self,
         plan: &Plan,
         batch: &Batch,
-        rows: &[Row<'_>],
+        rows: &[Row<Cells<'_>>],
         entries: &Range<usize>,
         scratch: &mut Scratch,
     ) -> Vec<bool> {
@@ -290,7 +290,7 @@ impl Sweep {
         &self,
         window: Window,
         (plan, batch): (&Plan, &Batch),
-        rows: &mut [Row<'_>],
+        rows: &mut [Row<Cells<'_>>],
         (entries, wanted): (&Range<usize>, &[bool]),
         scratch: &mut Scratch,
     ) -> Result<()> {
@@ -385,7 +385,7 @@ impl Sweep {
     #[inline(never)]
     fn settle_unsure(
         &self,
-        row: &mut Row<'_>,
+        row: &mut Row<Cells<'_>>,
         item: Item,
         batch: &Batch,
         done: &Done<'_>,

@@ -1,0 +1,208 @@
+"""What callers give, checked before an engine sees it: positions, threads, labels, settings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import operator
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wfo.errors import InputError
+from wfo.windows import LEAST_WARMUP
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+#: The index of a bar, or a date: then the first bar on or after it.
+Position = int | dt.date | str
+
+#: First trading bar, first out-of-sample bar, one past the last bar.
+Bounds = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """What each bar is called, as a number from 0 to `count` - 1.
+
+    Attributes
+    ----------
+    codes
+        int64[n], one a bar of the history.
+    count
+        How many labels there are.
+    """
+
+    codes: NDArray[np.int64]
+    count: int
+
+    def until(self, end: int) -> Labels:
+        """Return the labels of the bars before `end`."""
+        return Labels(self.codes[:end], self.count)
+
+
+def available_threads() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_count(threads: int | None) -> int:
+    """Return `threads`, or one for each core where it is None.
+
+    Raises
+    ------
+    InputError
+        If it is no number of threads.
+    """
+    if threads is None:
+        return available_threads()
+    number = whole(threads)
+    if number is None or not 1 <= number <= 1024:
+        raise InputError(f"threads = {threads!r} must be a whole number from 1 to 1024")
+    return number
+
+
+def whole(value: object) -> int | None:
+    """Return a whole number as an int, NumPy's too; None for anything else."""
+    try:
+        # What has no index raises, which is the question.
+        return None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def position(name: str, value: object, stamps: pl.Series) -> int:
+    """Return the index of a bar that is given by its index or by a date.
+
+    Parameters
+    ----------
+    name
+        What the position is called in messages.
+    value
+        An index, or a ``date``, ``datetime`` or their ISO text: then it is the first bar on or
+        after it. A date begins at midnight in the bars' time zone, and a ``datetime`` without a
+        zone is one in theirs.
+    stamps
+        The bars' stamps, ascending.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    index = whole(value)
+    if index is not None:
+        return index
+    moment = _moment(value)
+    if moment is None:
+        raise InputError(
+            f"{name} = {value!r} must be a whole number, the index of a bar, or a date such as"
+            " '2020-01-31'"
+        )
+    return first_on_or_after(moment, stamps)
+
+
+def first_on_or_after(moment: dt.datetime, stamps: pl.Series) -> int:
+    """Return the index of the first bar whose stamp is not before `moment`; n if there is none."""
+    import polars as pl
+
+    zone = getattr(stamps.dtype, "time_zone", None)
+    if zone is None:
+        # Bars of whole days begin at midnight, wherever they are.
+        local = stamps.cast(pl.Datetime("us"))
+        moment = moment.replace(tzinfo=None)
+    elif moment.tzinfo is None:
+        local = stamps.dt.replace_time_zone(None)
+    else:
+        local = stamps.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return int((local < moment).sum())
+
+
+def _moment(value: object) -> dt.datetime | None:
+    """Return the moment that a date, a date-time or its text stands for; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    elif not isinstance(value, dt.date) and hasattr(value, "astype"):
+        # NumPy's moments know whether they are dates; of nanoseconds no date-time is made.
+        if getattr(getattr(value, "dtype", None), "kind", "") != "M":
+            return None
+        value = value.astype("datetime64[us]").item()
+    if isinstance(value, dt.datetime):
+        # A subclass, as pandas has one, goes by other rules.
+        return dt.datetime(
+            *value.timetuple()[:6], value.microsecond, tzinfo=value.tzinfo, fold=value.fold
+        )
+    if isinstance(value, dt.date):
+        return dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001  # the bars' zone
+    return None
+
+
+def checked_bounds(
+    split: int, warmup: int | None, need: int, bars: int, end: int | None = None
+) -> Bounds:
+    """Check the positions of one phase before an engine sees them.
+
+    Raises
+    ------
+    InputError
+        If a part has no bars, or the warm-up is shorter than `need`.
+    """
+    end = bars if end is None else end
+    if warmup is None:
+        warmup = max(LEAST_WARMUP, need)
+    if warmup < need:
+        raise InputError(
+            f"warmup = {warmup} is shorter than the longest lookback; it needs at least {need}"
+        )
+    if not warmup < split < end <= bars:
+        raise InputError(
+            "a phase needs warmup < split < end <= bars,"
+            f" not warmup = {warmup}, split = {split}, end = {end}, bars = {bars}"
+        )
+    return warmup, split, end
+
+
+def checked_labels(labels: Any, bars: int, first: int) -> Labels | None:
+    """Return labels as numbers, one a bar.
+
+    Parameters
+    ----------
+    labels
+        Whole numbers from 0 on, one a bar of the history; what stands before the first trading bar
+        is not looked at.
+    bars
+        How many bars there are.
+    first
+        The first trading bar of all phases.
+
+    Raises
+    ------
+    InputError
+        If there is not one a bar, or a trading bar has another label.
+    """
+    if labels is None:
+        return None
+    import numpy as np
+
+    given = np.asarray(labels)
+    if given.shape != (bars,):
+        raise InputError(f"labels must be one a bar, {bars} of them, not of shape {given.shape}")
+    if given.dtype.kind not in "iub" or given.dtype == np.bool_:
+        raise InputError(f"labels must be whole numbers from 0 on, not {given.dtype}")
+    codes = np.array(given, dtype=np.int64)
+    codes[:first] = 0
+    wrong = np.flatnonzero((codes < 0) | (codes >= bars))
+    if wrong.size:
+        raise InputError(
+            f"labels[{wrong[0]}] = {codes[wrong[0]]} must be a whole number from 0 on, below the"
+            f" {bars} bars"
+        )
+    return Labels(codes, int(codes.max(initial=0)) + 1)

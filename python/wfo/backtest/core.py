@@ -1,0 +1,152 @@
+"""Compiled kernels as engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wfo.backtest.figures import Figures, as_stored
+from wfo.backtest.values import DatedSet, Outcome
+from wfo.errors import EngineError
+
+if TYPE_CHECKING:
+    from wfo import _core
+    from wfo.backtest.checks import Bounds, Labels
+    from wfo.backtest.evaluate import Space
+    from wfo.backtest.feeds import Feeds
+    from wfo.settings import AccountSettings
+    from wfo.strategy import RustKernel, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledEngine:
+    """An engine of a compiled module.
+
+    Attributes
+    ----------
+    name
+        What the module calls it.
+    kernel
+        The module, and what it calls the strategy.
+    """
+
+    name: str
+    kernel: RustKernel
+
+    def lacks(
+        self,
+        strategy: Strategy,
+        settings: AccountSettings,
+        *,
+        extended: bool = False,
+        dated: bool = False,
+        space: Space | None = None,
+    ) -> str | None:
+        """Return why it cannot compute this; None if it can."""
+        try:
+            module = self.kernel.load()
+        except EngineError as error:
+            return str(error)
+        axes = None if space is None else [positions for positions, _ in space.axes]
+        name = self._name(strategy)
+        found: str | None = module.lacks(self.name, name, settings, extended, dated, axes)
+        return found
+
+    def simulate(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        sets: Sequence[DatedSet],
+        settings: AccountSettings,
+        bounds: Bounds,
+        labels: Labels | None = None,
+    ) -> Outcome:
+        """Compute one parameter set, or several that follow each other."""
+        warmup, split, end = bounds
+        own = None if labels is None else labels.until(end)
+        found = self.kernel.load().simulate(
+            self.name,
+            self._name(strategy),
+            feeds.until(end).to_list(),
+            [(first, [float(v) for v in values]) for first, values in sets],
+            settings,
+            warmup,
+            split,
+            None if own is None else own.codes,
+            0 if own is None else own.count,
+        )
+        return Outcome(*found)
+
+    def prepare(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        settings: AccountSettings,
+        phases: Sequence[Bounds],
+        threads: int,
+        *,
+        extended: bool = False,
+        labels: Labels | None = None,
+    ) -> CompiledSweep:
+        """Compute what all parameter sets share."""
+        sweep = self.kernel.load().Sweep(
+            self.name,
+            self._name(strategy),
+            feeds.to_list(),
+            space.axes,
+            settings,
+            list(phases),
+            threads,
+            extended,
+            None if labels is None else labels.codes,
+            0 if labels is None else labels.count,
+        )
+        return CompiledSweep(sweep, extended)
+
+    def _name(self, strategy: Strategy) -> str:
+        return self.kernel.name or strategy.name
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSweep:
+    """A prepared sweep of a compiled module."""
+
+    sweep: _core.Sweep
+    extended: bool
+
+    @property
+    def granule(self) -> int:
+        """Combinations that are best computed together."""
+        return self.sweep.granule
+
+    @property
+    def worker_bytes(self) -> int | None:
+        """Memory that each worker holds beside the results."""
+        return getattr(self.sweep, "worker_bytes", None)
+
+    def run(self, start: int, stop: int, *, stored: bool = False) -> list[Figures]:
+        """Return the figures of combinations ``start..stop``, one item a phase."""
+        return self._run("run", stored, start, stop)
+
+    def run_list(self, indices: Any, *, stored: bool = False) -> list[Figures]:
+        """Return the figures of the combinations `indices`, in that order."""
+        return self._run("run_list", stored, _indices(indices))
+
+    def run_blocks(self, starts: Any, size: int, *, stored: bool = False) -> list[Figures]:
+        """Return the figures of blocks of `size` combinations, one block after the other."""
+        return self._run("run_blocks", stored, _indices(starts), size)
+
+    def _run(self, name: str, stored: bool, *arguments: Any) -> list[Figures]:
+        # A module stores the standard figures only.
+        direct = stored and not self.extended
+        run = getattr(self.sweep, f"{name}_stored" if direct else name)
+        figures = [Figures(*columns) for columns in run(*arguments)]
+        return [as_stored(each) for each in figures] if stored and not direct else figures
+
+
+def _indices(numbers: Any) -> Any:
+    import numpy as np
+
+    return np.ascontiguousarray(numbers, dtype=np.uint64)

@@ -1,0 +1,177 @@
+"""The engines by name, and what each of them offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from wfo.backtest.core import CompiledEngine
+from wfo.backtest.figures import Figures
+from wfo.backtest.reference import ReferenceEngine
+from wfo.errors import EngineError, did_you_mean
+from wfo.strategy import NumbaKernel, RustKernel
+
+if TYPE_CHECKING:
+    from wfo.backtest.checks import Bounds, Labels
+    from wfo.backtest.evaluate import Space
+    from wfo.backtest.feeds import Feeds
+    from wfo.backtest.values import DatedSet, Outcome
+    from wfo.settings import AccountSettings
+    from wfo.strategy import Strategy
+
+
+class Prepared(Protocol):
+    """Parameter sets on a history, ready to be computed in any pieces and order."""
+
+    @property
+    def granule(self) -> int:
+        """Combinations that are best computed together; 1 where it makes no difference."""
+
+    @property
+    def worker_bytes(self) -> int | None:
+        """Memory that each worker holds beside the results; None where that is not known."""
+
+    def run(self, start: int, stop: int, *, stored: bool = False) -> list[Figures]:
+        """Return the figures of combinations ``start..stop``, one item a phase."""
+
+    def run_list(self, indices: Any, *, stored: bool = False) -> list[Figures]:
+        """Return the figures of the combinations `indices`, in that order, repeats allowed."""
+
+    def run_blocks(self, starts: Any, size: int, *, stored: bool = False) -> list[Figures]:
+        """Return the figures of blocks of `size` combinations, one block after the other."""
+
+
+class Engine(Protocol):
+    """What every engine offers."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def lacks(
+        self,
+        strategy: Strategy,
+        settings: AccountSettings,
+        *,
+        extended: bool = False,
+        dated: bool = False,
+        space: Space | None = None,
+    ) -> str | None:
+        """Return why it cannot compute this; None if it can."""
+
+    def simulate(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        sets: Sequence[DatedSet],
+        settings: AccountSettings,
+        bounds: Bounds,
+        labels: Labels | None = None,
+    ) -> Outcome:
+        """Compute one parameter set, or several one after the other."""
+
+    def prepare(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        settings: AccountSettings,
+        phases: Sequence[Bounds],
+        threads: int,
+        *,
+        extended: bool = False,
+        labels: Labels | None = None,
+    ) -> Prepared:
+        """Compute what all parameter sets share."""
+
+
+class Chosen(NamedTuple):
+    """An engine, and why a faster one was passed over; empty where none was."""
+
+    engine: Engine
+    reason: str
+
+
+#: The engines of the strategies of this package, the fastest first.
+_NAMES = ("factored", "direct", "reference")
+
+
+def engine_names() -> tuple[str, ...]:
+    """Return the names that `engine` arguments take."""
+    return ("auto", *_NAMES)
+
+
+def engines_of(strategy: Strategy) -> dict[str, Engine]:
+    """Return the engines of a strategy by name, in the order in which ``"auto"`` tries them."""
+    found: dict[str, Engine] = {}
+    for kernel in (strategy.kernel, strategy.reference):
+        for name in () if kernel is None else kernel.engines:
+            if isinstance(kernel, RustKernel):
+                found.setdefault(name, CompiledEngine(name, kernel))
+            elif isinstance(kernel, NumbaKernel):
+                found.setdefault(name, ReferenceEngine(name, kernel))
+    return found
+
+
+def require_engine(name: str, strategy: Strategy) -> None:
+    """Raise unless a strategy has an engine of that name, or `name` is ``"auto"``.
+
+    Raises
+    ------
+    EngineError
+        If there is none.
+    """
+    own = engines_of(strategy)
+    if name == "auto" or name in own:
+        return
+    if name in engine_names():
+        raise EngineError(
+            f"{strategy.name} has no kernel for engine={name!r}; it has {', '.join(own)}"
+        )
+    known = {*engine_names(), *own}
+    raise EngineError(f"there is no engine {name!r}{did_you_mean(str(name), known)}")
+
+
+def choose_engine(
+    name: str,
+    strategy: Strategy,
+    settings: AccountSettings,
+    *,
+    extended: bool = False,
+    dated: bool = False,
+    space: Space | None = None,
+) -> Chosen:
+    """Return the engine called `name`, or for ``"auto"`` the fastest one that can.
+
+    Parameters
+    ----------
+    name
+        What was asked for.
+    strategy, settings
+        What is computed, and how.
+    extended, dated, space
+        Whether extended figures are wanted, whether parameter sets follow each other, and what is
+        swept.
+
+    Raises
+    ------
+    EngineError
+        If there is no such engine, or it cannot compute what is asked; the message says why, and
+        which engine can.
+    """
+    require_engine(name, strategy)
+    own = engines_of(strategy)
+    reasons: dict[str, str] = {}
+    for each, engine in own.items():
+        reason = engine.lacks(strategy, settings, extended=extended, dated=dated, space=space)
+        if reason is not None:
+            reasons[each] = reason
+        elif name == "auto":
+            return Chosen(engine, "; ".join(f"{n}: {why}" for n, why in reasons.items()))
+        elif name == each:
+            return Chosen(engine, "")
+    asked = own if name == "auto" else [name]
+    why = "; ".join(f"{n}: {reasons[n]}" for n in asked)
+    able = [n for n in own if n not in reasons]
+    way = f"; engine={able[0]!r} can" if able else ""
+    raise EngineError(f"{strategy.name} cannot be computed like this ({why}){way}")

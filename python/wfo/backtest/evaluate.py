@@ -1,0 +1,439 @@
+"""Parameter sets on a history: figures of any of them, in any pieces, on whichever engine can."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wfo.backtest.checks import (
+    Bounds,
+    checked_bounds,
+    checked_labels,
+    thread_count,
+)
+from wfo.backtest.engines import choose_engine
+from wfo.backtest.figures import Choice, Figures, concatenate, is_extended
+from wfo.errors import InputError
+from wfo.grid import Grid
+from wfo.settings import AccountSettings
+from wfo.strategy import Strategy, get_strategy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from wfo.backtest.feeds import Feeds
+
+    FloatArray = NDArray[np.float64]
+    IndexArray = NDArray[np.int64]
+
+#: Figures, one item a phase.
+PhaseFigures = list[Figures]
+
+#: Seconds that a block of a sweep should take: short enough for Ctrl-C and a progress line, long
+#: enough for two granules. Rows of one have so much in common that cut ones cost more, and at the
+#: end of a single one threads wait for each other.
+_BLOCK_SECONDS = 1.0
+_FIRST_BLOCK = 512
+_LARGEST_BLOCK = 1 << 21
+
+#: Combinations of a sample that are swept together.
+_SAMPLE_BLOCK = 1 << 13
+
+
+class Space(Protocol):
+    """Parameter sets with a number each."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
+        """The sets in the form that compiled kernels take.
+
+        For each axis the positions of its parameters, and its rows, one value a parameter in each.
+        """
+
+    def rows(self, indices: Any) -> FloatArray:
+        """Return the sets of these numbers, float64[m, parameters], in canonical order."""
+
+
+class _GridSpace:
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+
+    def __len__(self) -> int:
+        return len(self.grid)
+
+    @property
+    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
+        return self.grid.engine_axes
+
+    def rows(self, indices: Any) -> FloatArray:
+        import numpy as np
+
+        columns = self.grid.columns(np.asarray(indices, dtype=np.int64))
+        return np.column_stack([c.astype(np.float64) for c in columns.values()])
+
+
+class _SetSpace:
+    def __init__(self, table: FloatArray) -> None:
+        self.table = table
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
+        # One axis of all parameters, whose rows are whole sets.
+        return [(list(range(self.table.shape[1])), self.table.tolist())]
+
+    def rows(self, indices: Any) -> FloatArray:
+        found: FloatArray = self.table[indices]
+        return found
+
+
+class Evaluator:
+    """Figures of the combinations of a grid, over any phases, in any pieces and order.
+
+    Parameters
+    ----------
+    strategy
+        Name from `wfo.strategies`.
+    feeds
+        What the strategy reads, from `read_feeds`.
+    grid
+        A `Grid`, or the values of one.
+    phases
+        First trading bar, first out-of-sample bar and one past the last bar of each phase.
+    settings
+        Capital, costs, sizing and entry style.
+    engine
+        ``"auto"``, the fastest one that can, or the name of one.
+    threads
+        How many; by default one for each core that this process may use. Results do not depend on
+        it.
+    figures
+        ``"standard"``, the six that a run stores, or ``"extended"``, all of the schema.
+    labels
+        One whole number from 0 on a bar, for sums by label; extended figures only.
+
+    Attributes
+    ----------
+    engine
+        The name of the engine that computes.
+    reason
+        Why a faster one was passed over; empty where none was.
+    strategy, phases, settings
+        What is computed, checked.
+    label_count
+        How many labels there are; 0 without any.
+
+    Raises
+    ------
+    WfoError
+        If anything given cannot be used; the message names it and what would do.
+    """
+
+    def __init__(
+        self,
+        strategy: str | Strategy,
+        feeds: Feeds,
+        grid: Grid | Mapping[str, Any],
+        phases: Sequence[Bounds],
+        settings: AccountSettings | None = None,
+        engine: str = "auto",
+        threads: int | None = None,
+        figures: Choice = "standard",
+        labels: ArrayLike | None = None,
+    ) -> None:
+        named = get_strategy(strategy)
+        if not isinstance(grid, Grid):
+            grid = Grid(grid, strategy=named)
+        if grid.strategy.name != named.name:
+            raise InputError(f"the grid is one of {grid.strategy.name}, not of {named.name}")
+        self._open(
+            named, feeds, _GridSpace(grid), grid.need, phases, settings, engine, threads, figures,
+            labels,
+        )  # fmt: skip
+
+    @classmethod
+    def of_sets(
+        cls,
+        strategy: str | Strategy,
+        feeds: Feeds,
+        sets: Iterable[Mapping[str, Any]],
+        phases: Sequence[Bounds],
+        settings: AccountSettings | None = None,
+        engine: str = "auto",
+        threads: int | None = None,
+        figures: Choice = "standard",
+        labels: ArrayLike | None = None,
+    ) -> Evaluator:
+        """Return an evaluator of parameter sets that are no grid; set ``i`` is combination ``i``.
+
+        Parameters
+        ----------
+        strategy, feeds, phases, settings, engine, threads, figures, labels
+            As of the class.
+        sets
+            One dict a set, with a number for each parameter.
+        """
+        import numpy as np
+
+        named = get_strategy(strategy)
+        rows = [named.check_params(each) for each in sets]
+        if not rows:
+            raise InputError("there are no parameter sets to evaluate")
+        need = max(
+            named.lookback({n: (v,) for n, v in zip(named.names, r, strict=True)}) for r in rows
+        )
+        found = cls.__new__(cls)
+        space = _SetSpace(np.array(rows, dtype=np.float64))
+        found._open(named, feeds, space, need, phases, settings, engine, threads, figures, labels)
+        return found
+
+    def _open(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        need: int,
+        phases: Sequence[Bounds],
+        settings: AccountSettings | None,
+        engine: str,
+        threads: int | None,
+        figures: Choice,
+        labels: ArrayLike | None,
+    ) -> None:
+        extended = is_extended(figures)
+        if labels is not None and not extended:
+            raise InputError("labels= goes with figures='extended'")
+        used = strategy.settings_of(settings)
+        bounds = [checked_bounds(c, w, need, feeds.bars, end) for w, c, end in phases]
+        first = min((w for w, *_ in bounds), default=0)
+        given = checked_labels(labels, feeds.bars, first)
+        chosen = choose_engine(engine, strategy, used, extended=extended, space=space)
+        self.strategy = strategy
+        self.phases = bounds
+        self.engine = chosen.engine.name
+        self.reason = chosen.reason
+        self.settings = used
+        self.label_count = 0 if given is None else given.count
+        self._length = len(space)
+        self._prepared = chosen.engine.prepare(
+            strategy,
+            feeds,
+            space,
+            used,
+            bounds,
+            thread_count(threads),
+            extended=extended,
+            labels=given,
+        )
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluator({self.strategy.name}, {len(self):,} combinations,"
+            f" {len(self.phases)} phases, {self.engine})"
+        )
+
+    @property
+    def granule(self) -> int:
+        """Combinations that are best computed together; 1 where it makes no difference."""
+        return self._prepared.granule
+
+    @property
+    def worker_bytes(self) -> int | None:
+        """Memory that each worker holds beside the results, in bytes; None if it is not known."""
+        return self._prepared.worker_bytes
+
+    def range(self, start: int, stop: int, *, stored: bool = False) -> PhaseFigures:
+        """Return the figures of combinations ``start..stop``.
+
+        Parameters
+        ----------
+        start, stop
+            First combination, and one past the last.
+        stored
+            Whether they come in the types of result files: float32, and uint16 that stops at
+            65,535.
+
+        Returns
+        -------
+        list of Figures
+            One item a phase.
+        """
+        return self._prepared.run(start, stop, stored=stored)
+
+    def list(self, indices: ArrayLike, *, stored: bool = False) -> PhaseFigures:
+        """Return the figures of any combinations, in the order given, repeats allowed.
+
+        Parameters
+        ----------
+        indices
+            Flat indices, int64[m].
+        stored
+            As in `range`.
+
+        Returns
+        -------
+        list of Figures
+            One item a phase, m cells each.
+        """
+        return self._prepared.run_list(indices, stored=stored)
+
+    def blocks(self, starts: ArrayLike, size: int, *, stored: bool = False) -> PhaseFigures:
+        """Return the figures of blocks of consecutive combinations, one block after the other.
+
+        Combinations that stand together in the flat index share work, so that blocks as large as
+        the product of the last axes cost much less than as many single combinations.
+
+        Parameters
+        ----------
+        starts
+            First combination of each block, int64[b].
+        size
+            Combinations of a block.
+        stored
+            As in `range`.
+
+        Returns
+        -------
+        list of Figures
+            One item a phase, b · size cells each.
+        """
+        return self._prepared.run_blocks(starts, size, stored=stored)
+
+
+def iter_sweep(
+    feeds: Feeds,
+    grid: Grid,
+    settings: AccountSettings | None,
+    bounds: Sequence[Bounds],
+    engine: str = "auto",
+    threads: int | None = None,
+    *,
+    spans: Sequence[tuple[int, int]] | None = None,
+    stored: bool = False,
+    figures: Choice = "standard",
+    labels: ArrayLike | None = None,
+) -> Iterator[tuple[int, int, list[Figures]]]:
+    """Sweep a grid block by block, in flat index order.
+
+    Parameters
+    ----------
+    feeds, grid, settings, bounds, engine, threads, figures, labels
+        What to sweep, and with what; see `Evaluator`.
+    spans
+        First combinations and ends of the stretches to sweep; by default the whole grid.
+    stored
+        Whether figures come in the types of result files.
+
+    Yields
+    ------
+    start, stop
+        The combinations of the block.
+    figures
+        One item a phase.
+    """
+    evaluator = Evaluator(
+        grid.strategy, feeds, grid, bounds, settings, engine, threads, figures, labels
+    )
+    return iter_blocks(evaluator, spans=spans, stored=stored)
+
+
+def iter_blocks(
+    evaluator: Evaluator,
+    *,
+    spans: Sequence[tuple[int, int]] | None = None,
+    stored: bool = False,
+) -> Iterator[tuple[int, int, list[Figures]]]:
+    """Evaluate block by block, in flat index order.
+
+    The blocks are as large as a fraction of a second's work, so that whoever consumes them can
+    show progress, and an interrupt is heard between two of them. Those that are larger than the
+    engine's granule end with a whole one, but for the last of a span.
+
+    Parameters
+    ----------
+    evaluator
+        What to evaluate.
+    spans
+        First combinations and ends of the stretches; by default all of it.
+    stored
+        Whether figures come in the types of result files.
+
+    Yields
+    ------
+    start, stop
+        The combinations of the block.
+    figures
+        One item a phase.
+    """
+    granule = evaluator.granule
+    size = _FIRST_BLOCK
+    # What part of a granule costs beside its combinations must not make blocks ever smaller.
+    least = min(granule, _FIRST_BLOCK)
+    for first, end in ((0, len(evaluator)),) if spans is None else spans:
+        start = first
+        while start < end:
+            stop = start + size
+            # A granule that is cut is prepared twice, so where whole ones fit, a block ends with
+            # one.
+            if size >= granule:
+                stop -= stop % granule
+            stop = min(stop, end)
+            begun = time.perf_counter()
+            found = evaluator.range(start, stop, stored=stored)
+            seconds = time.perf_counter() - begun
+            yield start, stop, found
+            # At most four times the last block, since the first ones also fill caches.
+            wanted = (stop - start) * _BLOCK_SECONDS / max(seconds, 1e-6)
+            size = int(max(least, min(wanted, 4 * size, _LARGEST_BLOCK)))
+            start = stop
+
+
+def sweep_sample(
+    feeds: Feeds,
+    grid: Grid,
+    settings: AccountSettings | None,
+    bounds: Sequence[Bounds],
+    indices: IndexArray,
+    threads: int | None = None,
+    *,
+    tick: Callable[[int], None] = lambda _: None,
+) -> list[Figures]:
+    """Return the figures of combinations anywhere in a grid, as result files hold them.
+
+    They come from the direct engine, since what is far apart shares nothing.
+
+    Parameters
+    ----------
+    feeds, grid, settings, bounds, threads
+        What to sweep, and with what.
+    indices
+        Flat indices, int64[m].
+    tick
+        Called with the number of combinations that were just finished.
+
+    Returns
+    -------
+    list of Figures
+        One item a phase, m cells each.
+    """
+    evaluator = Evaluator(grid.strategy, feeds, grid, bounds, settings, "direct", threads)
+    parts = []
+    for start in range(0, len(indices), _SAMPLE_BLOCK):
+        piece = indices[start : start + _SAMPLE_BLOCK]
+        parts.append(evaluator.list(piece, stored=True))
+        tick(len(piece))
+    return [concatenate(phase) for phase in zip(*parts, strict=True)]
+
+
+def largest_block() -> int:
+    """Return the combinations that `iter_sweep` yields together at most."""
+    return _LARGEST_BLOCK

@@ -1,0 +1,155 @@
+"""Reference kernels as an engine: Python or Numba, written to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wfo.backtest.figures import Figures, as_stored
+from wfo.backtest.values import DatedSet, Outcome
+from wfo.errors import EngineError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wfo.backtest.checks import Bounds, Labels
+    from wfo.backtest.evaluate import Space
+    from wfo.backtest.feeds import Feeds
+    from wfo.settings import AccountSettings
+    from wfo.strategy import NumbaKernel, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceEngine:
+    """The engine that is the definition in code: one combination after the other.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    kernel
+        The module, and what it calls the strategy.
+    """
+
+    name: str
+    kernel: NumbaKernel
+
+    def lacks(
+        self,
+        strategy: Strategy,
+        settings: AccountSettings,
+        *,
+        extended: bool = False,
+        dated: bool = False,
+        space: Space | None = None,  # noqa: ARG002  # it takes one set after the other
+    ) -> str | None:
+        """Return why it cannot compute this; None if it can.
+
+        A module says so by a function ``lacks``; one without it computes everything.
+        """
+        try:
+            lacks = getattr(self.kernel.load(), "lacks", None)
+        except EngineError as error:
+            return str(error)
+        name = self.kernel.name or strategy.name
+        return None if lacks is None else lacks(name, settings, extended, dated)
+
+    def simulate(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        sets: Sequence[DatedSet],
+        settings: AccountSettings,
+        bounds: Bounds,
+        labels: Labels | None = None,
+    ) -> Outcome:
+        """Compute one parameter set, or several one after the other."""
+        warmup, split, end = bounds
+        codes, count = _codes(None if labels is None else labels.until(end))
+        params = [(first, [float(v) for v in values]) for first, values in sets]
+        found = self.kernel.load().simulate(
+            self.kernel.name or strategy.name,
+            feeds.until(end),
+            params,
+            settings,
+            warmup,
+            split,
+            labels=codes,
+            label_count=count,
+        )
+        return Outcome(*found)
+
+    def prepare(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        settings: AccountSettings,
+        phases: Sequence[Bounds],
+        threads: int,  # noqa: ARG002  # the reference is read, not raced
+        *,
+        extended: bool = False,
+        labels: Labels | None = None,
+    ) -> ReferenceSweep:
+        """Return what computes the parameter sets; nothing is shared."""
+        return ReferenceSweep(
+            self.kernel,
+            self.kernel.name or strategy.name,
+            feeds,
+            space,
+            settings,
+            list(phases),
+            extended,
+            labels,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSweep:
+    """Parameter sets that a reference kernel goes through."""
+
+    kernel: NumbaKernel
+    strategy: str
+    feeds: Feeds
+    space: Space
+    settings: AccountSettings
+    phases: list[Bounds]
+    extended: bool
+    labels: Labels | None
+    granule: int = 1
+    worker_bytes: int | None = None
+
+    def run(self, start: int, stop: int, *, stored: bool = False) -> list[Figures]:
+        """Return the figures of combinations ``start..stop``, one item a phase."""
+        import numpy as np
+
+        return self.run_list(np.arange(start, stop, dtype=np.int64), stored=stored)
+
+    def run_list(self, indices: Any, *, stored: bool = False) -> list[Figures]:
+        """Return the figures of the combinations `indices`, in that order."""
+        codes, count = _codes(self.labels)
+        found = self.kernel.load().sweep(
+            self.strategy,
+            self.feeds,
+            self.space.rows(indices),
+            self.settings,
+            self.phases,
+            extended=self.extended,
+            labels=codes,
+            label_count=count,
+        )
+        figures = [Figures(*columns) for columns in found]
+        return [as_stored(phase) for phase in figures] if stored else figures
+
+    def run_blocks(self, starts: Any, size: int, *, stored: bool = False) -> list[Figures]:
+        """Return the figures of blocks of `size` combinations, one block after the other."""
+        import numpy as np
+
+        blocks = np.asarray(starts, dtype=np.int64)[:, np.newaxis] + np.arange(size)
+        return self.run_list(blocks.ravel(), stored=stored)
+
+
+def _codes(labels: Labels | None) -> tuple[NDArray[np.int64] | None, int]:
+    return (None, 0) if labels is None else (labels.codes, labels.count)

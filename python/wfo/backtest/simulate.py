@@ -1,0 +1,147 @@
+"""Simulate one parameter set, or several that follow each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from wfo.backtest.checks import (
+    Position,
+    checked_bounds,
+    checked_labels,
+    position,
+)
+from wfo.backtest.engines import choose_engine, require_engine
+from wfo.backtest.feeds import read_feeds
+from wfo.backtest.values import DatedSet, Simulation
+from wfo.errors import InputError
+from wfo.settings import AccountSettings
+from wfo.strategy import Number, Strategy, get_strategy
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import ArrayLike
+
+#: One number for each parameter.
+Params = Mapping[str, Any]
+
+
+def simulate(
+    strategy: str | Strategy,
+    bars: Any,
+    params: Params | Sequence[tuple[Position, Params]],
+    *,
+    split: Position,
+    warmup: Position | None = None,
+    bars2: Any = None,
+    feeds: Mapping[str, Any] | None = None,
+    settings: AccountSettings | None = None,
+    engine: str = "direct",
+    labels: ArrayLike | None = None,
+) -> Simulation:
+    """Simulate one parameter set over all of `bars`, or several that follow each other.
+
+    Parameters
+    ----------
+    strategy
+        Name from `wfo.strategies`.
+    bars
+        ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first. A Polars, pandas
+        or PyArrow frame.
+    params
+        One number for each parameter of the strategy. Or ``[(date, params), …]``: from the first
+        bar on or after each date on, orders follow its set, while the position and its extremes
+        persist. The dates ascend, and the first is not after the first trading bar.
+    split
+        First out-of-sample bar: its index, or a date, then the first bar on or after it.
+    warmup
+        First trading bar, likewise; by default 100, or the longest lookback if that is more.
+    bars2
+        The second symbol's bars, for strategies that read one.
+    feeds
+        Further series by name, for strategies that read them: frames with the stamps of `bars`.
+    settings
+        Capital, costs, sizing and entry style.
+    engine
+        ``"auto"``, ``"factored"``, ``"direct"`` or ``"reference"``. For a single set the direct one
+        has the least to prepare.
+    labels
+        One whole number from 0 on a bar, for sums of returns by label.
+
+    Returns
+    -------
+    Simulation
+        Trades, equity and figures.
+
+    Raises
+    ------
+    WfoError
+        If a parameter, position or bar cannot be used; the message names it and what would do.
+    """
+    named = get_strategy(strategy)
+    dated = not isinstance(params, Mapping) and _is_dated(params)
+    given = [(0, params)] if not dated else list(params)
+    values = [named.check_params(each) for _, each in given]  # type: ignore[arg-type]  # it refuses
+    need = max(
+        named.lookback({n: (v,) for n, v in zip(named.names, row, strict=True)}) for row in values
+    )
+    require_engine(engine, named)
+    read = read_feeds(named, bars, bars2, feeds)
+    assert read.stamps is not None  # noqa: S101  # frames have them
+    first = None if warmup is None else position("warmup", warmup, read.stamps)
+    at = position("split", split, read.stamps)
+    bounds = checked_bounds(at, first, need, read.bars)
+    used = named.settings_of(settings)
+    if dated:
+        sets = _dated_sets([when for when, _ in given], values, bounds[0], read.stamps)
+    else:
+        sets = [DatedSet(bounds[0], values[0])]
+    chosen = choose_engine(engine, named, used, dated=len(sets) > 1)
+    found = chosen.engine.simulate(
+        named, read, sets, used, bounds, checked_labels(labels, read.bars, bounds[0])
+    )
+    return Simulation.of(found, read.stamps, bounds, named.name)
+
+
+def _is_dated(params: object) -> bool:
+    """Return whether these are parameter sets with their dates."""
+    return (
+        isinstance(params, Sequence)
+        and not isinstance(params, str)
+        and len(params) > 0
+        and all(isinstance(p, tuple | list) and len(p) == 2 for p in params)
+        and all(isinstance(p[1], Mapping) for p in params)
+    )
+
+
+def _dated_sets(
+    whens: Sequence[Any], values: Sequence[tuple[Number, ...]], warmup: int, stamps: pl.Series
+) -> list[DatedSet]:
+    """Return the sets with the bars from whose orders on they hold.
+
+    Raises
+    ------
+    InputError
+        If the first one begins too late, or they do not ascend.
+    """
+    bars = [position(f"params[{i}]: date", when, stamps) for i, when in enumerate(whens)]
+    if bars[0] > warmup:
+        raise InputError(
+            f"the first set begins on {whens[0]}, bar {bars[0]}, after the first trading bar"
+            f" {warmup}; let it begin on {stamps[warmup]} or before, or give a later warmup"
+        )
+    for (i, before), (j, after) in pairwise(enumerate(bars)):
+        if after <= before:
+            raise InputError(
+                f"the dates of parameter sets must ascend, at least a bar apart: {whens[j]} (bar"
+                f" {after}) follows {whens[i]} (bar {before})"
+            )
+    if bars[-1] >= len(stamps):
+        raise InputError(
+            f"the set of {whens[-1]} begins after the last bar, {stamps[-1]}; leave it out"
+        )
+    # What would hold only before the first trading bar holds never.
+    current = max(i for i, bar in enumerate(bars) if bar <= warmup)
+    later = zip(bars[current + 1 :], values[current + 1 :], strict=True)
+    return [DatedSet(warmup, values[current]), *(DatedSet(bar, row) for bar, row in later)]
