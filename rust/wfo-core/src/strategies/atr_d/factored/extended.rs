@@ -15,12 +15,12 @@ use super::layout::Item;
 use super::maps::{Map, View};
 use super::market::Shut;
 use super::quad::Quad;
-use super::rows::{Row, StopSink};
+use super::rows::{Piece, Row, StopSink};
 use super::stretches::Stretches;
 use super::walk::{self, Orders, Span};
 use super::{Job, Scratch, Sweep, Tile};
 use crate::error::{Error, Result};
-use crate::execution::account::{Account, Holding, Recorder, Side};
+use crate::execution::account::{Account, Holding, Side};
 use crate::execution::extended::{Extended, Labels};
 use crate::execution::settings::{AccountSettings, Sizing};
 use crate::figures::{Cut, ExtendedCells};
@@ -89,15 +89,59 @@ impl Returns {
     }
 }
 
-/// The entries of one item, and what they are built with.
+/// The maps of a block's stops and of an entry.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     distance: Vec<f64>,
     /// By row, price and table.
     stops: Vec<Map>,
-    buy: Map,
-    sell: Map,
+    buys: Vec<Map>,
+    /// By gate.
+    sells: Vec<Map>,
+    ways: Ways,
+}
+
+/// The different trades that combinations of one row and entry have made in a phase: modes and gates
+/// often change nothing.
+#[derive(Debug, Default)]
+struct Ways {
+    /// Where each way ends in `trades`, and the first cell that went it.
+    ends: Vec<(usize, usize)>,
     trades: Vec<walk::Trade>,
+    /// The trades of the combination at hand.
+    next: Vec<walk::Trade>,
+}
+
+impl Ways {
+    fn clear(&mut self) {
+        self.ends.clear();
+        self.trades.clear();
+    }
+
+    /// The first cell that made the same trades; where there is none, `cell` is from now on.
+    fn known(&mut self, cell: usize) -> Option<usize> {
+        let mut start = 0;
+        for &(end, cell) in &self.ends {
+            let trades = &self.trades[start..end];
+            if trades.len() == self.next.len()
+                && trades.last() == self.next.last()
+                && trades == self.next
+            {
+                return Some(cell);
+            }
+            start = end;
+        }
+        self.trades.extend_from_slice(&self.next);
+        self.ends.push((self.trades.len(), cell));
+        None
+    }
+}
+
+/// Items of an entry that are computed together.
+struct Turn {
+    gates: Range<usize>,
+    price: usize,
+    multiplier: usize,
 }
 
 /// Stops that become maps, one after the other.
@@ -183,49 +227,65 @@ impl Sweep {
             self.returns.get_or_init(|| Returns::new(market.terms.closes(), &market.bars, labels));
         self.build_maps(&rows, scratch)?;
         let mut adding = Adding { sweep: self, returns, extended: Extended::new(labels) };
-        let Entries { distance, stops, buy, sell, trades } = &mut scratch.entries;
+        let Entries { distance, stops, buys, sells, ways } = &mut scratch.entries;
         let (layout, series) = (&self.layout, &self.task.shared.series);
+        let (shorts, hull) = (self.task.kernel.shorts, self.task.kernel.hull);
         let per_row = layout.prices * self.tables();
         for entry in entries {
-            // A buy knows no multiplier, and nothing but Hull averages gates it.
-            let mut built = None;
-            for (gate, price) in pairs(layout.gates.len(), layout.prices) {
-                let gates = Shut::new(series, &layout.gates[gate], layout.methods[price]);
-                let of = if self.task.kernel.hull { (gate, price) } else { (0, 0) };
-                for multiplier in 0..layout.multipliers {
-                    let item = Item { entry, price, multiplier, gate };
-                    if !self.is_wanted(&rows, item) {
-                        continue;
+            let (mut built_buys, mut built_sells) = (None, None);
+            for Turn { gates, price, multiplier } in self.turns() {
+                let item = |gate| Item { entry, price, multiplier, gate };
+                if !gates.clone().any(|gate| self.is_wanted(&rows, item(gate))) {
+                    continue;
+                }
+                // Nothing but Hull averages gates a buy, and they alone know a price.
+                let of = if hull { (gates.start, price) } else { (0, 0) };
+                let gate =
+                    |gate: usize| Shut::new(series, &layout.gates[gate], layout.methods[price]);
+                if built_buys != Some(of) {
+                    let buy = &layout.buys[entry];
+                    buys.resize_with(1, Map::default);
+                    market.entry(series, buy, true, &gate(gates.start), distance, &mut buys[0]);
+                    built_buys = Some(of);
+                }
+                if shorts && built_sells != Some((of, multiplier)) {
+                    let sell = &layout.sells[entry * layout.multipliers + multiplier];
+                    sells.resize_with(gates.len(), Map::default);
+                    for (i, map) in gates.clone().zip(&mut *sells) {
+                        market.entry(series, sell, false, &gate(i), distance, map);
                     }
-                    if built != Some(of) {
-                        market.entry(series, &layout.buys[entry], true, &gates, distance, buy);
-                        built = Some(of);
-                    }
-                    if let Some(order) = layout.sells.get(entry * layout.multipliers + multiplier) {
-                        market.entry(series, order, false, &gates, distance, sell);
-                    }
-                    for (row, stops) in rows.iter_mut().zip(stops.chunks(per_row)) {
-                        let stops = &stops[price * self.tables()..];
-                        let short = || (sell.touches(), stops[1 + multiplier].touches());
-                        let mut orders = Orders {
-                            buy: buy.touches(),
-                            long_stop: stops[0].touches(),
-                            short: self.task.kernel.shorts.then(short),
-                            entry_mode: layout.modes[0],
-                            both_triggered: layout.boths[0],
-                            ways: market.ways(),
-                        };
-                        for (mode, both) in pairs(layout.modes.len(), layout.boths.len()) {
-                            let at = layout.position(item, mode, both);
-                            let Some(cell) = row.computed.cell(at) else { continue };
-                            orders.entry_mode = layout.modes[mode];
-                            orders.both_triggered = layout.boths[both];
-                            let leads = row.computed.phases.iter_mut().zip(&market.spans);
-                            for (cells, &span) in leads.filter(|(cells, _)| !cells.is_empty()) {
-                                walk::trades(&orders, span, trades);
-                                adding.add_up(trades, span);
-                                let extended = &adding.extended;
-                                cells.set(cell, extended.parts(), extended.sums());
+                    built_sells = Some((of, multiplier));
+                }
+                for (row, stops) in rows.iter_mut().zip(stops.chunks(per_row)) {
+                    let stops = &stops[price * self.tables()..];
+                    let orders = |gate: usize, mode: usize, both: usize| Orders {
+                        buy: buys[0].touches(),
+                        long_stop: stops[0].touches(),
+                        short: shorts.then(|| {
+                            (sells[gate - gates.start].touches(), stops[1 + multiplier].touches())
+                        }),
+                        entry_mode: layout.modes[mode],
+                        both_triggered: layout.boths[both],
+                        ways: market.ways(),
+                    };
+                    let Piece { first, len, .. } = row.computed;
+                    let cell = |at: usize| at.checked_sub(first).filter(|&cell| cell < len);
+                    let leads = row.computed.phases.iter_mut().zip(&market.spans);
+                    for (cells, &span) in leads.filter(|(cells, _)| !cells.is_empty()) {
+                        ways.clear();
+                        for gate in gates.clone() {
+                            for (mode, both) in pairs(layout.modes.len(), layout.boths.len()) {
+                                let at = layout.position(item(gate), mode, both);
+                                let Some(cell) = cell(at) else { continue };
+                                walk::trades(&orders(gate, mode, both), span, &mut ways.next);
+                                match ways.known(cell) {
+                                    Some(known) => cells.repeat(known, cell),
+                                    None => {
+                                        adding.add_up(&ways.next, span);
+                                        let extended = &adding.extended;
+                                        cells.set(cell, &extended.parts(), extended.sums());
+                                    }
+                                }
                             }
                         }
                     }
@@ -234,6 +294,23 @@ impl Sweep {
         }
         rows.iter_mut().for_each(Row::copy);
         Ok(())
+    }
+
+    /// The items of an entry, so that what is built for one serves the next ones: buys depend on Hull
+    /// averages and prices, sells on vetoes and multipliers.
+    fn turns(&self) -> Vec<Turn> {
+        let (layout, mut turns) = (&self.layout, Vec::new());
+        if self.task.kernel.hull {
+            for (price, gate) in pairs(layout.prices, layout.gates.len()) {
+                let turn = |multiplier| Turn { gates: gate..gate + 1, price, multiplier };
+                turns.extend((0..layout.multipliers).map(turn));
+            }
+        } else {
+            for (multiplier, price) in pairs(layout.multipliers, layout.prices) {
+                turns.push(Turn { gates: 0..layout.gates.len(), price, multiplier });
+            }
+        }
+        turns
     }
 
     /// Builds the maps of the stops of some rows.
@@ -283,11 +360,11 @@ impl Adding<'_> {
             let (position, equity) = (held.position, account.equity());
             let mark = |close: f64| equity + position.profit(close);
             let extended = account.recorder();
-            extended.bar(base + from, mark(closes[from]), true);
+            extended.add_bar(base + from, mark(closes[from]), true);
             let from = from + 1;
             if position.side == Side::Short {
                 for (t, &close) in (base + from..).zip(&closes[from..to]) {
-                    extended.bar(t, mark(close), true);
+                    extended.add_bar(t, mark(close), true);
                 }
             } else if from < to {
                 let stretch = market.terms.stretches().between(from, to);
@@ -337,7 +414,7 @@ impl Adding<'_> {
             }
             if turned.is_none() {
                 let mark = account.marked();
-                account.recorder().bar(bar, mark, false);
+                account.recorder().add_bar(bar, mark, false);
             }
             if account.is_ruined() {
                 for t in trade.to + 1..span.end {
@@ -346,7 +423,7 @@ impl Adding<'_> {
                         is_out_of_sample = true;
                     }
                     let mark = account.marked();
-                    account.recorder().bar(base + t as usize, mark, false);
+                    account.recorder().add_bar(base + t as usize, mark, false);
                 }
                 break;
             }
