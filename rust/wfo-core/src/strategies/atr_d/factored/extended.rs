@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::layout::Item;
+use super::layout::{Gate, Item};
 use super::maps::{Map, View};
 use super::market::Shut;
 use super::quad::Quad;
@@ -95,8 +95,8 @@ pub(super) struct Entries {
     distance: Vec<f64>,
     /// By row, price and table.
     stops: Vec<Map>,
-    buys: Vec<Map>,
-    /// By gate.
+    buy: Map,
+    /// By veto.
     sells: Vec<Map>,
     ways: Ways,
 }
@@ -135,13 +135,6 @@ impl Ways {
         self.ends.push((self.trades.len(), cell));
         None
     }
-}
-
-/// Items of an entry that are computed together.
-struct Turn {
-    gates: Range<usize>,
-    price: usize,
-    multiplier: usize,
 }
 
 /// Stops that become maps, one after the other.
@@ -227,42 +220,46 @@ impl Sweep {
             self.returns.get_or_init(|| Returns::new(market.terms.closes(), &market.bars, labels));
         self.build_maps(&rows, scratch)?;
         let mut adding = Adding { sweep: self, returns, extended: Extended::new(labels) };
-        let Entries { distance, stops, buys, sells, ways } = &mut scratch.entries;
+        let Entries { distance, stops, buy, sells, ways } = &mut scratch.entries;
         let (layout, series) = (&self.layout, &self.task.shared.series);
         let (shorts, hull) = (self.task.kernel.shorts, self.task.kernel.hull);
+        // Sells that differ, and whether combinations of a row and an entry may trade alike.
+        let gated = if hull { 1 } else { layout.gates.len() };
+        let may_repeat = self.task.kernel.modes;
         let per_row = layout.prices * self.tables();
         for entry in entries {
-            let (mut built_buys, mut built_sells) = (None, None);
-            for Turn { gates, price, multiplier } in self.turns() {
+            let (mut is_built, mut built) = (false, None);
+            for (multiplier, price) in pairs(layout.multipliers, layout.prices) {
+                let gates = 0..layout.gates.len();
                 let item = |gate| Item { entry, price, multiplier, gate };
                 if !gates.clone().any(|gate| self.is_wanted(&rows, item(gate))) {
                     continue;
                 }
-                // Nothing but Hull averages gates a buy, and they alone know a price.
-                let of = if hull { (gates.start, price) } else { (0, 0) };
-                let gate =
-                    |gate: usize| Shut::new(series, &layout.gates[gate], layout.methods[price]);
-                if built_buys != Some(of) {
-                    let buy = &layout.buys[entry];
-                    buys.resize_with(1, Map::default);
-                    market.entry(series, buy, true, &gate(gates.start), distance, &mut buys[0]);
-                    built_buys = Some(of);
+                // Hull averages are asked on the way; a veto gates sells alone, and knows no price.
+                let gate = |gate: usize| match &layout.gates[gate] {
+                    Gate::Hull { .. } => Shut::Never,
+                    gate => Shut::new(series, gate, layout.methods[0]),
+                };
+                if !is_built {
+                    let order = &layout.buys[entry];
+                    market.entry(series, order, true, &Shut::Never, distance, buy);
+                    is_built = true;
                 }
-                if shorts && built_sells != Some((of, multiplier)) {
-                    let sell = &layout.sells[entry * layout.multipliers + multiplier];
-                    sells.resize_with(gates.len(), Map::default);
-                    for (i, map) in gates.clone().zip(&mut *sells) {
-                        market.entry(series, sell, false, &gate(i), distance, map);
+                if shorts && built != Some(multiplier) {
+                    let order = &layout.sells[entry * layout.multipliers + multiplier];
+                    sells.resize_with(gated, Map::default);
+                    for (i, map) in (0..gated).zip(&mut *sells) {
+                        market.entry(series, order, false, &gate(i), distance, map);
                     }
-                    built_sells = Some((of, multiplier));
+                    built = Some(multiplier);
                 }
                 for (row, stops) in rows.iter_mut().zip(stops.chunks(per_row)) {
                     let stops = &stops[price * self.tables()..];
                     let orders = |gate: usize, mode: usize, both: usize| Orders {
-                        buy: buys[0].touches(),
+                        buy: buy.touches(),
                         long_stop: stops[0].touches(),
                         short: shorts.then(|| {
-                            (sells[gate - gates.start].touches(), stops[1 + multiplier].touches())
+                            (sells[gate.min(gated - 1)].touches(), stops[1 + multiplier].touches())
                         }),
                         entry_mode: layout.modes[mode],
                         both_triggered: layout.boths[both],
@@ -277,8 +274,15 @@ impl Sweep {
                             for (mode, both) in pairs(layout.modes.len(), layout.boths.len()) {
                                 let at = layout.position(item(gate), mode, both);
                                 let Some(cell) = cell(at) else { continue };
-                                walk::trades(&orders(gate, mode, both), span, &mut ways.next);
-                                match ways.known(cell) {
+                                let orders = orders(gate, mode, both);
+                                if hull {
+                                    let passes = &self.passes[gate * layout.prices + price];
+                                    let (opens, out) = (market.opens(), &mut ways.next);
+                                    walk::gated_trades(&orders, passes, opens, span, out);
+                                } else {
+                                    walk::trades(&orders, span, &mut ways.next);
+                                }
+                                match may_repeat.then(|| ways.known(cell)).flatten() {
                                     Some(known) => cells.repeat(known, cell),
                                     None => {
                                         adding.add_up(&ways.next, span);
@@ -294,23 +298,6 @@ impl Sweep {
         }
         rows.iter_mut().for_each(Row::copy);
         Ok(())
-    }
-
-    /// The items of an entry, so that what is built for one serves the next ones: buys depend on Hull
-    /// averages and prices, sells on vetoes and multipliers.
-    fn turns(&self) -> Vec<Turn> {
-        let (layout, mut turns) = (&self.layout, Vec::new());
-        if self.task.kernel.hull {
-            for (price, gate) in pairs(layout.prices, layout.gates.len()) {
-                let turn = |multiplier| Turn { gates: gate..gate + 1, price, multiplier };
-                turns.extend((0..layout.multipliers).map(turn));
-            }
-        } else {
-            for (multiplier, price) in pairs(layout.multipliers, layout.prices) {
-                turns.push(Turn { gates: 0..layout.gates.len(), price, multiplier });
-            }
-        }
-        turns
     }
 
     /// Builds the maps of the stops of some rows.
