@@ -18,7 +18,10 @@ import wfo
 from wfo import _core, errors
 from wfo.errors import did_you_mean
 
-HEAVY = ("numpy", "polars", "sklearn", "numba", "rich", "yaml", "pandas", "scipy", "click")
+HEAVY = (
+    "numpy", "polars", "sklearn", "numba", "rich", "yaml", "pandas", "scipy", "click", "narwhals",
+    "pyarrow",
+)  # fmt: skip
 
 
 def fresh(code: str) -> Any:

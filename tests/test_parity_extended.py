@@ -1,10 +1,11 @@
-"""Extended figures, sums by label and dated parameters: the reference and the direct engine agree.
+"""Extended figures, sums by label and dated parameters: the reference and the engines agree.
 
 Counts are equal, money within 1e-9 of the largest mark, ratios within 1e-9.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from typing import Any
@@ -15,7 +16,9 @@ import parity
 import pytest
 
 import wfo
-from wfo.backtest.figures import NAMES
+from wfo.backtest import Evaluator, read_feeds
+from wfo.backtest.engines import engines_of
+from wfo.backtest.figures import EXTENDED_NAMES, NAMES, STANDARD_NAMES
 
 STYLES = ("pullback", "breakout")
 VARIANTS = tuple(wfo.strategies())
@@ -33,6 +36,7 @@ def check(seed: int) -> Counter[str]:
     wanted, found = (c.simulate(e, labels=labels) for e in ("reference", "direct"))
     said = [*parity.differences(wanted, found), *parity.extended_differences(wanted, found)]
     assert not said, f"check({seed})\n" + "\n".join(said)
+    check_factored(c, wanted, labels)
     check_dated(c, rng)
     figures = wanted.figures
     assert wanted.reversals is not None
@@ -53,6 +57,29 @@ def check(seed: int) -> Counter[str]:
             "open at the end": figures["oos_bars_held"] > 0,
         }
     )
+
+
+def check_factored(c: cases.Case, wanted: wfo.Simulation, labels: Any) -> None:
+    """Compare a sweep of the factored engine, whose books are its own, where it has the figures."""
+    strategy = wfo.strategies()[c.strategy]
+    if engines_of(strategy)["factored"].lacks(strategy, c.settings, extended=True):
+        return
+    grid = wfo.Grid(c.params, strategy=strategy)
+    phases = [(c.warmup, c.split, len(c.bars))]
+    opened = Evaluator(
+        strategy, read_feeds(strategy, c.bars, c.bars2), grid, phases, c.settings, "factored", 1,
+        "extended", labels,
+    )  # fmt: skip
+    (found,) = opened.range(0, 1)
+    swept = dataclasses.replace(
+        wanted,
+        **{name: getattr(found, name)[0] for name in STANDARD_NAMES},
+        extended={name: getattr(found, name)[0] for name in EXTENDED_NAMES},
+        label_sum_r=found.label_sum_r[0],
+        label_sum_r2=found.label_sum_r2[0],
+    )
+    said = [*parity.differences(wanted, swept), *parity.extended_differences(wanted, swept)]
+    assert not said, f"check({c.seed}), factored\n" + "\n".join(said)
 
 
 def check_dated(c: cases.Case, rng: np.random.Generator) -> None:
@@ -108,9 +135,10 @@ def test_extended_figures_and_dated_parameters_agree_in_20_000_cases() -> None:
     )
 
 
+@pytest.mark.parametrize("engine", ["direct", "factored"])
 @pytest.mark.parametrize("strategy", VARIANTS)
 @pytest.mark.parametrize("style", STYLES)
-def test_sweeps_agree(strategy: str, style: Any) -> None:
+def test_sweeps_agree(strategy: str, style: Any, engine: str) -> None:
     """All combinations of the smoke grid, in two overlapping phases, with labels."""
     grid = wfo.Grid.load("smoke", strategy)
     bars, other = wfo.load_sample("NASDAQ")[-700:], wfo.load_sample("SP500")[-700:]
@@ -124,8 +152,7 @@ def test_sweeps_agree(strategy: str, style: Any) -> None:
         "bars2": joined.second if wfo.strategies()[strategy].dual_symbol else None,
     }
     wanted, found = (
-        wfo.sweep(strategy, joined.first, grid, engine=e, **options)
-        for e in ("reference", "direct")
+        wfo.sweep(strategy, joined.first, grid, engine=e, **options) for e in ("reference", engine)
     )
     for w, f in zip(wanted, found, strict=True):
         for name in NAMES:
@@ -142,8 +169,6 @@ def test_sweeps_agree(strategy: str, style: Any) -> None:
 
 
 def test_the_comparator_sees_a_changed_figure() -> None:
-    import dataclasses
-
     c = cases.case(7, "atr_d_ls")
     labels = np.arange(len(c.bars)) % 3
     sim = c.simulate("direct", labels=labels)

@@ -12,7 +12,7 @@ from wfo.backtest.checks import (
     checked_labels,
     thread_count,
 )
-from wfo.backtest.engines import choose_engine
+from wfo.backtest.engines import choose_engine, engines_of
 from wfo.backtest.figures import Choice, Figures, concatenate, is_extended
 from wfo.errors import InputError
 from wfo.grid import Grid
@@ -409,7 +409,8 @@ def sweep_sample(
 ) -> list[Figures]:
     """Return the figures of combinations anywhere in a grid, as result files hold them.
 
-    They come from the direct engine, since what is far apart shares nothing.
+    They come from the direct engine where the strategy has one, since what is far apart shares
+    nothing.
 
     Parameters
     ----------
@@ -425,7 +426,8 @@ def sweep_sample(
     list of Figures
         One item a phase, m cells each.
     """
-    evaluator = Evaluator(grid.strategy, feeds, grid, bounds, settings, "direct", threads)
+    engine = "direct" if "direct" in engines_of(grid.strategy) else "auto"
+    evaluator = Evaluator(grid.strategy, feeds, grid, bounds, settings, engine, threads)
     parts = []
     for start in range(0, len(indices), _SAMPLE_BLOCK):
         piece = indices[start : start + _SAMPLE_BLOCK]

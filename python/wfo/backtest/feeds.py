@@ -103,6 +103,9 @@ def read_feeds(
     InputError
         If a feed is missing, or one too many.
     """
+    for name in feeds or {}:
+        if name in {FIRST, SECOND}:
+            raise InputError(f"feeds[{name!r}] has an argument of its own; give it as {name}=")
     given = {FIRST: bars} | ({} if bars2 is None else {SECOND: bars2}) | dict(feeds or {})
     wanted = {feed.name: feed for feed in strategy.feeds}
     if SECOND in wanted and SECOND not in given:
@@ -121,7 +124,7 @@ def read_feeds(
     stamp = time_column(first)
     columns: dict[str, Mapping[str, FloatArray]] = {}
     for name, feed in wanted.items():
-        frame = first if name == FIRST else polars_frame(given[name])
+        frame = first if name == FIRST else polars_frame(given[name], bars=feed.prices)
         own = prices(frame)._asdict() if feed.prices else {}
         columns[name] = own | {column: series(frame, column, name) for column in feed.columns}
         if name != FIRST:

@@ -211,11 +211,13 @@ def _require_room(grid: Grid, phases: int, cell: int, figures: str) -> None:
     room = available_memory()
     if room is None or size <= room:
         return
-    less = ", figures='standard'" if figures == "extended" else ""
+    extended = figures == "extended"
+    kept = "the standard ones" if extended else "them"
+    less = ", figures='standard' too" if extended else ""
     raise InputError(
         f"the {figures} figures of {len(grid):,} combinations over {phases}"
         f" phase{'s' if phases > 1 else ''} take {_size(size)} of memory, and {_size(room)} are"
-        " available; 'wfo run' (wfo.run in Python) keeps them on disk, a smaller grid takes less"
+        f" available; 'wfo run' (wfo.run in Python) keeps {kept} on disk, a smaller grid takes less"
         f"{less}, and wfo.backtest.Evaluator computes any part at a time"
     )
 

@@ -26,7 +26,7 @@ _FIELDS: Final = (*_STAMPS, *_PRICES, "volume", "adj_close")
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
 
 
-def polars_frame(frame: Any) -> pl.DataFrame:
+def polars_frame(frame: Any, *, bars: bool = True) -> pl.DataFrame:
     """Return a frame of bars as a Polars one, its columns under the convention's names.
 
     Parameters
@@ -35,6 +35,9 @@ def polars_frame(frame: Any) -> pl.DataFrame:
         A Polars, pandas or PyArrow frame. Columns are recognised in any case and under the names
         that vendors use (``Open``, ``Adj Close``). An index of dates becomes the column ``date`` or
         ``datetime``.
+    bars
+        Whether it holds bars; of any other series only the stamps are recognised, and its columns
+        keep their names.
 
     Returns
     -------
@@ -49,7 +52,7 @@ def polars_frame(frame: Any) -> pl.DataFrame:
     import polars as pl
 
     if isinstance(frame, pl.DataFrame):
-        return _renamed(frame)
+        return _renamed(frame, bars=bars)
     if isinstance(frame, pl.LazyFrame):
         raise DataError("bars must be a frame, not LazyFrame; collect() it")
     import narwhals.stable.v2 as nw
@@ -75,7 +78,7 @@ def polars_frame(frame: Any) -> pl.DataFrame:
         stamps = _index_column(index)
         if stamps is not None:
             columns.insert(0, stamps)
-    return _restamped(_renamed(pl.DataFrame(columns)))
+    return _restamped(_renamed(pl.DataFrame(columns), bars=bars))
 
 
 def stamp_list(dates: Any) -> list[Any]:
@@ -95,16 +98,18 @@ def stamp_list(dates: Any) -> list[Any]:
     return list(dates)
 
 
-def _renamed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give the columns of bars the names of the convention, unless they have them."""
-    if all(n in frame.columns for n in _PRICES) and any(n in frame.columns for n in _STAMPS):
+def _renamed(frame: pl.DataFrame, *, bars: bool) -> pl.DataFrame:
+    """Give the columns the names of the convention, unless they have them."""
+    fields = _FIELDS if bars else _STAMPS
+    stamped = any(name in frame.columns for name in _STAMPS)
+    if stamped and (not bars or all(name in frame.columns for name in _PRICES)):
         return frame
     found = recognise(frame.columns).position
     return frame.rename(
         {
             frame.columns[at]: field
             for field, at in found.items()
-            if field in _FIELDS and field not in frame.columns
+            if field in fields and field not in frame.columns
         }
     )
 

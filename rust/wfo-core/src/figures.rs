@@ -516,6 +516,17 @@ impl Cut for Cells<'_> {
     }
 }
 
+impl ExtendedCells<'_> {
+    /// Copies cell `from` into cell `to`.
+    pub(crate) fn repeat(&mut self, from: usize, to: usize) {
+        self.parts.iter_mut().for_each(|cells| cells.repeat(from, to));
+        let labels = self.labels;
+        for sums in &mut self.sums {
+            sums.copy_within(from * labels..(from + 1) * labels, to * labels);
+        }
+    }
+}
+
 impl Cut for ExtendedCells<'_> {
     fn len(&self) -> usize {
         self.parts[0].wins.len()

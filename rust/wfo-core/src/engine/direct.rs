@@ -55,7 +55,7 @@ pub fn simulate<K: Kernel>(
     let figures = run(kernel, &shared, &mut scratch, &dated, &account, slice, &mut diary);
     let Diary { extended, trades, equity, reversals } = diary;
     let sums = labels.as_ref().map(|_| extended.sums().map(<[f64]>::to_vec));
-    Ok(Simulation { figures, parts: *extended.parts(), sums, trades, equity, reversals })
+    Ok(Simulation { figures, parts: extended.parts(), sums, trades, equity, reversals })
 }
 
 fn check_dates(sets: &[Dated], slice: Slice) -> Result<()> {
@@ -182,7 +182,7 @@ impl<K: Kernel> Sweep<K> {
                     extended.begin(account.capital);
                     let figures =
                         run(kernel, shared, scratch, &sets, account, slice, &mut *extended);
-                    cells.set(i, extended.parts(), extended.sums());
+                    cells.set(i, &extended.parts(), extended.sums());
                     figures
                 }
                 _ => run(kernel, shared, scratch, &sets, account, slice, ()),

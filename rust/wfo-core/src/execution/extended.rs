@@ -51,14 +51,71 @@ impl Labels {
     }
 }
 
+/// What the trades of one side come to.
+#[derive(Debug, Clone, Copy, Default)]
+struct SideSums {
+    wins: u32,
+    losses: u32,
+    profit: f64,
+    loss: f64,
+    best: f64,
+    worst: f64,
+}
+
+/// What a part of a phase comes to so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct PartSums {
+    /// Of longs and shorts.
+    sides: [SideSums; 2],
+    bars_held: u32,
+    dd_share: f64,
+    sum_r: f64,
+    sum_r2: f64,
+    sum_down2: f64,
+}
+
+impl PartSums {
+    fn figures(&self) -> PartFigures {
+        let [long, short] = self.sides;
+        PartFigures {
+            wins: long.wins + short.wins,
+            losses: long.losses + short.losses,
+            gross_profit: long.profit + short.profit,
+            gross_loss: long.loss + short.loss,
+            largest_win: long.best.max(short.best),
+            largest_loss: long.worst.min(short.worst),
+            long_wins: long.wins,
+            long_losses: long.losses,
+            long_gross_profit: long.profit,
+            long_gross_loss: long.loss,
+            long_largest_win: long.best,
+            long_largest_loss: long.worst,
+            short_wins: short.wins,
+            short_losses: short.losses,
+            short_gross_profit: short.profit,
+            short_gross_loss: short.loss,
+            short_largest_win: short.best,
+            short_largest_loss: short.worst,
+            bars_held: self.bars_held,
+            dd_share: self.dd_share,
+            sum_r: self.sum_r,
+            sum_r2: self.sum_r2,
+            sum_down2: self.sum_down2,
+        }
+    }
+}
+
 /// Adds up the figures on demand of one phase after the other.
 #[derive(Debug, Clone)]
 pub struct Extended<'a> {
-    parts: [PartFigures; 2],
     /// The part that is being added up.
-    at: usize,
+    now: PartSums,
+    /// The part before, in the second one.
+    before: Option<PartSums>,
     mark: f64,
     peak: f64,
+    /// Marks below are a larger fall than any before.
+    floor: f64,
     labels: Option<&'a Labels>,
     sums: [Vec<f64>; 2],
 }
@@ -69,27 +126,31 @@ impl<'a> Extended<'a> {
     pub fn new(labels: Option<&'a Labels>) -> Self {
         let none = || vec![0.0; labels.map_or(0, Labels::count)];
         let sums = [none(), none()];
-        Self { parts: [PartFigures::NONE; 2], at: 0, mark: 0.0, peak: 0.0, labels, sums }
+        let (now, before) = (PartSums::default(), None);
+        Self { now, before, mark: 0.0, peak: 0.0, floor: 0.0, labels, sums }
     }
 
     /// Begins a phase at its capital.
     pub fn begin(&mut self, capital: f64) {
-        self.parts = [PartFigures::NONE; 2];
+        self.before = None;
         self.sums.iter_mut().for_each(|sums| sums.fill(0.0));
-        self.begin_part(0, capital);
+        self.begin_part(capital);
     }
 
-    fn begin_part(&mut self, at: usize, mark: f64) {
-        (self.at, self.mark, self.peak) = (at, mark, mark);
-        if mark <= 0.0 {
-            self.parts[at].dd_share = f64::NAN;
-        }
+    fn begin_part(&mut self, mark: f64) {
+        let dd_share = if mark > 0.0 { 0.0 } else { f64::NAN };
+        self.now = PartSums { dd_share, ..PartSums::default() };
+        (self.mark, self.peak, self.floor) = (mark, mark, mark);
     }
 
     /// The figures of both parts.
     #[must_use]
-    pub fn parts(&self) -> &[PartFigures; 2] {
-        &self.parts
+    pub fn parts(&self) -> [PartFigures; 2] {
+        let [is, oos] = match self.before {
+            Some(before) => [before, self.now],
+            None => [self.now, PartSums::default()],
+        };
+        [is.figures(), oos.figures()]
     }
 
     /// Sums of returns and of their squares by label.
@@ -101,7 +162,7 @@ impl<'a> Extended<'a> {
     /// Adds a run of bars at whose closes something is held: what their returns come to, their lowest,
     /// highest and last mark, and the largest relative fall from one of them to a later one. This last
     /// is asked for only where it can matter.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add_run(
         &mut self,
         bars: u32,
@@ -109,104 +170,100 @@ impl<'a> Extended<'a> {
         [low, high, last]: [f64; 3],
         fall: impl FnOnce() -> f64,
     ) {
-        self.drop_to(low);
-        self.peak = if high > self.peak { high } else { self.peak };
         self.mark = last;
-        let part = &mut self.parts[self.at];
-        part.bars_held += bars;
-        part.sum_r += sum_r;
-        part.sum_r2 += sum_r2;
-        part.sum_down2 += sum_down2;
-        if 1.0 - low / high > part.dd_share {
-            part.dd_share = part.dd_share.max(fall());
+        self.now.bars_held += bars;
+        self.now.sum_r += sum_r;
+        self.now.sum_r2 += sum_r2;
+        self.now.sum_down2 += sum_down2;
+        if low < self.floor {
+            self.drop_to(low);
         }
+        if low < high * (1.0 - self.now.dd_share) {
+            self.now.dd_share = self.now.dd_share.max(fall());
+            self.floor = self.peak * (1.0 - self.now.dd_share);
+        }
+        self.rise_to(high);
     }
 
     /// Adds to the sums of a label.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add_to_label(&mut self, label: usize, sum_r: f64, sum_r2: f64) {
         self.sums[0][label] += sum_r;
         self.sums[1][label] += sum_r2;
     }
 
-    #[inline]
+    /// Adds a bar at whose close something is held, or that changed the mark.
+    #[inline(always)]
+    pub(crate) fn add_bar(&mut self, bar: usize, mark: f64, held: bool) {
+        let before = std::mem::replace(&mut self.mark, mark);
+        self.follow(mark);
+        let defined = before > 0.0 && mark > 0.0;
+        let r = if defined { mark / before - 1.0 } else { f64::NAN };
+        let square = r * r;
+        self.now.bars_held += u32::from(held);
+        self.now.sum_r += r;
+        self.now.sum_r2 += square;
+        // What is no number makes this sum none either.
+        self.now.sum_down2 += if r >= 0.0 { 0.0 } else { square };
+        if let Some(labels) = self.labels {
+            self.add_to_label(labels.of(bar), r, square);
+        }
+    }
+
+    #[inline(always)]
+    fn follow(&mut self, mark: f64) {
+        if mark < self.floor {
+            self.drop_to(mark);
+        } else {
+            self.rise_to(mark);
+        }
+    }
+
+    #[inline(always)]
     fn drop_to(&mut self, mark: f64) {
+        self.now.dd_share = 1.0 - mark / self.peak;
+        self.floor = mark;
+    }
+
+    #[inline(always)]
+    fn rise_to(&mut self, mark: f64) {
         if mark > self.peak {
             self.peak = mark;
-        } else if mark < self.peak {
-            let share = 1.0 - mark / self.peak;
-            let part = &mut self.parts[self.at];
-            if share > part.dd_share {
-                part.dd_share = share;
-            }
+            self.floor = mark * (1.0 - self.now.dd_share);
         }
     }
 }
 
 impl Recorder for Extended<'_> {
-    #[inline]
+    #[inline(always)]
     fn bar(&mut self, bar: usize, mark: f64, held: bool) {
-        let before = std::mem::replace(&mut self.mark, mark);
         // Unchanged marks above 0 add nothing.
-        if before == mark && mark > 0.0 && !held {
-            return;
-        }
-        self.drop_to(mark);
-        let r = if before > 0.0 && mark > 0.0 { mark / before - 1.0 } else { f64::NAN };
-        let part = &mut self.parts[self.at];
-        part.bars_held += u32::from(held);
-        part.sum_r += r;
-        part.sum_r2 += r * r;
-        // What is no number makes this sum none either.
-        if r < 0.0 || r.is_nan() {
-            part.sum_down2 += r * r;
-        }
-        if let Some(labels) = self.labels {
-            let label = labels.of(bar);
-            self.sums[0][label] += r;
-            self.sums[1][label] += r * r;
+        if held || mark != self.mark || mark <= 0.0 {
+            self.add_bar(bar, mark, held);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn reversal(&mut self, _: usize, mark: f64) {
-        self.drop_to(mark);
+        self.follow(mark);
     }
 
-    #[inline]
+    #[inline(always)]
     fn trade(&mut self, trade: Trade) {
-        let p = &mut self.parts[self.at];
+        let side = &mut self.now.sides[usize::from(trade.side == Side::Short)];
         let pnl = trade.pnl;
-        let (long, short) = (trade.side == Side::Long, trade.side == Side::Short);
-        if pnl > 0.0 {
-            p.wins += 1;
-            p.gross_profit += pnl;
-            p.largest_win = p.largest_win.max(pnl);
-            p.long_wins += u32::from(long);
-            p.short_wins += u32::from(short);
-            let (gross, largest) = match trade.side {
-                Side::Long => (&mut p.long_gross_profit, &mut p.long_largest_win),
-                Side::Short => (&mut p.short_gross_profit, &mut p.short_largest_win),
-            };
-            *gross += pnl;
-            *largest = largest.max(pnl);
-        } else if pnl < 0.0 {
-            p.losses += 1;
-            p.gross_loss += pnl;
-            p.largest_loss = p.largest_loss.min(pnl);
-            p.long_losses += u32::from(long);
-            p.short_losses += u32::from(short);
-            let (gross, largest) = match trade.side {
-                Side::Long => (&mut p.long_gross_loss, &mut p.long_largest_loss),
-                Side::Short => (&mut p.short_gross_loss, &mut p.short_largest_loss),
-            };
-            *gross += pnl;
-            *largest = largest.min(pnl);
-        }
+        let (profit, loss) = (if pnl > 0.0 { pnl } else { 0.0 }, if pnl < 0.0 { pnl } else { 0.0 });
+        side.wins += u32::from(pnl > 0.0);
+        side.losses += u32::from(pnl < 0.0);
+        side.profit += profit;
+        side.loss += loss;
+        side.best = if profit > side.best { profit } else { side.best };
+        side.worst = if loss < side.worst { loss } else { side.worst };
     }
 
     fn part(&mut self, mark: f64) {
-        self.begin_part(1, mark);
+        self.before = Some(self.now);
+        self.begin_part(mark);
     }
 }
 

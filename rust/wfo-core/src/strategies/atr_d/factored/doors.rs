@@ -11,8 +11,9 @@ use std::hint::select_unpredictable;
 use std::ops::Range;
 
 use super::lockstep::{Ahead, Window};
-use super::maps::{Map, Moment, Run, bar, opening_of};
+use super::maps::{Map, Moment, Run, Touches, bar, opening_of};
 use super::terms::{Long, Short, Terms, UNIT, row};
+use crate::execution::account;
 use crate::strategies::atr_d::series::Trend;
 
 /// Where positions are opened: by the bar since which a walk is flat, the row of the opening's rate,
@@ -152,6 +153,27 @@ impl Pass {
             Self { before, cross: 2 * window.row(bar) + side }
         }));
         out.resize(window.rows(), Self { before: 0, cross: 2 * window.sink() });
+    }
+
+    /// The entry since bar `at`, of ungated buys and sells: its bar, side and fill.
+    #[inline(always)]
+    pub fn entry(
+        self,
+        at: usize,
+        buy: Touches<'_>,
+        sell: Option<Touches<'_>>,
+        opens: &[f64],
+    ) -> (u32, account::Side, f64) {
+        let Self { before, cross } = self;
+        let of = |side: u32| if side == 1 { account::Side::Short } else { account::Side::Long };
+        let touches = sell.filter(|_| before & 1 == 1).unwrap_or(buy);
+        let moment = touches.moments[at];
+        if moment < before {
+            (bar(moment), of(before & 1), touches.fills[at])
+        } else {
+            let bar = cross / 2;
+            (bar, of(cross & 1), opens.get(bar as usize).copied().unwrap_or(0.0))
+        }
     }
 
     /// What lets every touch of a side pass.

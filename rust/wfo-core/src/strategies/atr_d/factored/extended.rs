@@ -11,16 +11,16 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::layout::Item;
+use super::layout::{Gate, Item};
 use super::maps::{Map, View};
 use super::market::Shut;
 use super::quad::Quad;
-use super::rows::{Row, StopSink};
+use super::rows::{Piece, Row, StopSink};
 use super::stretches::Stretches;
 use super::walk::{self, Orders, Span};
 use super::{Job, Scratch, Sweep, Tile};
 use crate::error::{Error, Result};
-use crate::execution::account::{Account, Holding, Recorder, Side};
+use crate::execution::account::{Account, Holding, Side};
 use crate::execution::extended::{Extended, Labels};
 use crate::execution::settings::{AccountSettings, Sizing};
 use crate::figures::{Cut, ExtendedCells};
@@ -89,15 +89,52 @@ impl Returns {
     }
 }
 
-/// The entries of one item, and what they are built with.
+/// The maps of a block's stops and of an entry.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     distance: Vec<f64>,
     /// By row, price and table.
     stops: Vec<Map>,
     buy: Map,
-    sell: Map,
+    /// By veto.
+    sells: Vec<Map>,
+    ways: Ways,
+}
+
+/// The different trades that combinations of one row and entry have made in a phase: modes and gates
+/// often change nothing.
+#[derive(Debug, Default)]
+struct Ways {
+    /// Where each way ends in `trades`, and the first cell that went it.
+    ends: Vec<(usize, usize)>,
     trades: Vec<walk::Trade>,
+    /// The trades of the combination at hand.
+    next: Vec<walk::Trade>,
+}
+
+impl Ways {
+    fn clear(&mut self) {
+        self.ends.clear();
+        self.trades.clear();
+    }
+
+    /// The first cell that made the same trades; where there is none, `cell` is from now on.
+    fn known(&mut self, cell: usize) -> Option<usize> {
+        let mut start = 0;
+        for &(end, cell) in &self.ends {
+            let trades = &self.trades[start..end];
+            if trades.len() == self.next.len()
+                && trades.last() == self.next.last()
+                && trades == self.next
+            {
+                return Some(cell);
+            }
+            start = end;
+        }
+        self.trades.extend_from_slice(&self.next);
+        self.ends.push((self.trades.len(), cell));
+        None
+    }
 }
 
 /// Stops that become maps, one after the other.
@@ -183,49 +220,76 @@ impl Sweep {
             self.returns.get_or_init(|| Returns::new(market.terms.closes(), &market.bars, labels));
         self.build_maps(&rows, scratch)?;
         let mut adding = Adding { sweep: self, returns, extended: Extended::new(labels) };
-        let Entries { distance, stops, buy, sell, trades } = &mut scratch.entries;
+        let Entries { distance, stops, buy, sells, ways } = &mut scratch.entries;
         let (layout, series) = (&self.layout, &self.task.shared.series);
+        let (shorts, hull) = (self.task.kernel.shorts, self.task.kernel.hull);
+        // Sells that differ, and whether combinations of a row and an entry may trade alike.
+        let gated = if hull { 1 } else { layout.gates.len() };
+        let may_repeat = self.task.kernel.modes;
         let per_row = layout.prices * self.tables();
         for entry in entries {
-            // A buy knows no multiplier, and nothing but Hull averages gates it.
-            let mut built = None;
-            for (gate, price) in pairs(layout.gates.len(), layout.prices) {
-                let gates = Shut::new(series, &layout.gates[gate], layout.methods[price]);
-                let of = if self.task.kernel.hull { (gate, price) } else { (0, 0) };
-                for multiplier in 0..layout.multipliers {
-                    let item = Item { entry, price, multiplier, gate };
-                    if !self.is_wanted(&rows, item) {
-                        continue;
+            let (mut is_built, mut built) = (false, None);
+            for (multiplier, price) in pairs(layout.multipliers, layout.prices) {
+                let gates = 0..layout.gates.len();
+                let item = |gate| Item { entry, price, multiplier, gate };
+                if !gates.clone().any(|gate| self.is_wanted(&rows, item(gate))) {
+                    continue;
+                }
+                // Hull averages are asked on the way; a veto gates sells alone, and knows no price.
+                let gate = |gate: usize| match &layout.gates[gate] {
+                    Gate::Hull { .. } => Shut::Never,
+                    gate => Shut::new(series, gate, layout.methods[0]),
+                };
+                if !is_built {
+                    let order = &layout.buys[entry];
+                    market.entry(series, order, true, &Shut::Never, distance, buy);
+                    is_built = true;
+                }
+                if shorts && built != Some(multiplier) {
+                    let order = &layout.sells[entry * layout.multipliers + multiplier];
+                    sells.resize_with(gated, Map::default);
+                    for (i, map) in (0..gated).zip(&mut *sells) {
+                        market.entry(series, order, false, &gate(i), distance, map);
                     }
-                    if built != Some(of) {
-                        market.entry(series, &layout.buys[entry], true, &gates, distance, buy);
-                        built = Some(of);
-                    }
-                    if let Some(order) = layout.sells.get(entry * layout.multipliers + multiplier) {
-                        market.entry(series, order, false, &gates, distance, sell);
-                    }
-                    for (row, stops) in rows.iter_mut().zip(stops.chunks(per_row)) {
-                        let stops = &stops[price * self.tables()..];
-                        let short = || (sell.touches(), stops[1 + multiplier].touches());
-                        let mut orders = Orders {
-                            buy: buy.touches(),
-                            long_stop: stops[0].touches(),
-                            short: self.task.kernel.shorts.then(short),
-                            entry_mode: layout.modes[0],
-                            both_triggered: layout.boths[0],
-                            ways: market.ways(),
-                        };
-                        for (mode, both) in pairs(layout.modes.len(), layout.boths.len()) {
-                            let at = layout.position(item, mode, both);
-                            let Some(cell) = row.computed.cell(at) else { continue };
-                            orders.entry_mode = layout.modes[mode];
-                            orders.both_triggered = layout.boths[both];
-                            let leads = row.computed.phases.iter_mut().zip(&market.spans);
-                            for (cells, &span) in leads.filter(|(cells, _)| !cells.is_empty()) {
-                                walk::trades(&orders, span, trades);
-                                adding.add_up(trades, span);
-                                let extended = &adding.extended;
-                                cells.set(cell, extended.parts(), extended.sums());
+                    built = Some(multiplier);
+                }
+                for (row, stops) in rows.iter_mut().zip(stops.chunks(per_row)) {
+                    let stops = &stops[price * self.tables()..];
+                    let orders = |gate: usize, mode: usize, both: usize| Orders {
+                        buy: buy.touches(),
+                        long_stop: stops[0].touches(),
+                        short: shorts.then(|| {
+                            (sells[gate.min(gated - 1)].touches(), stops[1 + multiplier].touches())
+                        }),
+                        entry_mode: layout.modes[mode],
+                        both_triggered: layout.boths[both],
+                        ways: market.ways(),
+                    };
+                    let Piece { first, len, .. } = row.computed;
+                    let cell = |at: usize| at.checked_sub(first).filter(|&cell| cell < len);
+                    let leads = row.computed.phases.iter_mut().zip(&market.spans);
+                    for (cells, &span) in leads.filter(|(cells, _)| !cells.is_empty()) {
+                        ways.clear();
+                        for gate in gates.clone() {
+                            for (mode, both) in pairs(layout.modes.len(), layout.boths.len()) {
+                                let at = layout.position(item(gate), mode, both);
+                                let Some(cell) = cell(at) else { continue };
+                                let orders = orders(gate, mode, both);
+                                if hull {
+                                    let passes = &self.passes[gate * layout.prices + price];
+                                    let (opens, out) = (market.opens(), &mut ways.next);
+                                    walk::gated_trades(&orders, passes, opens, span, out);
+                                } else {
+                                    walk::trades(&orders, span, &mut ways.next);
+                                }
+                                match may_repeat.then(|| ways.known(cell)).flatten() {
+                                    Some(known) => cells.repeat(known, cell),
+                                    None => {
+                                        adding.add_up(&ways.next, span);
+                                        let extended = &adding.extended;
+                                        cells.set(cell, &extended.parts(), extended.sums());
+                                    }
+                                }
                             }
                         }
                     }
@@ -283,11 +347,11 @@ impl Adding<'_> {
             let (position, equity) = (held.position, account.equity());
             let mark = |close: f64| equity + position.profit(close);
             let extended = account.recorder();
-            extended.bar(base + from, mark(closes[from]), true);
+            extended.add_bar(base + from, mark(closes[from]), true);
             let from = from + 1;
             if position.side == Side::Short {
                 for (t, &close) in (base + from..).zip(&closes[from..to]) {
-                    extended.bar(t, mark(close), true);
+                    extended.add_bar(t, mark(close), true);
                 }
             } else if from < to {
                 let stretch = market.terms.stretches().between(from, to);
@@ -337,7 +401,7 @@ impl Adding<'_> {
             }
             if turned.is_none() {
                 let mark = account.marked();
-                account.recorder().bar(bar, mark, false);
+                account.recorder().add_bar(bar, mark, false);
             }
             if account.is_ruined() {
                 for t in trade.to + 1..span.end {
@@ -346,7 +410,7 @@ impl Adding<'_> {
                         is_out_of_sample = true;
                     }
                     let mark = account.marked();
-                    account.recorder().bar(base + t as usize, mark, false);
+                    account.recorder().add_bar(base + t as usize, mark, false);
                 }
                 break;
             }

@@ -79,7 +79,12 @@ impl Market {
 
     /// Rates at the opens, of buys or of buys and sells.
     pub fn rates_at_opens(&self, shorts: bool) -> Vec<f64> {
-        doors::rates_at_opens(&self.terms, self.falling.opens(), shorts)
+        doors::rates_at_opens(&self.terms, self.opens(), shorts)
+    }
+
+    /// The opens.
+    pub fn opens(&self) -> &[f64] {
+        self.falling.opens()
     }
 
     pub fn settled(&self, trades: &[walk::Trade], span: Span) -> Figures {

@@ -183,7 +183,7 @@ pub fn simulate(
     market.replay(&trades, market.spans[0], &mut diary);
     let Diary { extended, trades, equity, reversals } = diary;
     let sums = labels.as_ref().map(|_| extended.sums().map(<[f64]>::to_vec));
-    Ok(Simulation { figures, parts: *extended.parts(), sums, trades, equity, reversals })
+    Ok(Simulation { figures, parts: extended.parts(), sums, trades, equity, reversals })
 }
 
 /// A grid over one history, ready to be computed in any pieces and order.

@@ -20,7 +20,7 @@ use crate::figures::Cut;
 pub(super) struct Piece<C> {
     /// Position of the first one in its row.
     pub first: usize,
-    len: usize,
+    pub len: usize,
     /// By phase; empty where another row leads.
     pub phases: Vec<C>,
 }
@@ -335,7 +335,7 @@ mod tests {
         for (i, (distance, phases)) in rows.iter().zip(cells).enumerate() {
             let before = stops.len();
             stops.take(&view, distance);
-            let copies = |d: &Distinct<'_>, phase: usize| -> usize {
+            let copies = |d: &Distinct<_>, phase: usize| -> usize {
                 d.rows.iter().map(|(row, _)| row.copies[phase].len()).sum()
             };
             let counts = [0, 1, 2].map(|phase| copies(&distinct, phase));
@@ -387,7 +387,7 @@ mod tests {
         let mut all: Vec<usize> = found.iter().flatten().map(|row| row.row).collect();
         all.sort_unstable();
         assert_eq!(all, (0..counts.len()).collect::<Vec<_>>());
-        let leading = |block: &Vec<Row<'_>>| block.iter().map(Row::leading).sum::<usize>();
+        let leading = |block: &Vec<Row<_>>| block.iter().map(Row::leading).sum::<usize>();
         assert!(found.iter().all(|block| block.len() <= 5 && (1..=8).contains(&leading(block))));
         // Forty phases fill five blocks if all goes well.
         assert!(found.len() <= 6, "{:?}", found.iter().map(leading).collect::<Vec<_>>());

@@ -8,6 +8,7 @@
 //! [`ledger`](super::ledger) to settle. Those that race are in
 //! [`lockstep`](super::lockstep) and [`crowd`](super::crowd).
 
+use super::doors::Pass;
 use super::maps::{Touches, bar};
 use crate::execution::account::Side;
 use crate::execution::touches::Way;
@@ -116,6 +117,35 @@ pub(super) fn trades(orders: &Orders<'_>, span: Span, out: &mut Vec<Trade>) {
             opened = Some((other, reversal.fills[s]));
         }
         let (to, exit) = (bar(closing.moments[s]), closing.fills[s]);
+        out.push(Trade { side, entry, exit, from, to });
+        if to >= span.end {
+            return;
+        }
+        at = to;
+    }
+}
+
+/// The same behind a gate of Hull averages, where nothing reverses: `orders` know no gates, and
+/// `opens` are the prices of crosses.
+pub(super) fn gated_trades(
+    orders: &Orders<'_>,
+    passes: &[Pass],
+    opens: &[f64],
+    span: Span,
+    out: &mut Vec<Trade>,
+) {
+    let Orders { buy, long_stop, short, .. } = *orders;
+    let (sell, short_stop) = short.unzip();
+    out.clear();
+    let mut at = span.start;
+    loop {
+        let s = at as usize;
+        let (from, side, entry) = passes[s].entry(s, buy, sell, opens);
+        if from >= span.end {
+            return;
+        }
+        let stop = short_stop.filter(|_| side == Side::Short).unwrap_or(long_stop);
+        let (to, exit) = (bar(stop.moments[from as usize]), stop.fills[from as usize]);
         out.push(Trade { side, entry, exit, from, to });
         if to >= span.end {
             return;
