@@ -227,7 +227,6 @@ def run(
     from wfo.errors import ResultsError
     from wfo.progress import for_stream
     from wfo.runs.estimate import estimate
-    from wfo.runs.page import estimates
     from wfo.runs.plan import RunPlan
     from wfo.runs.run import run as carry_out
 
@@ -252,7 +251,7 @@ def run(
     )
     if only_estimate:
         found = estimate(plan, DataStore(data_dir))
-        click.echo(estimates(found), nl=False)
+        click.echo(found.page, nl=False)
         if found.obstacle:
             raise ResultsError(found.obstacle)
         return

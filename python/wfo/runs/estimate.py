@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 from wfo.backtest import Evaluator, Feeds, thread_count
 from wfo.errors import ResultsError
 from wfo.grid import Grid
-from wfo.runs.fits import bytes_needed, check_fits, memory_needed
+from wfo.progress import duration
+from wfo.runs.fits import bytes_needed, memory_needed
 from wfo.runs.folder import RunFolder
+from wfo.runs.job import check_fits
 from wfo.runs.machine import Machine, existing
 from wfo.runs.plan import RunPlan
 from wfo.runs.resume import going_on
 from wfo.runs.task import Task
 from wfo.settings import AccountSettings
+from wfo.text import size_text, table
 
 if TYPE_CHECKING:
     from wfo.data import DataStore
@@ -84,6 +87,26 @@ class Estimates:
     free: int
     memory: int | None
     obstacle: str | None
+
+    @property
+    def page(self) -> str:
+        """The same as text."""
+        rows = []
+        for item in self.strategies:
+            name, size = item.grid.strategy.name, f"{len(item.grid):,}"
+            taken = (duration(item.seconds), size_text(item.disk), size_text(item.memory))
+            rows.append((name, size, item.store, *taken))
+        heads = ("Strategy", "Combinations", "Store", "Sweep", "Disk", "Memory")
+        lines = table([heads, *rows], "<><>>>")
+        there = f"{size_text(self.free)} of disk are free in {self.folder}"
+        if self.memory is not None:
+            there += f"; the machine has {size_text(self.memory)} of memory"
+        lines += [
+            "",
+            "Time was measured just now on pieces of each grid; disk and memory are at most.",
+        ]
+        lines += [there + "."]
+        return "\n".join(lines) + "\n"
 
 
 def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None) -> Estimates:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from wfo.errors import InputError
 from wfo.runs.folder import RunFolder
 from wfo.runs.inputs import Inputs
+from wfo.runs.job import Job
 from wfo.runs.machine import Machine
 from wfo.runs.manifest import Manifest
-from wfo.runs.task import Job, Task
+from wfo.runs.task import Task
 from wfo.sweeps import DenseStore, SurvivorStore
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from wfo.errors import ResultsError
 from wfo.progress import Progress, Silent
-from wfo.runs.fits import check_fits
 from wfo.runs.folder import RunFolder
 from wfo.runs.identity import search
+from wfo.runs.job import Job, check_fits
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Manifest
 from wfo.runs.plan import RunPlan
@@ -20,7 +20,7 @@ from wfo.runs.report import RunReport
 from wfo.runs.resume import going_on
 from wfo.runs.stages import Stages
 from wfo.runs.sweeping import Sweeping
-from wfo.runs.task import Job, Task
+from wfo.runs.task import Task
 
 if TYPE_CHECKING:
     from wfo.data import DataStore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from wfo.data.frames import time_column
 from wfo.files import write_frame
 from wfo.runs.candidates import number_of, read_row
 from wfo.runs.inputs import load_inputs
+from wfo.runs.simulation_report import SimulationReport
 from wfo.runs.slices import Slice, slice_of_phase, slice_of_split
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
@@ -78,58 +79,6 @@ class SimulationPlan:
     out_trades: Path | None = None
     out_equity: Path | None = None
     plots: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SimulationReport:
-    """What a simulation came to.
-
-    Attributes
-    ----------
-    title
-        Symbols, strategy and stretch in a line.
-    params
-        All parameters, in canonical order.
-    notes
-        What a reader must know of the bars and the stretch.
-    days
-        Date of every bar.
-    simulation
-        Trades and equity.
-    parts
-        Metrics in- and out-of-sample, and of the whole.
-    bars_per_year
-        What annual figures count in.
-    chart
-        The equity from the mark before the first trading bar on.
-    written
-        Files that were written.
-    """
-
-    title: str
-    params: Mapping[str, Number]
-    notes: tuple[str, ...]
-    days: Sequence[dt.date]
-    simulation: Simulation
-    parts: metrics.PartMetrics
-    bars_per_year: float
-    chart: EquityChart
-    written: tuple[Path, ...]
-
-    def __repr__(self) -> str:
-        return f"SimulationReport({self.title}: {len(self.simulation.trades):,} trades)"
-
-    def page(self, chart_width: int | None = None) -> str:
-        """Return parameters, metrics, the last trades and files as text.
-
-        Parameters
-        ----------
-        chart_width
-            Columns of a chart in plain characters; without it there is none.
-        """
-        from wfo.runs.simulation_page import page
-
-        return page(self, chart_width)
 
 
 def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport:

@@ -13,9 +13,9 @@ from wfo.files import write_frame, write_text
 from wfo.grid import Grid
 from wfo.progress import Progress
 from wfo.runs.folder import RunFolder
+from wfo.runs.found import StrategyReport, compare_reports
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Manifest, Outcome
-from wfo.runs.report import StrategyReport, compare_reports
 from wfo.selection.comparison import standing
 from wfo.selection.plateaus import Plateaus, detect_plateaus
 from wfo.selection.scoring import Gates, score_tally

@@ -14,9 +14,9 @@ from wfo.grid import Grid
 from wfo.progress import Progress
 from wfo.runs.folder import RunFolder
 from wfo.runs.identity import sweep_key
+from wfo.runs.job import Job
 from wfo.runs.machine import Clock
 from wfo.runs.manifest import Manifest
-from wfo.runs.task import Job
 from wfo.sweeps import DenseStore, Span, SurvivorStore, SweepStore
 
 if TYPE_CHECKING:

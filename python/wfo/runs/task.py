@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wfo import bars as bars_module
-from wfo.backtest import Feeds, choose_engine, thread_count
-from wfo.build import build_info
+from wfo.backtest import Feeds, thread_count
 from wfo.errors import InputError
-from wfo.files import naming_the_file, write_frame, write_text
 from wfo.grid import Grid
-from wfo.runs.fits import bytes_needed
-from wfo.runs.folder import RunFolder
-from wfo.runs.given import given_files, load_grids, load_windows
-from wfo.runs.identity import fingerprint, run_identity, sweep_key
+from wfo.runs.given import load_grids, load_windows
 from wfo.runs.inputs import Inputs, load_inputs
-from wfo.runs.machine import Machine, host
-from wfo.runs.manifest import Manifest, SweepRecord
 from wfo.runs.plan import STORES, RunPlan
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
-from wfo.sweeps import SurvivorStore
 from wfo.windows import LEAST_WARMUP, Phases, Windows
 
 if TYPE_CHECKING:
@@ -129,89 +120,3 @@ def _resolve(schedule: Windows, grids: tuple[Grid, ...], inputs: Inputs, plan: R
     """Lay the windows over the bars."""
     warmup = max([LEAST_WARMUP, *(g.need for g in grids)])
     return schedule.resolve(bars_module.dates(inputs.bars), as_of=plan.as_of, warmup=warmup)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """A task, and how each of its sweeps is stored.
-
-    Attributes
-    ----------
-    task
-        What to do.
-    stores
-        Kind of the store, for each strategy.
-    """
-
-    task: Task
-    stores: Mapping[str, str]
-
-    @property
-    def fingerprint(self) -> str:
-        """What makes two runs the same one, hashed."""
-        return fingerprint(run_identity(self.task, self.stores))
-
-    @property
-    def engine(self) -> str:
-        """Name of the engine that sweeps."""
-        return choose_engine("auto", self.task.requested, self.task.settings).engine.name
-
-    @property
-    def bytes_needed(self) -> int:
-        """The bytes that the results take on disk, at most."""
-        phases = len(self.task.phases)
-        return sum(
-            bytes_needed(self.stores[g.strategy.name], len(g), phases) for g in self.task.grids
-        )
-
-    def manifest(self, machine: Machine) -> Manifest:
-        """Return ``run.json`` of the run when it begins."""
-        task, plan = self.task, self.task.plan
-        return Manifest(
-            status="running",
-            fingerprint=self.fingerprint,
-            command=plan.command,
-            started=machine.stamp(),
-            symbol=plan.symbol,
-            timeframe=plan.timeframe,
-            data=task.inputs.data,
-            data2=task.inputs.data2,
-            join=task.inputs.dropped,
-            strategy=task.requested.name,
-            windows=task.schedule.to_dict(),
-            phases=task.phases,
-            settings=task.settings.to_dict(),
-            gates=plan.gates,
-            engine=self.engine,
-            threads=task.threads,
-            grids=tuple(g.to_dict() for g in task.grids),
-            sweeps={g.strategy.name: self._sweep(g) for g in task.grids},
-            build=build_info(),
-            host=host(),
-        )
-
-    def _sweep(self, grid: Grid) -> SweepRecord:
-        from wfo.sweeps import survivors
-
-        kind = self.stores[grid.strategy.name]
-        kept = survivors.KEPT if kind == SurvivorStore.kind else None
-        return SweepRecord(kind, sweep_key(self.task, grid), kept)
-
-    def write_inputs(self, folder: RunFolder) -> None:
-        """Keep the bars beside the results, and what was given as values.
-
-        Raises
-        ------
-        ResultsError
-            If they cannot be written.
-        """
-        inputs = self.task.inputs
-        for path, bars in ((folder.bars, inputs.bars), (folder.bars2, inputs.second)):
-            if bars is not None:
-                write_frame(path, bars)
-        task, plan = self.task, self.task.plan
-        given = given_files(plan.grid, task.grids, plan.windows, task.schedule, folder)
-        for path, text in given.items():
-            with naming_the_file(path):
-                path.parent.mkdir(exist_ok=True)
-            write_text(path, text)

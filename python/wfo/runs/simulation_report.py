@@ -1,22 +1,74 @@
-"""What a simulation says at its end: a page that a trader can read."""
+"""What a simulation came to, for those who asked for it, and the page that a trader reads."""
 
 from __future__ import annotations
 
 import datetime as dt
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from wfo.backtest import Simulation
-from wfo.charts import text_chart
+from wfo.charts import EquityChart, text_chart
 from wfo.metrics import DEFINITIONS, PartMetrics, bars_held
-from wfo.runs.simulate import SimulationReport
+from wfo.strategy import Number
 from wfo.text import table
 
 #: Trades that are shown; a file has them all.
 _LAST_TRADES = 10
 
 
-def page(report: SimulationReport, chart_width: int | None = None) -> str:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SimulationReport:
+    """What a simulation came to.
+
+    Attributes
+    ----------
+    title
+        Symbols, strategy and stretch in a line.
+    params
+        All parameters, in canonical order.
+    notes
+        What a reader must know of the bars and the stretch.
+    days
+        Date of every bar.
+    simulation
+        Trades and equity.
+    parts
+        Metrics in- and out-of-sample, and of the whole.
+    bars_per_year
+        What annual figures count in.
+    chart
+        The equity from the mark before the first trading bar on.
+    written
+        Files that were written.
+    """
+
+    title: str
+    params: Mapping[str, Number]
+    notes: tuple[str, ...]
+    days: Sequence[dt.date]
+    simulation: Simulation
+    parts: PartMetrics
+    bars_per_year: float
+    chart: EquityChart
+    written: tuple[Path, ...]
+
+    def __repr__(self) -> str:
+        return f"SimulationReport({self.title}: {len(self.simulation.trades):,} trades)"
+
+    def page(self, chart_width: int | None = None) -> str:
+        """Return parameters, metrics, the last trades and files as text.
+
+        Parameters
+        ----------
+        chart_width
+            Columns of a chart in plain characters; without it there is none.
+        """
+        return _text(self, chart_width)
+
+
+def _text(report: SimulationReport, chart_width: int | None = None) -> str:
     """Return parameters, metrics, the last trades and files as text.
 
     Parameters
