@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,8 +68,9 @@ OF_EACH_CALL = 1_000
 CLOCK_STEPS = 50_000_000
 CLOCK_OPERATIONS = 6
 
-#: Bytes of a combination's figures in one phase.
+#: Bytes of a combination's figures in one phase: the standard ones, and those on demand.
 FIGURES_BYTES = 4 * 8 + 2 * 4
+EXTENDED_BYTES = 2 * (16 * 8 + 7 * 4)
 
 #: Seconds between progress lines.
 PROGRESS_SECONDS = 5.0
@@ -82,12 +83,19 @@ class Task:
     grid: wfo.Grid
     feeds: Feeds
     phases: list[tuple[int, int, int]]
+    #: Whether the figures on demand are timed too; what is checked are the standard ones.
+    extended: bool = False
 
     def open(self, engine: str, threads: int) -> Evaluator:
         """Prepare a sweep."""
-        grid = self.grid
         return Evaluator(
-            grid.strategy, self.feeds, grid, self.phases, engine=engine, threads=threads
+            self.grid.strategy,
+            self.feeds,
+            self.grid,
+            self.phases,
+            engine=engine,
+            threads=threads,
+            figures="extended" if self.extended else "standard",
         )
 
 
@@ -113,7 +121,8 @@ class Sweep(NamedTuple):
     @property
     def figures(self) -> int:
         """Bytes of the figures of the largest call."""
-        return int((self.calls[:, 1] - self.calls[:, 0]).max()) * self.phases * FIGURES_BYTES
+        each = FIGURES_BYTES + (EXTENDED_BYTES if self.task.extended else 0)
+        return int((self.calls[:, 1] - self.calls[:, 0]).max()) * self.phases * each
 
     @property
     def title(self) -> str:
@@ -220,8 +229,8 @@ def measure(sweep: Sweep) -> Measured:
             begun = time.perf_counter()
             found = opened.range(start, stop)
             calls[repeat, i] = time.perf_counter() - begun
-            # The last two of the figures.
-            trades += sum(int(column.sum()) for phase in found for column in phase[4:])
+            # The last two of the standard figures.
+            trades += sum(int(column.sum()) for phase in found for column in phase[4:6])
             begun = time.perf_counter()
             del found
             calls[repeat, i] += time.perf_counter() - begun
@@ -333,7 +342,7 @@ def check(bars: Sequence[Any], sweep: Sweep) -> str:
     Some are computed alone and some as part of calls that will be timed.
     """
     rng = np.random.default_rng(SEED)
-    task, engine = sweep.task, sweep.engine
+    task, engine = replace(sweep.task, extended=False), sweep.engine
     others = {"direct", "reference"} - {engine}
     if importlib.util.find_spec("numba") is None:
         others.discard("reference")
@@ -508,7 +517,8 @@ def bench(arguments: argparse.Namespace, strategies: Sequence[str]) -> None:
             joined = wfo.join_bars(*frames)
             bars = [joined.first, joined.second]
         phases = wfo.Windows.preset().resolve(dates(bars[0]), warmup=max(100, grid.need))
-        task = Task(grid, read_feeds(grid.strategy, *bars), [p.bounds for p in phases])
+        feeds, bounds = read_feeds(grid.strategy, *bars), [p.bounds for p in phases]
+        task = Task(grid, feeds, bounds, arguments.extended)
         symbols = " and ".join(names[: 2 if grid.strategy.dual_symbol else 1])
         long = ", ".join(f"{end - warmup:,}" for warmup, _, end in task.phases)
         for engine in arguments.engine:
@@ -551,8 +561,11 @@ def main() -> None:
         + ", ".join(f"{count:,} for {name}" for name, count in SAMPLES.items()),
     )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each sweep; by default 3")
+    parser.add_argument("--extended", action="store_true", help="with the figures on demand")
     parser.add_argument("--markdown", action="store_true")
     arguments = parser.parse_args()
+    if arguments.extended and "reference" in arguments.engine:
+        parser.error("the reference does not compute the figures on demand: leave one of them out")
     if "reference" in arguments.engine and importlib.util.find_spec("numba") is None:
         parser.error("the reference needs Numba: pip install 'wfo[reference]'")
     try:

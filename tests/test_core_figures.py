@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import Case, case
+from cases import Case, case, random_bars
 from numpy.typing import NDArray
 
 import wfo
@@ -22,6 +22,7 @@ PART = [side + name for side in SIDES for name in BY_TRADES] + list(BY_MARKS)
 PARTS = ("is_", "oos_")
 NAMES = [*STANDARD, *(part + name for part in PARTS for name in PART)]
 LABELS = 7
+MOST_BARS = 9_000
 #: Money is compared to the largest mark, a sum to the sum of what it adds up.
 TOLERANCE = 1e-9
 
@@ -276,7 +277,7 @@ def differences(wanted: Any, found: Any, marks: float) -> list[str]:
             # A sum of returns is compared with those that it may be made of: at most the square
             # root of their number times the sum of their squares.
             squares = by_name[part + "sum_r2"]
-            scale = np.sqrt(squares * 2_000) if name.endswith("sum_r") else squares
+            scale = np.sqrt(squares * MOST_BARS) if name.endswith("sum_r") else squares
             undefined = np.isnan(expected)
             close = np.abs(value - expected) <= TOLERANCE * scale
             same = np.array_equal(undefined, np.isnan(value)) and bool((close | undefined).all())
@@ -443,3 +444,20 @@ def test_feeds_are_named() -> None:
     ):
         with pytest.raises(wfo.InputError, match=message):
             run(feeds)
+
+
+@pytest.mark.parametrize("strategy", ["atr_d_l", "atr_d_ls", "atr_d_hma_ls"])
+def test_long_histories_have_the_same_figures(strategy: str) -> None:
+    """So many bars that the factored engine cuts them into windows for the standard figures."""
+    this = next(c for c in (case(seed, strategy) for seed in range(9_950, 9_990)) if c.split > 200)
+    settings = dataclasses.replace(this.settings, sizing="compound", lot_size=0.0)
+    rng = np.random.default_rng(6)
+    bars = random_bars(rng, 9_000)
+    this = dataclasses.replace(this, settings=settings, bars=bars, split=6_000)
+    axes, rows = axes_of(this, rng)
+    more: Any = {"extended": True, "labels": labels_of(this), "label_count": LABELS}
+    count = min(len(rows), 48)
+    wanted, found = (sweep(this, axes, e, **more).run(0, count) for e in ("direct", "factored"))
+    marks = max(float(np.abs(p[k]).max()) for p in wanted for k in range(4))
+    for a, b in zip(wanted, found, strict=True):
+        assert differences(a, b, max(marks, settings.capital)) == []

@@ -257,3 +257,196 @@ impl<K: Kernel> PreparedSweep for Sweep<K> {
         self.run_chunks(chunks)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::account::{Holding, Side};
+    use crate::figures::{Cells, ExtendedCells, PartCells, PartFigures, Rows, rows_of};
+    use crate::grid::{Axis, Grid};
+    use crate::market::bars::Bars;
+
+    /// Always in the market: long where the last funding rate is below a limit, else short, each at
+    /// the open.
+    #[derive(Debug)]
+    struct Carry;
+
+    #[derive(Debug)]
+    struct Shared {
+        bars: Arc<Bars>,
+        rate: Vec<f64>,
+        scale: f64,
+    }
+
+    impl Kernel for Carry {
+        type Settings = f64;
+        type Params = f64;
+        type Shared = Shared;
+        type Scratch = ();
+        type State = Option<Holding>;
+
+        fn name(&self) -> &str {
+            "carry"
+        }
+
+        fn parameters(&self) -> Vec<&'static str> {
+            vec!["limit"]
+        }
+
+        fn feeds(&self) -> Vec<&'static str> {
+            vec!["bars", "funding"]
+        }
+
+        fn params(&self, values: &[f64]) -> Result<f64> {
+            match *values {
+                [limit] if limit.is_finite() => Ok(limit),
+                [value] => {
+                    let allowed = "it must be a finite number";
+                    Err(Error::OutOfRange { name: "limit", value, allowed })
+                }
+                _ => Err(Error::ParameterCount { given: values.len(), expected: 1 }),
+            }
+        }
+
+        fn lookback(&self, _: &f64) -> usize {
+            1
+        }
+
+        fn prepare(&self, feeds: &Feeds, _: &Sets<f64>, &scale: &f64) -> Result<Shared> {
+            let rate = feeds.series("funding", "rate")?.to_vec();
+            Ok(Shared { bars: feeds.bars("bars")?.clone(), rate, scale })
+        }
+
+        fn scratch(&self, _: &Shared, _: Range<usize>) {}
+
+        fn start(&self, _: &Shared, _: usize) -> Option<Holding> {
+            None
+        }
+
+        fn through<R: Recorder>(
+            &self,
+            shared: &Shared,
+            (): &mut (),
+            limit: &f64,
+            bars: Range<usize>,
+            held: &mut Option<Holding>,
+            account: &mut Account<'_, R>,
+        ) {
+            for t in bars {
+                let rate = shared.rate[t - 1] * shared.scale;
+                let side = if rate < *limit { Side::Long } else { Side::Short };
+                let open = shared.bars.open()[t];
+                *held = match *held {
+                    Some(holding) if holding.position.side == side => Some(holding),
+                    Some(holding) => account.reverse(holding, t, open),
+                    None if account.is_ruined() => None,
+                    None => Some(account.enter(side, t, open)),
+                };
+                account.end_bar(t, held.map(|h| h.position), shared.bars.close()[t]);
+            }
+        }
+    }
+
+    const CLOSES: [f64; 7] = [100.0, 100.0, 110.0, 99.0, 90.0, 99.0, 81.0];
+
+    fn feeds() -> Feeds {
+        // Every bar opens at the close before it.
+        let opens: Vec<f64> = [&[100.0], &CLOSES[..6]].concat();
+        let column = |name: &str, f: fn(f64, f64) -> f64| {
+            let values = opens.iter().zip(&CLOSES).map(|(&open, &close)| f(open, close));
+            (name.to_owned(), values.collect::<Vec<_>>())
+        };
+        let bars = vec![
+            column("open", |open, _| open),
+            column("high", f64::max),
+            column("low", f64::min),
+            column("close", |_, close| close),
+        ];
+        // From bar 1 on long, from bar 3 on short, from bar 5 on long again.
+        let rate = vec![-1.0, -1.0, 1.0, 1.0, -1.0, -1.0, 9.0];
+        let funding = vec![("rate".to_owned(), rate)];
+        Feeds::new(vec![("bars".into(), bars), ("funding".into(), funding)]).expect("feeds")
+    }
+
+    const SLICE: Slice = Slice { warmup: 1, split: 5, end: 7 };
+
+    fn account() -> AccountSettings {
+        AccountSettings { capital: 1_000.0, ..AccountSettings::default() }
+    }
+
+    fn close_to(found: f64, wanted: f64) -> bool {
+        (found - wanted).abs() < 1e-12 * wanted.abs().max(1.0)
+    }
+
+    #[test]
+    fn any_kernel_runs_on_feeds_and_settings_of_its_own() {
+        let labels = [9, 0, 0, 1, 1, 1, 0];
+        let labels = Some((&labels[..], 2));
+        let sets = [(0, vec![0.0])];
+        let sim = simulate(&Carry, &feeds(), &sets, &account(), &1.0, SLICE, labels);
+        let sim = sim.expect("a simulation");
+        // Long from 100 to 110: 1,100. Short at 110, down to 90: 1,100 + 10 · 20 = 1,300. Long at 90
+        // to 81, over 99.
+        let marks = [1_000.0, 1_000.0, 1_100.0, 1_210.0, 1_300.0, 1_430.0, 1_170.0];
+        assert!(sim.equity.iter().zip(marks).all(|(&a, b)| close_to(a, b)), "{:?}", sim.equity);
+        let [is, oos] = sim.parts;
+        assert_eq!((is.wins, is.long_wins, is.short_wins, is.losses), (1, 1, 0, 0));
+        assert_eq!((oos.wins, oos.short_wins, oos.losses), (1, 1, 0));
+        assert!(close_to(is.gross_profit, 100.0) && close_to(oos.short_largest_win, 200.0));
+        assert_eq!((is.bars_held, oos.bars_held), (4, 2));
+        assert!(close_to(is.dd_share, 0.0) && close_to(oos.dd_share, 260.0 / 1_430.0));
+        let returns = [0.0, 0.1, 0.1, 90.0 / 1_210.0, 0.1, -260.0 / 1_430.0];
+        let sum = |some: &[f64]| some.iter().sum::<f64>();
+        assert!(close_to(is.sum_r, sum(&returns[..4])) && close_to(oos.sum_r, sum(&returns[4..])));
+        assert!(close_to(oos.sum_down2, returns[5] * returns[5]));
+        assert_eq!(is.sum_down2, 0.0);
+        let [r, _] = sim.sums.expect("sums by label");
+        assert!(close_to(r[0], 0.1 + returns[5]) && close_to(r[1], 0.2 + returns[3]));
+        assert_eq!(sim.reversals.len(), 2);
+        assert_eq!((sim.reversals[0].0, sim.reversals[1].0), (3, 5));
+        assert!(close_to(sim.reversals[0].1, 1_100.0) && close_to(sim.reversals[1].1, 1_300.0));
+        assert_eq!((sim.figures.is_trades, sim.figures.oos_trades), (1, 1));
+    }
+
+    #[test]
+    fn settings_and_dated_sets_reach_the_kernel() {
+        let run = |sets: &[Dated], scale: f64| {
+            simulate(&Carry, &feeds(), sets, &account(), &scale, SLICE, None).expect("a simulation")
+        };
+        // With the rates turned round it is short first.
+        assert_eq!(run(&[(1, vec![0.0])], -1.0).trades[0].side, Side::Short);
+        // Never short from bar 3 on: the long goes on to the end.
+        let turned = run(&[(0, vec![0.0]), (3, vec![5.0])], 1.0);
+        assert!(turned.trades.is_empty() && turned.reversals.is_empty());
+        assert!(close_to(turned.equity[6], 810.0));
+    }
+
+    #[test]
+    fn a_sweep_has_the_figures_of_simulations() {
+        let grid = Grid::new(vec![Axis::of(0, vec![0.0, 5.0, -5.0])]).expect("a grid");
+        let task = Task::new(Carry, &feeds(), grid, account(), &1.0, vec![SLICE]);
+        let sweep = Sweep::new(task.expect("a task").extended());
+        let fields: Vec<_> =
+            [Figures::FIELDS].into_iter().chain(PartFigures::FIELDS).flatten().copied().collect();
+        let (wide, narrow) = rows_of(&fields);
+        let (mut floats, mut counts) = (vec![0.0; wide * 3], vec![0; narrow * 3]);
+        let mut rows = Rows::new(&mut floats, &mut counts, 3);
+        let figures = Cells::in_rows(&mut rows);
+        let parts = [PartCells::in_rows(&mut rows), PartCells::in_rows(&mut rows)];
+        let extended = Some(ExtendedCells::new(parts, [&mut [], &mut []], 0));
+        sweep.run_into(0..3, vec![PhaseCells { figures, extended }]).expect("figures");
+        for (i, limit) in [0.0, 5.0, -5.0].into_iter().enumerate() {
+            let sets = [(0, vec![limit])];
+            let sim = simulate(&Carry, &feeds(), &sets, &account(), &1.0, SLICE, None);
+            let (mut float, mut count) =
+                (floats[i..].iter().step_by(3), counts[i..].iter().step_by(3));
+            for (name, value) in sim.expect("a simulation").named() {
+                let found = match value {
+                    crate::figures::Value::Float(x) => float.next() == Some(&x),
+                    crate::figures::Value::Count(x) => count.next() == Some(&x),
+                };
+                assert!(found, "{name} of {limit}");
+            }
+        }
+    }
+}

@@ -81,11 +81,179 @@ impl Returns {
         Self { sums, logs: Stretches::new(&logs), runs }
     }
 
+    /// The labels of some bars, each with the bars of a run that has it.
+    fn runs(
+        &self,
+        labels: &Labels,
+        base: usize,
+        bars: Range<usize>,
+    ) -> impl Iterator<Item = (usize, usize, usize)> {
+        let mut first = bars.start;
+        std::iter::from_fn(move || {
+            (first < bars.end).then(|| {
+                let start = first;
+                first = bars.end.min(self.runs[start] as usize);
+                (labels.of(base + start), start, first)
+            })
+        })
+    }
+
     /// What the returns of some bars come to.
     #[inline(always)]
     fn between(&self, from: usize, to: usize) -> [f64; 3] {
-        let (before, last) = (&self.sums[from - 1], &self.sums[to - 1]);
-        std::array::from_fn(|i| last[i] - before[i])
+        difference(&self.sums[to - 1], &self.sums[from - 1])
+    }
+}
+
+#[inline(always)]
+fn difference(a: &[f64; 3], b: &[f64; 3]) -> [f64; 3] {
+    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+}
+
+/// What the marks of a short do that is held from the close of its entry on, for an equity of 1, up to
+/// some bar: all equities make the same returns.
+#[derive(Debug, Clone, Copy)]
+struct Course {
+    /// Sums of the returns after the entry's bar, as in [`Returns`].
+    sums: [f64; 3],
+    /// Lowest and highest mark after the entry's bar.
+    low: f64,
+    high: f64,
+    /// The largest relative fall from one of them to a later one.
+    fall: f64,
+}
+
+/// The courses of a sell's shorts: all combinations with this sell go along them.
+#[derive(Debug, Default)]
+struct Shorts {
+    /// By bar of the entry, the last one of the courses that begin there, counted from 1.
+    last: Vec<u32>,
+    courses: Vec<Courses>,
+    rows: Vec<Course>,
+}
+
+/// The courses of a short from one fill on.
+#[derive(Debug)]
+struct Courses {
+    entry: f64,
+    from: u32,
+    /// The courses of the same bar before this one, counted from 1.
+    before: u32,
+    /// Rows by bar, from the one behind the entry's on: where the first one stands, and how many.
+    first: usize,
+    len: usize,
+    mark: f64,
+    /// Whether marks have come so near to 0 that rounding shows: no row may follow.
+    ends: bool,
+}
+
+/// Marks below this share of the equity are differences of far larger numbers.
+const NEAR_ZERO: f64 = 1e-3;
+/// Rows of courses that are held at most.
+const COURSES: usize = 1 << 16;
+
+impl Shorts {
+    fn clear(&mut self, bars: usize) {
+        for courses in &self.courses {
+            self.last[courses.from as usize] = 0;
+        }
+        self.last.resize(bars, 0);
+        self.courses.clear();
+        self.rows.clear();
+    }
+
+    /// The courses of a short from bar `from`, with rows up to bar `to` exclusive where these can be.
+    #[inline(always)]
+    fn up_to(
+        &mut self,
+        (from, entry): (u32, f64),
+        to: usize,
+        settings: &AccountSettings,
+        closes: &[f64],
+    ) -> &[Course] {
+        let mut at = self.last[from as usize];
+        while at > 0 && self.courses[at as usize - 1].entry.to_bits() != entry.to_bits() {
+            at = self.courses[at as usize - 1].before;
+        }
+        let needed = to - from as usize - 1;
+        let known = at.checked_sub(1).map(|at| &self.courses[at as usize]);
+        if !known.is_some_and(|courses| needed <= courses.len || courses.ends) {
+            at = self.go_on(at, (from, entry), needed, settings, closes);
+        }
+        let Courses { first, len, .. } = self.courses[at as usize - 1];
+        &self.rows[first..first + len]
+    }
+
+    /// Begins courses, or goes on with them, and returns which ones they are.
+    #[inline(never)]
+    fn go_on(
+        &mut self,
+        mut at: u32,
+        (from, entry): (u32, f64),
+        needed: usize,
+        settings: &AccountSettings,
+        closes: &[f64],
+    ) -> u32 {
+        let sold = entry * (1.0 - settings.slip);
+        let (rate, gain) = (1.0 / sold, sold * (1.0 - settings.fee));
+        let mark = |close: f64| 1.0 + rate * (gain - close);
+        let len = at.checked_sub(1).map_or(0, |at| self.courses[at as usize].len);
+        // Twice as many as there are, so that none are moved often.
+        let until = (from as usize + 1 + needed.max(2 * len)).min(closes.len());
+        if self.rows.len() + until - from as usize > COURSES {
+            self.clear(self.last.len());
+            at = 0;
+        }
+        if at == 0 {
+            let before =
+                std::mem::replace(&mut self.last[from as usize], self.courses.len() as u32 + 1);
+            let mark = mark(closes[from as usize]);
+            let (first, ends) = (self.rows.len(), mark < NEAR_ZERO || needed > COURSES);
+            self.courses.push(Courses { entry, from, before, first, len: 0, mark, ends });
+            at = self.courses.len() as u32;
+        }
+        let courses = &mut self.courses[at as usize - 1];
+        if courses.first + courses.len < self.rows.len() {
+            let first = self.rows.len();
+            self.rows.extend_from_within(courses.first..courses.first + courses.len);
+            courses.first = first;
+        }
+        let mut course = match courses.len {
+            0 => Course::EMPTY,
+            _ => self.rows[self.rows.len() - 1],
+        };
+        for &close in &closes[from as usize + 1 + courses.len..until] {
+            let next = mark(close);
+            courses.ends |= next < NEAR_ZERO;
+            if courses.ends {
+                break;
+            }
+            course = course.then(courses.mark, next);
+            courses.mark = next;
+            courses.len += 1;
+            self.rows.push(course);
+        }
+        at
+    }
+}
+
+impl Course {
+    const EMPTY: Self =
+        Self { sums: [0.0; 3], low: f64::INFINITY, high: f64::NEG_INFINITY, fall: 0.0 };
+
+    /// This course, and one more mark after the one before it.
+    #[inline(always)]
+    fn then(self, before: f64, mark: f64) -> Self {
+        let r = mark / before - 1.0;
+        let square = r * r;
+        let [sum_r, sum_r2, sum_down2] = self.sums;
+        let high = self.high.max(mark);
+        Self {
+            sums: [sum_r + r, sum_r2 + square, sum_down2 + if r < 0.0 { square } else { 0.0 }],
+            low: self.low.min(mark),
+            high,
+            fall: self.fall.max(1.0 - mark / high),
+        }
     }
 }
 
@@ -98,6 +266,7 @@ pub(super) struct Entries {
     buy: Map,
     /// By veto.
     sells: Vec<Map>,
+    shorts: Shorts,
     ways: Ways,
 }
 
@@ -196,8 +365,7 @@ impl Sweep {
         if let Some(reason) = lacks(&self.task.account) {
             return Err(Error::Lacks { engine: "factored", reason });
         }
-        let each = MAP_BYTES * self.market.len().max(1) * self.layout.prices * self.tables();
-        let rows = (MAPS_BYTES / each).clamp(1, MOST_ROWS);
+        let rows = self.extended_rows();
         let blocks: Vec<Vec<_>> = self
             .tiles(range, phases)
             .into_par_iter()
@@ -211,6 +379,20 @@ impl Sweep {
             .try_for_each(|tile| self.with_scratch(ComputeExtended { sweep: self, tile }))
     }
 
+    /// Rows of a block.
+    fn extended_rows(&self) -> usize {
+        let each = MAP_BYTES * self.market.len().max(1) * self.layout.prices * self.tables();
+        (MAPS_BYTES / each).clamp(1, MOST_ROWS)
+    }
+
+    /// Memory that each worker holds for the figures on demand, in bytes.
+    pub(super) fn extended_bytes(&self) -> usize {
+        let stops = self.extended_rows() * self.layout.prices * self.tables();
+        let entries = 1 + if self.task.kernel.shorts { self.layout.gates.len() } else { 0 };
+        let courses = COURSES * size_of::<Course>();
+        (stops + entries) * MAP_BYTES * self.market.len() + courses
+    }
+
     #[inline(always)]
     fn compute_extended(&self, tile: Tile<ExtendedCells<'_>>, scratch: &mut Scratch) -> Result<()> {
         let Tile { mut rows, entries } = tile;
@@ -219,8 +401,9 @@ impl Sweep {
         let returns =
             self.returns.get_or_init(|| Returns::new(market.terms.closes(), &market.bars, labels));
         self.build_maps(&rows, scratch)?;
-        let mut adding = Adding { sweep: self, returns, extended: Extended::new(labels) };
-        let Entries { distance, stops, buy, sells, ways } = &mut scratch.entries;
+        let Entries { distance, stops, buy, sells, shorts: courses, ways } = &mut scratch.entries;
+        let mut adding =
+            Adding { sweep: self, returns, shorts: courses, extended: Extended::new(labels) };
         let (layout, series) = (&self.layout, &self.task.shared.series);
         let (shorts, hull) = (self.task.kernel.shorts, self.task.kernel.hull);
         // Sells that differ, and whether combinations of a row and an entry may trade alike.
@@ -251,6 +434,7 @@ impl Sweep {
                     for (i, map) in (0..gated).zip(&mut *sells) {
                         market.entry(series, order, false, &gate(i), distance, map);
                     }
+                    adding.shorts.clear(market.len());
                     built = Some(multiplier);
                 }
                 for (row, stops) in rows.iter_mut().zip(stops.chunks(per_row)) {
@@ -329,46 +513,88 @@ fn pairs(first: usize, second: usize) -> impl Iterator<Item = (usize, usize)> {
 struct Adding<'a> {
     sweep: &'a Sweep,
     returns: &'a Returns,
+    shorts: &'a mut Shorts,
     extended: Extended<'a>,
+}
+
+/// What bars at whose closes a position is held are added up with.
+struct Hold<'a> {
+    returns: &'a Returns,
+    stretches: &'a Stretches,
+    settings: &'a AccountSettings,
+    labels: Option<&'a Labels>,
+    base: usize,
+    closes: &'a [f64],
+}
+
+impl Hold<'_> {
+    /// Adds up bars `from..to` of a position.
+    #[inline(always)]
+    fn add(
+        &self,
+        account: &mut Account<'_, &mut Extended<'_>>,
+        shorts: &mut Shorts,
+        held: &Holding,
+        from: u32,
+        to: u32,
+    ) {
+        let Self { returns, stretches, settings, labels, base, closes } = *self;
+        let (entry, position, equity) = (from, held.position, account.equity());
+        let mark = |close: f64| equity + position.profit(close);
+        let (from, to) = (from as usize, to as usize);
+        let extended = account.recorder();
+        extended.add_bar(base + from, mark(closes[from]), true);
+        let from = from + 1;
+        if from >= to {
+            return;
+        }
+        let last = mark(closes[to - 1]);
+        if position.side == Side::Long {
+            let stretch = stretches.between(from, to);
+            let marks = [mark(-stretch.neg_low), mark(stretch.high), last];
+            let fall = || -(-returns.logs.between(from, to).fall).exp_m1();
+            extended.add_run((to - from) as u32, returns.between(from, to), marks, fall);
+            if let Some(labels) = labels {
+                for (label, first, end) in returns.runs(labels, base, from..to) {
+                    let [r, r2, _] = returns.between(first, end);
+                    extended.add_to_label(label, r, r2);
+                }
+            }
+            return;
+        }
+        // From its entry on, a short goes along a course that many others go too.
+        if held.entry_bar == base + entry as usize {
+            let rows = shorts.up_to((entry, held.entry_price), to, settings, closes);
+            if let Some(course) = rows.get(to - 1 - from) {
+                let marks = [equity * course.low, equity * course.high, last];
+                extended.add_run((to - from) as u32, course.sums, marks, || course.fall);
+                if let Some(labels) = labels {
+                    let before =
+                        |t: usize| if t == from { [0.0; 3] } else { rows[t - 1 - from].sums };
+                    for (label, first, end) in returns.runs(labels, base, from..to) {
+                        let [r, r2, _] = difference(&rows[end - 1 - from].sums, &before(first));
+                        extended.add_to_label(label, r, r2);
+                    }
+                }
+                return;
+            }
+        }
+        for (t, &close) in (base + from..).zip(&closes[from..to]) {
+            extended.add_bar(t, mark(close), true);
+        }
+    }
 }
 
 impl Adding<'_> {
     /// Adds up the trades of a phase.
     fn add_up(&mut self, trades: &[walk::Trade], span: Span) {
-        let Self { sweep, returns, extended } = self;
+        let Self { sweep, returns, shorts, extended } = self;
         let (market, labels) = (&sweep.market, sweep.task.labels.as_ref());
         let (base, closes) = (market.bars.start, market.terms.closes());
-        let settings = &market.settings;
+        let (settings, stretches) = (&market.settings, market.terms.stretches());
+        let hold = Hold { returns, stretches, settings, labels, base, closes };
         extended.begin(settings.capital);
         let mut account = Account::recorded(settings, extended);
-        let hold = |account: &mut Account<'_, &mut Extended<'_>>, held: Holding, from, to| {
-            let (from, to): (u32, u32) = (from, to);
-            let (from, to) = (from as usize, to as usize);
-            let (position, equity) = (held.position, account.equity());
-            let mark = |close: f64| equity + position.profit(close);
-            let extended = account.recorder();
-            extended.add_bar(base + from, mark(closes[from]), true);
-            let from = from + 1;
-            if position.side == Side::Short {
-                for (t, &close) in (base + from..).zip(&closes[from..to]) {
-                    extended.add_bar(t, mark(close), true);
-                }
-            } else if from < to {
-                let stretch = market.terms.stretches().between(from, to);
-                let marks = [-stretch.neg_low, stretch.high, closes[to - 1]].map(mark);
-                let fall = || -(-returns.logs.between(from, to).fall).exp_m1();
-                extended.add_run((to - from) as u32, returns.between(from, to), marks, fall);
-                if let Some(labels) = labels {
-                    let mut first = from;
-                    while first < to {
-                        let end = to.min(returns.runs[first] as usize);
-                        let [r, r2, _] = returns.between(first, end);
-                        extended.add_to_label(labels.of(base + first), r, r2);
-                        first = end;
-                    }
-                }
-            }
-        };
         let (mut is_out_of_sample, mut turned) = (false, None);
         for (i, trade) in trades.iter().enumerate() {
             let bar = base + trade.from as usize;
@@ -376,7 +602,7 @@ impl Adding<'_> {
             let mut from = trade.from;
             if !is_out_of_sample && trade.to >= span.split {
                 if from < span.split {
-                    hold(&mut account, held, from, span.split);
+                    hold.add(&mut account, shorts, &held, from, span.split);
                     account.mark(held.position, closes[span.split as usize - 1]);
                     from = span.split;
                 }
@@ -385,7 +611,7 @@ impl Adding<'_> {
             }
             let to = trade.to.min(span.end);
             if from < to {
-                hold(&mut account, held, from, to);
+                hold.add(&mut account, shorts, &held, from, to);
             }
             if trade.to >= span.end {
                 break;

@@ -856,8 +856,9 @@ impl PreparedSweep for Sweep {
     /// On others a range keeps the runs of rows that it has told apart until it computes them: at most
     /// an eighth of the bytes of their figures.
     fn worker_bytes(&self) -> usize {
+        let extended = if self.task.extended { self.extended_bytes() } else { 0 };
         if let Some(bars) = self.window {
-            return self.window_bytes(bars);
+            return self.window_bytes(bars) + extended;
         }
         let Layout { prices, multipliers, .. } = self.layout;
         let shorts = if self.task.kernel.shorts { multipliers } else { 0 };
@@ -865,7 +866,7 @@ impl PreparedSweep for Sweep {
         let entries = self.plan.as_ref().map_or_else(|| self.door_bytes(), Plan::worker_bytes);
         // Distances, ratios, factors, and the map that is being built.
         let scratch = 3 * size_of::<f64>() + 12;
-        self.market.len() * (stops + entries + scratch) + RUNS_BYTES
+        self.market.len() * (stops + entries + scratch) + RUNS_BYTES + extended
     }
 
     fn run_into(&self, range: Range<u64>, phases: Vec<PhaseCells<'_>>) -> Result<()> {
