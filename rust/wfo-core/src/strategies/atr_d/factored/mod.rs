@@ -28,7 +28,8 @@
 //! units in the last place; where such a unit could decide whether a short is ruined, the ledger
 //! falls back on the contract's own order.
 //!
-//! On long histories, all of this happens a window of bars at a time ([`windows`]).
+//! On long histories, all of this happens a window of bars at a time ([`windows`]). Where the figures
+//! on demand are asked for, combinations are walked once more ([`extended`]).
 
 mod crowd;
 mod cuts;
