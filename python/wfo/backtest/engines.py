@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from wfo.backtest.core import CompiledEngine
 from wfo.backtest.figures import Figures
+from wfo.backtest.python import PythonEngine
 from wfo.backtest.reference import ReferenceEngine
 from wfo.errors import EngineError, did_you_mean
-from wfo.strategy import NumbaKernel, RustKernel
+from wfo.strategy import PythonKernel, RustKernel
 
 if TYPE_CHECKING:
     from wfo.backtest.checks import Bounds, Labels
@@ -104,12 +105,14 @@ def engine_names() -> tuple[str, ...]:
 def engines_of(strategy: Strategy) -> dict[str, Engine]:
     """Return the engines of a strategy by name, in the order in which ``"auto"`` tries them."""
     found: dict[str, Engine] = {}
-    for kernel in (strategy.kernel, strategy.reference):
-        for name in () if kernel is None else kernel.engines:
+    for kernel in strategy.kernels:
+        for name in kernel.engines:
             if isinstance(kernel, RustKernel):
-                found.setdefault(name, CompiledEngine(name, kernel))
-            elif isinstance(kernel, NumbaKernel):
-                found.setdefault(name, ReferenceEngine(name, kernel))
+                found[name] = CompiledEngine(name, kernel)
+            elif isinstance(kernel, PythonKernel):
+                found[name] = PythonEngine(name, kernel)
+            else:
+                found[name] = ReferenceEngine(name, kernel)
     return found
 
 

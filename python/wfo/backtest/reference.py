@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from wfo.backtest.feeds import Feeds
     from wfo.settings import AccountSettings
     from wfo.strategy import NumbaKernel, Strategy
+
+    FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,32 +94,40 @@ class ReferenceEngine:
         *,
         extended: bool = False,
         labels: Labels | None = None,
-    ) -> ReferenceSweep:
+    ) -> OneByOne:
         """Return what computes the parameter sets; nothing is shared."""
-        return ReferenceSweep(
-            self.kernel,
-            self.kernel.name or strategy.name,
-            feeds,
-            space,
-            settings,
-            list(phases),
-            extended,
-            labels,
-        )
+        codes, count = _codes(labels)
+
+        def compute(rows: FloatArray) -> list[Figures]:
+            found = self.kernel.load().sweep(
+                self.kernel.name or strategy.name,
+                feeds,
+                rows,
+                settings,
+                list(phases),
+                extended=extended,
+                labels=codes,
+                label_count=count,
+            )
+            return [Figures(*columns) for columns in found]
+
+        return OneByOne(space, compute)
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceSweep:
-    """Parameter sets that a reference kernel goes through."""
+class OneByOne:
+    """Parameter sets that share nothing.
 
-    kernel: NumbaKernel
-    strategy: str
-    feeds: Feeds
+    Attributes
+    ----------
+    space
+        The sets.
+    compute
+        Returns the figures of rows, float64[m, parameters], one item a phase.
+    """
+
     space: Space
-    settings: AccountSettings
-    phases: list[Bounds]
-    extended: bool
-    labels: Labels | None
+    compute: Callable[[FloatArray], list[Figures]]
     granule: int = 1
     worker_bytes: int | None = None
 
@@ -129,18 +139,7 @@ class ReferenceSweep:
 
     def run_list(self, indices: Any, *, stored: bool = False) -> list[Figures]:
         """Return the figures of the combinations `indices`, in that order."""
-        codes, count = _codes(self.labels)
-        found = self.kernel.load().sweep(
-            self.strategy,
-            self.feeds,
-            self.space.rows(indices),
-            self.settings,
-            self.phases,
-            extended=self.extended,
-            labels=codes,
-            label_count=count,
-        )
-        figures = [Figures(*columns) for columns in found]
+        figures = self.compute(self.space.rows(indices))
         return [as_stored(phase) for phase in figures] if stored else figures
 
     def run_blocks(self, starts: Any, size: int, *, stored: bool = False) -> list[Figures]:

@@ -85,8 +85,7 @@ def _described(strategy: Strategy) -> list[str]:
         lines.append(f"Regimes of stops: by {classes.parameter}; {bounds}, MEDIUM between")
     if strategy.expansion:
         lines.append(f"A run also runs: {', '.join(strategy.expansion)}")
-    kernels = [k for k in (strategy.kernel, strategy.reference) if k is not None]
-    lines += [f"Engines: {', '.join(k.engines)} in {k.module}" for k in kernels]
+    lines += [f"Engines: {', '.join(k.engines)} in {k.module}" for k in strategy.kernels]
     return lines
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wfo.strategy.constraints import Constraint
 from wfo.strategy.feed import Feed
-from wfo.strategy.kernel import Kernel, NumbaKernel, RustKernel
+from wfo.strategy.kernel import Kernel, NumbaKernel, PythonKernel, RustKernel, Walk
 from wfo.strategy.parameter import Number, Parameter
 from wfo.strategy.registry import get_strategy, register, strategies
 from wfo.strategy.value import Lookback, Strategy
@@ -24,11 +24,13 @@ __all__ = [
     "NumbaKernel",
     "Number",
     "Parameter",
+    "PythonKernel",
     "RustKernel",
     "StopClass",
     "StopClasses",
     "Strategy",
     "TradeStation",
+    "Walk",
     "get_strategy",
     "register",
     "strategies",

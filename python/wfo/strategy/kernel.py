@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wfo.errors import EngineError
+from wfo.errors import EngineError, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,87 @@ class NumbaKernel:
         return _load(self.module)
 
 
-Kernel = RustKernel | NumbaKernel
+class Walk(NamedTuple):
+    """What a `PythonKernel` returns of the n bars of a phase; a plain tuple will do.
+
+    Attributes
+    ----------
+    trades
+        Closed trades in the order of their exits, one row each: side (+1 long, -1 short), bar and
+        price of the entry, bar and price of the exit, profit or loss. Prices are raw fills, before
+        slippage and fee; a trade of 0 shares is left out.
+    equity
+        float64[n], in currency: the mark at every close, the capital before the first trading bar.
+    open_since
+        Bar of the entry of the position that is open after the last bar, if it has more than 0
+        shares; else -1.
+    reversals
+        Of each reversal its bar, and the equity at its fill, one row each.
+    """
+
+    trades: ArrayLike | Sequence[Sequence[float]]
+    equity: NDArray[np.float64]
+    open_since: int = -1
+    reversals: ArrayLike | Sequence[Sequence[float]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PythonKernel:
+    """A strategy as one function in Python, which may call what Numba has compiled.
+
+    The function goes through the bars of a phase, and the package makes all figures of what it
+    returns. It is called as ``function(feeds, sets, settings, warmup)``:
+
+    ``feeds``
+        Feed name to column name to values, float64[n] each, until the end of the phase.
+    ``sets``
+        ``[(first bar, values), ...]``: parameter sets in canonical order, whole numbers as `int`,
+        each with the bar from whose orders on it holds. The first one's bar is ``warmup``; several
+        ascend.
+    ``settings``
+        An instance of the strategy's settings.
+    ``warmup``
+        The first trading bar.
+
+    It returns a `Walk`.
+
+    Attributes
+    ----------
+    function
+        ``"module:function"``.
+    engines
+        Its engine: one name, of which a strategy has each once.
+    """
+
+    function: str
+    engines: tuple[str, ...] = ("python",)
+
+    def __post_init__(self) -> None:
+        module, colon, name = self.function.partition(":")
+        if not (module and colon and name):
+            raise InputError(f"a kernel in Python is 'module:function', not {self.function!r}")
+
+    @property
+    def module(self) -> str:
+        """Import path of the module."""
+        return self.function.partition(":")[0]
+
+    def load(self) -> Callable[..., Any]:
+        """Import the module, and return the function.
+
+        Raises
+        ------
+        EngineError
+            If the module cannot be imported, with the reason, or has no such function.
+        """
+        module, _, name = self.function.partition(":")
+        found = getattr(_load(module), name, None)
+        if not callable(found):
+            raise EngineError(f"the kernel {module} has no function {name!r}")
+        return found  # type: ignore[no-any-return]  # whatever it is, it can be called
+
+
+Kernel = RustKernel | NumbaKernel | PythonKernel
 
 
 def _load(module: str) -> ModuleType:

@@ -49,7 +49,7 @@ class Strategy:
     settings
         The type of its settings.
     reference
-        The kernel that defines it, where there is one beside `kernel`.
+        The kernel that defines it, where there is one beside `kernel`; several check each other.
     expansion
         Simpler strategies that a run of this one also runs, to show whether its extras pay.
     simpler
@@ -66,8 +66,8 @@ class Strategy:
     Raises
     ------
     InputError
-        If a name is no name or there twice, a constraint cannot be read, or a view names what the
-        strategy does not have.
+        If a name is no name or there twice, two kernels have an engine of one name, a constraint
+        cannot be read, or a view names what the strategy does not have.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Strategy:
     constraints: tuple[str, ...] = ()
     feeds: tuple[Feed, ...] = (Feed("bars"),)
     settings: type[AccountSettings] = AccountSettings
-    reference: Kernel | None = None
+    reference: Kernel | tuple[Kernel, ...] | None = None
     expansion: tuple[str, ...] = ()
     simpler: Mapping[str, str] = field(default_factory=dict, hash=False)
     shorts: bool = False
@@ -103,6 +103,9 @@ class Strategy:
             raise InputError(
                 f"{self.name} has the feeds {feeds}; the first must have prices, and each its name"
             )
+        engines = [name for kernel in self.kernels for name in kernel.engines]
+        if len(set(engines)) < len(engines):
+            raise InputError(f"{self.name} has the engines {engines}; each needs a name of its own")
         # Read now, so that a wrong one is told to whoever writes it.
         _ = self.rules
         for name in self.map_axes or ():
@@ -123,6 +126,14 @@ class Strategy:
     def names(self) -> tuple[str, ...]:
         """Canonical parameter names, in order."""
         return tuple(p.name for p in self.parameters)
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """All its kernels, in the order in which their engines are tried."""
+        if self.reference is None:
+            return (self.kernel,)
+        others = self.reference if isinstance(self.reference, tuple) else (self.reference,)
+        return (self.kernel, *others)
 
     @property
     def rules(self) -> tuple[Constraint, ...]:

@@ -1,0 +1,170 @@
+"""Functions in Python as engines: they go through the bars, the package counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wfo.backtest.figures import LABEL_FIELDS, SCHEMA, STANDARD, Figures
+from wfo.backtest.recount import Records, recount
+from wfo.backtest.reference import OneByOne
+from wfo.backtest.values import TRADE_COLUMNS, DatedSet, Outcome
+from wfo.errors import EngineError
+from wfo.strategy import PythonKernel, Walk
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wfo.backtest.checks import Bounds, Labels
+    from wfo.backtest.evaluate import Space
+    from wfo.backtest.feeds import Feeds
+    from wfo.settings import AccountSettings
+    from wfo.strategy import Strategy
+
+    FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PythonEngine:
+    """An engine of a function: one combination after the other.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    kernel
+        The function.
+    """
+
+    name: str
+    kernel: PythonKernel
+
+    def lacks(
+        self,
+        strategy: Strategy,  # noqa: ARG002  # a function that is there computes everything
+        settings: AccountSettings,  # noqa: ARG002
+        *,
+        extended: bool = False,  # noqa: ARG002
+        dated: bool = False,  # noqa: ARG002
+        space: Space | None = None,  # noqa: ARG002
+    ) -> str | None:
+        """Return why it cannot be called; None if it can."""
+        try:
+            self.kernel.load()
+        except EngineError as error:
+            return str(error)
+        return None
+
+    def simulate(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        sets: Sequence[DatedSet],
+        settings: AccountSettings,
+        bounds: Bounds,
+        labels: Labels | None = None,
+    ) -> Outcome:
+        """Compute one parameter set, or several one after the other."""
+        warmup, split, end = bounds
+        given = [
+            (
+                first,
+                tuple(
+                    int(value) if parameter.whole else float(value)
+                    for parameter, value in zip(strategy.parameters, values, strict=True)
+                ),
+            )
+            for first, values in sets
+        ]
+        walk = Walk(*self.kernel.load()(feeds.until(end), given, settings, warmup))
+        trades, records = self._records(walk, settings.capital, warmup, end)
+        figures = recount(records, warmup, split, labels)
+        reversals = records.reversal_bar, records.reversal_mark
+        return Outcome(figures, trades, records.equity, reversals)
+
+    def prepare(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        settings: AccountSettings,
+        phases: Sequence[Bounds],
+        threads: int,  # noqa: ARG002  # one interpreter goes through one bar at a time
+        *,
+        extended: bool = False,
+        labels: Labels | None = None,
+    ) -> OneByOne:
+        """Return what computes the parameter sets; nothing is shared."""
+        import numpy as np
+
+        wanted = SCHEMA if extended else STANDARD
+
+        def compute(rows: FloatArray) -> list[Figures]:
+            found = []
+            for bounds in phases:
+                each = [
+                    self.simulate(
+                        strategy, feeds, [DatedSet(bounds[0], row)], settings, bounds, labels
+                    ).figures
+                    for row in map(tuple, rows.tolist())
+                ]
+                columns = [np.array([f[w.name] for f in each], w.dtype) for w in wanted]
+                if labels is not None:
+                    shape = (len(each), labels.count)
+                    columns += [
+                        np.array([f[n] for f in each], np.float64).reshape(shape)
+                        for n in LABEL_FIELDS
+                    ]
+                found.append(Figures(*columns))
+            return found
+
+        return OneByOne(space, compute)
+
+    def _records(
+        self, walk: Walk, capital: float, warmup: int, end: int
+    ) -> tuple[dict[str, NDArray[Any]], Records]:
+        """Return the columns of the trades, and what is to be counted.
+
+        Raises
+        ------
+        EngineError
+            If the function returned what cannot be.
+        """
+        import numpy as np
+
+        table = np.asarray(walk.trades, np.float64).reshape(-1, len(TRADE_COLUMNS))
+        trades: dict[str, NDArray[Any]] = dict(zip(TRADE_COLUMNS, table.T.copy(), strict=True))
+        for name, dtype in (("side", np.int8), ("entry_bar", np.int64), ("exit_bar", np.int64)):
+            trades[name] = trades[name].astype(dtype)
+        reversals = np.asarray(walk.reversals, np.float64).reshape(-1, 2)
+        equity = np.array(walk.equity, np.float64)
+        bars = np.stack([trades["entry_bar"], trades["exit_bar"]])
+        for wrong, what in (
+            (equity.shape != (end,), f"marks of shape {equity.shape}, not ({end},)"),
+            (np.isnan(equity).any(), "a mark that is no number"),
+            ((equity[:warmup] != capital).any(), "a mark before the first trading bar"),
+            ((abs(trades["side"]) != 1).any(), "a trade that is neither long (+1) nor short (-1)"),
+            (((bars < warmup) | (bars >= end)).any(), "a trade outside the trading bars"),
+            ((bars[0] > bars[1]).any(), "a trade that ends before it begins"),
+            ((np.diff(bars[1]) < 0).any(), "trades that are not in the order of their exits"),
+            ((np.diff(reversals[:, 0]) < 0).any(), "reversals that are not in order"),
+            (
+                not (walk.open_since == -1 or warmup <= walk.open_since < end),
+                f"open_since = {walk.open_since}, which is no trading bar",
+            ),
+        ):
+            if wrong:
+                raise EngineError(f"the kernel {self.kernel.function} returns {what}")
+        records = Records(
+            trades["side"],
+            trades["entry_bar"],
+            trades["exit_bar"],
+            trades["pnl"],
+            equity,
+            reversals[:, 0].astype(np.int64),
+            reversals[:, 1].copy(),
+            int(walk.open_since),
+        )
+        return trades, records

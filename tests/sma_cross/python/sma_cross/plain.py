@@ -1,0 +1,39 @@
+"""SMA cross in plain Python."""
+
+import math
+
+from wfo.strategy import Walk
+
+
+def average(closes, length):
+    """The mean of the last closes before a bar; `sum` adds up with more care than the contract."""
+    total = 0.0
+    for close in closes[-length:]:
+        total += close
+    return total / length
+
+
+def walk(feeds, sets, settings, warmup):
+    """Go through the bars of a phase."""
+    opens, closes = (feeds["bars"][name].tolist() for name in ("open", "close"))
+    worse, better = 1 + settings.slip, 1 - settings.slip
+    money, trades, equity = settings.capital, [], [settings.capital] * len(closes)
+    held = None
+    for t in range(warmup, len(closes)):
+        fast, slow = next(values for first, values in reversed(sets) if first <= t)
+        fast, slow = average(closes[:t], fast), average(closes[:t], slow)
+        if held is None and fast > slow and money > 0:
+            cost = opens[t] * worse * (1 + settings.fee)
+            base = money if settings.sizing == "compound" else min(settings.capital, money)
+            shares = base / cost
+            if settings.lot_size > 0:
+                shares = math.floor(shares / settings.lot_size) * settings.lot_size
+            held = t, shares, cost
+        elif held is not None and fast < slow:
+            since, shares, cost = held
+            gain = shares * (opens[t] * better * (1 - settings.fee) - cost)
+            if shares > 0:
+                trades.append((1, since, opens[since], t, opens[t], gain))
+            money, held = money + gain, None
+        equity[t] = money if held is None else money + held[1] * (closes[t] - held[2])
+    return Walk(trades, equity, held[0] if held and held[1] > 0 else -1)
