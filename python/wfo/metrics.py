@@ -23,7 +23,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from wfo.data.timeframes import TIMEFRAMES, is_intraday, require_timeframe
 from wfo.errors import InputError
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     from numpy.typing import ArrayLike, NDArray
-
-    from wfo.backtest import Simulation
 
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
@@ -169,8 +167,28 @@ class PartMetrics:
         return {f.name: getattr(self, f.name).to_dict() for f in fields(self)}
 
 
+class Marked(Protocol):
+    """What of a simulation its metrics follow from; `wfo.Simulation` has it."""
+
+    @property
+    def equity(self) -> FloatArray:
+        """The mark at every close, float64[n]."""
+
+    @property
+    def trades(self) -> pl.DataFrame:
+        """Closed trades."""
+
+    @property
+    def reversals(self) -> tuple[NDArray[np.int64], FloatArray] | None:
+        """Bars of reversals, and the mark at the fill of each."""
+
+    @property
+    def extended(self) -> Mapping[str, Any]:
+        """Extended figures by name, where there are any."""
+
+
 def simulation_metrics(
-    simulation: Simulation,
+    simulation: Marked,
     dates: Sequence[dt.date],
     *,
     warmup: int,

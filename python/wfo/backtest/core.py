@@ -13,8 +13,8 @@ from wfo.errors import EngineError
 if TYPE_CHECKING:
     from wfo import _core
     from wfo.backtest.checks import Bounds, Labels
-    from wfo.backtest.evaluate import Space
     from wfo.backtest.feeds import Feeds
+    from wfo.backtest.spaces import Space
     from wfo.settings import AccountSettings
     from wfo.strategy import RustKernel, Strategy
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import STANDARD
-from wfo.errors import InputError
-from wfo.metrics import DEFINITIONS, shown
+from wfo.metrics import DEFINITIONS, PartMetrics, shown
 
 if TYPE_CHECKING:
-    from wfo.backtest.values import Simulation, SweepResult
+    from numpy.typing import NDArray
 
 
 def table(caption: str, rows: Iterable[Sequence[str]]) -> str:
@@ -24,13 +23,10 @@ def table(caption: str, rows: Iterable[Sequence[str]]) -> str:
     return f"<table><caption>{html.escape(caption)}</caption>{''.join(lines)}</table>"
 
 
-def simulation_html(simulation: Simulation) -> str:
-    """Return the metrics of a simulation as a table, or its figures where it has no dates."""
-    caption = repr(simulation)
-    try:
-        found = simulation.metrics()
-    except InputError:
-        rows = [(f.name, shown(getattr(simulation, f.name), f.unit)) for f in STANDARD]
+def simulation_html(caption: str, found: PartMetrics | None, figures: Mapping[str, float]) -> str:
+    """Return the metrics of a simulation as a table, or its figures where there are none."""
+    if found is None:
+        rows = [(f.name, shown(figures[f.name], f.unit)) for f in STANDARD]
         return table(caption, [("", ""), *rows])
     parts = (found.in_sample, found.out_of_sample, found.whole)
     lines: list[tuple[str, ...]] = [("", "In-sample", "Out-of-sample", "Whole")]
@@ -44,15 +40,15 @@ def simulation_html(simulation: Simulation) -> str:
     return table(caption, lines)
 
 
-def sweep_html(result: SweepResult) -> str:
+def sweep_html(caption: str, figures: Mapping[str, NDArray[Any]]) -> str:
     """Return how the standard figures are distributed over the combinations."""
     import numpy as np
 
     lines: list[tuple[str, ...]] = [("", "Lowest", "Median", "Highest")]
     for each in STANDARD:
-        column = getattr(result, each.name)
+        column = figures[each.name]
         values = [np.min(column), np.median(column), np.max(column)]
         lines.append(
             (each.heading.replace("_", " "), *(shown(float(v), each.unit) for v in values))
         )
-    return table(repr(result), lines)
+    return table(caption, lines)

@@ -14,8 +14,8 @@ from wfo.strategy import PythonKernel, RustKernel
 
 if TYPE_CHECKING:
     from wfo.backtest.checks import Bounds, Labels
-    from wfo.backtest.evaluate import Space
     from wfo.backtest.feeds import Feeds
+    from wfo.backtest.spaces import Space
     from wfo.backtest.values import DatedSet, Outcome
     from wfo.settings import AccountSettings
     from wfo.strategy import Strategy

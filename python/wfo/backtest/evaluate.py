@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.checks import (
     Bounds,
@@ -14,6 +14,7 @@ from wfo.backtest.checks import (
 )
 from wfo.backtest.engines import choose_engine, engines_of
 from wfo.backtest.figures import Choice, Figures, concatenate, is_extended
+from wfo.backtest.spaces import GridSpace, SetSpace, Space
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
@@ -40,57 +41,6 @@ _LARGEST_BLOCK = 1 << 21
 
 #: Combinations of a sample that are swept together.
 _SAMPLE_BLOCK = 1 << 13
-
-
-class Space(Protocol):
-    """Parameter sets with a number each."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
-        """The sets in the form that compiled kernels take.
-
-        For each axis the positions of its parameters, and its rows, one value a parameter in each.
-        """
-
-    def rows(self, indices: Any) -> FloatArray:
-        """Return the sets of these numbers, float64[m, parameters], in canonical order."""
-
-
-class _GridSpace:
-    def __init__(self, grid: Grid) -> None:
-        self.grid = grid
-
-    def __len__(self) -> int:
-        return len(self.grid)
-
-    @property
-    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
-        return self.grid.engine_axes
-
-    def rows(self, indices: Any) -> FloatArray:
-        import numpy as np
-
-        columns = self.grid.columns(np.asarray(indices, dtype=np.int64))
-        return np.column_stack([c.astype(np.float64) for c in columns.values()])
-
-
-class _SetSpace:
-    def __init__(self, table: FloatArray) -> None:
-        self.table = table
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    @property
-    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
-        # One axis of all parameters, whose rows are whole sets.
-        return [(list(range(self.table.shape[1])), self.table.tolist())]
-
-    def rows(self, indices: Any) -> FloatArray:
-        found: FloatArray = self.table[indices]
-        return found
 
 
 class Evaluator:
@@ -153,7 +103,7 @@ class Evaluator:
         if grid.strategy.name != named.name:
             raise InputError(f"the grid is one of {grid.strategy.name}, not of {named.name}")
         self._open(
-            named, feeds, _GridSpace(grid), grid.need, phases, settings, engine, threads, figures,
+            named, feeds, GridSpace(grid), grid.need, phases, settings, engine, threads, figures,
             labels,
         )  # fmt: skip
 
@@ -189,7 +139,7 @@ class Evaluator:
             named.lookback({n: (v,) for n, v in zip(named.names, r, strict=True)}) for r in rows
         )
         found = cls.__new__(cls)
-        space = _SetSpace(np.array(rows, dtype=np.float64))
+        space = SetSpace(np.array(rows, dtype=np.float64))
         found._open(named, feeds, space, need, phases, settings, engine, threads, figures, labels)
         return found
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wfo.backtest.checks import Bounds, Labels
-    from wfo.backtest.evaluate import Space
     from wfo.backtest.feeds import Feeds
+    from wfo.backtest.spaces import Space
     from wfo.settings import AccountSettings
     from wfo.strategy import NumbaKernel, Strategy
 

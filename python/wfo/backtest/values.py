@@ -256,7 +256,12 @@ class Simulation:
     def _repr_html_(self) -> str:
         from wfo.backtest.display import simulation_html
 
-        return simulation_html(self)
+        try:
+            found = self.metrics()
+        except InputError:
+            # Without dates, or in parts too short for them, there are figures all the same.
+            found = None
+        return simulation_html(repr(self), found, {n: getattr(self, n) for n in STANDARD_NAMES})
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -424,4 +429,4 @@ class SweepResult:
     def _repr_html_(self) -> str:
         from wfo.backtest.display import sweep_html
 
-        return sweep_html(self)
+        return sweep_html(repr(self), self.figures()._asdict())

@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use wfo_core::Slice;
 use wfo_core::engine::direct::Dated;
-use wfo_core::execution::account::Side;
-use wfo_core::figures::{Simulation, Trade, Value};
+use wfo_core::execution::account::{Side, Trade};
+use wfo_core::figures::{Simulation, Value};
 
 use crate::arrays::values;
 use crate::errors::raise;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::execution::account::Side;
+use crate::execution::account::Trade;
 
 /// A kind of figure: how it is held, how it is stored, and what it is measured in.
 pub trait Kind {
@@ -542,23 +542,6 @@ impl Cut for ExtendedCells<'_> {
             to.copy_from_slice(from);
         }
     }
-}
-
-/// A closed trade, at its raw fills.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Trade {
-    /// Which way it was to earn.
-    pub side: Side,
-    /// Bar of the entry.
-    pub entry_bar: usize,
-    /// Fill of the entry, before slippage.
-    pub entry_price: f64,
-    /// Bar of the exit.
-    pub exit_bar: usize,
-    /// Fill of the exit, before slippage.
-    pub exit_price: f64,
-    /// Profit or loss, in currency.
-    pub pnl: f64,
 }
 
 /// One parameter set in full.

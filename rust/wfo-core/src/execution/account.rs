@@ -1,7 +1,6 @@
 //! The account: what fills are worth, what the equity is marked at, and what recorders hear of it.
 
 use crate::execution::settings::{AccountSettings, Sizing};
-use crate::figures::Trade;
 
 /// Which way a position earns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +9,23 @@ pub enum Side {
     Long,
     /// When it falls.
     Short,
+}
+
+/// A closed trade, at its raw fills.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trade {
+    /// Which way it was to earn.
+    pub side: Side,
+    /// Bar of the entry.
+    pub entry_bar: usize,
+    /// Fill of the entry, before slippage.
+    pub entry_price: f64,
+    /// Bar of the exit.
+    pub exit_bar: usize,
+    /// Fill of the exit, before slippage.
+    pub exit_price: f64,
+    /// Profit or loss, in currency.
+    pub pnl: f64,
 }
 
 /// A position at what was paid for it, or got.

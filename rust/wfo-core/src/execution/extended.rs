@@ -1,8 +1,8 @@
 //! Recorders: the figures on demand, and a whole backtest written down.
 
 use crate::error::{Error, Result};
-use crate::execution::account::{Recorder, Side};
-use crate::figures::{PartFigures, Trade};
+use crate::execution::account::{Recorder, Side, Trade};
+use crate::figures::PartFigures;
 
 /// A label for each bar of a history, to sum returns by.
 #[derive(Debug, Clone, PartialEq)]
