@@ -464,3 +464,16 @@ def test_a_figure_that_is_none(bars: pl.DataFrame, grid: wfo.Grid) -> None:
         _ = sim.oos_win
     assert not hasattr(sim, "_repr_svg_")
     assert sim.figures.keys() >= set(STANDARD_NAMES)
+
+
+def test_an_evaluator_takes_a_frame_and_the_phases_of_a_schedule() -> None:
+    bars = wfo.load_sample("NASDAQ")
+    phases = wfo.Windows.preset("default").resolve(bars["date"])
+    grid = wfo.Grid.load("smoke", "atr_d_l")
+    opened = wfo.Evaluator("atr_d_l", bars, grid, phases)
+    swept = wfo.sweep("atr_d_l", bars, grid, windows=phases)
+    assert opened.phases == [p.bounds for p in phases]
+    for found, wanted in zip(opened.range(0, len(grid)), swept, strict=True):
+        assert np.array_equal(found.oos_pnl, wanted.oos_pnl)
+    with pytest.raises(wfo.InputError, match="reads a second symbol"):
+        wfo.Evaluator("atr_d_duals_l", bars, wfo.Grid.load("smoke", "atr_d_duals_l"), phases)

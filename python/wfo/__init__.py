@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wfo.atr_d.settings import Settings
-    from wfo.backtest import Simulation, SweepResult
+    from wfo.backtest import Evaluator, Simulation, SweepResult, read_feeds
     from wfo.backtest.simulate import simulate
     from wfo.backtest.sweep import sweep
     from wfo.bars import join_bars
@@ -41,6 +41,7 @@ __all__ = [
     "DataError",
     "DataStore",
     "EngineError",
+    "Evaluator",
     "Gates",
     "Grid",
     "InputError",
@@ -63,6 +64,7 @@ __all__ = [
     "grid_names",
     "join_bars",
     "load_sample",
+    "read_feeds",
     "register",
     "run",
     "score",
@@ -78,6 +80,7 @@ _HOMES = {
     "DataError": "errors",
     "DataStore": "data",
     "EngineError": "errors",
+    "Evaluator": "backtest.evaluate",
     "Gates": "selection.scoring",
     "Grid": "grid",
     "InputError": "errors",
@@ -99,6 +102,7 @@ _HOMES = {
     "detect_plateaus": "selection.plateaus",
     "grid_names": "grid",
     "load_sample": "data",
+    "read_feeds": "backtest.feeds",
     "register": "strategy",
     "run": "runs.call",
     "score": "selection.scoring",

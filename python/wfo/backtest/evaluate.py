@@ -13,18 +13,18 @@ from wfo.backtest.checks import (
     thread_count,
 )
 from wfo.backtest.engines import choose_engine, engines_of
+from wfo.backtest.feeds import Feeds, read_feeds
 from wfo.backtest.figures import Choice, Figures, concatenate, is_extended
 from wfo.backtest.spaces import GridSpace, SetSpace, Space
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
+from wfo.windows import Phase
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
-
-    from wfo.backtest.feeds import Feeds
 
     FloatArray = NDArray[np.float64]
     IndexArray = NDArray[np.int64]
@@ -51,11 +51,12 @@ class Evaluator:
     strategy
         Name from `wfo.strategies`.
     feeds
-        What the strategy reads, from `read_feeds`.
+        What the strategy reads, from `wfo.read_feeds`; a frame of bars where it reads no more.
     grid
         A `Grid`, or the values of one.
     phases
-        First trading bar, first out-of-sample bar and one past the last bar of each phase.
+        Those of `Windows.resolve`, or of each the first trading bar, the first out-of-sample bar
+        and one past the last bar.
     settings
         Capital, costs, sizing and entry style.
     engine
@@ -88,9 +89,9 @@ class Evaluator:
     def __init__(
         self,
         strategy: str | Strategy,
-        feeds: Feeds,
+        feeds: Feeds | Any,
         grid: Grid | Mapping[str, Any],
-        phases: Sequence[Bounds],
+        phases: Sequence[Bounds | Phase],
         settings: AccountSettings | None = None,
         engine: str = "auto",
         threads: int | None = None,
@@ -111,9 +112,9 @@ class Evaluator:
     def of_sets(
         cls,
         strategy: str | Strategy,
-        feeds: Feeds,
+        feeds: Feeds | Any,
         sets: Iterable[Mapping[str, Any]],
-        phases: Sequence[Bounds],
+        phases: Sequence[Bounds | Phase],
         settings: AccountSettings | None = None,
         engine: str = "auto",
         threads: int | None = None,
@@ -146,10 +147,10 @@ class Evaluator:
     def _open(
         self,
         strategy: Strategy,
-        feeds: Feeds,
+        feeds: Feeds | Any,
         space: Space,
         need: int,
-        phases: Sequence[Bounds],
+        phases: Sequence[Bounds | Phase],
         settings: AccountSettings | None,
         engine: str,
         threads: int | None,
@@ -160,7 +161,10 @@ class Evaluator:
         if labels is not None and not extended:
             raise InputError("labels= goes with figures='extended'")
         used = strategy.settings_of(settings)
-        bounds = [checked_bounds(c, w, need, feeds.bars, end) for w, c, end in phases]
+        if not isinstance(feeds, Feeds):
+            feeds = read_feeds(strategy, feeds)
+        slices = (p.bounds if isinstance(p, Phase) else p for p in phases)
+        bounds = [checked_bounds(c, w, need, feeds.bars, end) for w, c, end in slices]
         first = min((w for w, *_ in bounds), default=0)
         given = checked_labels(labels, feeds.bars, first)
         chosen = choose_engine(engine, strategy, used, extended=extended, space=space)

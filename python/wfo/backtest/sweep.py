@@ -218,7 +218,7 @@ def _require_room(grid: Grid, phases: int, cell: int, figures: str) -> None:
         f"the {figures} figures of {len(grid):,} combinations over {phases}"
         f" phase{'s' if phases > 1 else ''} take {_size(size)} of memory, and {_size(room)} are"
         f" available; 'wfo run' (wfo.run in Python) keeps {kept} on disk, a smaller grid takes less"
-        f"{less}, and wfo.backtest.Evaluator computes any part at a time"
+        f"{less}, and wfo.Evaluator computes any part at a time"
     )
 
 
