@@ -1,27 +1,16 @@
-"""How results look in a notebook: small tables, escaped, without styles of their own."""
+"""How results look in a notebook."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from wfo.backtest.figures import STANDARD
 from wfo.errors import InputError
-from wfo.metrics import DEFINITIONS, shown
+from wfo.metrics import shown
+from wfo.text import html_table
 
 if TYPE_CHECKING:
     from wfo.backtest.values import Simulation, SweepResult
-
-
-def table(caption: str, rows: Iterable[Sequence[str]]) -> str:
-    """Return an HTML table whose first row and column are headings."""
-    head, *body = ([html.escape(cell) for cell in row] for row in rows)
-    lines = ["<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>"]
-    for first, *rest in body:
-        cells = "".join(f"<td style='text-align: right'>{cell}</td>" for cell in rest)
-        lines.append(f"<tr><th style='text-align: left'>{first}</th>{cells}</tr>")
-    return f"<table><caption>{html.escape(caption)}</caption>{''.join(lines)}</table>"
 
 
 def simulation_html(simulation: Simulation) -> str:
@@ -31,17 +20,8 @@ def simulation_html(simulation: Simulation) -> str:
         found = simulation.metrics()
     except InputError:
         rows = [(f.name, shown(getattr(simulation, f.name), f.unit)) for f in STANDARD]
-        return table(caption, [("", ""), *rows])
-    parts = (found.in_sample, found.out_of_sample, found.whole)
-    lines: list[tuple[str, ...]] = [("", "In-sample", "Out-of-sample", "Whole")]
-    lines += [
-        (f"{name.title()} bar", *(getattr(p, name).isoformat() for p in parts))
-        for name in ("first", "last")
-    ]
-    for each in DEFINITIONS:
-        cells = (shown(getattr(part, each.name), each.unit) for part in parts)
-        lines.append((f"{each.title}, %" if each.unit == "share" else each.title, *cells))
-    return table(caption, lines)
+        return html_table(caption, [("", ""), *rows])
+    return html_table(caption, found.rows())
 
 
 def sweep_html(result: SweepResult) -> str:
@@ -55,4 +35,4 @@ def sweep_html(result: SweepResult) -> str:
         lines.append(
             (each.heading.replace("_", " "), *(shown(float(v), each.unit) for v in values))
         )
-    return table(repr(result), lines)
+    return html_table(repr(result), lines)
