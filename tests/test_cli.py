@@ -410,8 +410,11 @@ def test_another_run_says_where_the_earlier_one_is(tiny: str, wfo_: Callable[...
     assert "moved" not in wfo_(*RUN, "--grid", tiny).out
     called = wfo_(*RUN, "--grid", tiny, "--slip", "0.001")
     (moved,) = Path("results/NASDAQ/.history").iterdir()
-    assert f"moved to {moved}" in called.out
+    assert f"The earlier run was another one and moved to {moved}" in called.out
     assert "256 combinations were ever searched" in called.out
+    # The same run that starts over is no other one.
+    called = wfo_(*RUN, "--grid", tiny, "--slip", "0.001", "--fresh")
+    assert "The earlier run moved to results/NASDAQ/.history/" in called.out
 
 
 def test_broken_run_is_named(tiny: str, wfo_: Callable[..., Called]) -> None:

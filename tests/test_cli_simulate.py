@@ -575,6 +575,18 @@ def test_page_draws_the_marks_and_stands_alone() -> None:
     assert {"2020-01-01", "2020-01-06", "out-of-sample from 2020-01-04"} <= set(texts)
 
 
+@pytest.mark.parametrize("boundary", [1, 500, 900, 998])
+def test_names_of_the_parts_lie_within_the_page(boundary: int) -> None:
+    svg = svg_of(charts.page(chart(np.linspace(100, 200, 1000), boundary=boundary)))
+    width = float(svg.get("viewBox", "").split()[2])
+    texts = {str(e.text): e for e in svg if e.tag == "text"}
+    beyond = next(e for text, e in texts.items() if text.startswith("out-of-sample"))
+    start, end = float(beyond.get("x", "")), float(texts["in-sample"].get("x", ""))
+    # Letters of 12 pixels are narrower than 7 on average.
+    assert start + 7 * len(str(beyond.text)) <= width
+    assert 7 * len("in-sample") <= end < start
+
+
 def test_page_of_a_long_history_stays_small_and_keeps_its_extremes() -> None:
     random = np.random.default_rng(1)
     equity = 1000 + np.cumsum(random.normal(0, 1, 200_000)).clip(-900)
@@ -670,7 +682,7 @@ def short(**params: object) -> tuple[str, ...]:
         ((*SIMULATE, "--set", "=14"), 2, ["'=14'", "NAME=VALUE"]),
         ((*SIMULATE, "--set", "atr_period="), 2, ["'atr_period='", "NAME=VALUE"]),
         ((*SIMULATE, *ALL, "--set", "atr_period=9"), 2, ["atr_period is set twice"]),
-        (SIMULATE, 1, ["atr_d_l also needs atr_period, atr_multiplier,"]),
+        (SIMULATE, 1, ["atr_d_l also needs atr_period, atr_multiplier,", "--set", "--from-cand"]),
         ((*SIMULATE, *ALL[2:]), 1, ["atr_d_l also needs atr_period"]),
         (short(atr_perid=14), 1, ["no parameter 'atr_perid'", "did you mean 'atr_period'?"]),
         (short(atr_period="many"), 1, ["atr_period = 'many'", "a whole number >= 1"]),

@@ -21,6 +21,9 @@ def test_names() -> None:
     assert sample_names() == ["NASDAQ", "SP500"]
     with pytest.raises(DataError, match="did you mean 'NASDAQ'"):
         load_sample("NASDAC")
+    # It is not in the store, and no import would put it there.
+    with pytest.raises(DataError, match=r"^there is no sample 'DAX'; known: NASDAQ, SP500$"):
+        load_sample("DAX")
 
 
 @pytest.mark.parametrize(

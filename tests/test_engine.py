@@ -615,7 +615,10 @@ def test_frames_that_are_no_bars(bars: pl.DataFrame, grid: wfo.Grid) -> None:
         (bars.drop("close", "low"), "no column low, close; columns: .*high"),
         (bars.rename({"open": "opn"}), "no column open"),
         (bars.drop("date"), "neither a 'date' nor a 'datetime' column; columns: open"),
-        (bars.with_columns(date.cast(pl.String)), "'date' must be of type Date, not String"),
+        (
+            bars.with_columns(date.cast(pl.String)),
+            "'date' must be of type Date, not String; parse it",
+        ),
         (bars.with_columns(date.cast(pl.Datetime)), "'date' must be of type Date, not Datetime"),
         (bars.with_columns(pl.col("low").cast(pl.String)), "'low' must be numeric, not String"),
         (bars.with_columns(pl.col("low") > 0), "'low' must be numeric, not Boolean"),

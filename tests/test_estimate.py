@@ -44,6 +44,8 @@ def test_every_strategy_of_the_run_is_estimated_and_nothing_written(
         assert item.disk == len(item.grid) * 80 + min(len(item.grid), 2_000_000) * 700
     assert found.obstacle is None
     assert found.free > 0
+    # The folder of the run, whether it is there yet or not.
+    assert f"free for {tmp_path / 'out' / 'NASDAQ'}" in found.page
     assert not list(tmp_path.iterdir())
 
 

@@ -159,6 +159,40 @@ def test_labels_before_the_first_trading_bar_do_not_matter(
 # The evaluator
 
 
+def test_an_evaluator_takes_a_frame_and_phases(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    windows = wfo.Windows.preset("default").resolve(bars["date"])
+    simple = Evaluator("atr_d_ls", bars, grid, windows)
+    feeds = read_feeds("atr_d_ls", bars)
+    same = Evaluator(grid.strategy, feeds, grid, [p.bounds for p in windows])
+    assert simple.phases == same.phases == [p.bounds for p in windows]
+    for a, b in zip(simple.list([5, 9]), same.list([5, 9]), strict=True):
+        assert np.array_equal(a.oos_pnl, b.oos_pnl)
+    assert "1 phase," in repr(Evaluator("atr_d_ls", bars, grid, windows[:1]))
+
+
+def test_numbers_of_combinations_are_whole_and_of_the_grid(
+    bars: pl.DataFrame, grid: wfo.Grid
+) -> None:
+    opened = Evaluator("atr_d_ls", bars, grid, [(100, 2000, 3000)])
+    assert opened.list([])[0].is_pnl.shape == (0,)
+    with pytest.raises(wfo.InputError, match=r"indices must be a list of whole numbers, .*float64"):
+        opened.list([1.5])
+    with pytest.raises(wfo.InputError, match=r"indices\[1\] = -1 is no combination of the grid"):
+        opened.list([3, -1])
+    with pytest.raises(wfo.InputError, match=r"indices\[0\] = 64 is no combination .* has 64,"):
+        opened.list([64])
+    with pytest.raises(wfo.InputError, match=r"starts\[0\] = -8 is no combination"):
+        opened.blocks([-8], 8)
+
+
+def test_a_split_without_bars_is_told_with_the_dates(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    said = "trading begins on 1999-05-27, and the last bar is 2018-12-31"
+    with pytest.raises(wfo.InputError, match=said):
+        wfo.simulate("atr_d_ls", bars, grid.params(0), split="2030-01-01")
+    with pytest.raises(wfo.InputError, match=said):
+        wfo.sweep("atr_d_ls", bars, grid, split="1999-01-05")
+
+
 @pytest.mark.parametrize("engine", ["factored", "direct", "reference"])
 @pytest.mark.parametrize("stored", [False, True])
 def test_ranges_lists_and_blocks(
@@ -438,6 +472,30 @@ def test_short_texts_and_tables(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     odd = dataclasses.replace(sim, strategy="<b>", dates=None)
     assert "&lt;b&gt;" in odd._repr_html_()
     assert f"{sim.oos_dd:,.2f}" in odd._repr_html_()
+
+
+def test_results_say_what_they_hold_in_a_line_and_in_a_table(
+    bars: pl.DataFrame, grid: wfo.Grid
+) -> None:
+    windows = wfo.Windows.preset("default").resolve(bars["date"])
+    results = wfo.sweep("atr_d_ls", bars, grid, windows=windows)
+    # Dates, which a reader knows, and not the numbers of bars.
+    assert "phase 1, 2008-12-31 to 2013-12-30, out-of-sample from 2012-01-03" in repr(results[0])
+    assert len(repr(results[0])) < 150
+    first = "2008-12-31 to 2011-12-30"
+    assert repr(windows).startswith("Phases('default' as of 2018-12-31: 2008-12-31 to 2013-12-30")
+    assert first in windows._repr_html_()
+    sim = wfo.simulate("atr_d_ls", bars, grid.params(3), split=SPLIT)
+    parts = sim.metrics()
+    assert f"out_of_sample: net_profit {sim.oos_pnl:,.2f}" in repr(parts)
+    assert len(repr(parts)) < 250
+    for page in (parts._repr_html_(), sim._repr_html_()):
+        assert "Longest drawdown, days" in page
+        assert f"{sim.oos_pnl:,.2f}" in page
+    strategy = wfo.strategies()["atr_d_ls"]
+    assert len(repr(strategy)) < 150
+    assert "atr_period" in strategy._repr_html_()
+    assert "a whole number &gt;= 1" in strategy._repr_html_()
 
 
 def test_plots(bars: pl.DataFrame, grid: wfo.Grid, tmp_path: Path) -> None:

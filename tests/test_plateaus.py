@@ -180,6 +180,21 @@ def test_plateaus_are_ranked_by_stability_and_named_by_stop_class(
     assert left.level == pytest.approx(62 / 64)
     assert left.stability == pytest.approx(70 - 30.5e-3)
     assert (6.0, 2.0) in left.cells
+    # What a notebook shows is a line each, however many cells there are.
+    assert repr(left).startswith(f"Plateau(2, MEDIUM, {len(left.cells)} cells, ")
+    assert len(repr(plateaus)) < 350
+    page = plateaus._repr_html_()
+    assert page.count("<tr>") == 4
+    assert f"{left.combinations:,}" in page
+
+
+def test_no_plateaus_say_why() -> None:
+    chosen = grid()
+    none = wfo.detect_plateaus(candidates_of(chosen, np.where(X >= 0, 1, 0), 50.0 + 0 * X), chosen)
+    assert not none
+    assert none.note
+    assert repr(none) == f"Plateaus(none: {none.note})"
+    assert "Plateaus(none" in none._repr_html_()
 
 
 @pytest.mark.parametrize(

@@ -366,6 +366,8 @@ def test_bytes_that_are_no_text_are_no_schedule(tmp_path: Path) -> None:
 def test_a_schedule_that_does_not_exist() -> None:
     with pytest.raises(wfo.InputError, match="'sixtyforty'; did you mean 'sixty-forty'"):
         wfo.Windows.load("sixtyforty")
+    with pytest.raises(wfo.InputError, match=r"given as the path of a \.yaml file"):
+        wfo.Windows.load("sixtyforty")
     with pytest.raises(wfo.InputError, match=r"no windows file .*nowhere\.yml"):
         wfo.Windows.load("nowhere.yml")
     with pytest.raises(wfo.InputError, match="known: default, sixty-forty"):

@@ -103,6 +103,13 @@ def join_bars(first: Any, second: Any, *, allow_gaps: bool = False) -> Joined:
     allow_gaps
         Whether more than 5 % of either's bars may be dropped.
 
+    Returns
+    -------
+    Joined
+        ``first`` and ``second``, row by row of one stamp, as `wfo.sweep` and `wfo.simulate` take
+        them as bars and bars2; ``dropped_first`` and ``dropped_second``, how many bars only one
+        had.
+
     Raises
     ------
     DataError
@@ -148,7 +155,7 @@ def join_bars(first: Any, second: Any, *, allow_gaps: bool = False) -> Joined:
             raise DataError(
                 f"{lost} of the {which} symbol's {len(kept)} bars between {begin} and {end} are on"
                 f" dates that the other lacks, more than {_MOST_DROPPED:.0%}; --allow-gaps drops"
-                " them all the same"
+                " them all the same, in Python allow_gaps=True"
             )
     return Joined(joined[0], joined[1], *dropped)
 

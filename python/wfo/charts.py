@@ -328,6 +328,9 @@ _WIDTH, _HEIGHT = 960, 540
 _LEFT, _RIGHT = 90, 945
 _TOP, _MIDDLE, _FALL_TOP, _BOTTOM = 24, 370, 390, 505
 
+#: Width of a letter, generously.
+_LETTER = 7
+
 
 def page(chart: EquityChart) -> str:
     """Return the chart as an HTML page that stands alone: an SVG drawing, no script, no library."""
@@ -348,6 +351,9 @@ def page(chart: EquityChart) -> str:
     split = x(chart.boundary)
     day = _day(chart.dates[chart.boundary])
     width, height = _RIGHT - split, _BOTTOM - _TOP
+    beyond = f"out-of-sample from {day}"
+    # A late boundary leaves no room to its right: both names move to the left.
+    label = min(split + 6, _WIDTH - _LETTER * len(beyond))
     parts = [
         f'<rect class="oos" x="{split:.1f}" y="{_TOP}" width="{width:.1f}" height="{height}"/>'
     ]
@@ -368,8 +374,8 @@ def page(chart: EquityChart) -> str:
         f'<polygon class="fall" points="{_LEFT},{_FALL_TOP} {falls} {_RIGHT},{_FALL_TOP}"/>',
         f'<polyline class="equity" points="{curve}"/>',
         f'<line class="boundary" x1="{split:.1f}" x2="{split:.1f}" y1="{_TOP}" y2="{_BOTTOM}"/>',
-        f'<text x="{split - 6:.1f}" y="{_TOP - 8}" text-anchor="end">in-sample</text>',
-        f'<text x="{split + 6:.1f}" y="{_TOP - 8}">out-of-sample from {day}</text>',
+        f'<text x="{label - 12:.1f}" y="{_TOP - 8}" text-anchor="end">in-sample</text>',
+        f'<text x="{label:.1f}" y="{_TOP - 8}">{beyond}</text>',
         f'<text x="{_LEFT + 6}" y="{_BOTTOM - 6}">Drawdown</text>',
         f'<text x="{_LEFT + 6}" y="{_TOP + 14}">Equity</text>',
     ]

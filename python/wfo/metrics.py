@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from wfo.data.timeframes import TIMEFRAMES, is_intraday, require_timeframe
 from wfo.errors import InputError
+from wfo.text import html_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +65,12 @@ class Definition(NamedTuple):
     name: str
     title: str
     unit: Unit
+
+    @property
+    def heading(self) -> str:
+        """The title, with the unit of what is shown in one."""
+        named = {"share": ", %", "days": ", days"}
+        return self.title + named.get(self.unit, "")
 
 
 #: The figures in the order in which they are shown.
@@ -154,13 +161,46 @@ class Metrics:
         return found | {"first": self.first.isoformat(), "last": self.last.isoformat()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PartMetrics:
-    """The figures of a simulation, in-sample, out-of-sample, and of both as one."""
+    """The figures of a simulation, in-sample, out-of-sample, and of both as one.
+
+    Attributes
+    ----------
+    in_sample, out_of_sample
+        The figures of each part.
+    whole
+        Those of both parts as one.
+    """
 
     in_sample: Metrics
     out_of_sample: Metrics
     whole: Metrics
+
+    def __repr__(self) -> str:
+        parts = (
+            f"{f.name}: net_profit {m.net_profit:,.2f}, sharpe {shown(m.sharpe, 'ratio')},"
+            f" {m.trades:,} trades"
+            for f in fields(self)
+            for m in (getattr(self, f.name),)
+        )
+        return f"PartMetrics({'; '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        span = f"{self.whole.first} to {self.whole.last}"
+        return html_table(f"PartMetrics, {span}", self.rows())
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return a table as text, the headings first: a figure a row, a part a column."""
+        columns = (self.in_sample, self.out_of_sample, self.whole)
+        rows: list[tuple[str, ...]] = [("", "In-sample", "Out-of-sample", "Whole")]
+        for name in ("first", "last"):
+            days = (getattr(m, name).isoformat() for m in columns)
+            rows.append((f"{name.title()} bar", *days))
+        rows += [
+            (d.heading, *(shown(getattr(m, d.name), d.unit) for m in columns)) for d in DEFINITIONS
+        ]
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain values, by part."""
@@ -210,6 +250,11 @@ def simulation_metrics(
         First trading bar and first out-of-sample bar, as they were simulated.
     bars_per_year
         From the function `bars_per_year`.
+
+    Returns
+    -------
+    PartMetrics
+        In currency, fractions and ratios, as `Metrics` says.
 
     Raises
     ------

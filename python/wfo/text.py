@@ -1,8 +1,9 @@
-"""Text for readers: tables in plain characters, and sizes."""
+"""Text for readers: tables in plain characters and for notebooks, and sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+from collections.abc import Iterable, Sequence
 
 
 def table(rows: Sequence[Sequence[str]], align: str, *, indent: str = "  ") -> list[str]:
@@ -30,6 +31,24 @@ def table(rows: Sequence[Sequence[str]], align: str, *, indent: str = "  ") -> l
         ).rstrip()
         for row in rows
     ]
+
+
+def html_table(caption: str, rows: Iterable[Sequence[str]]) -> str:
+    """Return an HTML table for notebooks: escaped, without styles of its own.
+
+    Parameters
+    ----------
+    caption
+        What stands above it.
+    rows
+        Cells as text, the headings first; the first column holds headings too.
+    """
+    head, *body = ([html.escape(cell) for cell in row] for row in rows)
+    lines = ["<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>"]
+    for first, *rest in body:
+        cells = "".join(f"<td style='text-align: right'>{cell}</td>" for cell in rest)
+        lines.append(f"<tr><th style='text-align: left'>{first}</th>{cells}</tr>")
+    return f"<table><caption>{html.escape(caption)}</caption>{''.join(lines)}</table>"
 
 
 def size_text(count: float) -> str:

@@ -19,6 +19,7 @@ from typing import Any, overload
 
 from wfo.data.foreign import stamp_list
 from wfo.errors import DataError, InputError, did_you_mean
+from wfo.text import html_table
 
 #: Bars before the first trading bar, at least.
 LEAST_WARMUP = 100
@@ -123,7 +124,7 @@ class Phase:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Phases(Sequence[Phase]):
     """The phases of a schedule on a history, in order.
 
@@ -159,6 +160,22 @@ class Phases(Sequence[Phase]):
 
     def __iter__(self) -> Iterator[Phase]:
         return iter(self.phases)
+
+    def __repr__(self) -> str:
+        spans = ", ".join(f"{p.in_sample[0]} to {p.out_of_sample[1]}" for p in self.phases)
+        return f"Phases({self.name!r} as of {self.as_of}: {spans})"
+
+    def _repr_html_(self) -> str:
+        note = f"; {self.note}" if self.note else ""
+        return html_table(f"{self.name!r} as of {self.as_of}{note}", self.rows())
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return a table as text, the headings first: number and dates of each phase."""
+        rows: list[tuple[str, ...]] = [("Phase", "In-sample", "Out-of-sample")]
+        for p in self.phases:
+            spans = (f"{first} to {last}" for first, last in (p.in_sample, p.out_of_sample))
+            rows.append((str(p.number), *spans))
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """Return the schedule as plain values, for the manifest."""
@@ -236,7 +253,11 @@ class Windows:
         """
         path = Path(name)
         if path.suffix.lower() not in {".yaml", ".yml"}:
-            return cls.preset(str(name))
+            try:
+                return cls.preset(str(name))
+            except InputError as error:
+                own = "(your own is given as the path of a .yaml file)"
+                raise InputError(f"{error} {own}") from None
         if not path.is_file():
             raise InputError(f"there is no windows file {path}")
         import yaml

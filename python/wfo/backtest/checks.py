@@ -146,9 +146,26 @@ def _moment(value: object) -> dt.datetime | None:
 
 
 def checked_bounds(
-    split: int, warmup: int | None, need: int, bars: int, end: int | None = None
+    split: int,
+    warmup: int | None,
+    need: int,
+    bars: int,
+    end: int | None = None,
+    stamps: pl.Series | None = None,
 ) -> Bounds:
     """Check the positions of one phase before an engine sees them.
+
+    Parameters
+    ----------
+    split, warmup, end
+        First out-of-sample bar, first trading bar, by default 100 or `need` if that is more, and
+        one past the last bar, by default `bars`.
+    need
+        The longest lookback, in bars.
+    bars
+        How many there are.
+    stamps
+        Their dates, for messages.
 
     Raises
     ------
@@ -163,9 +180,12 @@ def checked_bounds(
             f"warmup = {warmup} is shorter than the longest lookback; it needs at least {need}"
         )
     if not warmup < split < end <= bars:
+        dated = ""
+        if stamps is not None and warmup < bars:
+            dated = f"; trading begins on {stamps[warmup]}, and the last bar is {stamps[-1]}"
         raise InputError(
             "a phase needs warmup < split < end <= bars,"
-            f" not warmup = {warmup}, split = {split}, end = {end}, bars = {bars}"
+            f" not warmup = {warmup}, split = {split}, end = {end}, bars = {bars}{dated}"
         )
     return warmup, split, end
 

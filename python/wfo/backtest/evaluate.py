@@ -49,14 +49,15 @@ class Evaluator:
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`.
+        Name from `wfo.strategies`, or a `Strategy`.
     feeds
-        What the strategy reads, from `wfo.read_feeds`; a frame of bars where it reads no more.
+        What the strategy reads, from `wfo.read_feeds`; of one that reads bars alone, their frame
+        will do.
     grid
         A `Grid`, or the values of one.
     phases
-        Those of `Windows.resolve`, or of each the first trading bar, the first out-of-sample bar
-        and one past the last bar.
+        First trading bar, first out-of-sample bar and one past the last bar of each phase, or
+        phases as `Windows.resolve` returns them.
     settings
         Capital, costs, sizing and entry style.
     engine
@@ -161,12 +162,13 @@ class Evaluator:
         if labels is not None and not extended:
             raise InputError("labels= goes with figures='extended'")
         used = strategy.settings_of(settings)
-        if not isinstance(feeds, Feeds):
-            feeds = read_feeds(strategy, feeds)
-        slices = (p.bounds if isinstance(p, Phase) else p for p in phases)
-        bounds = [checked_bounds(c, w, need, feeds.bars, end) for w, c, end in slices]
+        read = feeds if isinstance(feeds, Feeds) else read_feeds(strategy, feeds)
+        bounds = [
+            checked_bounds(split, warmup, need, read.bars, end, read.stamps)
+            for warmup, split, end in map(_bounds, phases)
+        ]
         first = min((w for w, *_ in bounds), default=0)
-        given = checked_labels(labels, feeds.bars, first)
+        given = checked_labels(labels, read.bars, first)
         chosen = choose_engine(engine, strategy, used, extended=extended, space=space)
         self.strategy = strategy
         self.phases = bounds
@@ -177,7 +179,7 @@ class Evaluator:
         self._length = len(space)
         self._prepared = chosen.engine.prepare(
             strategy,
-            feeds,
+            read,
             space,
             used,
             bounds,
@@ -192,7 +194,7 @@ class Evaluator:
     def __repr__(self) -> str:
         return (
             f"Evaluator({self.strategy.name}, {len(self):,} combinations,"
-            f" {len(self.phases)} phases, {self.engine})"
+            f" {len(self.phases)} phase{'' if len(self.phases) == 1 else 's'}, {self.engine})"
         )
 
     @property
@@ -219,7 +221,12 @@ class Evaluator:
         Returns
         -------
         list of Figures
-            One item a phase.
+            One item a phase; a figure is an attribute, as in ``found[0].oos_pnl``.
+
+        Raises
+        ------
+        InputError
+            If there are no such combinations.
         """
         return self._prepared.run(start, stop, stored=stored)
 
@@ -237,8 +244,13 @@ class Evaluator:
         -------
         list of Figures
             One item a phase, m cells each.
+
+        Raises
+        ------
+        InputError
+            If there is no such combination.
         """
-        return self._prepared.run_list(indices, stored=stored)
+        return self._prepared.run_list(self._numbers("indices", indices), stored=stored)
 
     def blocks(self, starts: ArrayLike, size: int, *, stored: bool = False) -> PhaseFigures:
         """Return the figures of blocks of consecutive combinations, one block after the other.
@@ -259,8 +271,35 @@ class Evaluator:
         -------
         list of Figures
             One item a phase, b · size cells each.
+
+        Raises
+        ------
+        InputError
+            If there are no such combinations.
         """
-        return self._prepared.run_blocks(starts, size, stored=stored)
+        return self._prepared.run_blocks(self._numbers("starts", starts), size, stored=stored)
+
+    def _numbers(self, name: str, given: ArrayLike) -> IndexArray:
+        """Return numbers of combinations as int64[m]; engines would cut fractions off."""
+        import numpy as np
+
+        numbers = np.asarray(given)
+        if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+            raise InputError(
+                f"{name} must be a list of whole numbers, not of shape {numbers.shape}, type"
+                f" {numbers.dtype}"
+            )
+        wrong = np.flatnonzero((numbers < 0) | (numbers >= len(self)))
+        if wrong.size:
+            raise InputError(
+                f"{name}[{wrong[0]}] = {numbers[wrong[0]]} is no combination of the grid, which has"
+                f" {len(self):,}, from 0 on"
+            )
+        return numbers.astype(np.int64)
+
+
+def _bounds(phase: Bounds | Phase) -> Bounds:
+    return phase.bounds if isinstance(phase, Phase) else phase
 
 
 def iter_sweep(

@@ -9,13 +9,12 @@ from wfo.bars import Prices, check_same_stamps, prices, series
 from wfo.data.foreign import polars_frame
 from wfo.data.frames import time_column
 from wfo.errors import InputError, did_you_mean
+from wfo.strategy import Strategy, get_strategy
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
-
-    from wfo.strategy import Strategy
 
     FloatArray = NDArray[np.float64]
 
@@ -82,19 +81,24 @@ class Feeds(Mapping[str, Mapping[str, "FloatArray"]]):
 
 
 def read_feeds(
-    strategy: Strategy, bars: Any, bars2: Any = None, feeds: Mapping[str, Any] | None = None
+    strategy: str | Strategy, bars: Any, bars2: Any = None, feeds: Mapping[str, Any] | None = None
 ) -> Feeds:
     """Check the frames that a strategy reads, and return their columns.
 
     Parameters
     ----------
     strategy
-        What reads them.
+        What reads them: a name from `wfo.strategies`, or a `Strategy`.
     bars, bars2
         The bars of the first symbol, and of the second one where it has one: Polars, pandas or
         PyArrow frames.
     feeds
         Further series by name, each with the stamps of `bars`.
+
+    Returns
+    -------
+    Feeds
+        Their columns, float64[n] each.
 
     Raises
     ------
@@ -103,6 +107,7 @@ def read_feeds(
     InputError
         If a feed is missing, or one too many.
     """
+    strategy = get_strategy(strategy)
     for name in feeds or {}:
         if name in {FIRST, SECOND}:
             raise InputError(f"feeds[{name!r}] has an argument of its own; give it as {name}=")

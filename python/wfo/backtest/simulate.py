@@ -45,7 +45,7 @@ def simulate(
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`.
+        Name from `wfo.strategies`, or a `Strategy` of one's own.
     bars
         ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first. A Polars, pandas
         or PyArrow frame.
@@ -91,7 +91,7 @@ def simulate(
     assert read.stamps is not None  # noqa: S101  # frames have them
     first = None if warmup is None else position("warmup", warmup, read.stamps)
     at = position("split", split, read.stamps)
-    bounds = checked_bounds(at, first, need, read.bars)
+    bounds = checked_bounds(at, first, need, read.bars, stamps=read.stamps)
     used = named.settings_of(settings)
     if dated:
         sets = _dated_sets([when for when, _ in given], values, bounds[0], read.stamps)

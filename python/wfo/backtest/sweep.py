@@ -88,7 +88,7 @@ def sweep(
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`.
+        Name from `wfo.strategies`, or a `Strategy` of one's own.
     bars
         ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first. A Polars, pandas
         or PyArrow frame.
@@ -141,7 +141,8 @@ def sweep(
             raise InputError("a sweep needs split=, the first out-of-sample bar, or windows=")
         phases = [None]
         first = None if warmup is None else position("warmup", warmup, stamps)
-        bounds = [checked_bounds(position("split", split, stamps), first, grid.need, read.bars)]
+        at = position("split", split, stamps)
+        bounds = [checked_bounds(at, first, grid.need, read.bars, stamps=stamps)]
     else:
         if split is not None or warmup is not None:
             raise InputError("windows= brings its own split and warmup; leave those out")

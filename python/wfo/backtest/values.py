@@ -74,7 +74,8 @@ def _nearest(name: str) -> str:
 class Simulation:
     """One parameter set over one phase.
 
-    The extended figures of the schema are attributes too, as in ``sim.oos_wins``.
+    The extended figures of the schema are attributes too, as in ``sim.oos_wins``;
+    `wfo.backtest.figures` lists them with their units.
 
     Attributes
     ----------
@@ -269,7 +270,7 @@ class SweepResult:
     """A grid over one phase; cell ``i`` of every array belongs to combination ``i``.
 
     The extended figures of the schema are attributes too, as in ``res.oos_wins``, where the sweep
-    was asked for them.
+    was asked for them; `wfo.backtest.figures` lists them with their units.
 
     Attributes
     ----------
@@ -424,7 +425,18 @@ class SweepResult:
 
     def __repr__(self) -> str:
         size = f", {self.nbytes / 1e6:,.1f} MB" if self.nbytes >= 1e5 else ""
-        return f"SweepResult({self.grid!r}, bars {self.bounds}{size})"
+        return f"SweepResult({self.grid!r}, {self._span()}{size})"
+
+    def _span(self) -> str:
+        """Return where it trades, by dates where they are known."""
+        warmup, split, end = self.bounds
+        if self.dates is None:
+            return f"bars {self.bounds}"
+        from wfo.bars import days
+
+        first, cut, last = days(self.dates.gather([warmup, split, end - 1]))
+        number = f"phase {self.phase.number}, " if self.phase else ""
+        return f"{number}{first} to {last}, out-of-sample from {cut}"
 
     def _repr_html_(self) -> str:
         from wfo.backtest.display import sweep_html

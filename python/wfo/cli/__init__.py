@@ -21,15 +21,15 @@ _REMINDER = 0.2
 
 # Where each command lives. They load when called, so that `wfo --help` is quick.
 _COMMANDS = {
-    "data": ("wfo.cli.data", "Import, list and check bars."),
     "demo": ("wfo.cli.run", "Run a coarse grid on the sample that ships with the package."),
-    "grids": ("wfo.cli.show", "List the grids, or show one."),
-    "info": ("wfo.cli.show", "Show versions and what this installation runs on."),
+    "data": ("wfo.cli.data", "Import, list and check bars."),
+    "run": ("wfo.cli.run", "Search a strategy's whole grid, from bars to TradeStation ranges."),
     "rescore": ("wfo.cli.run", "Score a run again with other gates, without a sweep."),
     "verify": ("wfo.cli.run", "Check that every file of a run is as it was written."),
-    "run": ("wfo.cli.run", "Search a strategy's whole grid, from bars to TradeStation ranges."),
     "simulate": ("wfo.cli.simulate", "Simulate one parameter set: metrics, trades and equity."),
     "strategies": ("wfo.cli.show", "List the strategies, or show one's parameters."),
+    "grids": ("wfo.cli.show", "List the grids, or show one."),
+    "info": ("wfo.cli.show", "Show versions and what this installation runs on."),
 }
 
 

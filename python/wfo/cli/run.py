@@ -212,8 +212,8 @@ def run(
     came about.
 
     A run that was stopped, by whatever, goes on with the same command; what is stored is checked
-    first. Another grid, schedule, setting or history is another run: the earlier one moves to
-    OUT/SYMBOL/.history.
+    first. Another strategy, grid, schedule, setting or history is another run: the earlier one
+    moves to OUT/SYMBOL/.history. With a second symbol the folder is OUT/SYMBOL_SYMBOL2.
 
     \b
     Examples:

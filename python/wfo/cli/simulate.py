@@ -57,7 +57,9 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 @click.option("--symbol", required=True, help="Symbol in the store; 'wfo data list' shows them.")
 @click.option("--symbol2", help="Second symbol, for strategies that read one.")
 @click.option(
-    "--allow-gaps", is_flag=True, help="Drop more than 5 % of dates that only one symbol has."
+    "--allow-gaps",
+    is_flag=True,
+    help="Join two symbols even if more than 5 % of either's bars are dropped.",
 )
 @click.option("--strategy", required=True, help="Strategy; 'wfo strategies' lists them.")
 @click.option(
@@ -160,11 +162,12 @@ def simulate(
     schedule unless told otherwise, or all up to the last with a split of your own.
 
     Plots and files are there for the asking, as in --plot terminal --out-trades trades.csv; a row
-    is varied by, say, --set atr_period=14 --set bb_length=20.
+    is varied by, say, --set atr_period=14 --set bb_length=20. The candidates of a run are files
+    such as results/QQQ/candidates_atr_d_l_coarse.csv, here c.csv.
 
     \b
     Examples:
-      wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates best.csv
+      wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates c.csv
       wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates c.csv --row 7
     """
     from wfo.data import DataStore

@@ -64,7 +64,10 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
     dtype = frame.schema[stamp]
     if stamp == "date":
         if dtype != pl.Date:
-            raise DataError(f"column 'date' must be of type Date, not {dtype}")
+            way = ""
+            if dtype == pl.String:
+                way = "; parse it: pandas.read_csv(…, parse_dates=[…]), .str.to_date() of Polars"
+            raise DataError(f"column 'date' must be of type Date, not {dtype}{way}")
         columns = [pl.col("date")]
     else:
         if not isinstance(dtype, pl.Datetime) or dtype.time_zone is None:

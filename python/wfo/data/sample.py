@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wfo.data.store import DataStore
+from wfo.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,4 +46,6 @@ def load_sample(name: str = "NASDAQ") -> pl.DataFrame:
     Source: the data sets ``arch.data.nasdaq`` and ``arch.data.sp500`` of the package ``arch`` by
     Kevin Sheppard, under the NCSA licence (``sample/LICENSE.arch.md``).
     """
+    if name not in sample_names():
+        raise DataError(f"there is no sample {name!r}{did_you_mean(str(name), sample_names())}")
     return sample_store().load(name)

@@ -54,8 +54,7 @@ def run(
     symbol, symbol2
         Symbols in the store; a second one for strategies that read two.
     strategy
-        What to search; the simpler strategies that show whether its extras pay run too, unless
-        `expand` is off.
+        What to search: a name from `wfo.strategies`, or a `Strategy` of one's own.
     allow_gaps
         Whether joining two symbols may drop more than 5 % of either's bars.
     timeframe
@@ -68,6 +67,8 @@ def run(
     as_of
         Date that windows are counted back from, such as ``"2018-12-31"``; by default the last
         bar's.
+    expand
+        Whether the simpler strategies run too that show whether its extras pay.
     settings, gates
         Of every backtest, and of the scores.
     store

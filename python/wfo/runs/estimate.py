@@ -16,7 +16,7 @@ from wfo.progress import duration
 from wfo.runs.fits import bytes_needed, memory_needed
 from wfo.runs.folder import RunFolder
 from wfo.runs.job import check_fits
-from wfo.runs.machine import Machine, existing
+from wfo.runs.machine import Machine
 from wfo.runs.plan import RunPlan
 from wfo.runs.resume import going_on
 from wfo.runs.task import Task
@@ -98,7 +98,7 @@ class Estimates:
             rows.append((name, size, item.store, *taken))
         heads = ("Strategy", "Combinations", "Store", "Sweep", "Disk", "Memory")
         lines = table([heads, *rows], "<><>>>")
-        there = f"{size_text(self.free)} of disk are free in {self.folder}"
+        there = f"{size_text(self.free)} of disk are free for {self.folder}"
         if self.memory is not None:
             there += f"; the machine has {size_text(self.memory)} of memory"
         lines += [
@@ -146,7 +146,7 @@ def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None)
     except ResultsError as error:
         obstacle = str(error)
     free, memory_there = machine.free(folder.path), machine.memory()
-    return Estimates(tuple(found), existing(folder.path), free, memory_there, obstacle)
+    return Estimates(tuple(found), folder.path, free, memory_there, obstacle)
 
 
 def measure(

@@ -42,7 +42,7 @@ class RunReport:
     files
         Those that a reader will open.
     moved
-        Where an earlier, other run was moved.
+        Where an earlier run was moved: another one, or the same where this one started over.
     trials
         Combinations that were ever searched on the symbol.
     seconds
@@ -149,17 +149,9 @@ def _html(report: RunReport) -> str:
 
 def _windows(report: RunReport) -> list[str]:
     phases = report.phases
-    rows = [
-        (
-            str(p.number),
-            f"{p.in_sample[0]} to {p.in_sample[1]}",
-            f"{p.out_of_sample[0]} to {p.out_of_sample[1]}",
-        )
-        for p in phases
-    ]
     note = [f"  Note: {phases.note}."] if phases.note else []
-    heads = ("Phase", "In-sample", "Out-of-sample")
-    return [f"Windows '{phases.name}', as of {phases.as_of}", *table([heads, *rows], "><<"), *note]
+    head = f"Windows '{phases.name}', as of {phases.as_of}"
+    return [head, *table(phases.rows(), "><<"), *note]
 
 
 def _gates(item: StrategyReport) -> list[str]:
@@ -300,7 +292,10 @@ def _files(report: RunReport) -> list[str]:
     lines = [f"Written to {report.folder.path}"]
     lines += [f"  {path.relative_to(report.folder.path)}" for path in report.files]
     if report.moved:
-        lines.append(f"The earlier run was another one and moved to {report.moved}")
+        # The history names runs by their fingerprints; --fresh moves the same one too.
+        same = report.moved.name.startswith(report.manifest.fingerprint[:8])
+        what = "The earlier run" if same else "The earlier run was another one and"
+        lines.append(f"{what} moved to {report.moved}")
     lines.append(
         f"Took {duration(report.seconds)}; {report.trials:,} combinations were ever searched"
         f" on {report.manifest.symbol}"

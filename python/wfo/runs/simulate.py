@@ -15,6 +15,7 @@ from wfo.backtest.engines import require_engine
 from wfo.bars import dates as bar_dates
 from wfo.charts import EquityChart, require_drawable, write_chart
 from wfo.data.frames import time_column
+from wfo.errors import InputError
 from wfo.files import write_frame
 from wfo.runs.candidates import number_of, read_row
 from wfo.runs.inputs import load_inputs
@@ -146,6 +147,12 @@ def _params(plan: SimulationPlan, strategy: Strategy) -> dict[str, Number]:
     for name, value in plan.params.items():
         strategy.parameter(name)
         given[name] = number_of(value)
+    missing = [name for name in strategy.names if name not in given]
+    if missing:
+        raise InputError(
+            f"{strategy.name} also needs {', '.join(missing)}; give each by --set NAME=VALUE, or"
+            " all of a run's candidate by --from-candidates FILE"
+        )
     return dict(zip(strategy.names, strategy.check_params(given), strict=True))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wfo.backtest import Simulation
 from wfo.charts import EquityChart, text_chart
-from wfo.metrics import DEFINITIONS, PartMetrics, bars_held
+from wfo.metrics import PartMetrics, bars_held, shown
 from wfo.strategy import Number
 from wfo.text import table
 
@@ -101,27 +101,8 @@ def _params_lines(params: Mapping[str, int | float]) -> list[str]:
 
 
 def _metrics_lines(parts: PartMetrics, year: float) -> list[str]:
-    columns = (parts.in_sample, parts.out_of_sample, parts.whole)
-    rows: list[tuple[str, ...]] = [("", "In-sample", "Out-of-sample", "Whole")]
-    for head, name in (("First bar", "first"), ("Last bar", "last")):
-        rows.append((head, *(getattr(m, name).isoformat() for m in columns)))
-    for d in DEFINITIONS:
-        title = f"{d.title}, %" if d.unit == "share" else d.title
-        title += ", days" if d.unit == "days" else ""
-        rows.append((title, *(_cell(getattr(m, d.name), d.unit) for m in columns)))
     note = f"  A year has {year:,.0f} bars; - is what is not defined. wfo.metrics has the formulas."
-    return [*table(rows, "<>>>"), note]
-
-
-def _cell(value: float | None, unit: str) -> str:
-    if value is None:
-        return "-"
-    if unit in {"count", "days"}:
-        return f"{value:,.0f}"
-    if unit == "money":
-        return f"{value:,.2f}" if abs(value) < 1e9 else f"{value:.6g}"
-    scaled = 100 * value if unit == "share" else value
-    return f"{scaled:,.2f}" if abs(scaled) < 1e7 else f"{scaled:.3g}"
+    return [*table(parts.rows(), "<>>>"), note]
 
 
 def _price(value: float) -> str:
@@ -144,9 +125,9 @@ def _trades_lines(simulation: Simulation, days: Sequence[dt.date]) -> list[str]:
             days[t["exit_bar"]].isoformat(),
             _price(t["exit_price"]),
             f"{t['exit_bar'] - t['entry_bar']:,}",
-            _cell(t["pnl"], "money"),
+            shown(t["pnl"], "money"),
         )
         for t in last.iter_rows(named=True)
     ]
-    shown = f"Last {len(last)} of {len(trades):,} trades" if len(last) < len(trades) else "Trades"
-    return [shown, *table(rows, "<<><>>>"), *still]
+    head = f"Last {len(last)} of {len(trades):,} trades" if len(last) < len(trades) else "Trades"
+    return [head, *table(rows, "<<><>>>"), *still]

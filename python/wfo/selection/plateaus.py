@@ -26,6 +26,7 @@ largest. For that test the other plateaus are set aside, lest a large one hides 
 
 from __future__ import annotations
 
+import html
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ from wfo.errors import InputError
 from wfo.grid import Grid, no_map
 from wfo.selection.scoring import Cells
 from wfo.strategy import StopClass
+from wfo.text import html_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +70,7 @@ _CLUSTER_SHUFFLES = 199
 _SEED = 20_140_101
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Plateau:
     """One plateau.
 
@@ -103,6 +105,13 @@ class Plateau:
     center: tuple[float, float]
     trades: float = math.nan
 
+    def __repr__(self) -> str:
+        regime = f"{self.stop_class}, " if self.stop_class else ""
+        return (
+            f"Plateau({self.rank}, {regime}{len(self.cells)} cells, {self.combinations:,} stable"
+            f" combinations, stability {self.stability:.1f})"
+        )
+
     def candidates(self, candidates: pl.DataFrame, grid: Grid) -> pl.DataFrame:
         """Return the rows of `candidates` that lie in this plateau's cells, best first."""
         import polars as pl
@@ -133,7 +142,7 @@ class Plateau:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Plateaus(Sequence[Plateau]):
     """The plateaus of a map, most stable first, and how they were found.
 
@@ -172,6 +181,32 @@ class Plateaus(Sequence[Plateau]):
 
     def __iter__(self) -> Iterator[Plateau]:
         return iter(self.plateaus)
+
+    def __repr__(self) -> str:
+        if not self.plateaus:
+            return f"Plateaus(none: {self.note})"
+        return f"Plateaus({', '.join(map(repr, self.plateaus))}; quality {self.quality:.2f})"
+
+    def _repr_html_(self) -> str:
+        if not self.plateaus:
+            return f"<p>{html.escape(repr(self))}</p>"
+        heads = ("Rank", "Regime", "Stability", "Trades", "Cells", "Stable", "Share")
+        rows: list[tuple[str, ...]] = [(*heads, "First map axis", "Second map axis")]
+        for p in self.plateaus:
+            axes = (sorted(set(values)) for values in zip(*p.cells, strict=True))
+            rows.append(
+                (
+                    str(p.rank),
+                    p.stop_class or "-",
+                    f"{p.stability:.1f}" if math.isfinite(p.stability) else "-",
+                    f"{p.trades:.0f}" if math.isfinite(p.trades) else "-",
+                    str(len(p.cells)),
+                    f"{p.combinations:,}",
+                    f"{100 * p.level:.0f} %",
+                    *(f"{axis[0]:g} to {axis[-1]:g}" for axis in axes),
+                )
+            )
+        return html_table(f"Plateaus, quality {self.quality:.2f}", rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for the manifest."""

@@ -16,6 +16,7 @@ from wfo.strategy.feed import Feed
 from wfo.strategy.kernel import Kernel
 from wfo.strategy.parameter import Number, Parameter
 from wfo.strategy.views import StopClasses, TradeStation
+from wfo.text import html_table
 
 #: Returns the longest lookback, in bars, that any mix of these values asks for.
 Lookback = Callable[[Mapping[str, Sequence[Number]]], int]
@@ -24,7 +25,7 @@ Lookback = Callable[[Mapping[str, Sequence[Number]]], int]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Strategy:
     """A strategy: its parameters, what it reads, how it is computed, and how it is looked at.
 
@@ -121,6 +122,15 @@ class Strategy:
         if self.tradestation is not None:
             for name in self.names:
                 self.tradestation.input(name)
+
+    def __repr__(self) -> str:
+        return f"Strategy({self.name!r}, {len(self.parameters)} parameters; {self.title})"
+
+    def _repr_html_(self) -> str:
+        rows = [("Parameter", "Meaning", "Allowed")]
+        rows += [(p.name, p.meaning, p.allowed) for p in self.parameters]
+        constraints = f"; {', '.join(self.constraints)}" if self.constraints else ""
+        return html_table(f"{self.name}: {self.title}{constraints}", rows)
 
     @property
     def names(self) -> tuple[str, ...]:
