@@ -71,7 +71,7 @@ $(STAMP)/lint: $(STAMP)/install
 	$(BIN)/python -m pip install --quiet --group lint
 	@touch $@
 
-# What the wheel depends on, fetched here so that the tests themselves need no network.
-$(STAMP)/wheelhouse: pyproject.toml | $(STAMP)/test
+# What the wheels depend on, fetched here so that the tests themselves need no network.
+$(STAMP)/wheelhouse: pyproject.toml tests/wheelhouse.py | $(STAMP)/test
 	$(BIN)/python tests/wheelhouse.py $(VENV)/wheelhouse
 	@touch $@

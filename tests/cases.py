@@ -12,6 +12,7 @@ import polars as pl
 
 import wfo
 from wfo import Settings
+from wfo.testing import random_bars
 
 Params = dict[str, int | float]
 
@@ -114,37 +115,3 @@ def random_settings(rng: np.random.Generator) -> Settings:
         max_stop_atr=float(rng.choice([20.0, 3.0, 0.5])),
         entry_style=str(rng.choice(["pullback", "breakout"])),  # type: ignore[arg-type]  # likewise
     )
-
-
-def random_bars(rng: np.random.Generator, n: int) -> pl.DataFrame:
-    """A random walk with gaps, flat bars, ties of high and low, and now and then worse."""
-    volatility = float(rng.choice([0.002, 0.01, 0.04]))
-    moves = rng.normal(0, volatility, n) * (1 + np.abs(rng.standard_t(3, n)))
-    if rng.random() < 0.2:
-        moves[rng.integers(n)] += float(rng.choice([-2.5, 2.5]))  # one huge move
-    close = float(rng.choice([100.0, 100.0, 5_000.0, 0.02])) * np.exp(np.cumsum(moves))
-    before = np.concatenate([close[:1], close[:-1]])
-    open_ = np.where(rng.random(n) < 0.3, before * np.exp(rng.normal(0, volatility, n)), before)
-    high = np.maximum(open_, close) * np.exp(np.abs(rng.normal(0, volatility, n)))
-    low = np.minimum(open_, close) * np.exp(-np.abs(rng.normal(0, volatility, n)))
-    kind = rng.random(n)
-    high = np.where(kind < 0.1, np.maximum(open_, close), high)  # opens or closes at its high
-    low = np.where((kind > 0.05) & (kind < 0.15), np.minimum(open_, close), low)
-    flat = kind > 0.95
-    open_, high, low = (np.where(flat, close, column) for column in (open_, high, low))
-    columns = np.array([open_, high, low, close])
-    if rng.random() < 0.5:
-        # Prices in ticks: touches then hang on equality.
-        tick = 0.0001 if close.min() < 1 else float(rng.choice([0.01, 0.05, 1.0]))
-        columns = np.maximum(np.round(columns / tick), 1) * tick
-        columns = np.round(columns, 4)
-    if rng.random() < 0.3:
-        stretch = slice(int(rng.integers(n)), None)
-        columns[:, stretch][:, : int(rng.integers(1, 40))] = columns[3, stretch][0]  # quiet prices
-    dates = pl.date_range(
-        pl.date(2000, 1, 1), pl.date(2000, 1, 1) + pl.duration(days=n - 1), eager=True
-    )
-    return pl.DataFrame({"date": dates} | dict(zip(_PRICES, columns, strict=True)))
-
-
-_PRICES = ("open", "high", "low", "close")

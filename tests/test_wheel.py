@@ -1,8 +1,10 @@
-"""The wheel works where there is neither Rust nor Numba nor the source."""
+"""The wheel works where there is neither Rust nor source, alone and with a strategy beside it."""
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -12,29 +14,48 @@ import pytest
 from conftest import ROOT
 
 WHEELHOUSE = ROOT / ".venv" / "wheelhouse"
+PLUGIN = ROOT / "tests" / "sma_cross"
+
+
+def build(project: Path, folder: Path) -> Path:
+    """Build a project's wheel as `make wheel` does; what was compiled before is used again."""
+    command = [sys.executable, "-m", "maturin", "build", "--release", "--locked"]
+    subprocess.run([*command, "--out", str(folder)], cwd=project, check=True, capture_output=True)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def environment(folder: Path, *needed: str) -> Path:
+    """Install what is needed into an empty environment, without a network; its binaries' folder."""
+    if not WHEELHOUSE.is_dir():
+        pytest.skip(f"needs the dependencies' wheels in {WHEELHOUSE}, which make test fetches")
+    venv.create(folder, with_pip=True)
+    binaries = folder / ("Scripts" if os.name == "nt" else "bin")
+    command = [str(binaries / "python"), "-m", "pip", "install", "--quiet", "--no-index"]
+    # Most modules are never imported here, so that compiling all of them would be in vain.
+    command += ["--no-compile", "--find-links", str(WHEELHOUSE)]
+    subprocess.run([*command, *needed], check=True)
+    return binaries
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built as `make wheel` builds it."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "maturin", "build", "--release", "--locked"]
-    subprocess.run([*command, "--out", str(folder)], cwd=ROOT, check=True, capture_output=True)
-    (found,) = folder.glob("*.whl")
-    return found
+    """The wheel."""
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The binaries folder of an environment that holds the wheel and what it depends on."""
-    if not WHEELHOUSE.is_dir():
-        pytest.skip(f"needs the dependencies' wheels in {WHEELHOUSE}, which make test fetches")
-    folder = tmp_path_factory.mktemp("empty") / "venv"
-    venv.create(folder, with_pip=True)
-    binaries = folder / ("Scripts" if os.name == "nt" else "bin")
-    command = [str(binaries / "python"), "-m", "pip", "install", "--quiet", "--no-index"]
-    subprocess.run([*command, "--find-links", str(WHEELHOUSE), str(wheel)], check=True)
-    return binaries
+    return environment(tmp_path_factory.mktemp("empty") / "venv", str(wheel))
+
+
+@pytest.fixture(scope="session")
+def extended(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The binaries folder of one that also holds Numba, pytest and the wheel of a strategy."""
+    plugin = build(PLUGIN, tmp_path_factory.mktemp("plugin"))
+    folder = tmp_path_factory.mktemp("extended") / "venv"
+    return environment(folder, str(wheel), str(plugin), "numba", "pytest")
 
 
 def run(binaries: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -72,3 +93,64 @@ def test_without_numba_the_reference_says_how_to_get_it(installed: Path, tmp_pat
     done = run(installed, tmp_path, "python", "-c", code)
     assert done.returncode != 0
     assert "wfo[reference]" in done.stderr.splitlines()[-1]
+
+
+def test_a_strategy_beside_the_wheel_conforms(extended: Path, tmp_path: Path) -> None:
+    """Its own tests, in a folder that has nothing else of either project."""
+    shutil.copy(PLUGIN / "tests" / "test_sma_cross.py", tmp_path)
+    done = run(extended, tmp_path, "python", "-m", "pytest", "-q", "-W", "error")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.fullmatch(r"\d+ passed in .*", done.stdout.splitlines()[-1]), done.stdout
+
+
+def test_the_commands_know_a_strategy_beside_the_wheel(extended: Path, tmp_path: Path) -> None:
+    assert "sma_cross" in run(extended, tmp_path, "wfo", "strategies").stdout
+    done = run(extended, tmp_path, "wfo", "strategies", "sma_cross")
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "In TradeStation: none, so no ranges are exported",
+        "  fast < slow",
+        "Map: fast across, slow up",
+        "Engines: direct in sma_cross._core",
+        "Engines: numba in sma_cross.compiled",
+        "Engines: python in sma_cross.plain",
+    ):
+        assert line in done.stdout.splitlines()
+
+
+def test_a_strategy_beside_the_wheel_goes_the_whole_road(extended: Path, tmp_path: Path) -> None:
+    (tmp_path / "lengths.yaml").write_text(
+        "sma_cross:\n  fast: {from: 5, to: 100, step: 5}\n  slow: {from: 20, to: 200, step: 10}\n"
+    )
+    code = "from wfo.data import sample_store; print(sample_store().folder)"
+    store = run(extended, tmp_path, "python", "-c", code).stdout.strip()
+    road = ["--symbol", "NASDAQ", "--grid", "lengths.yaml", "--data-dir", store]
+    done = run(extended, tmp_path, "wfo", "run", "--strategy", "sma_cross", *road)
+    assert done.returncode == 0, done.stderr
+    assert "sma_cross: no ranges, since it names no inputs in TradeStation" in done.stderr
+    demo = run(extended, tmp_path, "wfo", "demo", "--out", "demo")
+    own, other = blocks(done.stdout), blocks(demo.stdout)
+    # Bars and windows are those of the strategy that the package has, and so are the gates' names.
+    assert own[:2] == other[:2]
+    assert own[1][0].startswith("Windows 'default'")
+    assert own[2][0] == "sma_cross, grid 'lengths': 299 combinations; passed, by phase"
+    gates = [[re.split("  +", line.strip())[0] for line in page[2][1:6]] for page in (own, other)]
+    assert gates[0] == gates[1]
+    # Its two parameters are those of the map, so that every cell is a single combination, which is
+    # too little to say anything about the cell.
+    (said,) = own[3]
+    assert said == (
+        "No plateaus: 0 of 299 cells hold 50 or more stable combinations; a plateau takes 4."
+    )
+    assert [own[4][0], own[4][-1].split(";")[1]] == [
+        "Written to results/NASDAQ",
+        " 299 combinations were ever searched on NASDAQ",
+    ]
+    written = {p.name for p in (tmp_path / "results" / "NASDAQ").iterdir()}
+    assert "candidates_sma_cross_lengths.parquet" in written
+    assert not [name for name in written if "_rank" in name]
+
+
+def blocks(page: str) -> list[list[str]]:
+    """The paragraphs of a page, line by line."""
+    return [part.split("\n") for part in page.strip("\n").split("\n\n")]

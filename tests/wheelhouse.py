@@ -1,4 +1,7 @@
-"""Fetch the wheels that wfo's own wheel depends on: ``python tests/wheelhouse.py FOLDER``."""
+"""Fetch the wheels that wfo's own wheel depends on, and those to test a strategy beside it.
+
+``python tests/wheelhouse.py FOLDER``
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,13 @@ from pathlib import Path
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    stated = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    project = stated["project"]
+    needed = project["dependencies"] + project["optional-dependencies"]["reference"]
+    needed += [each for each in stated["dependency-groups"]["test"] if each.startswith("pytest")]
     folder.mkdir(parents=True, exist_ok=True)
     download = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:"]
-    subprocess.run([*download, "--dest", str(folder), *project["dependencies"]], check=True)
+    subprocess.run([*download, "--dest", str(folder), *needed], check=True)
 
 
 if __name__ == "__main__":

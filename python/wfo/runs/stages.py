@@ -85,7 +85,7 @@ class Stages:
             write_text(self.folder.plateaus(name, grid.name), plateaus_csv(plateaus, grid))
         with self.clock.stage(f"ranges {name}"):
             exported = plateaus if grid.strategy.tradestation is not None else ()
-            if len(exported) < len(plateaus):
+            if grid.strategy.tradestation is None:
                 self.progress.say(f"{name}: no ranges, since it names no inputs in TradeStation")
             found = [plateau_ranges(p, frame, grid) for p in exported]
             ranges = tuple(r for r in found if r is not None)
