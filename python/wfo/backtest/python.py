@@ -44,11 +44,11 @@ class PythonEngine:
     def lacks(
         self,
         strategy: Strategy,  # noqa: ARG002  # a function that is there computes everything
-        settings: AccountSettings,  # noqa: ARG002
+        settings: AccountSettings,  # noqa: ARG002  # likewise
         *,
-        extended: bool = False,  # noqa: ARG002
-        dated: bool = False,  # noqa: ARG002
-        space: Space | None = None,  # noqa: ARG002
+        extended: bool = False,  # noqa: ARG002  # likewise
+        dated: bool = False,  # noqa: ARG002  # likewise
+        space: Space | None = None,  # noqa: ARG002  # likewise
     ) -> str | None:
         """Return why it cannot be called; None if it can."""
         try:
