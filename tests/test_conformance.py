@@ -135,7 +135,7 @@ def ahead(feeds: Any, sets: Any, settings: Any, warmup: int, by: int) -> Walk:
     n = len(closes)
     equity, trades, money, since = np.full(n, settings.capital), [], settings.capital, -1
     for t in range(warmup, n):
-        fast, slow = next(values for first, values in reversed(sets) if first <= t)
+        fast, slow, _ = next(values for first, values in reversed(sets) if first <= t)
         now = min(t - 1 + by, n - 1)
         rises = closes[now - fast + 1 : now + 1].mean() - closes[now - slow + 1 : now + 1].mean()
         if since < 0 and rises > 0:

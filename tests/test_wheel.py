@@ -121,6 +121,7 @@ def test_the_commands_know_a_strategy_beside_the_wheel(extended: Path, tmp_path:
 def test_a_strategy_beside_the_wheel_goes_the_whole_road(extended: Path, tmp_path: Path) -> None:
     (tmp_path / "lengths.yaml").write_text(
         "sma_cross:\n  fast: {from: 5, to: 100, step: 5}\n  slow: {from: 20, to: 200, step: 10}\n"
+        "  band: {from: 0, to: 0.059, step: 0.001}\n"
     )
     code = "from wfo.data import sample_store; print(sample_store().folder)"
     store = run(extended, tmp_path, "python", "-c", code).stdout.strip()
@@ -133,18 +134,19 @@ def test_a_strategy_beside_the_wheel_goes_the_whole_road(extended: Path, tmp_pat
     # Bars and windows are those of the strategy that the package has, and so are the gates' names.
     assert own[:2] == other[:2]
     assert own[1][0].startswith("Windows 'default'")
-    assert own[2][0] == "sma_cross, grid 'lengths': 299 combinations; passed, by phase"
+    assert own[2][0] == "sma_cross, grid 'lengths': 17,940 combinations; passed, by phase"
     gates = [[re.split("  +", line.strip())[0] for line in page[2][1:6]] for page in (own, other)]
     assert gates[0] == gates[1]
-    # Its two parameters are those of the map, so that every cell is a single combination, which is
-    # too little to say anything about the cell.
-    (said,) = own[3]
-    assert said == (
-        "No plateaus: 0 of 299 cells hold 50 or more stable combinations; a plateau takes 4."
-    )
-    assert [own[4][0], own[4][-1].split(";")[1]] == [
+    # Plateaus stand on the map of its own two axes, where a slow average is never the shorter one.
+    assert [own[3][0][:24], other[3][0][:24]] == ["Plateaus: cells of which"] * 2
+    assert own[3][1].split()[-2:] == ["fast", "slow"]
+    assert own[4][0] == "  Stable share in percent; across fast, up slow; letters are plateaus"
+    rows = [line.split("|")[1] for line in own[4][1:-1]]
+    assert [len(row) % 5 for row in rows] == [0] * 19
+    assert len(rows[-1]) == 5 * len([fast for fast in range(5, 105, 5) if fast < 20])
+    assert [own[5][0], own[5][-1].split(";")[1]] == [
         "Written to results/NASDAQ",
-        " 299 combinations were ever searched on NASDAQ",
+        " 17,940 combinations were ever searched on NASDAQ",
     ]
     written = {p.name for p in (tmp_path / "results" / "NASDAQ").iterdir()}
     assert "candidates_sma_cross_lengths.parquet" in written

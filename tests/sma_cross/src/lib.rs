@@ -1,8 +1,10 @@
-//! A strategy in a crate of its own: long while a fast average of closes lies above a slow one.
+//! A strategy in a crate of its own: long from where a fast average of closes rises above a slow one to
+//! where it falls below.
 //!
 //! Orders of bar `t` follow the averages at the close of bar `t - 1` and are filled at `open[t]`: a buy
-//! from flat where the fast one is above, a sale of what is held where it is below. An average is the
-//! mean of the last closes, summed oldest first. Nothing is sold short.
+//! from flat where the fast one is above the slow one by more than a band, a sale of what is held where
+//! it is below by more. An average is the mean of the last closes, summed oldest first. Nothing is sold
+//! short.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -19,11 +21,12 @@ use wfo_core::{Bars, Error, Feeds, Result};
 #[derive(Debug)]
 pub struct SmaCross;
 
-/// Lengths of the two averages, in bars.
+/// Lengths of the two averages, in bars, and the band as a share of the slow one.
 #[derive(Debug)]
-pub struct Lengths {
+pub struct Params {
     fast: usize,
     slow: usize,
+    band: f64,
 }
 
 /// The bars, and the averages of a grid by length.
@@ -41,7 +44,7 @@ fn whole(name: &'static str, value: f64) -> Result<usize> {
 
 impl Kernel for SmaCross {
     type Settings = ();
-    type Params = Lengths;
+    type Params = Params;
     type Shared = Shared;
     type Scratch = ();
     type State = Option<Holding>;
@@ -51,21 +54,25 @@ impl Kernel for SmaCross {
     }
 
     fn parameters(&self) -> Vec<&'static str> {
-        vec!["fast", "slow"]
+        vec!["fast", "slow", "band"]
     }
 
-    fn params(&self, values: &[f64]) -> Result<Lengths> {
-        let &[fast, slow] = values else {
-            return Err(Error::ParameterCount { given: values.len(), expected: 2 });
+    fn params(&self, values: &[f64]) -> Result<Params> {
+        let &[fast, slow, band] = values else {
+            return Err(Error::ParameterCount { given: values.len(), expected: 3 });
         };
-        Ok(Lengths { fast: whole("fast", fast)?, slow: whole("slow", slow)? })
+        if !(0.0..=0.1).contains(&band) {
+            let allowed = "it must be a number >= 0 and <= 0.1";
+            return Err(Error::OutOfRange { name: "band", value: band, allowed });
+        }
+        Ok(Params { fast: whole("fast", fast)?, slow: whole("slow", slow)?, band })
     }
 
-    fn lookback(&self, lengths: &Lengths) -> usize {
-        lengths.fast.max(lengths.slow)
+    fn lookback(&self, params: &Params) -> usize {
+        params.fast.max(params.slow)
     }
 
-    fn prepare(&self, feeds: &Feeds, sets: &Sets<Lengths>, (): &()) -> Result<Shared> {
+    fn prepare(&self, feeds: &Feeds, sets: &Sets<Params>, (): &()) -> Result<Shared> {
         let bars = feeds.bars("bars")?.clone();
         let lengths: BTreeSet<usize> = sets.sets.iter().flat_map(|s| [s.fast, s.slow]).collect();
         let average = |length| (length, indicators::mean(bars.close(), length));
@@ -83,19 +90,20 @@ impl Kernel for SmaCross {
         &self,
         shared: &Shared,
         (): &mut (),
-        lengths: &Lengths,
+        params: &Params,
         bars: Range<usize>,
         held: &mut Option<Holding>,
         account: &mut Account<'_, R>,
     ) {
-        let (fast, slow) = (&shared.averages[&lengths.fast], &shared.averages[&lengths.slow]);
+        let (fast, slow) = (&shared.averages[&params.fast], &shared.averages[&params.slow]);
+        let (up, down) = (1.0 + params.band, 1.0 - params.band);
         for t in bars {
             let open = shared.bars.open()[t];
             match *held {
-                None if fast[t - 1] > slow[t - 1] && !account.is_ruined() => {
+                None if fast[t - 1] > slow[t - 1] * up && !account.is_ruined() => {
                     *held = Some(account.enter(Side::Long, t, open));
                 }
-                Some(position) if fast[t - 1] < slow[t - 1] => {
+                Some(position) if fast[t - 1] < slow[t - 1] * down => {
                     account.leave(position, t, open);
                     *held = None;
                 }

@@ -1,8 +1,9 @@
-"""SMA cross: long while a fast average of closes lies above a slow one, else flat.
+"""SMA cross: long from where a fast average of closes rises above a slow one to where it falls.
 
 Orders of bar ``t`` follow the averages at the close of bar ``t - 1`` and are filled at ``open[t]``.
-An average is the mean of the last closes, summed oldest first. Money, costs, sizing and lots are
-those of every account.
+An average is the mean of the last closes, summed oldest first. `band`, a share of the slow average,
+is how far the fast one must lie beyond it, above to buy and below to sell. Money, costs, sizing and
+lots are those of every account.
 """
 
 import math
@@ -15,6 +16,7 @@ SMA_CROSS = Strategy(
     parameters=(
         Parameter("fast", "int", 1, math.inf, "bars of the fast average"),
         Parameter("slow", "int", 1, math.inf, "bars of the slow average"),
+        Parameter("band", "float", 0, 0.1, "share of the slow average that must lie between"),
     ),
     kernel=RustKernel(module="sma_cross._core", engines=("direct",)),
     reference=(

@@ -43,9 +43,9 @@ def walk(feeds, sets, settings, warmup):
     """Compute the averages of each set, and go through the bars."""
     open_, close = (np.ascontiguousarray(feeds["bars"][name]) for name in ("open", "close"))
     above, below = np.zeros((2, close.size), bool)
-    for first, (fast, slow) in sets:
+    for first, (fast, slow, band) in sets:
         one, two = average(close, fast)[first - 1 : -1], average(close, slow)[first - 1 : -1]
-        above[first:], below[first:] = one > two, one < two
+        above[first:], below[first:] = one > two * (1.0 + band), one < two * (1.0 - band)
     s = settings
     account = (s.capital, s.slip, s.fee, s.sizing == "fixed", s.lot_size)
     return Walk(*through(open_, close, above, below, warmup, *account))

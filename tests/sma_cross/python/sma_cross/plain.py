@@ -20,16 +20,16 @@ def walk(feeds, sets, settings, warmup):
     money, trades, equity = settings.capital, [], [settings.capital] * len(closes)
     held = None
     for t in range(warmup, len(closes)):
-        fast, slow = next(values for first, values in reversed(sets) if first <= t)
+        fast, slow, band = next(values for first, values in reversed(sets) if first <= t)
         fast, slow = average(closes[:t], fast), average(closes[:t], slow)
-        if held is None and fast > slow and money > 0:
+        if held is None and fast > slow * (1 + band) and money > 0:
             cost = opens[t] * worse * (1 + settings.fee)
             base = money if settings.sizing == "compound" else min(settings.capital, money)
             shares = base / cost
             if settings.lot_size > 0:
                 shares = math.floor(shares / settings.lot_size) * settings.lot_size
             held = t, shares, cost
-        elif held is not None and fast < slow:
+        elif held is not None and fast < slow * (1 - band):
             since, shares, cost = held
             gain = shares * (opens[t] * better * (1 - settings.fee) - cost)
             if shares > 0:
