@@ -129,6 +129,8 @@ def test_what_was_not_asked_for(bars: pl.DataFrame, grid: wfo.Grid) -> None:
         (np.zeros(5031), "must be whole numbers from 0 on, not float64"),
         (np.where(np.arange(5031) == 200, -1, 0), r"labels\[200\] = -1 must be"),
         (np.where(np.arange(5031) == 200, 6000, 0), r"labels\[200\] = 6000 must be"),
+        (np.full(5031, 2**63, np.uint64), r"labels\[100\] = 9223372036854775808 must be"),
+        ([[0], [0, 1]] * 2500, "must be one whole number a bar, 5031 of them"),
     ],
 )
 def test_labels_that_cannot_be(

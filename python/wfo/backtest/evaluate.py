@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.checks import (
     Bounds,
+    check_grid,
     checked_bounds,
     checked_labels,
     thread_count,
@@ -102,8 +103,7 @@ class Evaluator:
         named = get_strategy(strategy)
         if not isinstance(grid, Grid):
             grid = Grid(grid, strategy=named)
-        if grid.strategy.name != named.name:
-            raise InputError(f"the grid is one of {grid.strategy.name}, not of {named.name}")
+        check_grid(named, grid)
         self._open(
             named, feeds, GridSpace(grid), grid.need, phases, settings, engine, threads, figures,
             labels,
@@ -427,6 +427,18 @@ def sweep_sample(
         parts.append(evaluator.list(piece, stored=True))
         tick(len(piece))
     return [concatenate(phase) for phase in zip(*parts, strict=True)]
+
+
+def sweeping_engine(grid: Grid, settings: AccountSettings | None) -> str:
+    """Return the name of the engine that `iter_sweep` takes by itself.
+
+    Raises
+    ------
+    EngineError
+        If none can.
+    """
+    used = grid.strategy.settings_of(settings)
+    return choose_engine("auto", grid.strategy, used, space=GridSpace(grid)).engine.name
 
 
 def largest_block() -> int:
