@@ -232,8 +232,14 @@ class Grid:
     @property
     def engine_axes(self) -> list[tuple[list[int], list[list[float]]]]:
         """The axes as engines take them: positions of their parameters, and rows of values."""
+        rows = ([list(row) for row in axis.rows] for axis in self.axes)
+        return list(zip(self.engine_positions, rows, strict=True))
+
+    @property
+    def engine_positions(self) -> list[list[int]]:
+        """Which parameters are on each axis, by their positions, without the rows."""
         at = {name: i for i, name in enumerate(self.strategy.names)}
-        return [([at[n] for n in axis.names], [list(r) for r in axis.rows]) for axis in self.axes]
+        return [[at[name] for name in axis.names] for axis in self._axes]
 
     def __len__(self) -> int:
         return math.prod(self._lengths)

@@ -12,6 +12,7 @@ from wfo.backtest.checks import (
     checked_bounds,
     checked_labels,
     thread_count,
+    whole,
 )
 from wfo.backtest.engines import choose_engine, engines_of
 from wfo.backtest.feeds import Feeds, read_feeds
@@ -228,7 +229,12 @@ class Evaluator:
         InputError
             If there are no such combinations.
         """
-        return self._prepared.run(start, stop, stored=stored)
+        first, end = whole(start), whole(stop)
+        if first is None or end is None or not 0 <= first <= end <= len(self):
+            raise InputError(
+                f"combinations {start}..{stop} lie outside the grid, which has {len(self)}"
+            )
+        return self._prepared.run(first, end, stored=stored)
 
     def list(self, indices: ArrayLike, *, stored: bool = False) -> PhaseFigures:
         """Return the figures of any combinations, in the order given, repeats allowed.
@@ -277,7 +283,15 @@ class Evaluator:
         InputError
             If there are no such combinations.
         """
-        return self._prepared.run_blocks(self._numbers("starts", starts), size, stored=stored)
+        length, numbers = whole(size), self._numbers("starts", starts)
+        if length is None or length < 0:
+            raise InputError(f"size = {size!r} must be a whole number, 0 or more")
+        end = int(numbers.max(initial=0)) + length
+        if numbers.size and end > len(self):
+            raise InputError(
+                f"combinations {end - length}..{end} lie outside the grid, which has {len(self)}"
+            )
+        return self._prepared.run_blocks(numbers, length, stored=stored)
 
     def _numbers(self, name: str, given: ArrayLike) -> IndexArray:
         """Return numbers of combinations as int64[m]; engines would cut fractions off."""
