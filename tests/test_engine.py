@@ -6,11 +6,13 @@ import datetime as dt
 import itertools
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 import wfo
 from wfo import _core
@@ -365,6 +367,12 @@ def test_a_position_is_an_index_or_a_date(bars: pl.DataFrame, grid: wfo.Grid, va
             wfo.simulate("atr_d_l", bars, grid.params(0), split=SPLIT, warmup=value)
 
 
+def test_a_missing_date_of_pandas_is_no_position(bars: pl.DataFrame, grid: wfo.Grid) -> None:
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(wfo.InputError, match="split = NaT must be"):
+        wfo.simulate("atr_d_l", bars, grid.params(0), split=pd.NaT)
+
+
 def test_a_position_from_numpy(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     """As `numpy.searchsorted` finds it."""
     split = np.searchsorted(bars["date"].to_numpy(), np.datetime64("2010-12-06"))
@@ -426,6 +434,23 @@ def test_names_of_schedules_and_grids(bars: pl.DataFrame) -> None:
         assert [f.phase for f in found] == list(phases)
         assert [f.min_phases for f in found] == [phases.min_phases] * len(phases)
         assert all(same(a, b) for a, b in zip(wanted, found, strict=True))
+
+
+def test_files_of_schedules_and_grids(bars: pl.DataFrame, grid: wfo.Grid, tmp_path: Path) -> None:
+    file, schedule = tmp_path / "mine.yaml", tmp_path / "one.yaml"
+    file.write_text(yaml.safe_dump({name: list(axis) for name, axis in grid.values.items()}))
+    schedule.write_text("phases:\n  - {from: 4y, to: today, in_sample: 0.5}\n")
+    windows = wfo.Windows.load(schedule)
+    (wanted,) = wfo.sweep("atr_d_l", bars, grid, windows=windows)
+    places: tuple[tuple[Any, Any], ...] = ((file, schedule), (str(file), str(schedule)))
+    for own, laid in places:
+        (found,) = wfo.sweep("atr_d_l", bars, own, windows=laid)
+        assert same(wanted, found)
+    number: Any = 5
+    with pytest.raises(wfo.InputError, match="grid = 5 is no name or file of a grid"):
+        wfo.Grid.load(number, "atr_d_l")
+    with pytest.raises(wfo.InputError, match="windows = 5 is no name or file of a schedule"):
+        wfo.Windows.load(number)
 
 
 def test_windows_instead_of_positions(bars: pl.DataFrame, grid: wfo.Grid) -> None:

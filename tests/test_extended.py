@@ -13,9 +13,10 @@ import polars as pl
 import pytest
 
 import wfo
-from wfo.backtest import Evaluator, memory, read_feeds
+from wfo.backtest import Evaluator, choose_engine, memory, read_feeds
 from wfo.backtest import sweep as sweeping
 from wfo.backtest.figures import EXTENDED_NAMES, NAMES, STANDARD_NAMES
+from wfo.backtest.spaces import GridSpace, SetSpace
 from wfo.metrics import simulation_metrics
 
 SPLIT = "2010-12-06"
@@ -129,6 +130,8 @@ def test_what_was_not_asked_for(bars: pl.DataFrame, grid: wfo.Grid) -> None:
         (np.zeros(5031), "must be whole numbers from 0 on, not float64"),
         (np.where(np.arange(5031) == 200, -1, 0), r"labels\[200\] = -1 must be"),
         (np.where(np.arange(5031) == 200, 6000, 0), r"labels\[200\] = 6000 must be"),
+        (np.full(5031, 2**63, np.uint64), r"labels\[100\] = 9223372036854775808 must be"),
+        ([[0], [0, 1]] * 2500, "must be one whole number a bar, 5031 of them"),
     ],
 )
 def test_labels_that_cannot_be(
@@ -535,3 +538,41 @@ def test_an_evaluator_takes_a_frame_and_the_phases_of_a_schedule() -> None:
         assert np.array_equal(found.oos_pnl, wanted.oos_pnl)
     with pytest.raises(wfo.InputError, match="reads a second symbol"):
         wfo.Evaluator("atr_d_duals_l", bars, wfo.Grid.load("smoke", "atr_d_duals_l"), phases)
+
+
+@pytest.mark.parametrize("engine", ["factored", "direct", "reference"])
+def test_combinations_that_an_evaluator_does_not_have(
+    bars: pl.DataFrame, grid: wfo.Grid, engine: str
+) -> None:
+    found = wfo.Evaluator("atr_d_ls", bars, grid, [(120, 3000, 5031)], engine=engine)
+    count = len(grid)
+    asked: Any
+    for asked in ((-1, 2), (3, 2), (0, count + 1), (0.0, 1)):
+        with pytest.raises(wfo.InputError, match="lie outside the grid, which has"):
+            found.range(*asked)
+    for asked in ([-1], np.array([-1]), [count], [2**63]):
+        with pytest.raises(wfo.InputError, match="is no combination of the grid, which has"):
+            found.list(asked)
+    for asked in ([1.5], ["x"], [[1]], 1):
+        with pytest.raises(wfo.InputError, match="must be a list of whole numbers"):
+            found.list(asked)
+    for asked in (([count - 1], 2), ([0, 1], count)):
+        with pytest.raises(wfo.InputError, match="lie outside the grid, which has"):
+            found.blocks(*asked)
+    for asked in (([0], -1), ([0], 1.0)):
+        with pytest.raises(wfo.InputError, match="must be a whole number, 0 or more"):
+            found.blocks(*asked)
+    assert [len(c) for p in (found.list([]), found.blocks([], 3)) for c in p[0]] == [0] * 12
+
+
+def test_engines_are_chosen_without_writing_out_an_axis(
+    grid: wfo.Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An axis of many sets of values takes seconds to write out."""
+    space = GridSpace(grid)
+    assert space.positions == [positions for positions, _ in space.axes]
+    table = SetSpace(np.zeros((2, 16)))
+    assert table.positions == [positions for positions, _ in table.axes]
+    monkeypatch.setattr(wfo.Grid, "engine_axes", None)
+    named = wfo.strategies()["atr_d_ls"]
+    assert choose_engine("auto", named, wfo.Settings(), space=space).engine.name == "factored"

@@ -68,6 +68,9 @@ def test_feeds_that_cannot_be_read(bars: pl.DataFrame, funding: pl.DataFrame) ->
         (FUNDED, {"funding": funding, "bars": bars}, r"feeds\['bars'\] .*give it as bars="),
         (FUNDED, {"funding": funding.rename({"price": "rate"})}, "'funding' has no column price"),
         (FUNDED, {"funding": funding[1:]}, "the feed 'funding' has 49 bars"),
+        (FUNDED, {"funding": 5}, "funding must be a Polars, pandas or PyArrow frame, not int"),
+        (FUNDED, {"funding": funding.lazy()}, "funding must be a frame, not LazyFrame"),
+        (FUNDED, 5, "feeds must name each frame, as a dict does, not be 5"),
         (FUNDED, {"funding": funding.drop("date")}, "neither a 'date' nor"),
         (
             FUNDED,

@@ -27,9 +27,12 @@ from wfo.cli import cli, main
 from wfo.data import sample_store
 from wfo.files import read_sealed
 from wfo.progress import Plain
-from wfo.runs import sweeping
+from wfo.runs import identity, sweeping
 from wfo.runs.folder import RunFolder
+from wfo.runs.report import RunReport
+from wfo.runs.rescore import rescore
 from wfo.runs.verify import verify
+from wfo.strategy import NumbaKernel, RustKernel
 
 SAMPLE = str(sample_store().folder)
 
@@ -362,6 +365,10 @@ def test_progress_is_told_to_whoever_asks(tiny: Path, capsys: pytest.CaptureFixt
         ({"as_of": "31.12.2018"}, "as_of = '31.12.2018' is no date such as '2018-12-31'"),
         ({"store": "none"}, "store = 'none' must be one of"),
         ({"threads": 0}, "threads = 0"),
+        ({"gates": 3}, r"gates must be wfo.Gates\(...\), not 3"),
+        ({"symbol": 5}, "symbol = 5 must be the name"),
+        ({"grid": VALUES}, "is no name or file of a grid; wfo.Grid"),
+        ({"windows": 5}, "windows = 5 is no name or file of a schedule"),
         ({"data_dir": "nowhere"}, "nowhere"),
     ],
 )
@@ -403,3 +410,76 @@ def test_a_folder_of_a_call_can_be_rescored_by_the_command(
     page = command(f"wfo rescore {report.folder.path} --min-phases 2")
     assert "Stable, valid in 2 or more" in page
     assert RunFolder(report.folder.path).read_manifest().gates == wfo.Gates(min_phases=2)
+
+
+#: Of one strategy, as it is and after its author has turned a constraint round: either way there is
+#: one pair of the two periods.
+PAIRS: dict[str, Any] = VALUES | {"atr_period": [8, 56], "atr_buy_period": [8, 56]}
+
+
+def mine(**options: Any) -> wfo.Strategy:
+    given: dict[str, Any] = {
+        "name": "mine",
+        "kernel": RustKernel("atr_d_l"),
+        "reference": None,
+        "expansion": (),
+    }
+    return dataclasses.replace(wfo.strategies()["atr_d_l"], **(given | options))
+
+
+@pytest.mark.parametrize("store", ["dense", "survivors"])
+def test_figures_of_a_strategy_that_was_changed_are_computed_again(store: str) -> None:
+    def run(constraint: str, out: str) -> RunReport:
+        strategy = mine(constraints=(constraint,))
+        grid = wfo.Grid(PAIRS, strategy=strategy)
+        return wfo.run("NASDAQ", strategy, grid=grid, out=out, store=store)
+
+    before = run("atr_period < atr_buy_period", "same")
+    after = run("atr_period > atr_buy_period", "same")
+    fresh = run("atr_period > atr_buy_period", "other")
+    assert len(before.strategies[0].grid) == len(after.strategies[0].grid) == 16
+    assert_frame_equal(after.candidates(), fresh.candidates())
+    assert after.trials == 32
+    assert "The earlier run was another one" in after.page
+
+
+def test_a_kernel_that_was_changed_is_told_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "kernels" / "held.py"
+    file.parent.mkdir()
+    monkeypatch.syspath_prepend(file.parent)
+    strategy = mine(kernel=NumbaKernel("held"))
+    file.write_text("x = 1\n")
+    first = identity.kernel_digest(strategy)
+    assert first is not None
+    assert identity.kernel_digest(strategy) == first
+    file.write_text("x = 2\n")
+    assert identity.kernel_digest(strategy) != first
+    # The version says it of this package's, and of what is not there nothing can be said.
+    assert identity.kernel_digest(mine()) is None
+    assert identity.kernel_digest(mine(kernel=NumbaKernel("not_there.at_all"))) is None
+
+
+def test_the_engine_that_is_stated_is_the_one_that_swept() -> None:
+    strategy = mine(constraints=("atr_period < atr_buy_period",))
+    report = wfo.run("NASDAQ", strategy, grid=wfo.Grid(PAIRS, strategy=strategy))
+    # The factored engine takes one axis a parameter.
+    assert report.manifest.engine == "direct"
+    assert wfo.run("NASDAQ", "atr_d_l", grid="smoke", out="own").manifest.engine == "factored"
+
+
+def test_a_strategy_that_is_not_known_any_more_is_named() -> None:
+    strategy = mine()
+    report = wfo.run("NASDAQ", strategy, grid=wfo.Grid(VALUES, strategy=strategy))
+    message = "the run has searched mine, and no strategy of that name.*wfo.register"
+    for look in (verify, rescore):
+        with pytest.raises(wfo.InputError, match=message):
+            look(report.folder)
+
+
+def test_another_strategy_by_the_name_of_one_is_told_from_it() -> None:
+    strategy = mine(name="atr_d_l", constraints=("atr_period < atr_buy_period",))
+    report = wfo.run("NASDAQ", strategy, grid=wfo.Grid(PAIRS, strategy=strategy))
+    with pytest.raises(wfo.InputError, match="another strategy that was called atr_d_l"):
+        verify(report.folder)

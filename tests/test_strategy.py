@@ -381,3 +381,54 @@ def test_what_lies_beyond_a_constraint_is_no_part_of_the_map() -> None:
     )
     assert (even.stable[total > 0] >= LEAST_STABLE).all()
     assert find_clusters(even).members == ()
+
+
+def test_sequences_become_tuples_and_one_text_is_not_several() -> None:
+    given = dataclasses.replace(
+        TOY,
+        parameters=list(TOY.parameters),  # type: ignore[arg-type]  # what callers may do
+        constraints=["fast < slow"],  # type: ignore[arg-type]  # likewise
+        feeds=[Feed("bars")],  # type: ignore[arg-type]  # likewise
+    )
+    same = dataclasses.replace(TOY, constraints=("fast < slow",))
+    assert given == same
+    assert hash(given) == hash(same)
+    with pytest.raises(wfo.InputError, match=r"constraints = 'fast < slow' must be several"):
+        dataclasses.replace(TOY, constraints="fast < slow")  # type: ignore[arg-type]  # a slip
+
+
+def test_a_strategy_of_the_package_is_told_from_another_of_its_name() -> None:
+    own = wfo.strategies()["atr_d_l"]
+    assert registry.is_built_in(own)
+    assert not registry.is_built_in(dataclasses.replace(own, constraints=("bb_length > 9",)))
+    assert not registry.is_built_in(TOY)
+
+
+def test_a_grid_is_one_of_the_strategy_itself_and_not_of_its_name() -> None:
+    bars = wfo.load_sample("NASDAQ")
+    named = wfo.strategies()["atr_d_l"]
+    grid = wfo.Grid.load("smoke", "atr_d_l")
+    other = dataclasses.replace(named, constraints=("atr_period < atr_buy_period",))
+    with pytest.raises(wfo.InputError, match="one of another strategy called atr_d_l; make it"):
+        wfo.sweep(other, bars, grid, split=1000)
+    with pytest.raises(wfo.InputError, match="one of another strategy called atr_d_l; make it"):
+        wfo.sweep(named, bars, wfo.Grid(grid.values, strategy=other), split=1000)
+
+
+def test_a_grid_states_by_what_a_strategy_of_ones_own_is_computed() -> None:
+    values = {"fast": [5, 7], "slow": [5, 7]}
+    below = dataclasses.replace(TOY, constraints=("fast < slow",))
+    above = dataclasses.replace(TOY, constraints=("fast > slow",))
+    stated = wfo.Grid(values, strategy=below).to_dict()
+    assert stated["definition"] == {
+        "kernel": "tests.nowhere:toy",
+        "constraints": ["fast < slow"],
+        "feeds": [["bars", "open", "high", "low", "close"]],
+    }
+    assert wfo.Grid.from_dict(stated, below) == wfo.Grid(values, strategy=below)
+    # As many combinations as before, but not the same.
+    message = r"constraints = \['fast < slow'\], now \['fast > slow'"
+    with pytest.raises(wfo.InputError, match=message):
+        wfo.Grid.from_dict(stated, above)
+    # What the version says of the package's own is not stated again, so that old runs go on.
+    assert "definition" not in wfo.Grid.load("smoke", "atr_d_hma_l").to_dict()

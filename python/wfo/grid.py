@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wfo.errors import InputError, did_you_mean
-from wfo.strategy import Constraint, Number, Strategy, get_strategy, strategies
+from wfo.strategy import Constraint, Number, Strategy, get_strategy, is_built_in, strategies
 from wfo.strategy.constraints import groups, meeting, nowhere
 
 if TYPE_CHECKING:
@@ -232,8 +232,14 @@ class Grid:
     @property
     def engine_axes(self) -> list[tuple[list[int], list[list[float]]]]:
         """The axes as engines take them: positions of their parameters, and rows of values."""
+        rows = ([list(row) for row in axis.rows] for axis in self.axes)
+        return list(zip(self.engine_positions, rows, strict=True))
+
+    @property
+    def engine_positions(self) -> list[list[int]]:
+        """Which parameters are on each axis, by their positions, without the rows."""
         at = {name: i for i, name in enumerate(self.strategy.names)}
-        return [([at[n] for n in axis.names], [list(r) for r in axis.rows]) for axis in self.axes]
+        return [[at[name] for name in axis.names] for axis in self._axes]
 
     def __len__(self) -> int:
         return math.prod(self._lengths)
@@ -375,14 +381,20 @@ class Grid:
         return axis[self.digits(name, indices)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the grid as plain values, for the manifest."""
+        """Return the grid as plain values, for the manifest.
+
+        A strategy of one's own is stated by its definition too: the name of one of this package's
+        says all, beside the version.
+        """
+        strategy = self.strategy
+        own = {} if is_built_in(strategy) else {"definition": strategy.definition}
         return {
             "name": self.name,
             "strategy": self.strategy.name,
             "combinations": len(self),
             "left_out": self.left_out,
             "values": {name: list(axis) for name, axis in self._values.items()},
-        }
+        } | own
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], strategy: Strategy | None = None) -> Grid:
@@ -394,8 +406,22 @@ class Grid:
             The plain values.
         strategy
             The strategy, where it is not one that is registered under its name.
+
+        Raises
+        ------
+        InputError
+            If the strategy is not known, or another one than the grid was made for.
         """
-        return cls(data["values"], strategy=strategy or data["strategy"], name=data["name"])
+        named = get_strategy(strategy or data["strategy"])
+        grid = cls(data["values"], strategy=named, name=data["name"])
+        before = data.get("definition")
+        now = grid.to_dict().get("definition")
+        if before != now or data.get("combinations", len(grid)) != len(grid):
+            raise InputError(
+                f"the grid is one of another strategy that was called {named.name}:"
+                f" {_other(before or {}, now or {})}; register that one"
+            )
+        return grid
 
     @classmethod
     def load(cls, grid: str | Path, strategy: str | Strategy) -> Grid:
@@ -435,6 +461,17 @@ class Grid:
             raise InputError(f"{path.name}: {error}") from None
 
 
+def _other(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say in what the definitions of two strategies of one name differ; none is the package's."""
+    if not before or not now:
+        return "one is this package's, the other is not" if before or now else "it had other values"
+    return ", ".join(
+        f"{key} = {before.get(key)!r}, now {now.get(key)!r}"
+        for key in {**before, **now}
+        if before.get(key) != now.get(key)
+    )
+
+
 def grid_names() -> dict[str, str]:
     """Return the shipped grids: name to description, smallest first."""
     described = {p.stem: str(_read_raw(p).get("description", "")) for p in _shipped()}
@@ -452,6 +489,10 @@ def _shipped() -> list[Path]:
 
 
 def _find(grid: str | Path) -> Path:
+    if not isinstance(grid, str | Path):
+        raise InputError(
+            f"grid = {grid!r} is no name or file of a grid; wfo.Grid(values) is one of values"
+        )
     shipped = {p.stem: p for p in _shipped()}
     if str(grid) in shipped:
         return shipped[str(grid)]

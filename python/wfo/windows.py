@@ -251,6 +251,8 @@ class Windows:
         InputError
             If there is no such preset or file, or it is not a schedule.
         """
+        if not isinstance(name, str | Path):
+            raise InputError(f"windows = {name!r} is no name or file of a schedule")
         path = Path(name)
         if path.suffix.lower() not in {".yaml", ".yml"}:
             try:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from wfo.grid import Grid
+    from wfo.strategy import Strategy
+
 #: The index of a bar, or a date: then the first bar on or after it.
 Position = int | dt.date | str
 
@@ -136,6 +139,8 @@ def _moment(value: object) -> dt.datetime | None:
             return None
         value = value.astype("datetime64[us]").item()
     if isinstance(value, dt.datetime):
+        if value != value:  # noqa: PLR0124  # pandas' missing date-time, as a NaN is
+            return None
         # A subclass, as pandas has one, goes by other rules.
         return dt.datetime(
             *value.timetuple()[:6], value.microsecond, tzinfo=value.tzinfo, fold=value.fold
@@ -190,6 +195,23 @@ def checked_bounds(
     return warmup, split, end
 
 
+def check_grid(strategy: Strategy, grid: Grid) -> None:
+    """Raise unless a grid is one of the strategy, and not of another one of its name.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if grid.strategy.name != strategy.name:
+        raise InputError(f"the grid is one of {grid.strategy.name}, not of {strategy.name}")
+    if grid.strategy != strategy:
+        raise InputError(
+            f"the grid is one of another strategy called {strategy.name}; make it with"
+            " Grid(values, strategy=…) of this one"
+        )
+
+
 def checked_labels(labels: Any, bars: int, first: int) -> Labels | None:
     """Return labels as numbers, one a bar.
 
@@ -212,17 +234,21 @@ def checked_labels(labels: Any, bars: int, first: int) -> Labels | None:
         return None
     import numpy as np
 
-    given = np.asarray(labels)
+    try:
+        given = np.asarray(labels)
+    except ValueError:
+        # Of lists of unequal lengths NumPy makes nothing.
+        raise InputError(f"labels must be one whole number a bar, {bars} of them") from None
     if given.shape != (bars,):
         raise InputError(f"labels must be one a bar, {bars} of them, not of shape {given.shape}")
     if given.dtype.kind not in "iub" or given.dtype == np.bool_:
         raise InputError(f"labels must be whole numbers from 0 on, not {given.dtype}")
-    codes = np.array(given, dtype=np.int64)
-    codes[:first] = 0
-    wrong = np.flatnonzero((codes < 0) | (codes >= bars))
+    wrong = first + np.flatnonzero((given[first:] < 0) | (given[first:] >= bars))
     if wrong.size:
         raise InputError(
-            f"labels[{wrong[0]}] = {codes[wrong[0]]} must be a whole number from 0 on, below the"
+            f"labels[{wrong[0]}] = {given[wrong[0]]} must be a whole number from 0 on, below the"
             f" {bars} bars"
         )
+    codes = np.zeros(bars, dtype=np.int64)
+    codes[first:] = given[first:]
     return Labels(codes, int(codes.max(initial=0)) + 1)

@@ -48,7 +48,7 @@ class CompiledEngine:
             module = self.kernel.load()
         except EngineError as error:
             return str(error)
-        axes = None if space is None else [positions for positions, _ in space.axes]
+        axes = None if space is None else space.positions
         name = self._name(strategy)
         found: str | None = module.lacks(self.name, name, settings, extended, dated, axes)
         return found

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.checks import (
     Bounds,
+    check_grid,
     checked_bounds,
     checked_labels,
     thread_count,
+    whole,
 )
 from wfo.backtest.engines import choose_engine, engines_of
 from wfo.backtest.feeds import Feeds, read_feeds
@@ -102,8 +104,7 @@ class Evaluator:
         named = get_strategy(strategy)
         if not isinstance(grid, Grid):
             grid = Grid(grid, strategy=named)
-        if grid.strategy.name != named.name:
-            raise InputError(f"the grid is one of {grid.strategy.name}, not of {named.name}")
+        check_grid(named, grid)
         self._open(
             named, feeds, GridSpace(grid), grid.need, phases, settings, engine, threads, figures,
             labels,
@@ -228,7 +229,12 @@ class Evaluator:
         InputError
             If there are no such combinations.
         """
-        return self._prepared.run(start, stop, stored=stored)
+        first, end = whole(start), whole(stop)
+        if first is None or end is None or not 0 <= first <= end <= len(self):
+            raise InputError(
+                f"combinations {start}..{stop} lie outside the grid, which has {len(self)}"
+            )
+        return self._prepared.run(first, end, stored=stored)
 
     def list(self, indices: ArrayLike, *, stored: bool = False) -> PhaseFigures:
         """Return the figures of any combinations, in the order given, repeats allowed.
@@ -277,7 +283,15 @@ class Evaluator:
         InputError
             If there are no such combinations.
         """
-        return self._prepared.run_blocks(self._numbers("starts", starts), size, stored=stored)
+        length, numbers = whole(size), self._numbers("starts", starts)
+        if length is None or length < 0:
+            raise InputError(f"size = {size!r} must be a whole number, 0 or more")
+        end = int(numbers.max(initial=0)) + length
+        if numbers.size and end > len(self):
+            raise InputError(
+                f"combinations {end - length}..{end} lie outside the grid, which has {len(self)}"
+            )
+        return self._prepared.run_blocks(numbers, length, stored=stored)
 
     def _numbers(self, name: str, given: ArrayLike) -> IndexArray:
         """Return numbers of combinations as int64[m]; engines would cut fractions off."""
@@ -427,6 +441,18 @@ def sweep_sample(
         parts.append(evaluator.list(piece, stored=True))
         tick(len(piece))
     return [concatenate(phase) for phase in zip(*parts, strict=True)]
+
+
+def sweeping_engine(grid: Grid, settings: AccountSettings | None) -> str:
+    """Return the name of the engine that `iter_sweep` takes by itself.
+
+    Raises
+    ------
+    EngineError
+        If none can.
+    """
+    used = grid.strategy.settings_of(settings)
+    return choose_engine("auto", grid.strategy, used, space=GridSpace(grid)).engine.name
 
 
 def largest_block() -> int:

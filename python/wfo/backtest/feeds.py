@@ -108,6 +108,8 @@ def read_feeds(
         If a feed is missing, or one too many.
     """
     strategy = get_strategy(strategy)
+    if feeds is not None and not isinstance(feeds, Mapping):
+        raise InputError(f"feeds must name each frame, as a dict does, not be {feeds!r}")
     for name in feeds or {}:
         if name in {FIRST, SECOND}:
             raise InputError(f"feeds[{name!r}] has an argument of its own; give it as {name}=")
@@ -129,7 +131,7 @@ def read_feeds(
     stamp = time_column(first)
     columns: dict[str, Mapping[str, FloatArray]] = {}
     for name, feed in wanted.items():
-        frame = first if name == FIRST else polars_frame(given[name], bars=feed.prices)
+        frame = first if name == FIRST else polars_frame(given[name], name, bars=feed.prices)
         own = prices(frame)._asdict() if feed.prices else {}
         columns[name] = own | {column: series(frame, column, name) for column in feed.columns}
         if name != FIRST:

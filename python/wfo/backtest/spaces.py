@@ -25,6 +25,10 @@ class Space(Protocol):
         For each axis the positions of its parameters, and its rows, one value a parameter in each.
         """
 
+    @property
+    def positions(self) -> list[list[int]]:
+        """The positions of the parameters of each axis, without its rows."""
+
     def rows(self, indices: Any) -> FloatArray:
         """Return the sets of these numbers, float64[m, parameters], in canonical order."""
 
@@ -42,6 +46,11 @@ class GridSpace:
     def axes(self) -> list[tuple[list[int], list[list[float]]]]:
         """The axes, as in `Space`."""
         return self.grid.engine_axes
+
+    @property
+    def positions(self) -> list[list[int]]:
+        """The parameters of each axis, as in `Space`."""
+        return self.grid.engine_positions
 
     def rows(self, indices: Any) -> FloatArray:
         """Return the sets of these numbers, as in `Space`."""
@@ -64,7 +73,12 @@ class SetSpace:
     def axes(self) -> list[tuple[list[int], list[list[float]]]]:
         """The axes, as in `Space`."""
         # One axis of all parameters, whose rows are whole sets.
-        return [(list(range(self.table.shape[1])), self.table.tolist())]
+        return [(self.positions[0], self.table.tolist())]
+
+    @property
+    def positions(self) -> list[list[int]]:
+        """The parameters of each axis, as in `Space`."""
+        return [list(range(self.table.shape[1]))]
 
     def rows(self, indices: Any) -> FloatArray:
         """Return the sets of these numbers, as in `Space`."""

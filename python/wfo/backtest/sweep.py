@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from wfo.backtest.checks import Bounds, Position, checked_bounds, position
+from wfo.backtest.checks import Bounds, Position, check_grid, checked_bounds, position
 from wfo.backtest.evaluate import Evaluator, iter_blocks, largest_block
 from wfo.backtest.feeds import read_feeds
 from wfo.backtest.figures import Choice, cell_bytes, empty, is_extended
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 #: A schedule: its name or file, before it meets a history, or as phases.
-Schedule = str | Windows | Sequence[Phase]
+Schedule = str | Path | Windows | Sequence[Phase]
 
 
 @overload
 def sweep(
     strategy: str | Strategy,
     bars: Any,
-    grid: Grid | Mapping[str, Any] | str,
+    grid: Grid | Mapping[str, Any] | str | Path,
     *,
     split: Position,
     warmup: Position | None = None,
@@ -49,7 +50,7 @@ def sweep(
 def sweep(
     strategy: str | Strategy,
     bars: Any,
-    grid: Grid | Mapping[str, Any] | str,
+    grid: Grid | Mapping[str, Any] | str | Path,
     *,
     split: None = None,
     warmup: None = None,
@@ -67,7 +68,7 @@ def sweep(
 def sweep(
     strategy: str | Strategy,
     bars: Any,
-    grid: Grid | Mapping[str, Any] | str,
+    grid: Grid | Mapping[str, Any] | str | Path,
     *,
     split: Position | None = None,
     warmup: Position | None = None,
@@ -174,19 +175,18 @@ def sweep(
     return results if windows is not None else results[0]
 
 
-def _grid(strategy: Strategy, grid: Grid | Mapping[str, Any] | str) -> Grid:
-    if isinstance(grid, str):
+def _grid(strategy: Strategy, grid: Grid | Mapping[str, Any] | str | Path) -> Grid:
+    if isinstance(grid, str | Path):
         grid = Grid.load(grid, strategy)
     elif not isinstance(grid, Grid):
         grid = Grid(grid, strategy=strategy)
-    if grid.strategy.name != strategy.name:
-        raise InputError(f"the grid is one of {grid.strategy.name}, not of {strategy.name}")
+    check_grid(strategy, grid)
     return grid
 
 
 def _phases(windows: Schedule, stamps: pl.Series, need: int) -> Sequence[Phase]:
     """Return the phases of a schedule, laid over the bars where it is not yet."""
-    if isinstance(windows, str):
+    if isinstance(windows, str | Path):
         windows = Windows.load(windows)
     if isinstance(windows, Windows):
         return windows.resolve(days(stamps), warmup=max(LEAST_WARMUP, need))

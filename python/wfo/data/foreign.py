@@ -26,7 +26,7 @@ _FIELDS: Final = (*_STAMPS, *_PRICES, "volume", "adj_close")
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
 
 
-def polars_frame(frame: Any, *, bars: bool = True) -> pl.DataFrame:
+def polars_frame(frame: Any, name: str = "bars", *, bars: bool = True) -> pl.DataFrame:
     """Return a frame of bars as a Polars one, its columns under the convention's names.
 
     Parameters
@@ -35,6 +35,8 @@ def polars_frame(frame: Any, *, bars: bool = True) -> pl.DataFrame:
         A Polars, pandas or PyArrow frame. Columns are recognised in any case and under the names
         that vendors use (``Open``, ``Adj Close``). An index of dates becomes the column ``date`` or
         ``datetime``.
+    name
+        What it is called in messages.
     bars
         Whether it holds bars; of any other series only the stamps are recognised, and its columns
         keep their names.
@@ -54,24 +56,24 @@ def polars_frame(frame: Any, *, bars: bool = True) -> pl.DataFrame:
     if isinstance(frame, pl.DataFrame):
         return _renamed(frame, bars=bars)
     if isinstance(frame, pl.LazyFrame):
-        raise DataError("bars must be a frame, not LazyFrame; collect() it")
+        raise DataError(f"{name} must be a frame, not LazyFrame; collect() it")
     import narwhals.stable.v2 as nw
 
     try:
         found = nw.from_native(frame, eager_only=True)
     except nw.exceptions.NarwhalsError as error:
-        raise DataError(f"the bars cannot be read: {error}") from None
+        raise DataError(f"{name} cannot be read: {error}") from None
     except TypeError:
         raise DataError(
-            f"bars must be a Polars, pandas or PyArrow frame, not {type(frame).__name__}"
+            f"{name} must be a Polars, pandas or PyArrow frame, not {type(frame).__name__}"
         ) from None
     names: list[Any] = list(found.columns)
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(each, str) for each in names):
         raise DataError(
-            f"the columns of the bars must be texts, not {names[0]!r}; of several symbols' columns"
+            f"the columns of {name} must be texts, not {names[0]!r}; of several symbols' columns"
             " take one symbol's, as in frame.xs('QQQ', axis=1, level=1)"
         )
-    columns = [_column(name, found[name]) for name in names]
+    columns = [_column(each, found[each]) for each in names]
     index = nw.maybe_get_index(found)
     known = recognise(names).position
     if index is not None and not any(stamp in known for stamp in _STAMPS):

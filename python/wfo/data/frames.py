@@ -73,7 +73,7 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
         if not isinstance(dtype, pl.Datetime) or dtype.time_zone is None:
             raise DataError(
                 f"column 'datetime' must be a Datetime with a time zone, not {dtype}: "
-                "use .dt.replace_time_zone(...)"
+                "use .dt.replace_time_zone(...), or in pandas .tz_localize(...)"
             )
         columns = [pl.col("datetime").cast(pl.Datetime("us", dtype.time_zone))]
     for name in (*PRICES, *(c for c in OPTIONAL if c in frame.columns)):

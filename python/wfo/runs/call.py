@@ -104,6 +104,10 @@ def run(
     >>> report = wfo.run("QQQ", "atr_d_l", grid="coarse")  # doctest: +SKIP
     >>> print(report.page)  # doctest: +SKIP
     """
+    if not isinstance(gates or Gates(), Gates):
+        raise InputError(f"gates must be wfo.Gates(...), not {gates!r}")
+    if not isinstance(symbol, str):
+        raise InputError(f"symbol = {symbol!r} must be the name of a symbol in the store")
     plan = RunPlan(
         symbol=symbol,
         symbol2=symbol2,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo.grid import Grid
+from wfo.strategy import Strategy
 from wfo.sweeps import SurvivorStore
 
 if TYPE_CHECKING:
@@ -30,6 +34,27 @@ def core_version() -> str:
     return _core.__version__
 
 
+def kernel_digest(strategy: Strategy) -> str | None:
+    """Return a hash of the file of a strategy's kernel; None of this package's, and of no file.
+
+    What of another package computes the figures has no version that could be relied on. Files that
+    the kernel imports are not looked at, and a cell of a notebook is no file.
+    """
+    module = strategy.kernel.module
+    if module.partition(".")[0] == "wfo":
+        return None
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        try:
+            spec = importlib.util.find_spec(module)
+        except (ImportError, ValueError):
+            # It is not there, or has no file.
+            spec = None
+        file = None if spec is None else spec.origin
+    path = Path(file or "")
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
 def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
     """Return all that the figures of a run follow from, and what is kept of them.
 
@@ -37,7 +62,7 @@ def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
     """
     identity = {"layout": LAYOUT, "version": core_version(), "symbol": task.plan.symbol}
     identity |= _searched(task)
-    identity |= {"grids": [g.to_dict() for g in task.grids], "stores": dict(stores)}
+    identity |= {"grids": [_computed(g) for g in task.grids], "stores": dict(stores)}
     if SurvivorStore.kind in stores.values():
         identity["gates"] = task.plan.gates.to_dict() | {"min_phases": task.least}
     return identity
@@ -51,20 +76,26 @@ def sweep_key(task: Task, grid: Grid) -> str:
         "data": prints if grid.strategy.dual_symbol else prints[:1],
         "windows": task.phases.to_dict(),
         "settings": task.settings.to_dict(),
-        "grid": grid.to_dict(),
+        "grid": _computed(grid),
     }
     return fingerprint(parts)
 
 
 def search(task: Task, grid: Grid) -> dict[str, Any]:
     """Return how a sweep is counted among a symbol's trials."""
-    parts = {"strategy": grid.strategy.name, "grid": grid.to_dict()}
+    parts = {"strategy": grid.strategy.name, "grid": _computed(grid)}
     return {
         "fingerprint": fingerprint(parts | _searched(task)),
         "strategy": grid.strategy.name,
         "grid": grid.name,
         "combinations": len(grid),
     }
+
+
+def _computed(grid: Grid) -> dict[str, Any]:
+    """Return what a grid is, and by what it is computed."""
+    digest = kernel_digest(grid.strategy)
+    return grid.to_dict() | ({} if digest is None else {"kernel": digest})
 
 
 def _searched(task: Task) -> dict[str, Any]:

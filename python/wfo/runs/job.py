@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wfo.backtest import choose_engine
+from wfo.backtest.evaluate import sweeping_engine
 from wfo.build import build_info
 from wfo.errors import ResultsError
 from wfo.files import naming_the_file, write_frame, write_text
@@ -44,7 +44,7 @@ class Job:
     @property
     def engine(self) -> str:
         """Name of the engine that sweeps."""
-        return choose_engine("auto", self.task.requested, self.task.settings).engine.name
+        return sweeping_engine(self.task.grids[0], self.task.settings)
 
     @property
     def bytes_needed(self) -> int:

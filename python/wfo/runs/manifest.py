@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wfo.errors import ResultsError, WfoError
+from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed
 from wfo.grid import Grid
 from wfo.selection.scoring import Gates
+from wfo.strategy import strategies
 from wfo.windows import Phases
 
 _Value = TypeVar("_Value")
@@ -296,6 +297,13 @@ class Manifest:
         InputError
             If a strategy of the run is not there any more, or a grid is no grid of it.
         """
+        known = strategies()
+        for data in self.grids:
+            if data["strategy"] not in known:
+                raise InputError(
+                    f"the run has searched {data['strategy']}, and no strategy of that name is"
+                    " known here: install the package that has it, or give it to wfo.register"
+                )
         return [Grid.from_dict(data) for data in self.grids]
 
     @classmethod

@@ -10,7 +10,7 @@ from wfo.strategy.constraints import Constraint
 from wfo.strategy.feed import Feed
 from wfo.strategy.kernel import Kernel, NumbaKernel, PythonKernel, RustKernel, Walk
 from wfo.strategy.parameter import Number, Parameter
-from wfo.strategy.registry import get_strategy, register, strategies
+from wfo.strategy.registry import get_strategy, is_built_in, register, strategies
 from wfo.strategy.value import Lookback, Strategy
 from wfo.strategy.views import Fine, Input, StopClass, StopClasses, TradeStation
 
@@ -32,6 +32,7 @@ __all__ = [
     "TradeStation",
     "Walk",
     "get_strategy",
+    "is_built_in",
     "register",
     "strategies",
 ]

@@ -27,6 +27,7 @@ class _Registry:
 
     def __init__(self) -> None:
         self.known: dict[str, Strategy] = {}
+        self.own: dict[str, Strategy] = {}
         self.built_in = False
         self.installed = False
 
@@ -46,6 +47,7 @@ class _Registry:
             module, _, attribute = path.partition(":")
             for strategy in getattr(importlib.import_module(module), attribute):
                 self.add(strategy)
+                self.own[strategy.name] = strategy
         self.built_in = True
 
     def load_installed(self) -> None:
@@ -109,6 +111,12 @@ def strategies() -> dict[str, Strategy]:
     """
     _REGISTRY.load_installed()
     return dict(_REGISTRY.known)
+
+
+def is_built_in(strategy: Strategy) -> bool:
+    """Return whether a strategy is one of this package's own, and not another of that name."""
+    _REGISTRY.load_built_in()
+    return _REGISTRY.own.get(strategy.name) == strategy
 
 
 def get_strategy(strategy: str | Strategy) -> Strategy:

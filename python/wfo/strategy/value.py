@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
 
 from wfo.errors import InputError, did_you_mean
 from wfo.settings import AccountSettings
 from wfo.strategy.constraints import Constraint, parse
 from wfo.strategy.feed import Feed
-from wfo.strategy.kernel import Kernel
+from wfo.strategy.kernel import Kernel, PythonKernel
 from wfo.strategy.parameter import Number, Parameter
 from wfo.strategy.views import StopClasses, TradeStation
 from wfo.text import html_table
@@ -88,6 +89,13 @@ class Strategy:
     tradestation: TradeStation | None = None
 
     def __post_init__(self) -> None:
+        # A list has no hash and equals no tuple, and a text is a sequence of letters.
+        for field_name in ("parameters", "constraints", "feeds", "expansion", "map_axes"):
+            value = getattr(self, field_name)
+            if isinstance(value, str):
+                raise InputError(f"{field_name} = {value!r} must be several, as in ({value!r},)")
+            if value is not None:
+                object.__setattr__(self, field_name, tuple(value))
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise InputError(
                 f"a strategy cannot be called {self.name!r}; a name has letters, digits, _ and -"
@@ -149,6 +157,21 @@ class Strategy:
     def rules(self) -> tuple[Constraint, ...]:
         """The constraints, parsed."""
         return tuple(parse(text, self.names) for text in self.constraints)
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What the figures of a parameter set follow from beside the bars, as plain values."""
+        kernel = self.kernel
+        called = (
+            kernel.function
+            if isinstance(kernel, PythonKernel)
+            else f"{kernel.module}:{kernel.name or self.name}"
+        )
+        return {
+            "kernel": called,
+            "constraints": list(self.constraints),
+            "feeds": [[feed.name, *feed.all_columns] for feed in self.feeds],
+        }
 
     @property
     def dual_symbol(self) -> bool:

@@ -138,9 +138,10 @@ impl<'a> Extended<'a> {
     }
 
     fn begin_part(&mut self, mark: f64) {
-        let dd_share = if mark > 0.0 { 0.0 } else { f64::NAN };
+        // From a peak that is not above 0 no share is lost: no mark is below a floor that is no number.
+        let (dd_share, floor) = if mark > 0.0 { (0.0, mark) } else { (f64::NAN, f64::NAN) };
         self.now = PartSums { dd_share, ..PartSums::default() };
-        (self.mark, self.peak, self.floor) = (mark, mark, mark);
+        (self.mark, self.peak, self.floor) = (mark, mark, floor);
     }
 
     /// The figures of both parts.
@@ -308,5 +309,35 @@ impl Recorder for Diary<'_> {
 
     fn part(&mut self, mark: f64) {
         self.extended.part(mark);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The largest relative falls of a part that begins at a mark and has others.
+    fn share(begin: f64, marks: &[f64]) -> [f64; 2] {
+        let mut bars = Extended::new(None);
+        bars.begin(1_000.0);
+        bars.part(begin);
+        // The same as a run of bars, as the factored engine adds them.
+        let mut runs = bars.clone();
+        for (bar, &mark) in marks.iter().enumerate() {
+            bars.bar(bar, mark, true);
+            runs.add_run(1, [0.0; 3], [mark; 3], || 0.0);
+        }
+        [bars, runs].map(|found| found.parts()[1].dd_share)
+    }
+
+    #[test]
+    fn a_part_that_begins_without_equity_has_no_relative_fall() {
+        for begin in [0.0, -100.0] {
+            for marks in [&[-113.0][..], &[-113.0, -90.0, -150.0], &[50.0, 40.0, -200.0]] {
+                assert!(share(begin, marks).iter().all(|s| s.is_nan()), "{begin}, {marks:?}");
+            }
+        }
+        // A mark that falls below 0 on the way is a fall of more than all.
+        assert_eq!(share(100.0, &[80.0, -50.0, 120.0]), [1.5; 2]);
     }
 }
