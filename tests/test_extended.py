@@ -576,3 +576,24 @@ def test_engines_are_chosen_without_writing_out_an_axis(
     monkeypatch.setattr(wfo.Grid, "engine_axes", None)
     named = wfo.strategies()["atr_d_ls"]
     assert choose_engine("auto", named, wfo.Settings(), space=space).engine.name == "factored"
+
+
+def test_of_sets_before_the_first_trading_bar_the_last_one_holds(
+    bars: pl.DataFrame, grid: wfo.Grid
+) -> None:
+    first, second, third = (grid.params(i) for i in (0, 17, 40))
+    early = [("1990-01-01", first), ("1991-01-01", second), ("2005-01-03", third)]
+    late = [("1999-01-04", second), ("2005-01-03", third)]
+    found = wfo.simulate("atr_d_ls", bars, early, split=SPLIT)
+    wanted = wfo.simulate("atr_d_ls", bars, late, split=SPLIT)
+    assert np.array_equal(found.equity, wanted.equity)
+    assert not np.array_equal(
+        found.equity, wfo.simulate("atr_d_ls", bars, [early[0], early[2]], split=SPLIT).equity
+    )
+    for wrong, said in (
+        ([(-3, first)], "bar -3; the index of a bar is 0 or more"),
+        ([("1999-01-04", first), ("2005-01-01", second), ("2005-01-02", third)], "at least a bar"),
+        ([("1999-03-01", first), ("1999-02-01", second)], "must ascend"),
+    ):
+        with pytest.raises(wfo.InputError, match=said):
+            wfo.simulate("atr_d_ls", bars, wrong, split=SPLIT)

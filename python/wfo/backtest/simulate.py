@@ -126,13 +126,18 @@ def _dated_sets(
         If the first one begins too late, or they do not ascend.
     """
     bars = [position(f"params[{i}]: date", when, stamps) for i, when in enumerate(whens)]
+    if min(bars) < 0:
+        raise InputError(
+            f"a parameter set begins with bar {min(bars)}; the index of a bar is 0 or more"
+        )
     if bars[0] > warmup:
         raise InputError(
             f"the first set begins on {whens[0]}, bar {bars[0]}, after the first trading bar"
             f" {warmup}; let it begin on {stamps[warmup]} or before, or give a later warmup"
         )
     for (i, before), (j, after) in pairwise(enumerate(bars)):
-        if after <= before:
+        # Dates before the history are all its first bar; of sets before trading the last one holds.
+        if after < before or before == after > warmup:
             raise InputError(
                 f"the dates of parameter sets must ascend, at least a bar apart: {whens[j]} (bar"
                 f" {after}) follows {whens[i]} (bar {before})"
