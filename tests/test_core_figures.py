@@ -1,4 +1,4 @@
-"""The core's figures on demand, its dated parameters and its grids of any axes."""
+"""The core's extended figures, its dated parameters and its grids of any axes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def simulate(this: Case, engine: str = "direct", sets: Any = None, **more: Any) 
 
 
 class Oracle:
-    """The figures on demand by their definitions, from marks, trades and reversals."""
+    """The extended figures by their definitions, from marks, trades and reversals."""
 
     def __init__(self, this: Case, found: Any) -> None:
         self.figures: dict[str, Any] = {}

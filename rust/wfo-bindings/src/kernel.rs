@@ -12,7 +12,7 @@ use crate::errors::{raise, unknown};
 pub struct Wanted<'a> {
     /// Capital, costs and sizing.
     pub account: &'a AccountSettings,
-    /// Whether the figures on demand are.
+    /// Whether the extended figures are wanted.
     pub extended: bool,
     /// Whether several parameter sets take turns.
     pub dated: bool,

@@ -37,7 +37,7 @@ struct Scratch {
 pub struct PySweep {
     inner: Box<dyn PreparedSweep>,
     phases: usize,
-    /// Whether it computes the figures on demand, and by how many labels.
+    /// Whether it computes the extended figures, and by how many labels.
     extended: Option<usize>,
     pool: ThreadPool,
     scratch: Mutex<Option<Scratch>>,
@@ -76,7 +76,7 @@ impl Cut<'_> {
 }
 
 impl PySweep {
-    /// Lets a pool of its own prepare and run a sweep. Where it computes the figures on demand,
+    /// Lets a pool of its own prepare and run a sweep. Where it computes the extended figures,
     /// `extended` holds the number of labels.
     ///
     /// # Errors

@@ -161,7 +161,7 @@ macro_rules! standard_figures {
 
 pub(crate) use standard_figures;
 
-/// Hands the list of figures that a sweep computes on demand, for each part of a phase, to a macro.
+/// Hands the list of extended figures, for each part of a phase, to a macro.
 macro_rules! part_figures {
     ($then:ident $($more:tt)*) => {
         $then! {
@@ -413,7 +413,7 @@ pub fn rows_of(fields: &[Field]) -> (usize, usize) {
 pub struct PhaseCells<'a> {
     /// The figures that every sweep computes.
     pub figures: Cells<'a>,
-    /// Those that it computes on demand.
+    /// The extended ones.
     pub extended: Option<ExtendedCells<'a>>,
 }
 
@@ -444,7 +444,7 @@ impl<'a> From<Cells<'a>> for PhaseCells<'a> {
     }
 }
 
-/// A stretch of the figures on demand that one worker writes.
+/// A stretch of the extended figures that one worker writes.
 #[derive(Debug)]
 pub struct ExtendedCells<'a> {
     /// In-sample and out-of-sample.
@@ -549,7 +549,7 @@ impl Cut for ExtendedCells<'_> {
 pub struct Simulation {
     /// The phase's figures.
     pub figures: Figures,
-    /// Those of its parts that sweeps compute on demand.
+    /// The extended ones of its parts.
     pub parts: [PartFigures; 2],
     /// Sums of returns and of their squares by label, where there are labels.
     pub sums: Option<[Vec<f64>; 2]>,

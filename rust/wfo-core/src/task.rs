@@ -57,14 +57,14 @@ impl<K: Kernel> Task<K> {
         Ok(Self { kernel, bars, grid, account, slices, shared, extended, labels })
     }
 
-    /// The same, for the figures on demand too.
+    /// The same, for the extended figures too.
     #[must_use]
     pub fn extended(mut self) -> Self {
         self.extended = true;
         self
     }
 
-    /// The same, for the figures on demand and with labels to sum returns by.
+    /// The same, for the extended figures and with labels to sum returns by.
     ///
     /// # Errors
     /// Another number of labels than bars, or a trading bar with a label out of range.

@@ -1,4 +1,4 @@
-//! Recorders: the figures on demand, and a whole backtest written down.
+//! Recorders: the extended figures, and a whole backtest written down.
 
 use crate::error::{Error, Result};
 use crate::execution::account::{Recorder, Side, Trade};
@@ -105,7 +105,7 @@ impl PartSums {
     }
 }
 
-/// Adds up the figures on demand of one phase after the other.
+/// Adds up the extended figures of one phase after the other.
 #[derive(Debug, Clone)]
 pub struct Extended<'a> {
     /// The part that is being added up.
@@ -268,10 +268,10 @@ impl Recorder for Extended<'_> {
     }
 }
 
-/// Writes a whole backtest down, its figures on demand too.
+/// Writes a whole backtest down, its extended figures too.
 #[derive(Debug)]
 pub struct Diary<'a> {
-    /// The figures on demand.
+    /// The extended figures.
     pub extended: Extended<'a>,
     /// Closed trades, oldest first.
     pub trades: Vec<Trade>,

@@ -1,4 +1,4 @@
-//! The figures on demand: all combinations once more, by plain walks that add up each trade.
+//! The extended figures: all combinations once more, by plain walks that add up each trade.
 //!
 //! The returns of bars inside a long are those of its closes, whatever the equity: their sums come from
 //! tables by bar, and so does the largest relative fall of its marks. What a short's marks do depends on
@@ -32,11 +32,11 @@ const MAP_BYTES: usize = 4 + 8;
 /// Most rows of a block: each entry is built once for all of them.
 const MOST_ROWS: usize = 32;
 
-/// Why the figures on demand cannot be computed with these settings, where they cannot.
+/// Why the extended figures cannot be computed with these settings, where they cannot.
 pub(super) fn lacks(account: &AccountSettings) -> Option<String> {
     let compounds = account.sizing == Sizing::Compound && account.lot_size == 0.0;
     (!compounds).then(|| {
-        "its figures on demand need trades that take the whole equity: compound sizing, no lots"
+        "its extended figures need trades that take the whole equity: compound sizing, no lots"
             .to_owned()
     })
 }
@@ -353,7 +353,7 @@ impl Job for ComputeExtended<'_, '_> {
 }
 
 impl Sweep {
-    /// Computes the figures on demand.
+    /// Computes the extended figures.
     ///
     /// # Errors
     /// Settings that they cannot be computed with.
@@ -385,7 +385,7 @@ impl Sweep {
         (MAPS_BYTES / each).clamp(1, MOST_ROWS)
     }
 
-    /// Memory that each worker holds for the figures on demand, in bytes.
+    /// Memory that each worker holds for the extended figures, in bytes.
     pub(super) fn extended_bytes(&self) -> usize {
         let stops = self.extended_rows() * self.layout.prices * self.tables();
         let entries = 1 + if self.task.kernel.shorts { self.layout.gates.len() } else { 0 };

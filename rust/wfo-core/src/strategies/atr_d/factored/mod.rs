@@ -28,8 +28,8 @@
 //! units in the last place; where such a unit could decide whether a short is ruined, the ledger
 //! falls back on the contract's own order.
 //!
-//! On long histories, all of this happens a window of bars at a time ([`windows`]). Where the figures
-//! on demand are asked for, combinations are walked once more ([`extended`]).
+//! On long histories, all of this happens a window of bars at a time ([`windows`]). Where extended
+//! figures are asked for, combinations are walked once more ([`extended`]).
 
 mod crowd;
 mod cuts;
@@ -117,13 +117,13 @@ pub fn lacks(variant: Variant, axes: &[&[usize]]) -> Option<String> {
     layout::lacks(variant, axes)
 }
 
-/// Why this engine cannot compute the figures on demand of a grid, where it cannot.
+/// Why this engine cannot compute the extended figures of a grid, where it cannot.
 #[must_use]
 pub fn lacks_extended(account: &AccountSettings) -> Option<String> {
     extended::lacks(account)
 }
 
-/// The same where the figures on demand are asked for too, of which each takes nine times the memory.
+/// The same where the extended figures are asked for too, of which each takes nine times the memory.
 const EXTENDED_GRANULE: usize = 1 << 16;
 
 /// Simulates one parameter set, given in canonical order.
@@ -211,7 +211,7 @@ pub struct Sweep {
     window: Option<usize>,
     /// How walks with entry modes form crowds.
     plan: Option<Plan>,
-    /// What the closes do to longs, for the figures on demand.
+    /// What the closes do to longs, for the extended figures.
     returns: OnceLock<Returns>,
     /// What workers have left for the next ones.
     spare: Mutex<Vec<Box<Scratch>>>,
