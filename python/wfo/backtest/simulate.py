@@ -137,7 +137,8 @@ def _dated_sets(
         )
     for (i, before), (j, after) in pairwise(enumerate(bars)):
         # Dates before the history are all its first bar; of sets before trading the last one holds.
-        if after < before or before == after > warmup:
+        early = after <= warmup and whens[i] != whens[j]
+        if after < before or (after == before and not early):
             raise InputError(
                 f"the dates of parameter sets must ascend, at least a bar apart: {whens[j]} (bar"
                 f" {after}) follows {whens[i]} (bar {before})"
