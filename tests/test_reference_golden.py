@@ -12,6 +12,7 @@ In the tables ``TR`` is the true range of a row's own bar, which sets the distan
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from wfo.backtest.checks import Labels
 from wfo.backtest.engines import engines_of
 from wfo.backtest.values import DatedSet, Simulation
 from wfo.bars import Prices
+from wfo.errors import EngineError
 from wfo.grid import Grid
 from wfo.strategy import get_strategy
 
@@ -145,9 +147,12 @@ def run_core(
     used = Settings(**settings)
     dated = [DatedSet(first, tuple(values)) for first, values in sets]
     labels = None if codes is None else Labels(codes, count)
-    reason = chosen.lacks(named, used, extended=labels is not None, dated=len(dated) > 1)
+    reason = chosen.lacks(named, used, dated=len(dated) > 1)
     if reason is not None:
-        pytest.skip(reason)
+        # What an engine cannot do it refuses with the reason, and another one is asked instead.
+        with pytest.raises(EngineError, match=re.escape(reason)):
+            chosen.simulate(named, feeds, dated, used, bounds, labels)
+        chosen = engines_of(named)["direct"]
     sim = Simulation.of(chosen.simulate(named, feeds, dated, used, bounds, labels))
     # A sweep keeps its books otherwise than a simulation does.
     if len(dated) == 1:

@@ -167,7 +167,10 @@ def test_a_registered_strategy_is_known_by_its_name(own_registry: registry._Regi
     assert wfo.Grid({"fast": [1, 2], "slow": 3}).strategy is TOY
     again = strategy("fast", "slow")
     wfo.register(again)
-    assert get_strategy("toy") is TOY
+    assert get_strategy("toy") is again, "a cell that is run again means what it says now"
+    family = get_strategy("atr_d_l")
+    wfo.register(dataclasses.replace(family, lookback=lambda _: 1))
+    assert get_strategy("atr_d_l") is family
     with pytest.raises(wfo.InputError, match=r"another strategy 'toy' already \(A toy\)"):
         wfo.register(dataclasses.replace(TOY, title="Another toy"))
     with pytest.raises(wfo.InputError, match="another strategy 'atr_d_l' already"):

@@ -38,7 +38,10 @@ class _Registry:
                 f"there is another strategy {strategy.name!r} already ({before.title});"
                 " give this one another name"
             )
-        self.known.setdefault(strategy.name, strategy)
+        # Equal strategies may differ in a function such as the lookback: the newest one is meant,
+        # but for those of this package.
+        if strategy.name not in self.own:
+            self.known[strategy.name] = strategy
 
     def load_built_in(self) -> None:
         if self.built_in:
@@ -93,7 +96,8 @@ def register(strategy: Strategy) -> Strategy:
     Raises
     ------
     InputError
-        If it is no strategy, or another one has that name. The same one may come again.
+        If it is no strategy, or another one has that name. The same one may come again, and
+        is then known as it came last.
     """
     if not isinstance(strategy, Strategy):
         raise InputError(f"register takes a wfo.Strategy, not {strategy!r}")
