@@ -7,18 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Effects",
     "Estimate",
+    "Gates",
     "Ranking",
     "Selection",
     "Sieve",
+    "Sketch",
     "Sweep",
     "Tally",
     "__version__",
     "build_info",
     "check_bars",
     "lacks",
+    "line_squares",
     "schema",
     "simulate",
+    "stable_line_squares",
     "strategies",
 ]
 __version__: str
@@ -209,6 +214,40 @@ class Sweep:
         """Return the stored figures of blocks of `size` consecutive combinations."""
 
 @final
+class Gates:
+    """What makes a combination valid in a phase; equal ones are equal.
+
+    Parameters
+    ----------
+    wfe
+        Out-of-sample by in-sample profit must exceed it.
+    dd_ratio
+        The out-of-sample drawdown must be below this multiple of the in-sample one.
+    min_trades
+        Trades closed out-of-sample, at least; up to 65,535.
+    measure
+        What a floor is of: "return", out-of-sample profit by the equity that the part begins with
+        (-1 where that is not positive), "risk", out-of-sample profit by drawdown, or None.
+    capital
+        What every backtest starts with, in currency.
+    floors
+        What must be exceeded, float64, one a phase; NaN is not exceeded. Without a measure they do
+        not matter.
+    """
+
+    def __new__(
+        cls,
+        wfe: float,
+        dd_ratio: float,
+        min_trades: int = 0,
+        measure: str | None = None,
+        capital: float = 0.0,
+        floors: Sequence[float] = ...,
+    ) -> Gates: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
 class Tally:
     """What is counted over all combinations, in blocks of any size and order.
 
@@ -216,8 +255,8 @@ class Tally:
     ----------
     phases
         1 to 255.
-    wfe, dd_ratio
-        Thresholds of the gates.
+    gates
+        Of as many phases.
     axes
         Of each of the two map parameters the stride of its axis in the flat index, how many values
         it has, and which of them each position of that axis has, uint32[positions]. Empty where
@@ -229,8 +268,7 @@ class Tally:
     def __new__(
         cls,
         phases: int,
-        wfe: float,
-        dd_ratio: float,
+        gates: Gates,
         axes: Sequence[tuple[int, int, NDArray[np.uint32]]],
         threads: int,
     ) -> Tally: ...
@@ -240,10 +278,25 @@ class Tally:
         An error that is due to figures, an infinite profit, leaves a part of the block counted.
         """
 
+    @staticmethod
+    def add_to_all(tallies: Sequence[Tally], start: int | None, block: Sequence[_Stored]) -> None:
+        """Do what `add` of each does, all at once, which takes less time.
+
+        They are of as many phases; the threads are those of the first.
+        """
+
+    @property
+    def gates(self) -> Gates:
+        """The gates."""
+
     def __len__(self) -> int: ...
     @property
     def alone(self) -> list[list[int]]:
-        """For each phase how many combinations pass each gate on its own."""
+        """For each phase how many combinations pass each of the six gates on its own.
+
+        They are profit in and out of sample, efficiency, drawdown under profit, drawdown in
+        proportion, trades, and more than buy-and-hold; all pass a gate that is off.
+        """
 
     @property
     def together(self) -> list[list[int]]:
@@ -271,7 +324,123 @@ class Tally:
 
     @staticmethod
     def from_bytes(data: bytes, threads: int) -> Tally:
+        """Rebuild what `to_bytes` returned; raise `wfo.InputError` for anything else.
+
+        That is also what an earlier version has returned.
+        """
+
+# Sums of a response: of all combinations, for each axis by its values, and for each pair of axes by
+# their values, those of the second varying faster.
+_Sums = tuple[int, list[list[int]], list[list[int]]]
+
+@final
+class Effects:
+    """Sums that a functional analysis of variance is made of, in blocks of any size and order.
+
+    Two responses of every combination: the mean over phases of the annual out-of-sample return,
+    ``(1 + oos_pnl / (capital + is_pnl)) ** exponent - 1``, and in how many phases it is valid. A
+    phase counts as -1 where the equity that it begins with is not positive, or nothing is left.
+    Returns are held as whole numbers, `unit` of which are 1; beyond 32 either way they count as 32.
+
+    Parameters
+    ----------
+    lengths
+        Positions on each axis of the flat index, the fastest axis last; 2^20 at most.
+    capital
+        What every backtest starts with.
+    exponents
+        One a phase.
+    sets
+        Up to 8 sets of gates.
+    asked
+        Valid phases asked of a stable combination. Counted are those valid in as many, in up to
+        two less, and in one more.
+    threads
+        How many; no sum depends on it.
+    """
+
+    unit: float
+
+    def __new__(
+        cls,
+        lengths: Sequence[int],
+        capital: float,
+        exponents: Sequence[float],
+        sets: Sequence[Gates],
+        asked: int,
+        threads: int,
+    ) -> Effects: ...
+    def add(
+        self,
+        start: int,
+        block: Sequence[_Stored],
+        y: NDArray[np.int64] | None = None,
+        times: NDArray[np.uint8] | None = None,
+        counted: int = 0,
+    ) -> None:
+        """Add consecutive combinations from flat index `start` on, each of them once.
+
+        Their returns go into `y`, int64[n] for all n of the grid, and in how many phases they are
+        valid by set `counted` into `times`, uint8[n], where those are given.
+        """
+
+    def evaluate(
+        self, block: Sequence[_Stored], counted: int = 0
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return both responses of combinations anywhere, and add nothing."""
+
+    def __len__(self) -> int: ...
+    @property
+    def lengths(self) -> list[int]:
+        """Positions on each axis."""
+
+    @property
+    def thresholds(self) -> list[int]:
+        """The numbers of valid phases that are counted."""
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The pairs of axes whose sums are kept, by position.
+
+        Axes of a single value are in none. Of very long axes not all pairs are kept: those of few
+        cells are, up to 2^18 cells together.
+        """
+
+    def returns(self) -> tuple[int, _Sums]:
+        """Return the sum of the squares of the returns, and sums of the returns."""
+
+    def stable(self, counted: int, least: int) -> _Sums:
+        """Return how many combinations are valid in `least` phases or more by a set of gates."""
+
+    def merge(self, other: Effects) -> None:
+        """Add what `other` summed, of other combinations of the same grid by the same rules."""
+
+    def to_bytes(self) -> bytes:
+        """Return the sums as bytes, the same for all that summed the same; without the gates."""
+
+    @staticmethod
+    def from_bytes(data: bytes, sets: Sequence[Gates], threads: int) -> Effects:
         """Rebuild what `to_bytes` returned; raise `wfo.InputError` for anything else."""
+
+def line_squares(y: NDArray[np.int64], lengths: Sequence[int], axis: int, threads: int) -> int:
+    """Return the sum, over all lines along an axis, of the squares of their sums.
+
+    Parameters
+    ----------
+    y
+        int64[n], returns of all combinations as `Effects.add` writes them.
+    lengths
+        Positions on each axis of the flat index.
+    axis
+        Which axis, from 0 on.
+    threads
+        How many; the sum is exact.
+    """
+
+def stable_line_squares(
+    times: NDArray[np.uint8], least: int, lengths: Sequence[int], axis: int, threads: int
+) -> int:
+    """Return the same of ``times >= least``, 0 or 1 for each combination."""
 
 @final
 class Ranking:
@@ -308,16 +477,21 @@ class Estimate:
 class Sieve:
     """What of a block may become a candidate, while final ranks are not known.
 
-    A combination passes if for any class ``(least, cut)`` it is valid in at least `least` phases
-    and its provisional stability is `cut` or more. Without an estimate every cut is passed.
+    A combination passes if for any class ``(least, cut)`` of any set it is valid by the set's gates
+    in at least `least` phases and its provisional stability is `cut` or more. Without an estimate
+    every cut is passed.
+
+    Parameters
+    ----------
+    sets
+        Provisional ranks, gates and classes.
+    threads
+        How many.
     """
 
     def __new__(
         cls,
-        estimate: Estimate | None,
-        wfe: float,
-        dd_ratio: float,
-        classes: Sequence[tuple[int, float]],
+        sets: Sequence[tuple[Estimate | None, Gates, Sequence[tuple[int, float]]]],
         threads: int,
     ) -> Sieve: ...
     def sift(self, start: int, block: Sequence[_Stored]) -> NDArray[np.uint8]:
@@ -326,6 +500,57 @@ class Sieve:
         A record is the flat index as uint64, and for each phase four float32 and two uint16 in the
         order of a block, little-endian and packed: 8 + 20 bytes a phase.
         """
+
+@final
+class Sketch:
+    """How many outcomes all combinations are that are valid in some phases, in bounded memory.
+
+    Combinations whose figures are equal in all phases are one outcome. Blocks come in any size and
+    order, and a combination any number of times. At most about 65,536 outcomes are held for each
+    number of valid phases.
+
+    Parameters
+    ----------
+    phases
+        How many there are.
+    gates
+        What makes valid.
+    least
+        The fewest valid phases that may be asked for.
+    threads
+        How many; no number depends on it.
+    """
+
+    def __new__(cls, phases: int, gates: Gates, least: int, threads: int) -> Sketch: ...
+    def add(self, block: Sequence[_Stored]) -> None:
+        """Add combinations."""
+
+    @staticmethod
+    def add_to_all(sketches: Sequence[Sketch], block: Sequence[_Stored]) -> None:
+        """Add combinations to several sketches of the same phases at once."""
+
+    @property
+    def least(self) -> int:
+        """The fewest valid phases that may be asked for."""
+
+    def estimate(self, least: int) -> tuple[float, float]:
+        """Return how many outcomes are valid in at least `least` phases, and its standard error.
+
+        The same as `Selection.outcomes` of one that has seen all of them. Both are NaN where
+        nothing is held of very many.
+
+        Raises
+        ------
+        InputError
+            If `least` is below that of the sketch, or above the phases there are.
+        """
+
+    def to_bytes(self) -> bytes:
+        """Return the sketch as bytes, the same for all of the same outcomes; without the gates."""
+
+    @staticmethod
+    def from_bytes(data: bytes, phases: int, gates: Gates, threads: int) -> Sketch:
+        """Rebuild what `to_bytes` returned; raise `wfo.InputError` for anything else."""
 
 @final
 class Selection:
@@ -338,8 +563,7 @@ class Selection:
     def __new__(
         cls,
         ranking: Ranking,
-        wfe: float,
-        dd_ratio: float,
+        gates: Gates,
         least: int,
         kept: int,
         threads: int,
@@ -354,10 +578,24 @@ class Selection:
     def stable(self) -> int:
         """Stable combinations seen."""
 
-    def finish(self) -> dict[str, NDArray[Any]]:
+    @property
+    def outcomes(self) -> tuple[float, float]:
+        """How many outcomes all stable combinations seen are, and the standard error of that.
+
+        Combinations whose figures are equal in all phases are one outcome. The number is exact, but
+        for equal hashes of 64 bits, where the error is 0; beyond 65,536 outcomes it is estimated.
+        """
+
+    def finish(
+        self, axes: Sequence[tuple[int, int, NDArray[np.uint32]]] = ...
+    ) -> dict[str, NDArray[Any]]:
         """Return the columns of the best, best first.
 
         ``index`` int64, ``Stability_Score`` float64, ``Phases_Valid`` uint8, and for each phase k
         ``Pk_IS_PnL, Pk_OOS_PnL, Pk_IS_DD, Pk_OOS_DD`` float32, ``Pk_IS_Trades, Pk_OOS_Trades``
-        uint16, ``Pk_OOS_Rank`` float64, NaN where not valid.
+        uint16, ``Pk_OOS_Rank`` float64, NaN where not valid. ``Outcome`` uint32 numbers those whose
+        figures are equal from 1 on, in the order of their first rows, ``Outcome_Size`` uint32 is
+        how many rows have it, and ``Outcome_Central`` uint8 is 1 for the row of each with the least
+        sum over `axes` of steps to the others, of equals the first. The axes are those of all
+        parameters, each as in `Tally`.
         """

@@ -279,6 +279,30 @@ pub enum Error {
         /// What is wrong with them.
         what: &'static str,
     },
+    /// Sums of effects over different things.
+    #[error("the sums differ in their {what}, so they cannot be added up")]
+    SumsMismatch {
+        /// What is not the same in both.
+        what: &'static str,
+    },
+    /// More combinations than a grid has.
+    #[error("more combinations were added than the {len} that the grid has")]
+    SumsFull {
+        /// Size of the grid.
+        len: u64,
+    },
+    /// Bytes that no sums of effects were written as.
+    #[error("these bytes are no sums of effects: {what}")]
+    SumsBytes {
+        /// What is wrong with them.
+        what: &'static str,
+    },
+    /// Bytes that no sketch of outcomes was written as.
+    #[error("these bytes are no sketch of outcomes: {what}")]
+    SketchBytes {
+        /// What is wrong with them.
+        what: &'static str,
+    },
     /// Bytes that are no whole records.
     #[error("{len} bytes are no whole records, which have {size} bytes each")]
     Records {

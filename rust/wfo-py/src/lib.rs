@@ -2,10 +2,13 @@
 
 mod atr_d;
 mod block;
+mod effects;
 mod estimate;
+mod gates;
 mod ranking;
 mod selection;
 mod sieve;
+mod sketch;
 mod tally;
 
 use numpy::PyReadonlyArray1;
@@ -23,13 +26,19 @@ mod _core {
     #[pymodule_export]
     use super::atr_d::{Sweep, lacks, simulate, strategies};
     #[pymodule_export]
+    use super::effects::{PyEffects, line_squares, stable_line_squares};
+    #[pymodule_export]
     use super::estimate::PyEstimate;
+    #[pymodule_export]
+    use super::gates::PyGates;
     #[pymodule_export]
     use super::ranking::PyRanking;
     #[pymodule_export]
     use super::selection::PySelection;
     #[pymodule_export]
     use super::sieve::PySieve;
+    #[pymodule_export]
+    use super::sketch::PySketch;
     #[pymodule_export]
     use super::tally::PyTally;
 

@@ -9,10 +9,19 @@ use rayon::ThreadPool;
 use wfo_bindings::arrays::values;
 use wfo_bindings::errors::raise;
 use wfo_bindings::pools::pool;
-use wfo_core::scoring::{Gates, Ranking, Selected, Selection};
+use wfo_core::scoring::tally::MapAxis;
+use wfo_core::scoring::{Ranking, Selected, Selection};
 
 use crate::block::{Columns, StoredArrays};
+use crate::gates::PyGates;
 use crate::ranking::PyRanking;
+
+/// Stride of a parameter's axis, how many values it has, and which of them each position has.
+type AxisArrays<'py> = (u64, u64, PyReadonlyArray1<'py, u32>);
+
+fn axis((stride, len, table): &AxisArrays<'_>) -> MapAxis {
+    MapAxis::with_table(*stride, *len, &values(table))
+}
 
 /// Keeps the best of the stable combinations.
 #[pyclass(module = "wfo._core", name = "Selection")]
@@ -26,14 +35,13 @@ impl PySelection {
     #[new]
     fn new(
         ranking: PyRef<'_, PyRanking>,
-        wfe: f64,
-        dd_ratio: f64,
+        gates: PyRef<'_, PyGates>,
         least: usize,
         kept: usize,
         threads: usize,
     ) -> PyResult<Self> {
         let ranking = ranking.inner.clone();
-        let inner = Selection::new(ranking, Gates { wfe, dd_ratio }, least, kept);
+        let inner = Selection::new(ranking, gates.inner.clone(), least, kept);
         Ok(Self { inner: inner.map_err(raise)?, pool: pool(threads)? })
     }
 
@@ -57,16 +65,31 @@ impl PySelection {
         py.detach(|| pool.install(|| inner.add_records(&records))).map_err(raise)
     }
 
+    /// How many outcomes all stable combinations seen are, about, and the standard error of that.
+    #[getter]
+    fn outcomes(&self) -> (f64, f64) {
+        self.inner.outcomes()
+    }
+
     /// Columns of the best, best first.
-    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    #[pyo3(signature = (axes = Vec::new()))]
+    fn finish<'py>(
+        &mut self,
+        py: Python<'py>,
+        axes: Vec<AxisArrays<'_>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let axes: Vec<MapAxis> = axes.iter().map(axis).collect();
         let (inner, pool) = (&mut self.inner, &self.pool);
-        let Selected { index, stability, valid_phases, phases } =
-            py.detach(|| pool.install(|| inner.finish()));
+        let selected = py.detach(|| pool.install(|| inner.finish(&axes))).map_err(raise)?;
+        let Selected { index, stability, valid_phases, outcomes, phases } = selected;
         let columns = PyDict::new(py);
         let index: Vec<i64> = index.into_iter().map(i64::try_from).collect::<Result<_, _>>()?;
         columns.set_item("index", index.into_pyarray(py))?;
         columns.set_item("Stability_Score", stability.into_pyarray(py))?;
         columns.set_item("Phases_Valid", valid_phases.into_pyarray(py))?;
+        columns.set_item("Outcome", outcomes.number.into_pyarray(py))?;
+        columns.set_item("Outcome_Size", outcomes.size.into_pyarray(py))?;
+        columns.set_item("Outcome_Central", outcomes.central.into_pyarray(py))?;
         for (k, phase) in (1..).zip(phases) {
             let figures = phase.figures;
             columns.set_item(format!("P{k}_IS_PnL"), figures.is_pnl.into_pyarray(py))?;

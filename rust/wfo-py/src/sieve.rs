@@ -7,10 +7,14 @@ use pyo3::prelude::*;
 use rayon::ThreadPool;
 use wfo_bindings::errors::raise;
 use wfo_bindings::pools::pool;
-use wfo_core::scoring::{Estimate, Gates, Sieve};
+use wfo_core::scoring::{Cut, Estimate, Sieve};
 
 use crate::block::{Columns, StoredArrays};
 use crate::estimate::PyEstimate;
+use crate::gates::PyGates;
+
+/// Provisional ranks, gates, and classes of fewest valid phases and stability.
+type Set<'py> = (Option<PyRef<'py, PyEstimate>>, PyRef<'py, PyGates>, Vec<(usize, f64)>);
 
 /// Lets through what may become a candidate.
 #[pyclass(frozen, module = "wfo._core", name = "Sieve")]
@@ -22,15 +26,13 @@ pub struct PySieve {
 #[pymethods]
 impl PySieve {
     #[new]
-    fn new(
-        estimate: Option<PyRef<'_, PyEstimate>>,
-        wfe: f64,
-        dd_ratio: f64,
-        classes: Vec<(usize, f64)>,
-        threads: usize,
-    ) -> PyResult<Self> {
-        let estimate = estimate.map(|estimate| estimate.inner.clone());
-        let inner = Sieve::new(estimate, Gates { wfe, dd_ratio }, &classes);
+    fn new(sets: Vec<Set<'_>>, threads: usize) -> PyResult<Self> {
+        let cut = |(estimate, gates, classes): Set<'_>| Cut {
+            estimate: estimate.map(|estimate| estimate.inner.clone()),
+            gates: gates.inner.clone(),
+            classes,
+        };
+        let inner = Sieve::new(sets.into_iter().map(cut).collect());
         Ok(Self { inner, pool: pool(threads)? })
     }
 

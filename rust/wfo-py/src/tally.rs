@@ -11,11 +11,13 @@ use rayon::ThreadPool;
 use wfo_bindings::arrays::values;
 use wfo_bindings::errors::raise;
 use wfo_bindings::pools::pool;
-use wfo_core::scoring::tally::MapAxis;
-use wfo_core::scoring::{Gates, Tally};
+use wfo_core::scoring::Tally;
+use wfo_core::scoring::gates::GATES;
+use wfo_core::scoring::tally::{self, MapAxis};
 
 use crate::block::{Columns, StoredArrays};
 use crate::estimate::PyEstimate;
+use crate::gates::PyGates;
 use crate::ranking::PyRanking;
 
 /// What is counted over all combinations.
@@ -30,8 +32,7 @@ impl PyTally {
     #[new]
     fn new(
         phases: usize,
-        wfe: f64,
-        dd_ratio: f64,
+        gates: PyRef<'_, PyGates>,
         axes: Vec<(u64, u64, PyReadonlyArray1<'_, u32>)>,
         threads: usize,
     ) -> PyResult<Self> {
@@ -46,7 +47,7 @@ impl PyTally {
                 return Err(PyValueError::new_err(said));
             }
         };
-        let inner = Tally::new(phases, Gates { wfe, dd_ratio }, axes).map_err(raise)?;
+        let inner = Tally::new(phases, gates.inner.clone(), axes).map_err(raise)?;
         Ok(Self { inner, pool: pool(threads)? })
     }
 
@@ -62,19 +63,40 @@ impl PyTally {
         py.detach(|| pool.install(|| inner.add(start, &columns.block()?))).map_err(raise)
     }
 
+    /// Counts a block in several tallies at once, with the threads of the first.
+    #[staticmethod]
+    fn add_to_all(
+        py: Python<'_>,
+        mut tallies: Vec<PyRefMut<'_, Self>>,
+        start: Option<u64>,
+        block: Vec<StoredArrays<'_>>,
+    ) -> PyResult<()> {
+        let Some(pool) = tallies.first().map(|tally| tally.pool.clone()) else { return Ok(()) };
+        let columns = Columns::of(&block);
+        let mut inner: Vec<&mut Tally> = tallies.iter_mut().map(|tally| &mut tally.inner).collect();
+        py.detach(|| pool.install(|| tally::add(&mut inner, start, &columns.block()?)))
+            .map_err(raise)
+    }
+
+    /// What makes a combination valid.
+    #[getter]
+    fn gates(&self) -> PyGates {
+        PyGates { inner: self.inner.gates().clone() }
+    }
+
     fn __len__(&self) -> PyResult<usize> {
         Ok(usize::try_from(self.inner.len())?)
     }
 
     /// How many combinations pass each gate, phase by phase.
     #[getter]
-    fn alone(&self) -> Vec<[u64; 4]> {
+    fn alone(&self) -> Vec<[u64; GATES]> {
         self.inner.passed().iter().map(|p| p.alone).collect()
     }
 
     /// How many pass each gate and all before it.
     #[getter]
-    fn together(&self) -> Vec<[u64; 4]> {
+    fn together(&self) -> Vec<[u64; GATES]> {
         self.inner.passed().iter().map(|p| p.together).collect()
     }
 

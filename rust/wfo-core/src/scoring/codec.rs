@@ -1,28 +1,30 @@
 //! Tallies as bytes.
 //!
-//! A magic word and version; then numbers of seven bits a byte, the low ones first: phases, map axes,
-//! combinations, gates passed, valid phases, cells. Version 1 has two map axes, whose positions are
-//! their values: stride and length of each. Version 2 has what version 1 cannot say: how many map axes
-//! there are, 0 or 2, and of each stride, length, how long its table is (0 where there is none) and
-//! the table. For each phase how many
-//! different profits there are, and for each of them in rising order the gap to the bit pattern before
-//! and how often it occurs; most gaps and counts are small, and share a byte. The thresholds, as
-//! `f64`, stand before the numbers, and a checksum at the end. Equal tallies give equal bytes.
+//! A magic word and version; the thresholds `wfe` and `dd_ratio` as `f64`. Then numbers of seven bits
+//! a byte, the low ones first, but for what is `f64`: fewest trades, and what buy-and-hold must be
+//! exceeded in, 0 nothing, 1 return, 2 risk; unless it is nothing, the capital as `f64`; phases; the
+//! floors of each phase as `f64`, where there are any; how many map axes there are, 0 or 2, and of each
+//! stride, length, how long its table is (0 where positions are values) and the table; combinations,
+//! gates passed, valid phases, cells. For each phase how many different profits there are, and for each
+//! of them in rising order the gap to the bit pattern before and how often it occurs; most gaps and
+//! counts are small, and share a byte. A checksum stands at the end. Equal tallies give equal bytes.
 
 use rayon::prelude::*;
 
 use super::distribution::Distribution;
-use super::gates::{GATES, Gates, Passed};
+use super::gates::{Beat, GATES, Gates, Measure, Passed};
 use super::tally::{MapAxis, Tally, cell_count};
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"wfotally";
-/// Two map axes without tables, and any others.
-const VERSIONS: [u8; 2] = [1, 2];
+const VERSION: u8 = 3;
 const CHECKSUM: usize = 8;
 
+/// What buy-and-hold may have to be exceeded in, in the order of its numbers.
+const MEASURES: [Option<Measure>; 3] = [None, Some(Measure::Return), Some(Measure::Risk)];
+
 /// FNV-1a, over words of eight bytes and then the rest.
-fn checksum(bytes: &[u8]) -> u64 {
+pub(super) fn checksum(bytes: &[u8]) -> u64 {
     let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3);
     let words = bytes
         .chunks(8)
@@ -41,23 +43,28 @@ fn put(out: &mut Vec<u8>, mut number: u64) {
 pub(super) fn encode(tally: &Tally) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
-    let plain = tally.axes().is_some_and(|axes| axes.iter().all(|axis| axis.table.is_none()));
-    out.push(if plain { VERSIONS[0] } else { VERSIONS[1] });
-    for threshold in [tally.gates().wfe, tally.gates().dd_ratio] {
+    out.push(VERSION);
+    let Gates { wfe, dd_ratio, min_trades, beat } = tally.gates();
+    for threshold in [wfe, dd_ratio] {
         out.extend_from_slice(&threshold.to_le_bytes());
     }
-    put(&mut out, tally.phases() as u64);
-    if !plain {
-        put(&mut out, tally.axes().map_or(0, |axes| axes.len() as u64));
+    put(&mut out, u64::from(*min_trades));
+    let measure = beat.as_ref().map(|beat| beat.measure);
+    put(&mut out, (0..).zip(MEASURES).find(|(_, m)| *m == measure).map_or(0, |(number, _)| number));
+    if let Some(Beat { capital, .. }) = beat {
+        out.extend_from_slice(&capital.to_le_bytes());
     }
+    put(&mut out, tally.phases() as u64);
+    for floor in beat.iter().flat_map(|beat| beat.floors.iter()) {
+        out.extend_from_slice(&floor.to_le_bytes());
+    }
+    put(&mut out, tally.axes().map_or(0, |axes| axes.len() as u64));
     for axis in tally.axes().into_iter().flatten() {
         put(&mut out, axis.stride);
         put(&mut out, axis.len);
-        if !plain {
-            let table = axis.table.as_deref().unwrap_or_default();
-            put(&mut out, table.len() as u64);
-            table.iter().for_each(|&value| put(&mut out, value.into()));
-        }
+        let table = axis.table.as_deref().unwrap_or_default();
+        put(&mut out, table.len() as u64);
+        table.iter().for_each(|&value| put(&mut out, value.into()));
     }
     put(&mut out, tally.len());
     let passed = tally.passed().iter().flat_map(|p| p.alone.iter().chain(&p.together));
@@ -124,24 +131,35 @@ impl Reader<'_> {
         Ok(f64::from_le_bytes(*bytes))
     }
 
-    fn axes(&mut self, version: u8) -> Result<Option<[MapAxis; 2]>> {
-        if version == VERSIONS[0] {
-            let mut axis = || Ok(MapAxis::plain(self.number()?, self.number()?));
-            return Ok(Some([axis()?, axis()?]));
+    /// The gates, and the number of phases.
+    fn gates(&mut self) -> Result<(Gates, usize)> {
+        let (wfe, dd_ratio) = (self.threshold()?, self.threshold()?);
+        let min_trades = u16::try_from(self.number()?).map_err(|_| WRONG)?;
+        let measure = usize::try_from(self.number()?).map_err(|_| WRONG)?;
+        let measure = *MEASURES.get(measure).ok_or(WRONG)?;
+        let capital = measure.map(|_| self.threshold()).transpose()?;
+        let phases = usize::try_from(self.number()?).map_err(|_| WRONG)?;
+        let mut beat = None;
+        if let (Some(measure), Some(capital)) = (measure, capital) {
+            // Each takes eight bytes.
+            if phases > self.bytes.len() / size_of::<f64>() {
+                return Err(SHORT);
+            }
+            let floors = (0..phases).map(|_| self.threshold()).collect::<Result<_>>()?;
+            beat = Some(Beat { measure, capital, floors });
         }
+        Ok((Gates { wfe, dd_ratio, min_trades, beat }, phases))
+    }
+
+    fn axes(&mut self) -> Result<Option<[MapAxis; 2]>> {
         match self.number()? {
             0 => Ok(None),
-            2 => {
-                let axes = [self.tabled_axis()?, self.tabled_axis()?];
-                // What version 1 can say has no second spelling.
-                let tabled = axes.iter().any(|axis| axis.table.is_some());
-                tabled.then_some(Some(axes)).ok_or(WRONG)
-            }
+            2 => Ok(Some([self.axis()?, self.axis()?])),
             _ => Err(WRONG),
         }
     }
 
-    fn tabled_axis(&mut self) -> Result<MapAxis> {
+    fn axis(&mut self) -> Result<MapAxis> {
         let (stride, len) = (self.number()?, self.number()?);
         let positions = usize::try_from(self.number()?).map_err(|_| WRONG)?;
         if positions == 0 {
@@ -186,23 +204,24 @@ pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<Tally> {
     let no = |what| Error::TallyBytes { what };
     let body = bytes.strip_prefix(MAGIC).ok_or(no("they begin otherwise"))?;
     let (&version, _) = body.split_first().ok_or(SHORT)?;
-    if !VERSIONS.contains(&version) {
-        return Err(no("they are of another version"));
+    match version {
+        VERSION => {}
+        1..VERSION => return Err(no("they were written by an earlier version; run again")),
+        _ => return Err(no("they are of another version")),
     }
     // Before anything is made of the bytes, so that damaged ones cannot ask for much memory.
     let (content, sum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(SHORT)?;
     if checksum(content).to_le_bytes() != *sum {
         return Err(no("they were changed or cut off"));
     }
-    read(version, content.get(MAGIC.len() + 1..).ok_or(SHORT)?, limit)
+    read(content.get(MAGIC.len() + 1..).ok_or(SHORT)?, limit)
 }
 
 /// Reads what stands between version and checksum.
-fn read(version: u8, bytes: &[u8], limit: usize) -> Result<Tally> {
+fn read(bytes: &[u8], limit: usize) -> Result<Tally> {
     let mut reader = Reader { bytes };
-    let gates = Gates { wfe: reader.threshold()?, dd_ratio: reader.threshold()? };
-    let phases = usize::try_from(reader.number()?).map_err(|_| WRONG)?;
-    let axes = reader.axes(version)?;
+    let (gates, phases) = reader.gates()?;
+    let axes = reader.axes()?;
     // Every cell takes a byte at least, so there are no more of them than bytes.
     let cells = cell_count(axes.as_ref(), phases as u64);
     let cells = cells.filter(|&c| c <= reader.bytes.len() as u64).ok_or(SHORT)? as usize;
@@ -268,6 +287,7 @@ mod tests {
             change in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
             limit in 0_usize..20,
             map in 0_usize..3,
+            further in 0_usize..3,
         ) {
             let table = MapAxis::with_table(2, 3, &[2, 0, 0, 1]);
             let axes = [
@@ -275,22 +295,26 @@ mod tests {
                 Some([table, MapAxis::plain(1, 2)]),
                 None,
             ][map].clone();
-            let gates = Gates { wfe: 0.35, dd_ratio: 3.0 };
+            let beat = |measure| {
+                Some(Beat { measure, capital: 100.0, floors: [0.4, f64::NAN].into() })
+            };
+            let gates = Gates {
+                min_trades: 5 * further as u16,
+                beat: [None, beat(Measure::Return), beat(Measure::Risk)][further].clone(),
+                ..Gates::new(0.35, 3.0)
+            };
             let tally = super::super::tests::tally(axes, gates, limit);
             let bytes = encode(&tally);
-            let version = bytes[MAGIC.len()];
-            prop_assert_eq!(version, if map == 0 { 1 } else { 2 });
             let body = &bytes[MAGIC.len() + 1..bytes.len() - CHECKSUM];
-            prop_assert!(read(version, body, limit).is_ok());
+            prop_assert!(read(body, limit).is_ok());
             let mut body = body.to_vec();
             for (at, byte) in change {
                 let at = at.index(body.len());
                 body[at] = byte;
             }
-            if let Ok(found) = read(version, &body, limit) {
+            if let Ok(found) = read(&body, limit) {
                 // Thresholds and strides are free; whatever was read is written the same.
                 let again = encode(&found);
-                prop_assert_eq!(again[MAGIC.len()], version);
                 prop_assert_eq!(&again[MAGIC.len() + 1..again.len() - CHECKSUM], &body[..]);
             }
         }

@@ -7,6 +7,8 @@
 //! best. Two passes over stored figures do for a grid whose figures are kept. For one whose figures
 //! are not, an [`estimate`] made of a sample gives provisional ranks while it is swept, with a bound on
 //! how far they are off, and a [`sieve`] lets only those through that may still become candidates.
+//! How many [`outcomes`] the stable combinations are is read from a [`sketch`] of them.
+//! Beside the scores, [`effects`] sum up what each parameter does to the figures.
 //!
 //! Everything takes blocks of consecutive combinations and runs on the rayon pool it is called in.
 //! Nothing depends on the number of threads, on how combinations are cut into blocks, or on the order
@@ -15,20 +17,26 @@
 pub mod block;
 mod codec;
 pub mod distribution;
+pub mod effects;
 pub mod estimate;
 pub mod gates;
+pub mod outcomes;
 pub mod records;
 pub mod selection;
 pub mod sieve;
+pub mod sketch;
 pub mod stability;
 pub mod tally;
 
 pub use block::{Block, Stored};
 pub use distribution::{Distribution, Ranks};
+pub use effects::Effects;
 pub use estimate::Estimate;
-pub use gates::Gates;
+pub use gates::{Beat, Gates, Measure};
+pub use outcomes::Outcomes;
 pub use selection::{Selected, Selection};
-pub use sieve::Sieve;
+pub use sieve::{Cut, Sieve};
+pub use sketch::Sketch;
 pub use tally::{Ranking, Tally};
 
 /// Combinations that a worker looks at together: what it notes of them stays in the nearest caches.

@@ -8,9 +8,11 @@ use super::block::Block;
 use super::distribution::Lookup;
 use super::estimate::Estimate;
 use super::gates::Gates;
+use super::outcomes::{self, Outcomes};
 use super::records::{self, Unpacked, check_records, push_record, record_size};
+use super::sketch::{Clusters, Sample, Sampled};
 use super::stability::Scorer;
-use super::tally::Ranking;
+use super::tally::{MapAxis, Ranking};
 use super::{CHUNK, SLAB, parts};
 use crate::error::{Error, Result};
 
@@ -58,6 +60,8 @@ pub struct Selection<R> {
     /// Room for what the tasks of a slab find, kept between slabs: fresh memory for it would cost as
     /// much as finding it.
     found: Vec<Found>,
+    /// Of all stable combinations, kept or not.
+    sample: Sample,
 }
 
 /// What a task found.
@@ -66,18 +70,20 @@ struct Found {
     stable: u64,
     keys: Vec<Key>,
     records: Vec<u8>,
+    sampled: Vec<Sampled>,
 }
 
 impl<R: AsRef<Ranking> + Sync> Selection<R> {
     /// Keeps the best `kept` of the combinations that are valid in at least `least` phases.
     ///
     /// # Errors
-    /// Fewer phases than one, or more than there are.
+    /// Fewer phases than one, or more than there are; gates of another number of phases.
     pub fn new(ranking: R, gates: Gates, least: usize, kept: usize) -> Result<Self> {
         if !(1..=ranking.as_ref().phases().len()).contains(&least) {
             let allowed = "it must be from 1 to the number of phases";
             return Err(Error::CountRange { name: "least", value: least as u64, allowed });
         }
+        gates.check(ranking.as_ref().phases().len())?;
         Ok(Self {
             ranking,
             gates,
@@ -91,6 +97,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
             floor: None,
             filter: None,
             found: Vec::new(),
+            sample: Sample::new(least..=least),
         })
     }
 
@@ -108,6 +115,13 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
     #[must_use]
     pub fn held(&self) -> usize {
         self.keys.len()
+    }
+
+    /// How many outcomes the stable combinations seen are, about, and the standard error of that,
+    /// which is 0 where they are few enough to be counted.
+    #[must_use]
+    pub fn outcomes(&self) -> (f64, f64) {
+        self.sample.estimate(self.least)
     }
 
     /// Adds a block of consecutive combinations from flat index `start` on.
@@ -156,6 +170,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
             if done.is_ok() {
                 for found in &found[..tasks.len()] {
                     self.stable += found.stable;
+                    self.sample.take(&found.sampled);
                     self.hold(found);
                 }
             }
@@ -177,10 +192,16 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
         found.stable = 0;
         found.keys.clear();
         found.records.clear();
+        found.sampled.clear();
         for part in parts(task.len(), CHUNK) {
             let range = task.start + part.start..task.start + part.end;
             scorer.choose(&self.gates, block, range.clone(), self.least);
-            found.stable += scorer.chosen().len() as u64;
+            let (chosen, often) = (scorer.chosen(), scorer.often());
+            found.stable += chosen.len() as u64;
+            if !chosen.is_empty() {
+                let clusters = Clusters::of(block, range.clone());
+                self.sample.find(block, &clusters, chosen, often, &mut found.sampled);
+            }
             if self.kept == 0 {
                 continue;
             }
@@ -233,7 +254,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
         }
         let (_, worst, rest) = self.keys.select_nth_unstable_by(self.kept - 1, Key::order);
         if self.filter.is_none() {
-            self.filter = Some(filter(self.gates, self.ranking.as_ref()));
+            self.filter = Some(filter(self.gates.clone(), self.ranking.as_ref()));
         }
         self.floor = Some(*worst);
         self.free.extend(rest.iter().map(|key| key.slot));
@@ -241,7 +262,14 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
     }
 
     /// The best, best first.
-    pub fn finish(&mut self) -> Selected {
+    ///
+    /// `axes` say where the parameters are in the flat index, for the most central members of equal
+    /// outcomes.
+    ///
+    /// # Errors
+    /// An axis without values, or with a table beyond them.
+    pub fn finish(&mut self, axes: &[MapAxis]) -> Result<Selected> {
+        axes.iter().try_for_each(MapAxis::check)?;
         self.cut();
         self.keys.par_sort_unstable_by(Key::order);
         let size = record_size(self.phases());
@@ -257,7 +285,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
             .map(|k| {
                 let figures = Unpacked::joined(pieces.iter().map(|piece| &piece[k]));
                 let mut valid = vec![0; self.keys.len()];
-                self.gates.validate(&figures.stored(), &mut valid);
+                self.gates.validate(k, &figures.stored(), &mut valid);
                 let patterns: Vec<u32> = figures.oos_pnl.iter().map(|v| v.to_bits()).collect();
                 let mut rank = vec![0.0; patterns.len()];
                 ranks[k].fill(&patterns, &mut rank);
@@ -273,12 +301,11 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
                 *times += valid;
             }
         }
-        Selected {
-            index: self.keys.iter().map(|key| key.index).collect(),
-            stability: self.keys.iter().map(|key| key.score).collect(),
-            valid_phases,
-            phases,
-        }
+        let index: Vec<u64> = self.keys.iter().map(|key| key.index).collect();
+        let stability: Vec<f64> = self.keys.iter().map(|key| key.score).collect();
+        let figures: Vec<&Unpacked> = phases.iter().map(|phase| &phase.figures).collect();
+        let outcomes = outcomes::group(&index, &stability, &figures, axes);
+        Ok(Selected { index, stability, valid_phases, outcomes, phases })
     }
 }
 
@@ -303,6 +330,8 @@ pub struct Selected {
     pub stability: Vec<f64>,
     /// In how many phases each is valid.
     pub valid_phases: Vec<u8>,
+    /// Which of them come to the same.
+    pub outcomes: Outcomes,
     /// Figures and ranks.
     pub phases: Vec<SelectedPhase>,
 }

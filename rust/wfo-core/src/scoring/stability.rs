@@ -62,9 +62,9 @@ impl Scorer {
         let n = range.len();
         let times = &mut self.times[..n];
         times.fill(0);
-        for (phase, valid) in block.phases().iter().zip(&mut self.valid) {
+        for (k, (phase, valid)) in block.phases().iter().zip(&mut self.valid).enumerate() {
             let valid = &mut valid[..n];
-            gates.validate(&phase.part(range.clone()), valid);
+            gates.validate(k, &phase.part(range.clone()), valid);
             for (times, valid) in times.iter_mut().zip(valid) {
                 *times += *valid;
             }

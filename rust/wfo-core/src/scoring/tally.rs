@@ -50,7 +50,7 @@ impl MapAxis {
         self.table.as_ref().map_or(self.len, |table| table.len() as u64)
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         for (name, value) in
             [("stride", self.stride), ("length", self.len), ("positions", self.positions())]
         {
@@ -78,8 +78,9 @@ pub struct Tally {
     valid_phases: Vec<u64>,
     cells: Vec<u64>,
     distributions: Vec<Distribution>,
-    /// Room for a slab, kept between blocks.
-    chunks: Vec<Chunk>,
+    /// Room for a slab, kept between blocks: for each chunk one item a tally that is added to together
+    /// with this one.
+    chunks: Vec<Vec<Chunk>>,
 }
 
 /// What a chunk adds to a tally.
@@ -89,6 +90,9 @@ struct Chunk {
     len: usize,
     /// In how many phases each is valid.
     times: Vec<u8>,
+    /// Who passes the gates of a phase that every set asks for, and how many do; then, who passes all.
+    base: Vec<u8>,
+    passed: Passed,
     valid: Vec<u8>,
     phases: Vec<ChunkPhase>,
     /// How many are valid in 0, 1, 2 … phases.
@@ -116,30 +120,59 @@ impl Chunk {
         Self {
             len: 0,
             times: vec![0; CHUNK],
+            base: vec![0; CHUNK],
+            passed: Passed::default(),
             valid: vec![0; CHUNK],
             phases: (0..phases).map(|_| phase()).collect(),
             valid_phases: vec![0; phases + 1],
         }
     }
 
-    fn fill(&mut self, gates: &Gates, block: &Block<'_>, range: std::ops::Range<usize>) {
-        self.len = range.len();
-        let (times, valid) = (&mut self.times[..range.len()], &mut self.valid[..range.len()]);
-        times.fill(0);
-        for (phase, out) in block.phases().iter().zip(&mut self.phases) {
-            let phase = phase.part(range.clone());
-            out.passed = gates.count(&phase, valid);
-            for (times, valid) in times.iter_mut().zip(&*valid) {
-                *times += valid;
-            }
-            out.keep(&phase, valid);
+    /// Judges phase `k` of some combinations by `gates`, of which those that every set asks for were
+    /// judged by another set where one has the same.
+    fn judge(&mut self, gates: &Gates, k: usize, phase: &Stored<'_>, like: Option<&Self>) {
+        let (base, valid) = (&mut self.base[..self.len], &mut self.valid[..self.len]);
+        if let Some(like) = like {
+            base.copy_from_slice(&like.base[..self.len]);
+            self.passed = like.passed;
+        } else {
+            self.passed = gates.count_base(phase, base);
         }
+        valid.copy_from_slice(base);
+        let out = &mut self.phases[k];
+        out.passed = self.passed;
+        gates.count_further(k, phase, valid, &mut out.passed);
+        for (times, valid) in self.times.iter_mut().zip(&*valid) {
+            *times += valid;
+        }
+        out.keep(phase, valid);
+    }
+
+    fn count_valid_phases(&mut self) {
         for (number, count) in self.valid_phases.iter_mut().enumerate() {
             // A chunk is short enough for the narrow sum, of which more fit a register.
-            let equal = times.iter().map(|&t| u16::from(usize::from(t) == number));
+            let times = self.times[..self.len].iter();
+            let equal = times.map(|&t| u16::from(usize::from(t) == number));
             *count = u64::from(equal.sum::<u16>());
         }
     }
+}
+
+/// Judges some combinations by several sets of gates while their figures are in a near cache.
+fn fill(chunks: &mut [Chunk], sets: &[&Gates], block: &Block<'_>, range: &std::ops::Range<usize>) {
+    for chunk in &mut *chunks {
+        chunk.len = range.len();
+        chunk.times[..range.len()].fill(0);
+    }
+    for (k, phase) in block.phases().iter().enumerate() {
+        let phase = phase.part(range.clone());
+        for (s, gates) in sets.iter().enumerate() {
+            let (before, chunk) = chunks.split_at_mut(s);
+            let like = sets[..s].iter().position(|other| other.has_base_of(gates));
+            chunk[0].judge(gates, k, &phase, like.map(|at| &before[at]));
+        }
+    }
+    chunks.iter_mut().for_each(Chunk::count_valid_phases);
 }
 
 impl ChunkPhase {
@@ -159,8 +192,8 @@ impl Tally {
     /// Nothing counted yet. Without axes there is no map.
     ///
     /// # Errors
-    /// No phase or too many, a map axis without values or with a table beyond them, or too many cells
-    /// on the map.
+    /// No phase or too many, gates of another number of phases, a map axis without values or with a
+    /// table beyond them, or too many cells on the map.
     pub fn new(phases: usize, gates: Gates, axes: Option<[MapAxis; 2]>) -> Result<Self> {
         Self::with_limit(phases, gates, axes, LIMIT)
     }
@@ -176,6 +209,7 @@ impl Tally {
             let allowed = "it must be from 1 to 255";
             return Err(Error::CountRange { name: "phases", value: phases as u64, allowed });
         }
+        gates.check(phases)?;
         axes.iter().flatten().try_for_each(MapAxis::check)?;
         let cells = cell_count(axes.as_ref(), phases as u64).filter(|&cells| cells <= CELLS);
         let Some(cells) = cells else {
@@ -257,57 +291,7 @@ impl Tally {
     /// A block of another number of phases; an infinite profit that is valid; more equal profits than
     /// can be counted. After the last two a part of the block is counted.
     pub fn add(&mut self, start: Option<u64>, block: &Block<'_>) -> Result<()> {
-        block.check_phases(self.phases())?;
-        block.check_start(start.unwrap_or(0))?;
-        self.len.checked_add(block.len() as u64).ok_or(Error::TallyFull)?;
-        for slab in parts(block.len(), SLAB) {
-            let count = slab.len().div_ceil(CHUNK);
-            let phases = self.phases();
-            if self.chunks.len() < count {
-                self.chunks.resize_with(count, || Chunk::new(phases));
-            }
-            let chunks = &mut self.chunks[..count];
-            let gates = &self.gates;
-            chunks.par_iter_mut().enumerate().for_each(|(i, chunk)| {
-                let first = slab.start + i * CHUNK;
-                chunk.fill(gates, block, first..slab.end.min(first + CHUNK));
-            });
-            if chunks.iter().any(|c| c.phases.iter().any(|p| p.infinite)) {
-                return Err(infinite(gates, block));
-            }
-            let chunks = &*chunks;
-            let (distributions, cells) = (&mut self.distributions, &mut self.cells);
-            let first = start.map(|start| start + slab.start as u64);
-            let count_profits = || {
-                distributions.par_iter_mut().enumerate().try_for_each(|(k, distribution)| {
-                    chunks.iter().map(|c| &c.phases[k]).try_for_each(|phase| {
-                        distribution.add_patterns(&phase.patterns[..phase.held])
-                    })
-                })
-            };
-            let axes = self.axes.as_ref();
-            let count_cells = || {
-                if let (Some(first), Some(axes)) = (first, axes) {
-                    let mut position = [0, 1].map(|a| Position::new(&axes[a], first));
-                    for chunk in chunks {
-                        let times = &chunk.times[..chunk.len];
-                        add_cells(cells, axes[1].len, phases, &mut position, times);
-                    }
-                }
-            };
-            rayon::join(count_profits, count_cells).0?;
-            for chunk in chunks {
-                self.len += chunk.len as u64;
-                for (sum, phase) in self.passed.iter_mut().zip(&chunk.phases) {
-                    // None exceeds the number of combinations.
-                    let _ = sum.add(&phase.passed);
-                }
-                for (sum, count) in self.valid_phases.iter_mut().zip(&chunk.valid_phases) {
-                    *sum += count;
-                }
-            }
-        }
-        Ok(())
+        add(&mut [self], start, block)
     }
 
     /// Final ranks of all phases.
@@ -322,7 +306,7 @@ impl Tally {
     /// Provisional ranks of all phases, for all profits there could be.
     #[must_use]
     pub fn estimate(&self) -> Estimate {
-        Estimate::new(self.gates, &self.distributions)
+        Estimate::new(self.gates.clone(), &self.distributions)
     }
 
     /// Adds what another tally counted, by the same gates and over the same map.
@@ -380,11 +364,98 @@ impl Tally {
     }
 }
 
+/// Counts a block in several tallies, whose gates are judged while its figures are in a near cache. It
+/// comes to what [`Tally::add`] of each of them does.
+///
+/// # Errors
+/// As of [`Tally::add`].
+pub fn add(tallies: &mut [&mut Tally], start: Option<u64>, block: &Block<'_>) -> Result<()> {
+    let Some(first) = tallies.first_mut() else { return Ok(()) };
+    let mut chunks = std::mem::take(&mut first.chunks);
+    block.check_start(start.unwrap_or(0))?;
+    for tally in &*tallies {
+        block.check_phases(tally.phases())?;
+        tally.len.checked_add(block.len() as u64).ok_or(Error::TallyFull)?;
+    }
+    for slab in parts(block.len(), SLAB) {
+        let first = start.map(|start| start + slab.start as u64);
+        add_slab(tallies, first, block, &slab, &mut chunks)?;
+    }
+    if let Some(first) = tallies.first_mut() {
+        first.chunks = chunks;
+    }
+    Ok(())
+}
+
+/// Counts combinations that are handed out together, the first of which has the flat index `first`.
+fn add_slab(
+    tallies: &mut [&mut Tally],
+    first: Option<u64>,
+    block: &Block<'_>,
+    slab: &std::ops::Range<usize>,
+    chunks: &mut Vec<Vec<Chunk>>,
+) -> Result<()> {
+    let (count, phases) = (slab.len().div_ceil(CHUNK), block.phases().len());
+    if chunks.len() < count {
+        chunks.resize_with(count, Vec::new);
+    }
+    let chunks = &mut chunks[..count];
+    let sets: Vec<&Gates> = tallies.iter().map(|tally| &tally.gates).collect();
+    chunks.par_iter_mut().enumerate().for_each(|(i, chunks)| {
+        chunks.resize_with(sets.len(), || Chunk::new(phases));
+        let from = slab.start + i * CHUNK;
+        fill(chunks, &sets, block, &(from..slab.end.min(from + CHUNK)));
+    });
+    let chunks = &*chunks;
+    let infinite = |s: usize| chunks.iter().any(|c| c[s].phases.iter().any(|p| p.infinite));
+    if let Some(s) = (0..sets.len()).find(|&s| infinite(s)) {
+        return Err(infinite_profit(sets[s], block));
+    }
+    let (mut profits, mut maps) = (Vec::new(), Vec::new());
+    for (s, tally) in tallies.iter_mut().enumerate() {
+        let tally = &mut **tally;
+        profits.extend(tally.distributions.iter_mut().enumerate().map(|(k, d)| (s, k, d)));
+        maps.push((s, &tally.axes, &mut tally.cells));
+    }
+    let count_profits = || {
+        profits.into_par_iter().try_for_each(|(s, k, distribution)| {
+            chunks
+                .iter()
+                .map(|c| &c[s].phases[k])
+                .try_for_each(|phase| distribution.add_patterns(&phase.patterns[..phase.held]))
+        })
+    };
+    let count_cells = || {
+        for (s, axes, cells) in maps {
+            let (Some(first), Some(axes)) = (first, axes) else { continue };
+            let mut position = [0, 1].map(|a| Position::new(&axes[a], first));
+            for chunk in chunks.iter().map(|chunks| &chunks[s]) {
+                let times = &chunk.times[..chunk.len];
+                add_cells(cells, axes[1].len, phases, &mut position, times);
+            }
+        }
+    };
+    rayon::join(count_profits, count_cells).0?;
+    for (s, tally) in tallies.iter_mut().enumerate() {
+        for chunk in chunks.iter().map(|chunks| &chunks[s]) {
+            tally.len += chunk.len as u64;
+            for (sum, phase) in tally.passed.iter_mut().zip(&chunk.phases) {
+                // None exceeds the number of combinations.
+                let _ = sum.add(&phase.passed);
+            }
+            for (sum, count) in tally.valid_phases.iter_mut().zip(&chunk.valid_phases) {
+                *sum += count;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What to say of a block in which a valid profit is infinite.
-fn infinite(gates: &Gates, block: &Block<'_>) -> Error {
+fn infinite_profit(gates: &Gates, block: &Block<'_>) -> Error {
     let mut valid = vec![0; block.len()];
-    let index = block.phases().iter().find_map(|phase| {
-        gates.validate(phase, &mut valid);
+    let index = block.phases().iter().enumerate().find_map(|(k, phase)| {
+        gates.validate(k, phase, &mut valid);
         phase.oos_pnl.iter().zip(&valid).position(|(&p, &v)| v != 0 && p == f32::INFINITY)
     });
     Error::NotRankable { index: index.unwrap_or(0), value: f32::INFINITY }

@@ -29,7 +29,7 @@ pub(super) fn tally(axes: Option<[MapAxis; 2]>, gates: Gates, limit: usize) -> T
     tally
 }
 
-const GATES: Gates = Gates { wfe: 0.35, dd_ratio: 3.0 };
+const GATES: Gates = Gates { wfe: 0.35, dd_ratio: 3.0, min_trades: 0, beat: None };
 
 /// Figures of a combination in a phase: four sums of money.
 type Money = [f32; 4];
@@ -147,6 +147,46 @@ fn counted(columns: &[Unpacked], blocks: &[std::ops::Range<usize>], limit: usize
     tally
 }
 
+/// A sieve of one set of gates.
+fn sieve(estimate: Option<Arc<Estimate>>, classes: &[(usize, f64)]) -> Sieve<Arc<Estimate>> {
+    Sieve::new(vec![Cut { estimate, gates: GATES, classes: classes.to_vec() }])
+}
+
+/// Sets that ask for trades and a comparison with buy-and-hold, two of them like `GATES` in the rest.
+fn further(phases: usize) -> [Gates; 4] {
+    let beat = |measure, capital, floors: [f64; 3]| {
+        let floors = floors[..phases].into();
+        Some(Beat { measure, capital, floors })
+    };
+    [
+        GATES,
+        Gates { min_trades: 65_030, beat: beat(Measure::Risk, 1.0, [2.0, 7.2, f64::NAN]), ..GATES },
+        Gates { beat: beat(Measure::Return, 50.0, [0.25, -1.0, 0.3]), ..GATES },
+        Gates { min_trades: 1, ..Gates::new(0.5, 2.0) },
+    ]
+}
+
+/// Whether a combination passes each gate of a set in phase `k`.
+fn all_gates_passed(gates: &Gates, k: usize, figures: &Money, trades: u16) -> [bool; 6] {
+    let [is_pnl, oos_pnl, is_dd, oos_dd] = figures.map(f64::from);
+    let beats = gates.beat.as_ref().is_none_or(|beat| {
+        let found = match beat.measure {
+            Measure::Return if beat.capital + is_pnl <= 0.0 => -1.0,
+            Measure::Return => oos_pnl / (beat.capital + is_pnl),
+            Measure::Risk => oos_pnl / oos_dd,
+        };
+        found > beat.floors[k]
+    });
+    [
+        is_pnl > 0.0 && oos_pnl > 0.0,
+        is_pnl > 0.0 && oos_pnl / is_pnl > gates.wfe,
+        oos_dd < oos_pnl,
+        oos_dd < gates.dd_ratio * is_dd,
+        trades >= gates.min_trades,
+        beats,
+    ]
+}
+
 fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|v| v.to_bits()).collect()
 }
@@ -175,6 +215,11 @@ proptest! {
                     all.iter().filter(passes).count() as u64
                 );
             }
+        }
+        // Gates that are off hold nobody back.
+        for passed in found.passed() {
+            prop_assert_eq!(passed.alone[4..].to_vec(), vec![all.len() as u64; 2]);
+            prop_assert_eq!(passed.together[4..].to_vec(), vec![passed.together[3]; 2]);
         }
         let mut times = [0_u64; 4];
         let mut cells = vec![0_u64; 4 * 3 * 4];
@@ -207,6 +252,82 @@ proptest! {
         prop_assert_eq!(sample.valid_phases(), once.valid_phases());
         prop_assert_eq!(sample.passed(), once.passed());
         prop_assert_eq!(sample.estimate(), once.estimate());
+    }
+
+    #[test]
+    fn sets_that_are_counted_together_are_those_counted_alone(
+        all in figures(3),
+        cuts in prop::collection::vec(any::<usize>(), 3),
+        backwards in any::<bool>(),
+        order in Just([0, 1, 2, 3]).prop_shuffle(),
+    ) {
+        let columns = columns(&all);
+        let sets = further(3);
+        let new = |set: usize| {
+            Tally::with_limit(3, sets[set].clone(), Some(AXES), 20).expect("a tally")
+        };
+        let mut together = order.map(new);
+        for range in blocks(all.len(), &cuts, backwards) {
+            let start = Some(START + range.start as u64);
+            let mut tallies: Vec<&mut Tally> = together.iter_mut().collect();
+            let add = || tally::add(&mut tallies, start, &block(&columns, range));
+            pool(2).install(add).expect("countable");
+        }
+        for (set, found) in order.into_iter().zip(&together) {
+            let mut alone = new(set);
+            alone.add(Some(START), &block(&columns, 0..all.len())).expect("countable");
+            prop_assert_eq!(found.to_bytes(), alone.to_bytes());
+            let again = codec::decode(&found.to_bytes(), 20).expect("what was written");
+            prop_assert_eq!(again.gates(), &sets[set]);
+            let mut valid_phases = [0_u64; 4];
+            let passed = |i: usize, k: usize| {
+                all_gates_passed(&sets[set], k, &all[i][k], columns[k].oos_trades[i])
+            };
+            for i in 0..all.len() {
+                let times = (0..3).filter(|&k| passed(i, k).iter().all(|&p| p)).count();
+                valid_phases[times] += 1;
+            }
+            prop_assert_eq!(found.valid_phases(), valid_phases);
+            for k in 0..3 {
+                let count = |holds: &dyn Fn([bool; 6]) -> bool| {
+                    (0..all.len()).filter(|&i| holds(passed(i, k))).count() as u64
+                };
+                for gate in 0..6 {
+                    let counts = (found.passed()[k].alone[gate], found.passed()[k].together[gate]);
+                    let up_to = |p: [bool; 6]| p[..=gate].iter().all(|&p| p);
+                    prop_assert_eq!(counts, (count(&|p| p[gate]), count(&up_to)));
+                }
+            }
+            // The other ways to judge come to the same.
+            let scores = found.estimate().stabilities(1, &block(&columns, 0..all.len()));
+            for (i, score) in scores.expect("a block").into_iter().enumerate() {
+                prop_assert_eq!(score.is_nan(), (0..3).all(|k| passed(i, k).contains(&false)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_sieve_of_several_sets_lets_through_what_passes_any(
+        all in figures(3),
+        cut in prop_oneof![0.0_f64..120.0, Just(f64::NEG_INFINITY)],
+    ) {
+        let columns = columns(&all);
+        let block = block(&columns, 0..all.len());
+        let cuts = further(3).map(|gates| {
+            let mut tally = Tally::with_limit(3, gates.clone(), None, 20).expect("a tally");
+            tally.add(None, &block).expect("countable");
+            Cut { estimate: Some(Arc::new(tally.estimate())), gates, classes: vec![(1, cut)] }
+        });
+        let sift = |cuts: Vec<Cut<Arc<Estimate>>>| {
+            let found = Sieve::new(cuts).sift(START, &block).expect("a block").concat();
+            let records = found.chunks_exact(record_size(3)).map(<[u8]>::to_vec);
+            records.map(|record| (records::index(&record), record)).collect::<Vec<_>>()
+        };
+        let found = sift(cuts.to_vec());
+        let mut wanted: Vec<_> = cuts.into_iter().flat_map(|cut| sift(vec![cut])).collect();
+        wanted.sort();
+        wanted.dedup();
+        prop_assert_eq!(found, wanted);
     }
 
     #[test]
@@ -284,7 +405,7 @@ proptest! {
         let ranking = counted(&columns, &in_one(all.len()), 1_000).ranking().expect("few values");
         let mut selection =
             Selection::new(Arc::new(ranking), GATES, least, kept).expect("a selection");
-        let sieve = Sieve::<Arc<Estimate>>::new(None, GATES, &[(least, f64::INFINITY)]);
+        let sieve = sieve(None, &[(least, f64::INFINITY)]);
         pool(2).install(|| -> Result<(), Error> {
             for range in blocks(all.len(), &cuts, backwards) {
                 let start = START + range.start as u64;
@@ -304,7 +425,7 @@ proptest! {
         prop_assert_eq!(selection.stable(), wanted.len() as u64);
         wanted.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         wanted.truncate(kept);
-        let found = selection.finish();
+        let found = selection.finish(&[]).expect("no axes");
         let scores: Vec<f64> = wanted.iter().map(|(score, _)| *score).collect();
         prop_assert_eq!(bits(&found.stability), bits(&scores));
         let order: Vec<u64> = wanted.iter().map(|(_, i)| START + *i as u64).collect();
@@ -385,7 +506,7 @@ proptest! {
         let columns = columns(&all);
         let estimate = counted(&columns, &in_one(all.len() / 2), 10).estimate();
         let scores = estimate.stabilities(0, &block(&columns, 0..all.len())).expect("a block");
-        let sieve = Sieve::new((!blind).then(|| Arc::new(estimate)), GATES, &classes);
+        let sieve = sieve((!blind).then(|| Arc::new(estimate)), &classes);
         let mut found = Vec::new();
         for range in blocks(all.len(), &cuts, false) {
             let start = START + range.start as u64;
@@ -438,7 +559,7 @@ fn large_blocks_are_the_sum_of_small_ones() {
             pool(threads).install(|| selection.add(range.start as u64, &block)).expect("ranked");
             assert!(selection.held() <= 10_000, "twice what is kept");
         }
-        (selection.stable(), selection.finish())
+        (selection.stable(), selection.finish(&[]).expect("no axes"))
     };
     let (stable, best) = select(2, &in_one(n));
     let (again, same) = select(1, &pieces);
@@ -446,7 +567,7 @@ fn large_blocks_are_the_sum_of_small_ones() {
     assert_eq!((stable, &best.index), (again, &same.index));
     assert_eq!(bits(&best.stability), bits(&same.stability));
     let estimate = whole.estimate();
-    let sieve = Sieve::new(Some(Arc::new(estimate.clone())), GATES, &[(2, 90.0)]);
+    let sieve = sieve(Some(Arc::new(estimate.clone())), &[(2, 90.0)]);
     let sifted = sieve.sift(0, &block(&columns, 0..n)).expect("a block").concat();
     let scores = estimate.stabilities(2, &block(&columns, 0..n)).expect("a block");
     let passed = scores.iter().filter(|s| **s >= 90.0).count();
@@ -480,7 +601,16 @@ fn bad_input_is_an_error() {
     ] {
         assert!(matches!(Tally::new(phases, GATES, Some(axes)), Err(Error::CountRange { .. })));
     }
+    let beat = |floors: Vec<f64>, capital| {
+        let floors = floors.into();
+        Gates { beat: Some(Beat { measure: Measure::Risk, capital, floors }), ..GATES }
+    };
+    for gates in [beat(vec![1.0], 1.0), beat(vec![1.0; 3], 1.0), beat(vec![1.0; 2], 0.0)] {
+        assert!(Tally::new(2, gates, None).is_err());
+    }
     for (other, what) in [
+        (Tally::new(2, Gates { min_trades: 1, ..GATES }, Some(AXES)), "gates"),
+        (Tally::new(2, beat(vec![f64::NAN; 2], 1.0), Some(AXES)), "gates"),
         (Tally::new(1, GATES, Some(AXES)), "number of phases"),
         (Tally::new(2, Gates { wfe: 0.3, ..GATES }, Some(AXES)), "gates"),
         (Tally::new(2, GATES, Some([y, x])), "map axes"),
@@ -493,9 +623,17 @@ fn bad_input_is_an_error() {
     assert_eq!(estimate.stabilities(1, &one), Err(phases.clone()));
     let other = Tally::new(1, GATES, Some(AXES)).expect("a tally");
     assert_eq!(estimate.deviation_of(&other), Err(phases.clone()));
-    let sieve = Sieve::new(Some(Arc::new(estimate)), GATES, &[]);
+    let sieve = sieve(Some(Arc::new(estimate)), &[]);
     assert_eq!(sieve.sift(0, &one), Err(phases.clone()));
+    let others =
+        [beat(vec![1.0; 3], 1.0)].map(|gates| Cut { gates, estimate: None, classes: vec![] });
+    let sieve = Sieve::<Arc<Estimate>>::new(others.to_vec());
+    assert!(matches!(sieve.sift(0, &good), Err(Error::CountRange { name: "floors", .. })));
     let ranking = Arc::new(tally.ranking().expect("few values"));
+    assert!(Selection::new(ranking.clone(), beat(vec![1.0; 3], 1.0), 1, 1).is_err());
+    let bytes = [b"wfotally".as_slice(), &[2], &[0; 40]].concat();
+    let what = "they were written by an earlier version; run again";
+    assert_eq!(Tally::from_bytes(&bytes).map(|_| ()), Err(Error::TallyBytes { what }));
     assert!(matches!(ranking.percentiles(2, &[50.0]), Err(Error::CountRange { .. })));
     for least in [0, 3] {
         assert!(Selection::new(ranking.clone(), GATES, least, 1).is_err());

@@ -1,0 +1,85 @@
+//! The class `Sketch`.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use rayon::ThreadPool;
+use wfo_bindings::errors::raise;
+use wfo_bindings::pools::pool;
+use wfo_core::scoring::{Sketch, sketch};
+
+use crate::block::{Columns, StoredArrays};
+use crate::gates::PyGates;
+
+/// How many outcomes all stable combinations are.
+#[pyclass(module = "wfo._core", name = "Sketch")]
+pub struct PySketch {
+    inner: Sketch,
+    pool: Arc<ThreadPool>,
+}
+
+#[pymethods]
+impl PySketch {
+    #[new]
+    fn new(
+        phases: usize,
+        gates: PyRef<'_, PyGates>,
+        least: usize,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let inner = Sketch::new(phases, gates.inner.clone(), least).map_err(raise)?;
+        Ok(Self { inner, pool: pool(threads)? })
+    }
+
+    /// Adds a block of combinations.
+    fn add(&mut self, py: Python<'_>, block: Vec<StoredArrays<'_>>) -> PyResult<()> {
+        let columns = Columns::of(&block);
+        let (inner, pool) = (&mut self.inner, &self.pool);
+        py.detach(|| pool.install(|| sketch::add(&mut [inner], &columns.block()?))).map_err(raise)
+    }
+
+    /// Adds a block to several sketches at once, with the threads of the first.
+    #[staticmethod]
+    fn add_to_all(
+        py: Python<'_>,
+        mut sketches: Vec<PyRefMut<'_, Self>>,
+        block: Vec<StoredArrays<'_>>,
+    ) -> PyResult<()> {
+        let Some(pool) = sketches.first().map(|sketch| sketch.pool.clone()) else { return Ok(()) };
+        let columns = Columns::of(&block);
+        let mut inner: Vec<&mut Sketch> = sketches.iter_mut().map(|s| &mut s.inner).collect();
+        py.detach(|| pool.install(|| sketch::add(&mut inner, &columns.block()?))).map_err(raise)
+    }
+
+    /// The fewest valid phases that are counted.
+    #[getter]
+    fn least(&self) -> usize {
+        self.inner.least()
+    }
+
+    /// How many outcomes are valid in at least `least` phases, and the standard error of that.
+    fn estimate(&self, py: Python<'_>, least: usize) -> PyResult<(f64, f64)> {
+        py.detach(|| self.inner.estimate(least)).map_err(raise)
+    }
+
+    /// The sketch as bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let bytes = py.detach(|| self.inner.to_bytes());
+        PyBytes::new(py, &bytes)
+    }
+
+    /// The sketch that was written as `data`.
+    #[staticmethod]
+    fn from_bytes(
+        py: Python<'_>,
+        data: &[u8],
+        phases: usize,
+        gates: PyRef<'_, PyGates>,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let gates = gates.inner.clone();
+        let inner = py.detach(|| Sketch::from_bytes(data, phases, gates)).map_err(raise)?;
+        Ok(Self { inner, pool: pool(threads)? })
+    }
+}
