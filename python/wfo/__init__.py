@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wfo.atr_d.settings import Settings
     from wfo.backtest import Evaluator, Simulation, SweepResult, read_feeds
+    from wfo.backtest.hold import buy_and_hold
     from wfo.backtest.simulate import simulate
     from wfo.backtest.sweep import sweep
     from wfo.bars import join_bars
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from wfo.metrics import Metrics, PartMetrics, simulation_metrics
     from wfo.runs.call import run
     from wfo.runs.report import RunReport
+    from wfo.selection.explained import Sensitivity
+    from wfo.selection.gates import Gates
     from wfo.selection.plateaus import Plateau, detect_plateaus
-    from wfo.selection.scoring import Gates, score
+    from wfo.selection.scoring import score
+    from wfo.selection.sensitivity import sensitivity
     from wfo.settings import AccountSettings
     from wfo.strategy import Strategy, register, strategies
     from wfo.windows import Phase, Phases, Windows
@@ -52,6 +56,7 @@ __all__ = [
     "Plateau",
     "ResultsError",
     "RunReport",
+    "Sensitivity",
     "Settings",
     "Simulation",
     "Strategy",
@@ -60,6 +65,7 @@ __all__ = [
     "Windows",
     "__version__",
     "build_info",
+    "buy_and_hold",
     "detect_plateaus",
     "grid_names",
     "join_bars",
@@ -68,6 +74,7 @@ __all__ = [
     "register",
     "run",
     "score",
+    "sensitivity",
     "simulate",
     "simulation_metrics",
     "strategies",
@@ -81,7 +88,7 @@ _HOMES = {
     "DataStore": "data",
     "EngineError": "errors",
     "Evaluator": "backtest.evaluate",
-    "Gates": "selection.scoring",
+    "Gates": "selection.gates",
     "Grid": "grid",
     "InputError": "errors",
     "Metrics": "metrics",
@@ -91,6 +98,7 @@ _HOMES = {
     "Plateau": "selection.plateaus",
     "ResultsError": "errors",
     "RunReport": "runs.report",
+    "Sensitivity": "selection.explained",
     "Settings": "atr_d.settings",
     "Simulation": "backtest",
     "Strategy": "strategy",
@@ -98,6 +106,7 @@ _HOMES = {
     "WfoError": "errors",
     "Windows": "windows",
     "build_info": "build",
+    "buy_and_hold": "backtest.hold",
     "join_bars": "bars",
     "detect_plateaus": "selection.plateaus",
     "grid_names": "grid",
@@ -106,6 +115,7 @@ _HOMES = {
     "register": "strategy",
     "run": "runs.call",
     "score": "selection.scoring",
+    "sensitivity": "selection.sensitivity",
     "simulate": "backtest.simulate",
     "simulation_metrics": "metrics",
     "strategies": "strategy",

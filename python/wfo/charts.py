@@ -1,8 +1,9 @@
 """The equity of one backtest as a chart: plain characters, a PNG image or an HTML page.
 
-All three show the same: equity above, the fall from its running peak below, and the boundary
-between in-sample and out-of-sample. The characters and the page need no library, the page not even
-a network; the image needs matplotlib, ``pip install 'wfo[plot]'``.
+All three show the same: equity above, the fall from its running peak below, buy-and-hold beside
+both where it is known, and the boundary between in-sample and out-of-sample. The characters and the
+page need no library, the page not even a network; the image needs matplotlib,
+``pip install 'wfo[plot]'``.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import datetime as dt
 import html
 import importlib.util
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from wfo.errors import InputError
 from wfo.files import whole_file, write_text
@@ -38,6 +39,9 @@ _MISSING = (
 #: Columns and rows that a chart in a terminal takes, besides those given.
 _LABEL = 11
 _EQUITY_ROWS, _FALL_ROWS = 12, 5
+
+#: Rows of either drawdown where buy-and-hold's stands below it.
+_FALL_ROWS_OF_TWO = 4
 _NARROWEST = 66
 
 #: Marks that a page draws, so that a history of minutes does not make it megabytes.
@@ -58,6 +62,8 @@ class EquityChart:
         float64[m], in currency, the first one above 0.
     boundary
         Index of the first out-of-sample mark.
+    held
+        float64[m]: the marks of buy-and-hold, likewise; None where they are not known.
 
     Raises
     ------
@@ -70,6 +76,7 @@ class EquityChart:
     dates: Sequence[dt.date]
     equity: FloatArray
     boundary: int
+    held: FloatArray | None = None
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -82,14 +89,39 @@ class EquityChart:
             )
         if not 0 < self.boundary < count:
             raise InputError(f"boundary = {self.boundary} is none of the {count} marks' positions")
-        if not np.isfinite(self.equity).all() or self.equity[0] <= 0:
-            raise InputError("equity must be finite numbers, the first one above 0")
+        for name, marks in (("equity", self.equity), ("held", self.held)):
+            if marks is None:
+                continue
+            if len(marks) != count:
+                raise InputError(f"{name} has {len(marks)} marks, and equity {count}")
+            if not np.isfinite(marks).all() or marks[0] <= 0:
+                raise InputError(f"{name} must be finite numbers, the first one above 0")
 
     @property
     def falls(self) -> FloatArray:
         """float64[m]: the fall from the running peak, as a fraction of it."""
         # The first mark is above 0, and so is every peak.
         return cast("FloatArray", drawdowns(self.equity))
+
+    @property
+    def held_falls(self) -> FloatArray | None:
+        """float64[m]: that of buy-and-hold, likewise."""
+        return None if self.held is None else drawdowns(self.held)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Lowest and highest mark to draw, a little apart where all are one."""
+        curves = [self.equity] if self.held is None else [self.equity, self.held]
+        low = min(float(curve.min()) for curve in curves)
+        high = max(float(curve.max()) for curve in curves)
+        margin = 0.0 if high > low else max(abs(high) * 0.01, 1e-6)
+        return low - margin, high + margin
+
+    @property
+    def deepest(self) -> float:
+        """Largest fall to draw, a fraction above 0."""
+        held = self.held_falls
+        return max(float(self.falls.max()), 0.0 if held is None else float(held.max())) or 0.01
 
 
 def require_drawable(path: Path) -> None:
@@ -107,8 +139,10 @@ def require_drawable(path: Path) -> None:
         raise InputError(_MISSING)
 
 
-def write_chart(chart: EquityChart, path: Path, *, remedy: str | None = None) -> None:
-    """Write a chart to a ``.png`` or ``.html`` file, whole.
+def write_chart(
+    chart: EquityChart | Sequence[EquityChart], path: Path, *, remedy: str | None = None
+) -> None:
+    """Write a chart, or several below each other, to a ``.png`` or ``.html`` file, whole.
 
     Parameters
     ----------
@@ -127,11 +161,12 @@ def write_chart(chart: EquityChart, path: Path, *, remedy: str | None = None) ->
         If the file cannot be written.
     """
     require_drawable(path)
+    charts = [chart] if isinstance(chart, EquityChart) else list(chart)
     if path.suffix.lower() == ".png":
         with whole_file(path, remedy=remedy) as part:
-            _write_png(chart, part)
+            _write_png(charts, part)
     else:
-        write_text(path, page(chart), remedy=remedy)
+        write_text(path, page(*charts), remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,9 +205,14 @@ def text_chart(chart: EquityChart, width: int = 80) -> str:
     width = max(width, _NARROWEST)
     columns = width - _LABEL
     boundary = _column(chart.boundary, len(chart.equity), columns)
-    lines = [chart.title[:width].rstrip(), *_curve_rows(chart.equity, columns, boundary)]
     rule = "".join("+" if j == boundary else "-" for j in range(columns))
-    lines += [f"{'':{_LABEL - 1}}+{rule}", *_fall_rows(chart.falls, columns, boundary)]
+    lines = [chart.title[:width].rstrip(), *_curve_rows(chart, columns, boundary)]
+    held = chart.held_falls
+    below = [(chart.falls, "#")] if held is None else [(chart.falls, "#"), (held, "o")]
+    rows = _FALL_ROWS if held is None else _FALL_ROWS_OF_TWO
+    for falls, sign in below:
+        lines.append(f"{'':{_LABEL - 1}}+{rule}")
+        lines += _fall_rows(falls, chart.deepest, rows, sign, columns, boundary)
     lines += _captions(chart, columns, boundary)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -189,8 +229,8 @@ def _column(index: int, count: int, columns: int) -> int:
     return min(-(-index * columns // count), ((index + 1) * columns - 1) // count)
 
 
-def _curve_rows(equity: FloatArray, columns: int, boundary: int) -> list[str]:
-    low, high = _span(float(equity.min()), float(equity.max()))
+def _curve_rows(chart: EquityChart, columns: int, boundary: int) -> list[str]:
+    low, high = chart.span
 
     def row(value: float) -> int:
         return round((value - low) / (high - low) * (_EQUITY_ROWS - 1))
@@ -198,14 +238,18 @@ def _curve_rows(equity: FloatArray, columns: int, boundary: int) -> list[str]:
     cells = [[" "] * columns for _ in range(_EQUITY_ROWS)]
     for line in cells:
         line[boundary] = ":"
-    before = float(equity[0])
-    for j, bucket in enumerate(_buckets(equity, columns)):
-        # From the mark before, so that the curve has no holes where it is steep.
-        bottom = min(before, float(bucket.min()))
-        top = max(before, float(bucket.max()))
-        for i in range(row(bottom), row(top) + 1):
-            cells[i][j] = "*"
-        before = float(bucket[-1])
+    # The equity last, so that it stands where the two meet.
+    for curve, sign in ((chart.held, "o"), (chart.equity, "*")):
+        if curve is None:
+            continue
+        before = float(curve[0])
+        for j, bucket in enumerate(_buckets(curve, columns)):
+            # From the mark before, so that the curve has no holes where it is steep.
+            bottom = min(before, float(bucket.min()))
+            top = max(before, float(bucket.max()))
+            for i in range(row(bottom), row(top) + 1):
+                cells[i][j] = sign
+            before = float(bucket[-1])
     step = (high - low) / (_EQUITY_ROWS - 1)
     lines = []
     for i in range(_EQUITY_ROWS - 1, -1, -1):
@@ -215,16 +259,17 @@ def _curve_rows(equity: FloatArray, columns: int, boundary: int) -> list[str]:
     return lines
 
 
-def _fall_rows(falls: FloatArray, columns: int, boundary: int) -> list[str]:
-    deepest = float(falls.max()) or 0.01
-    depths = [float(b.max()) / deepest * _FALL_ROWS for b in _buckets(falls, columns)]
+def _fall_rows(
+    falls: FloatArray, deepest: float, rows: int, sign: str, columns: int, boundary: int
+) -> list[str]:
+    depths = [float(b.max()) / deepest * rows for b in _buckets(falls, columns)]
     lines = []
-    for i in range(_FALL_ROWS):
+    for i in range(rows):
         # A row is filled where the fall passes its middle.
         cells = (
-            "#" if d > i + 0.5 else ":" if j == boundary else " " for j, d in enumerate(depths)
+            sign if d > i + 0.5 else ":" if j == boundary else " " for j, d in enumerate(depths)
         )
-        share = {0: 0.0, _FALL_ROWS - 1: -deepest}.get(i)
+        share = {0: 0.0, rows - 1: -deepest}.get(i)
         label = "" if share is None else f"{100 * share:.1f} %"
         lines.append(f"{label:>{_LABEL - 2}} |{''.join(cells)}")
     return lines
@@ -243,28 +288,44 @@ def _captions(chart: EquityChart, columns: int, boundary: int) -> list[str]:
     put(first, _LABEL)
     put(last, len(cells))
     put(middle, _LABEL + boundary)
-    legend = f"{'':{_LABEL}}* equity   # drawdown   : out-of-sample from {middle}"
-    return ["".join(cells), legend]
+    legend = [f"{'':{_LABEL}}* equity   # drawdown   : out-of-sample from {middle}"]
+    if chart.held is not None:
+        legend.append(f"{'':{_LABEL}}o buy-and-hold, and below its drawdown")
+    return ["".join(cells), *legend]
 
 
 # Image
 
+#: Colours of the equity, its drawdown, and buy-and-hold.
+_EQUITY, _FALL, _HELD = "#1f5fa8", "#b5413b", "#8a6d00"
 
-def _write_png(chart: EquityChart, path: Path) -> None:
+
+def _write_png(charts: Sequence[EquityChart], path: Path) -> None:
     # Without pyplot, which would look for a display and keep the figure.
     from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 6 * len(charts)), dpi=120, layout="constrained")
+    parts = figure.subfigures(len(charts), 1, squeeze=False)[:, 0]
+    for chart, part in zip(charts, parts, strict=True):
+        _draw(chart, part)
+    figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def _draw(chart: EquityChart, figure: Any) -> None:
     from matplotlib.ticker import FuncFormatter, PercentFormatter
 
     days = list(chart.dates)
     split = chart.dates[chart.boundary]
-    figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot(days, chart.equity, color="#1f5fa8", linewidth=1.2)
+    if chart.held is not None and chart.held_falls is not None:
+        above.plot(days, chart.held, color=_HELD, linewidth=1.1, label="Buy-and-hold")
+        below.plot(days, -chart.held_falls, color=_HELD, linewidth=1, zorder=3)
+    above.plot(days, chart.equity, color=_EQUITY, linewidth=1.2, label="Equity")
     above.set_title(chart.title, loc="left", fontsize=11)
     above.set_ylabel("Equity")
     above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    below.fill_between(days, -chart.falls, 0, color="#b5413b", alpha=0.45, linewidth=0)
-    below.plot(days, -chart.falls, color="#b5413b", linewidth=0.8)
+    below.fill_between(days, -chart.falls, 0, color=_FALL, alpha=0.45, linewidth=0)
+    below.plot(days, -chart.falls, color=_FALL, linewidth=0.8)
     below.set_ylabel("Drawdown")
     below.yaxis.set_major_formatter(PercentFormatter(1.0))
     below.set_ylim(top=0)
@@ -275,6 +336,12 @@ def _write_png(chart: EquityChart, path: Path) -> None:
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     above.margins(x=0.01)
+    if chart.held is not None:
+        lines = above.get_lines()
+        # Its handles by name, the equity first; the boundary is labelled where it stands.
+        named = {line.get_label(): line for line in lines}
+        names = ("Equity", "Buy-and-hold")
+        above.legend([named[n] for n in names], names, loc="upper left", fontsize=9, framealpha=0.9)
     for offset, side, text in ((-6, "right", "in-sample"), (6, "left", "out-of-sample")):
         above.annotate(
             text,
@@ -287,7 +354,6 @@ def _write_png(chart: EquityChart, path: Path) -> None:
             fontsize=9,
             color="#444444",
         )
-    figure.savefig(path, format="png", metadata={"Software": None})
 
 
 # Page
@@ -300,10 +366,10 @@ _PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
   :root {{ --ink: #222; --faint: #ddd; --paper: #fff;
-          --equity: #1f5fa8; --fall: #b5413b; }}
+          --equity: #1f5fa8; --fall: #b5413b; --held: #8a6d00; }}
   @media (prefers-color-scheme: dark) {{
     :root {{ --ink: #ddd; --faint: #444; --paper: #1b1b1b;
-            --equity: #6ea8e6; --fall: #e0807a; }}
+            --equity: #6ea8e6; --fall: #e0807a; --held: #d8b84a; }}
   }}
   body {{ margin: 1rem auto; max-width: 1000px; padding: 0 1rem; color: var(--ink);
          background: var(--paper); font: 15px/1.4 system-ui, sans-serif; }}
@@ -313,13 +379,13 @@ _PAGE = """<!DOCTYPE html>
   .grid {{ stroke: var(--faint); }}
   .equity {{ fill: none; stroke: var(--equity); stroke-width: 1.5; }}
   .fall {{ fill: var(--fall); fill-opacity: .45; stroke: var(--fall); stroke-width: .8; }}
+  .held, .held-fall {{ fill: none; stroke: var(--held); stroke-width: 1.3; }}
   .boundary {{ stroke: var(--ink); stroke-dasharray: 5 4; }}
   .oos {{ fill: var(--ink); fill-opacity: .05; }}
 </style>
 </head>
 <body>
-<h1>{title}</h1>
-{svg}
+{body}
 </body>
 </html>
 """
@@ -332,21 +398,28 @@ _TOP, _MIDDLE, _FALL_TOP, _BOTTOM = 24, 370, 390, 505
 _LETTER = 7
 
 
-def page(chart: EquityChart) -> str:
-    """Return the chart as an HTML page that stands alone: an SVG drawing, no script, no library."""
+def page(*charts: EquityChart) -> str:
+    """Return charts as an HTML page that stands alone: SVG drawings, no script, no library."""
+    drawn = (f"<h1>{html.escape(chart.title)}</h1>\n{_svg(chart)}" for chart in charts)
+    return _PAGE.format(title=html.escape(charts[0].title), body="\n".join(drawn))
+
+
+def _svg(chart: EquityChart) -> str:
     count = len(chart.equity)
 
     def x(index: float) -> float:
         return _LEFT + (_RIGHT - _LEFT) * index / (count - 1)
 
-    low, high = _span(float(chart.equity.min()), float(chart.equity.max()))
-    deepest = float(chart.falls.max()) or 0.01
+    (low, high), deepest = chart.span, chart.deepest
 
     def y(value: float) -> float:
         return _MIDDLE - (_MIDDLE - _TOP) * (value - low) / (high - low)
 
     def y_fall(share: float) -> float:
         return _FALL_TOP + (_BOTTOM - _FALL_TOP) * share / deepest
+
+    def line(values: FloatArray, height: Callable[[float], float]) -> str:
+        return " ".join(f"{x(i):.1f},{height(values[i]):.1f}" for i in _kept(values))
 
     split = x(chart.boundary)
     day = _day(chart.dates[chart.boundary])
@@ -368,20 +441,39 @@ def page(chart: EquityChart) -> str:
             f'<text x="{x(index):.1f}" y="{_BOTTOM + 20}" text-anchor="{anchor}">'
             f"{_day(chart.dates[index])}</text>"
         )
-    curve = " ".join(f"{x(i):.1f},{y(chart.equity[i]):.1f}" for i in _kept(chart.equity))
-    falls = " ".join(f"{x(i):.1f},{y_fall(chart.falls[i]):.1f}" for i in _kept(chart.falls))
+    falls = line(chart.falls, y_fall)
+    parts.append(
+        f'<polygon class="fall" points="{_LEFT},{_FALL_TOP} {falls} {_RIGHT},{_FALL_TOP}"/>'
+    )
+    if chart.held is not None and chart.held_falls is not None:
+        parts += [
+            f'<polyline class="held-fall" points="{line(chart.held_falls, y_fall)}"/>',
+            f'<polyline class="held" points="{line(chart.held, y)}"/>',
+        ]
     parts += [
-        f'<polygon class="fall" points="{_LEFT},{_FALL_TOP} {falls} {_RIGHT},{_FALL_TOP}"/>',
-        f'<polyline class="equity" points="{curve}"/>',
+        f'<polyline class="equity" points="{line(chart.equity, y)}"/>',
         f'<line class="boundary" x1="{split:.1f}" x2="{split:.1f}" y1="{_TOP}" y2="{_BOTTOM}"/>',
         f'<text x="{label - 12:.1f}" y="{_TOP - 8}" text-anchor="end">in-sample</text>',
         f'<text x="{label:.1f}" y="{_TOP - 8}">{beyond}</text>',
         f'<text x="{_LEFT + 6}" y="{_BOTTOM - 6}">Drawdown</text>',
-        f'<text x="{_LEFT + 6}" y="{_TOP + 14}">Equity</text>',
+        *_legend(chart),
     ]
     body = "\n".join(parts)
-    svg = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">\n{body}\n</svg>'
-    return _PAGE.format(title=html.escape(chart.title), svg=svg)
+    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">\n{body}\n</svg>'
+
+
+def _legend(chart: EquityChart) -> list[str]:
+    """Return the names of the curves, each with a stroke of its colour where there are two."""
+    if chart.held is None:
+        return [f'<text x="{_LEFT + 6}" y="{_TOP + 14}">Equity</text>']
+    parts = []
+    for i, (name, text) in enumerate((("equity", "Equity"), ("held", "Buy-and-hold"))):
+        y = _TOP + 14 + 18 * i
+        parts += [
+            f'<line class="{name}" x1="{_LEFT + 6}" x2="{_LEFT + 26}" y1="{y - 4}" y2="{y - 4}"/>',
+            f'<text x="{_LEFT + 32}" y="{y}">{text}</text>',
+        ]
+    return parts
 
 
 def _grid_line(at: float, label: str) -> list[str]:
@@ -412,12 +504,6 @@ def _ticks(low: float, high: float, most: int = 6) -> list[float]:
     step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough)
     first, last = math.ceil(low / step), math.floor(high / step)
     return [i * step for i in range(first, last + 1)]
-
-
-def _span(low: float, high: float) -> tuple[float, float]:
-    """Return the range to draw, one with a height where the marks have none."""
-    margin = 0.0 if high > low else max(abs(high) * 0.01, 1e-6)
-    return low - margin, high + margin
 
 
 def short_money(value: float) -> str:

@@ -266,13 +266,7 @@ def simulation_metrics(
 
     equity, trades = simulation.equity, simulation.trades
     count = len(equity)
-    if len(dates) != count:
-        raise InputError(f"there are {len(dates)} dates for the {count} marks of the simulation")
-    if not 1 <= warmup < split < count:
-        raise InputError(
-            "a part needs bars, and one before the first:"
-            f" 1 <= warmup < split < bars, not warmup = {warmup}, split = {split}, bars = {count}"
-        )
+    _check_parts(count, len(dates), warmup, split)
     held = bars_held(equity, trades)
     bars, fills = simulation.reversals or (np.empty(0, np.int64), np.empty(0))
 
@@ -290,6 +284,60 @@ def simulation_metrics(
 
     found = PartMetrics(part(warmup, split), part(split, count), part(warmup, count))
     return _with_exposure(found, simulation.extended)
+
+
+def held_metrics(
+    marks: FloatArray,
+    dates: Sequence[dt.date],
+    *,
+    warmup: int,
+    split: int,
+    bars_per_year: float,
+) -> PartMetrics:
+    """Return the figures of buy-and-hold, split at the same boundary.
+
+    It closes no trade, so that what is of trades is not defined, and it holds every bar.
+
+    Parameters
+    ----------
+    marks
+        float64[n], from `wfo.backtest.benchmark.held_marks`.
+    dates, warmup, split, bars_per_year
+        As in `simulation_metrics`.
+
+    Raises
+    ------
+    InputError
+        If the dates or positions do not fit the marks.
+    """
+    import numpy as np
+    import polars as pl
+
+    none = pl.DataFrame(schema={"pnl": pl.Float64})
+    count = len(marks)
+    _check_parts(count, len(dates), warmup, split)
+
+    def part(start: int, stop: int) -> Metrics:
+        return compute_metrics(
+            marks[start - 1 : stop],
+            none,
+            dates=dates[start - 1 : stop],
+            bars_per_year=bars_per_year,
+            held=np.ones(stop - start, np.bool_),
+        )
+
+    return PartMetrics(part(warmup, split), part(split, count), part(warmup, count))
+
+
+def _check_parts(count: int, dates: int, warmup: int, split: int) -> None:
+    """Raise unless both parts of a simulation have bars, and each its date."""
+    if dates != count:
+        raise InputError(f"there are {dates} dates for the {count} marks of the simulation")
+    if not 1 <= warmup < split < count:
+        raise InputError(
+            "a part needs bars, and one before the first:"
+            f" 1 <= warmup < split < bars, not warmup = {warmup}, split = {split}, bars = {count}"
+        )
 
 
 def _with_exposure(found: PartMetrics, figures: Mapping[str, float]) -> PartMetrics:
@@ -478,10 +526,7 @@ def bars_held(equity: FloatArray, trades: pl.DataFrame) -> BoolArray:
     """
     import numpy as np
 
-    steps = np.zeros(len(equity) + 1, dtype=np.int64)
-    np.add.at(steps, trades["entry_bar"].to_numpy(), 1)
-    np.add.at(steps, trades["exit_bar"].to_numpy(), -1)
-    held: BoolArray = np.cumsum(steps[:-1]) > 0
+    held = _within_trades(trades, len(equity))
     pnl = trades["pnl"].to_numpy()
     last = int(trades["exit_bar"].to_numpy().max(initial=0))
     settled = equity[0] + pnl.sum()
@@ -490,6 +535,54 @@ def bars_held(equity: FloatArray, trades: pl.DataFrame) -> BoolArray:
     if away.size:
         held[last + away[0] :] = True
     return held
+
+
+def bars_long(
+    equity: FloatArray, trades: pl.DataFrame, closes: FloatArray, *, shorts: bool
+) -> BoolArray:
+    """Tell for each bar whether a long position is open at its close.
+
+    Closed trades have their side. Of a position that is still open after the last bar the side
+    follows from whether its marks move with the closes or against them; where neither can be seen,
+    as on a single bar, it counts as none. A strategy without shorts has no such question.
+
+    Parameters
+    ----------
+    equity, trades
+        As in `bars_held`; of the trades ``side`` is read too.
+    closes
+        float64[n], of the symbol that is traded.
+    shorts
+        Whether the strategy sells short.
+
+    Returns
+    -------
+    bool[n]
+    """
+    import numpy as np
+    import polars as pl
+
+    held = bars_held(equity, trades)
+    if not shorts:
+        return held
+    long = _within_trades(trades.filter(pl.col("side") == "long"), len(equity))
+    still = held & ~_within_trades(trades, len(equity))
+    # From its second close on, what moves its marks are the closes alone.
+    at = np.flatnonzero(still)[1:]
+    if at.size and np.dot(np.diff(equity)[at - 1], np.diff(closes)[at - 1]) > 0:
+        long |= still
+    return long
+
+
+def _within_trades(trades: pl.DataFrame, count: int) -> BoolArray:
+    """Tell for each bar whether one of these closed trades is open at its close."""
+    import numpy as np
+
+    steps = np.zeros(count + 1, dtype=np.int64)
+    np.add.at(steps, trades["entry_bar"].to_numpy(), 1)
+    np.add.at(steps, trades["exit_bar"].to_numpy(), -1)
+    found: BoolArray = np.cumsum(steps[:-1]) > 0
+    return found
 
 
 def bar_returns(equity: FloatArray) -> FloatArray | None:

@@ -63,7 +63,10 @@ class Feeds(Mapping[str, Mapping[str, "FloatArray"]]):
 
     def prices(self, name: str = FIRST) -> Prices | None:
         """Return the prices of a feed, None if there is none of that name."""
-        return Prices(**self._columns[name]) if name in self._columns else None
+        if name not in self._columns:
+            return None
+        # Beside them it may have columns of its own.
+        return Prices(*(self._columns[name][column] for column in Prices._fields))
 
     def until(self, end: int) -> Feeds:
         """Return the bars before `end`."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from wfo.backtest.benchmark import held_marks
 from wfo.backtest.checks import (
     Position,
     checked_bounds,
@@ -13,8 +14,9 @@ from wfo.backtest.checks import (
     position,
 )
 from wfo.backtest.engines import choose_engine, require_engine
-from wfo.backtest.feeds import read_feeds
+from wfo.backtest.feeds import FIRST, read_feeds
 from wfo.backtest.values import DatedSet, Simulation
+from wfo.bars import Prices
 from wfo.errors import InputError
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
@@ -101,7 +103,10 @@ def simulate(
     found = chosen.engine.simulate(
         named, read, sets, used, bounds, checked_labels(labels, read.bars, bounds[0])
     )
-    return Simulation.of(found, read.stamps, bounds, named.name)
+    # A feed of prices may have further columns.
+    traded = Prices(*(read[FIRST][name] for name in Prices._fields))
+    held = held_marks(traded, bounds, used)
+    return Simulation.of(found, read.stamps, bounds, named.name, held)
 
 
 def _is_dated(params: object) -> bool:

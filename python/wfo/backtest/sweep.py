@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from wfo.backtest.benchmark import benchmark
 from wfo.backtest.checks import Bounds, Position, check_grid, checked_bounds, position
 from wfo.backtest.evaluate import Evaluator, iter_blocks, largest_block
 from wfo.backtest.feeds import read_feeds
@@ -15,6 +16,7 @@ from wfo.backtest.values import SweepResult
 from wfo.bars import days
 from wfo.errors import InputError
 from wfo.grid import Grid
+from wfo.metrics import inferred_bars_per_year
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
 from wfo.windows import LEAST_WARMUP, Phase, Phases, Windows
@@ -158,6 +160,9 @@ def sweep(
         for held, found in zip(out, block, strict=True):
             for column, piece in zip(held, found, strict=True):
                 column[start:stop] = piece
+    first_symbol = read.prices()
+    assert first_symbol is not None  # noqa: S101  # every strategy reads it
+    year = inferred_bars_per_year(stamps)
     results = [
         SweepResult.of(
             grid,
@@ -169,6 +174,7 @@ def sweep(
             dates=stamps,
             engine=evaluator.engine,
             reason=evaluator.reason,
+            benchmark=benchmark(first_symbol, b, evaluator.settings, year),
         )
         for b, each, p in zip(bounds, out, phases, strict=True)
     ]

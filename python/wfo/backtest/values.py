@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from wfo.backtest.benchmark import Benchmark
     from wfo.charts import DisplayedChart
     from wfo.metrics import PartMetrics
 
@@ -103,6 +104,9 @@ class Simulation:
         First trading bar, first out-of-sample bar, one past the last bar.
     strategy
         Name of the strategy.
+    held
+        float64[n], in currency: the mark of buy-and-hold at every close, with the capital, costs
+        and lots of the simulation; None where the prices are not known.
     """
 
     trades: pl.DataFrame
@@ -120,6 +124,7 @@ class Simulation:
     dates: pl.Series | None = None
     bounds: tuple[int, int, int] | None = None
     strategy: str = ""
+    held: FloatArray | None = None
 
     @classmethod
     def of(
@@ -128,6 +133,7 @@ class Simulation:
         dates: pl.Series | None = None,
         bounds: tuple[int, int, int] | None = None,
         strategy: str = "",
+        held: FloatArray | None = None,
     ) -> Simulation:
         """Return what an engine found."""
         import numpy as np
@@ -167,6 +173,7 @@ class Simulation:
             dates=dates,
             bounds=bounds,
             strategy=strategy,
+            held=held,
         )
 
     def __getattr__(self, name: str) -> float:
@@ -207,7 +214,7 @@ class Simulation:
         return simulation_metrics(self, days(dates), warmup=warmup, split=split, bars_per_year=year)
 
     def plot(self, path: str | Path | None = None, *, title: str | None = None) -> DisplayedChart:
-        """Draw equity and drawdown, with the boundary between the parts.
+        """Draw equity and drawdown beside buy-and-hold's, with the boundary between the parts.
 
         Parameters
         ----------
@@ -237,7 +244,8 @@ class Simulation:
         start = warmup - 1
         shown = days(dates[start:])
         heading = title or f"{self.strategy}, {shown[1]} to {shown[-1]}"
-        chart = EquityChart(heading, shown, self.equity[start:end], split - start)
+        held = None if self.held is None else self.held[start:end]
+        chart = EquityChart(heading, shown, self.equity[start:end], split - start, held)
         if path is not None:
             write_chart(chart, Path(path))
         return DisplayedChart(chart)
@@ -297,6 +305,8 @@ class SweepResult:
         The bars' dates or date-times.
     engine, reason
         The engine that computed it, and why a faster one was passed over.
+    benchmark
+        Buy-and-hold of the first symbol over the same phase.
     """
 
     grid: Grid
@@ -316,6 +326,7 @@ class SweepResult:
     dates: pl.Series | None = None
     engine: str = ""
     reason: str = ""
+    benchmark: Benchmark | None = None
 
     @classmethod
     def of(

@@ -1,0 +1,1 @@
+"""What chance alone would give: markets without a pattern, to compare findings with."""
