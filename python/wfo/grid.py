@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wfo.errors import InputError, did_you_mean
 from wfo.strategy import Constraint, Number, Strategy, get_strategy, is_built_in, strategies
 from wfo.strategy.constraints import groups, meeting, nowhere
+from wfo.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ class Axis(NamedTuple):
 
 
 class MapAxis(NamedTuple):
-    """Where a parameter of the map is in the flat index.
+    """Where a parameter, of the map or any other, is in the flat index.
 
     Attributes
     ----------
@@ -151,9 +152,15 @@ class Grid:
         For each parameter a number, a list of numbers, or ``{"from": a, "to": b, "step": s}``,
         both ends included, computed in decimals.
     strategy
-        The strategy, or its name; by default the first known one that has these parameters.
+        The strategy, or its name: what it has defaults for may be left out. By default the first
+        known one that has exactly these parameters.
     name
         Name of the grid in the manifest.
+
+    Attributes
+    ----------
+    filled
+        The parameters that were left out, and the default that each has taken.
 
     Raises
     ------
@@ -168,7 +175,7 @@ class Grid:
     True
     """
 
-    __slots__ = ("_axes", "_lengths", "_values", "name", "strategy")
+    __slots__ = ("_axes", "_lengths", "_values", "filled", "name", "strategy")
 
     def __init__(
         self, values: Mapping[str, Any], *, strategy: str | Strategy | None = None, name: str = ""
@@ -180,10 +187,11 @@ class Grid:
             )
         self.strategy: Strategy = get_strategy(strategy) if strategy else _strategy_of(values)
         self.name: str = name
-        self.strategy.check_names(values)
+        given, filled = self.strategy.with_defaults(values)
+        self.filled: dict[str, Number] = filled
         axes: dict[str, tuple[Number, ...]] = {}
         for parameter in self.strategy.parameters:
-            raw = _expand(parameter.name, values[parameter.name])
+            raw = _expand(parameter.name, given[parameter.name])
             axis = tuple(parameter.check(_plain(v, parameter.whole)) for v in raw)
             if not axis:
                 raise InputError(f"{parameter.name} has no values; the grid would be empty")
@@ -204,6 +212,11 @@ class Grid:
     def values(self) -> dict[str, tuple[Number, ...]]:
         """The values of every parameter, in canonical order."""
         return dict(self._values)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must be told: which parameters were left out, and what they are."""
+        return tuple(f"{name} is left out: {value:g}" for name, value in self.filled.items())
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -303,14 +316,18 @@ class Grid:
         The position of a flat index among the values of one is
         ``digits[index // stride % len(digits)]``, as in `digits`.
         """
+        return [self._map_axis(name) for name in self.strategy.map_axes or ()]
+
+    @property
+    def parameter_axes(self) -> list[MapAxis]:
+        """Where every parameter is in the flat index, in canonical order, as in `map_axes`."""
+        return [self._map_axis(name) for name in self._values]
+
+    def _map_axis(self, name: str) -> MapAxis:
         import numpy as np
 
-        found = []
-        for name in self.strategy.map_axes or ():
-            stride, axis = self._place(name)
-            table = axis.table(name).astype(np.uint32)
-            found.append(MapAxis(stride, len(self._values[name]), table))
-        return found
+        stride, axis = self._place(name)
+        return MapAxis(stride, len(self._values[name]), axis.table(name).astype(np.uint32))
 
     def map_totals(self) -> IndexArray:
         """Return how many combinations there are in each cell of the map, int64[x, y].
@@ -413,6 +430,8 @@ class Grid:
             If the strategy is not known, or another one than the grid was made for.
         """
         named = get_strategy(strategy or data["strategy"])
+        # It was complete when it was written: what is missing is of another strategy.
+        named.check_names(data["values"])
         grid = cls(data["values"], strategy=named, name=data["name"])
         before = data.get("definition")
         now = grid.to_dict().get("definition")
@@ -439,26 +458,75 @@ class Grid:
         InputError
             If there is no such grid, it does not cover the strategy, or a value in it is wrong.
         """
-        strategy = get_strategy(strategy)
+        return GridText.read(grid).of(strategy)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GridText:
+    """What a person wrote: the values of one strategy, or a section for each of several.
+
+    Attributes
+    ----------
+    name
+        That of the grids.
+    content
+        As YAML has it.
+    where
+        Where it stands, for messages.
+    """
+
+    name: str
+    content: Mapping[str, Any]
+    where: str
+
+    @classmethod
+    def read(cls, grid: str | Path) -> GridText:
+        """Read a grid that ships with the package, by name, or one of your own, by path.
+
+        Raises
+        ------
+        InputError
+            If there is no such grid, or the file is none.
+        """
         path = _find(grid)
-        sections = _read(path)
+        return cls(path.stem, _read(path), path.name)
+
+    def of(self, strategy: str | Strategy, *, part: bool = False) -> Grid:
+        """Return the grid of a strategy.
+
+        Parameters
+        ----------
+        strategy
+            The strategy.
+        part
+            Whether values without sections may be of more parameters than it has: a grid of
+            another strategy, of which this one is the simpler.
+
+        Raises
+        ------
+        InputError
+            If the text does not cover the strategy, or a value in it is wrong.
+        """
+        strategy = get_strategy(strategy)
+        sections = self.content
         known = {*strategies(), strategy.name}
         flat = not any(name in known for name in sections)
         for key, value in sections.items():
             # A mapping that is no range can only be meant for a strategy.
             if flat and isinstance(value, Mapping) and not {"from", "to", "step"} & set(value):
                 hint = did_you_mean(str(key), known)
-                raise InputError(f"{path.name}: there is no strategy {key!r}{hint}")
+                raise InputError(f"{self.where}: there is no strategy {key!r}{hint}")
         if not flat and strategy.name not in sections:
             raise InputError(
-                f"{path.name} has no grid for {strategy.name}; it has {', '.join(sections)}"
+                f"{self.where} has no grid for {strategy.name}; it has {', '.join(sections)}"
             )
+        values = sections if flat else sections[strategy.name]
+        if flat and part:
+            values = {name: value for name, value in sections.items() if name in strategy.names}
         try:
-            return cls(
-                sections if flat else sections[strategy.name], strategy=strategy, name=path.stem
-            )
+            return Grid(values, strategy=strategy, name=self.name)
         except InputError as error:
-            raise InputError(f"{path.name}: {error}") from None
+            raise InputError(f"{self.where}: {error}") from None
 
 
 def _other(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -511,7 +579,7 @@ def _read_raw(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} is not YAML: {error}") from None
     if not isinstance(data, dict) or not all(isinstance(k, str) for k in data):
@@ -531,6 +599,14 @@ def _strategy_of(values: Mapping[str, Any]) -> Strategy:
         return fitting[0]
     # Nothing fits: the error of the nearest strategy names the parameter that is wrong.
     nearest = max(strategies().values(), key=lambda s: len(set(s.names) & set(values)))
+    for name in values:
+        nearest.parameter(name)
+    missing = [name for name in nearest.names if name not in values]
+    if all(name in nearest.defaults for name in missing):
+        raise InputError(
+            f"{nearest.name} also needs {', '.join(missing)}; with strategy={nearest.name!r} each"
+            " takes its default"
+        )
     nearest.check_names(values)
     raise InputError(f"no strategy has the parameters {', '.join(values)}")
 

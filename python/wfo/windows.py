@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import math
+import operator
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from typing import Any, overload
 from wfo.data.foreign import stamp_list
 from wfo.errors import DataError, InputError, did_you_mean
 from wfo.text import html_table
+from wfo.yaml_text import load_yaml
 
 #: Bars before the first trading bar, at least.
 LEAST_WARMUP = 100
@@ -112,10 +114,10 @@ class Phase:
         """Rebuild what `to_dict` returned."""
         day = dt.date.fromisoformat
         return cls(
-            data["number"],
-            data["warmup"],
-            data["split"],
-            data["end"],
+            operator.index(data["number"]),
+            operator.index(data["warmup"]),
+            operator.index(data["split"]),
+            operator.index(data["end"]),
             day(data["from"]),
             day(data["split_date"]),
             day(data["to"]),
@@ -192,7 +194,7 @@ class Phases(Sequence[Phase]):
         """Rebuild what `to_dict` returned."""
         phases = tuple(Phase.from_dict(p) for p in data["phases"])
         as_of = dt.date.fromisoformat(data["as_of"])
-        return cls(data["name"], phases, as_of, data["min_phases"], data["note"])
+        return cls(data["name"], phases, as_of, operator.index(data["min_phases"]), data["note"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,18 +267,38 @@ class Windows:
         import yaml
 
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = load_yaml(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, ValueError) as error:
+            raise _no_schedule(path.name, error) from None
+        return cls.of(data, path.stem, path.name)
+
+    @classmethod
+    def of(cls, data: Any, name: str, where: str) -> Windows:
+        """Return the schedule that a mapping describes, as YAML has it.
+
+        Parameters
+        ----------
+        data
+            ``phases`` and, if wanted, ``min_phases``; see `load`.
+        name
+            Name of the schedule.
+        where
+            Where it stands, for messages.
+
+        Raises
+        ------
+        InputError
+            If it is not a schedule.
+        """
+        try:
             _only(data, "phases", "min_phases")
             spans = tuple(_span(p) for p in data["phases"])
             least = data.get("min_phases", min(3, len(spans)))
         except InputError as error:
-            raise InputError(f"{path.name}: {error}") from None
-        except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"{path.name} is not a schedule ({type(error).__name__}: {error}); it needs lines"
-                " such as 'phases: [{from: 10y, to: 5y, in_sample: 0.6}]'"
-            ) from None
-        return cls(path.stem, spans, least)
+            raise InputError(f"{where}: {error}") from None
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _no_schedule(where, error) from None
+        return cls(name, spans, least)
 
     def resolve(
         self,
@@ -369,6 +391,27 @@ class Windows:
             "min_phases": self.min_phases,
             "phases": [s.to_dict() for s in self.spans],
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Windows:
+        """Rebuild what `to_dict` returned; a preset shrinks as it did.
+
+        Raises
+        ------
+        InputError
+            If it is no schedule.
+        """
+        known = _PRESETS.get(str(data["name"]))
+        if known is not None and known.to_dict() == dict(data):
+            return known
+        return cls(data["name"], tuple(_span(p) for p in data["phases"]), data["min_phases"])
+
+
+def _no_schedule(where: str, error: Exception) -> InputError:
+    return InputError(
+        f"{where} is not a schedule ({type(error).__name__}: {error}); it needs lines"
+        " such as 'phases: [{from: 10y, to: 5y, in_sample: 0.6}]'"
+    )
 
 
 def _preset(name: str, *shares: float) -> Windows:
@@ -492,5 +535,5 @@ def _too_short(
     return DataError(
         f"too little history: it begins on {days[0]} and, after a warm-up of {warmup} bars,"
         f" {trades}; {what} needs to trade from {needed} on, so import bars from about"
-        f" {from_bar} on"
+        f" {from_bar} on, or give a shorter schedule of your own (--windows mine.yaml)"
     )

@@ -21,7 +21,7 @@ _ANY = math.inf
 #: Bars of the ATR that the widest stop is measured in: every variant looks back as far.
 _BASELINE = 70
 
-_LONG = (
+_LONG: tuple[Parameter, ...] = (
     Parameter("atr_period", "int", 1, _ANY, "bars of the stop's ATR"),
     Parameter("atr_multiplier", "float", 0, _ANY, "stop width in ATRs", open_low=True),
     Parameter("bb_length", "int", 2, _ANY, "bars of the Bollinger width"),
@@ -36,10 +36,10 @@ _LONG = (
     Parameter("atr_smooth_period", "int", 1, _ANY, "EMA over the entry's ATR"),
     Parameter("equity_price_method", "choice", 0, 1, "0 typical price, 1 close"),
 )
-_SHORT = (
+_SHORT: tuple[Parameter, ...] = (
     Parameter("short_multiplier", "float", 0, _ANY, "scales the short side's ATRs", open_low=True),
 )
-_MODES = (
+_MODES: tuple[Parameter, ...] = (
     Parameter("entry_mode", "choice", 0, 2, "0 flat, 1 long priority, 2 full reversal"),
     Parameter("trend_filter_period", "int", 1, _ANY, "bars of the veto's EMA of close"),
     Parameter(
@@ -51,9 +51,37 @@ _MODES = (
     ),
     Parameter("both_triggered_mode", "choice", 0, 1, "0 the first cancels the other, 1 both fill"),
 )
-_HULL = (
+_HULL: tuple[Parameter, ...] = (
     Parameter("hma_fast_length", "int", 1, _ANY, "bars of the fast Hull average"),
     Parameter("hma_slow_length", "int", 1, _ANY, "bars of the slow Hull average"),
+)
+
+# Where a grid or a simulation leaves a parameter out. The middle value of the grid phase1_slim, the
+# lower one of two; of the Bollinger width what TradeStation's own bands begin with, 20 bars and 2
+# deviations; of a choice its first method. They are a place to start from, and no advice.
+_DEFAULTS: dict[str, Number] = {
+    "atr_period": 28,
+    "atr_multiplier": 12,
+    "bb_length": 20,
+    "bb_deviation": 2,
+    "vol_threshold": 0.16,
+    "min_tightening": 0.4,
+    "scaling_method": 0,
+    "atr_buy_period": 32,
+    "atr_buy_multiplier": 2,
+    "atr_smooth_period": 10,
+    "equity_price_method": 0,
+    "short_multiplier": 0.5,
+    "entry_mode": 0,
+    "trend_filter_period": 10,
+    "trend_veto_threshold": 0.02,
+    "both_triggered_mode": 0,
+    "hma_fast_length": 35,
+    "hma_slow_length": 70,
+}
+_LONG, _SHORT, _MODES, _HULL = (
+    tuple(replace(p, default=_DEFAULTS[p.name]) for p in parameters)
+    for parameters in (_LONG, _SHORT, _MODES, _HULL)
 )
 
 # Names in TradeStation, fine limits and steps, and whether ranges are opened around plateaus.

@@ -1,11 +1,13 @@
-"""The bars that ship with the package: two stock indices, daily, 1999 to 2018."""
+"""The bars that ship with the package: two stock indices, daily, 1999 to 2018.
+
+Every store knows them by their names, unless it has bars of its own under these.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wfo.data.store import DataStore
+from wfo.data.store import SAMPLE_FOLDER, DataStore
 from wfo.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 def sample_store() -> DataStore:
     """Return the store that holds the sample, for reading only."""
-    return DataStore(Path(__file__).parent / "sample")
+    return DataStore(SAMPLE_FOLDER)
 
 
 def sample_names() -> list[str]:

@@ -1,4 +1,8 @@
-"""A folder of bars: one Parquet file and one meta file for each symbol and timeframe."""
+"""A folder of bars: one Parquet file and one meta file for each symbol and timeframe.
+
+Bars that the folder does not have are looked for in the sample that ships with the package, so that
+its symbols are known to everything that reads bars.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,9 @@ FOLDER_VARIABLE: Final = "WFO_DATA_DIR"
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^=_-]*")
 _BARS: Final = ".parquet"
 _META: Final = ".meta.json"
+
+#: The bars that ship with the package, in the layout of a store.
+SAMPLE_FOLDER: Final = Path(__file__).parent / "sample"
 
 
 def default_folder() -> Path:
@@ -74,7 +81,7 @@ class SavedBars:
 
 
 class DataStore:
-    """Bars kept in a folder.
+    """Bars kept in a folder, and behind them the embedded sample.
 
     Parameters
     ----------
@@ -83,6 +90,9 @@ class DataStore:
 
     Notes
     -----
+    `meta` and `load` look into the folder first, then into the sample: bars that are saved under
+    the name of a sample take its place. `keys`, `symbols` and `list` are of the folder alone.
+
     Bars of ``QQQ`` at ``1day`` are ``QQQ_1day.parquet`` and ``QQQ_1day.meta.json``. The meta
     file holds the bars' fingerprint, and no bars are loaded that do not match it. Each file is
     written under another name and put in place when complete; names look up with their case.
@@ -101,18 +111,16 @@ class DataStore:
 
     def keys(self) -> list[tuple[str, str]]:
         """Return the symbol and timeframe of all stored bars, sorted, shorter bars first."""
-        found: set[tuple[str, str]] = set()
-        try:
-            names = [p.name for p in self.folder.iterdir()] if self.folder.is_dir() else []
-        except OSError as error:
-            raise DataError(f"cannot read the folder {self.folder}: {error.strerror}") from error
-        for name in names:
-            for ending in (_BARS, _META):
-                symbol, _, timeframe = name.removesuffix(ending).rpartition("_")
-                known = name.endswith(ending) and timeframe in TIMEFRAMES
-                if known and _SYMBOL.fullmatch(symbol):
-                    found.add((symbol, timeframe))
-        return sorted(found, key=lambda key: (key[0], TIMEFRAMES[key[1]]))
+        return _keys(self.folder)
+
+    def sample_keys(self) -> list[tuple[str, str]]:
+        """Return those of the embedded sample whose place no stored bars take."""
+        stored = self.keys()
+        return [key for key in _keys(SAMPLE_FOLDER) if key not in stored]
+
+    def is_sample(self, symbol: str, timeframe: str = "1day") -> bool:
+        """Whether `load` takes bars from the embedded sample."""
+        return (symbol, timeframe) in self.sample_keys()
 
     def list(self) -> list[BarsMeta]:
         """Return the meta data of all stored bars, sorted by symbol and timeframe.
@@ -125,7 +133,7 @@ class DataStore:
         return [self.meta(symbol, timeframe) for symbol, timeframe in self.keys()]
 
     def meta(self, symbol: str, timeframe: str = "1day") -> BarsMeta:
-        """Return what is known about stored bars.
+        """Return what is known about stored bars, or those of the sample.
 
         Raises
         ------
@@ -134,8 +142,7 @@ class DataStore:
         InputError
             If the timeframe is not known.
         """
-        self._require(symbol, timeframe)
-        path = self._path(symbol, timeframe, _META)
+        path = self._find(symbol, timeframe, _META)
         meta = BarsMeta.from_json(self._read(path).decode(errors="replace"), path.name)
         if (meta.symbol, meta.timeframe) != (symbol, timeframe):
             raise DataError(
@@ -145,7 +152,7 @@ class DataStore:
         return meta
 
     def load(self, symbol: str, timeframe: str = "1day") -> pl.DataFrame:
-        """Load stored bars.
+        """Load stored bars, or those of the sample.
 
         Returns
         -------
@@ -163,7 +170,7 @@ class DataStore:
         import polars as pl
 
         meta = self.meta(symbol, timeframe)
-        path = self._path(symbol, timeframe, _BARS)
+        path = self._find(symbol, timeframe, _BARS)
         try:
             frame = conform(pl.read_parquet(io.BytesIO(self._read(path))))
             found = fingerprint(frame)
@@ -177,7 +184,7 @@ class DataStore:
         if found != meta.fingerprint:
             raise DataError(
                 f"{path} does not match its meta file: its bars have the fingerprint {found[:8]}, "
-                f"{self._path(symbol, timeframe, _META).name} states {meta.fingerprint[:8]}; "
+                f"{self._find(symbol, timeframe, _META).name} states {meta.fingerprint[:8]}; "
                 "import the bars again"
             )
         return frame
@@ -226,8 +233,9 @@ class DataStore:
             )
 
         replaced = None
-        with contextlib.suppress(DataError):  # broken files are no reason not to replace them
-            replaced = self.meta(symbol, timeframe)
+        if (symbol, timeframe) in self.keys():
+            with contextlib.suppress(DataError):  # broken files are no reason not to replace them
+                replaced = self.meta(symbol, timeframe)
         stamps = bars[time_column(bars)]
         meta = BarsMeta(
             symbol=symbol,
@@ -256,19 +264,26 @@ class DataStore:
     def _path(self, symbol: str, timeframe: str, ending: str) -> Path:
         return self.folder / f"{symbol}_{timeframe}{ending}"
 
-    def _require(self, symbol: str, timeframe: str) -> None:
+    def _find(self, symbol: str, timeframe: str, ending: str) -> Path:
+        """Return the file of bars that are stored, or else in the sample."""
         require_timeframe(timeframe)
-        keys = self.keys()
+        keys, samples = self.keys(), _keys(SAMPLE_FOLDER)
         if (symbol, timeframe) in keys:
-            return
+            return self._path(symbol, timeframe, ending)
+        if (symbol, timeframe) in samples:
+            return SAMPLE_FOLDER / f"{symbol}_{timeframe}{ending}"
         command = f"wfo data import FILE --symbol {symbol}"
         if timeframe != "1day":
             command += f" --timeframe {timeframe}"
         others = [t for s, t in keys if s == symbol]
+        sampled = [t for s, t in samples if s == symbol]
+        near = did_you_mean(symbol, {s for s, _ in (*keys, *samples)})
         if others:
             hint = f"; stored at {', '.join(others)}"
-        elif keys:
-            hint = did_you_mean(symbol, self.symbols)
+        elif sampled:
+            hint = f"; the embedded sample has it at {', '.join(sampled)}"
+        elif keys or near.endswith("?"):
+            hint = near
         else:
             hint = ", which is empty" if self.folder.is_dir() else ", which does not exist"
         raise DataError(
@@ -283,6 +298,22 @@ class DataStore:
             raise DataError(f"{path} is missing: import the bars again") from error
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _keys(folder: Path) -> list[tuple[str, str]]:
+    """Return the symbol and timeframe of all bars in a folder, sorted, shorter bars first."""
+    found: set[tuple[str, str]] = set()
+    try:
+        names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+    except OSError as error:
+        raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error
+    for name in names:
+        for ending in (_BARS, _META):
+            symbol, _, timeframe = name.removesuffix(ending).rpartition("_")
+            known = name.endswith(ending) and timeframe in TIMEFRAMES
+            if known and _SYMBOL.fullmatch(symbol):
+                found.add((symbol, timeframe))
+    return sorted(found, key=lambda key: (key[0], TIMEFRAMES[key[1]]))
 
 
 def _replace_pair(bars_path: Path, bars: bytes, meta_path: Path, meta: bytes) -> None:

@@ -27,6 +27,13 @@ class Parameter:
         Range of allowed values; `low` itself is allowed unless `open_low`.
     meaning
         A few words for listings.
+    default
+        Value of a parameter that a grid leaves out; None where it must be given.
+
+    Raises
+    ------
+    InputError
+        If the default is not allowed.
     """
 
     name: str
@@ -35,6 +42,11 @@ class Parameter:
     high: float
     meaning: str
     open_low: bool = False
+    default: Number | None = None
+
+    def __post_init__(self) -> None:
+        if self.default is not None:
+            object.__setattr__(self, "default", self.check(self.default))
 
     @property
     def whole(self) -> bool:

@@ -135,8 +135,11 @@ class Strategy:
         return f"Strategy({self.name!r}, {len(self.parameters)} parameters; {self.title})"
 
     def _repr_html_(self) -> str:
-        rows = [("Parameter", "Meaning", "Allowed")]
-        rows += [(p.name, p.meaning, p.allowed) for p in self.parameters]
+        rows = [("Parameter", "Meaning", "Allowed", "Default")]
+        rows += [
+            (p.name, p.meaning, p.allowed, "" if p.default is None else f"{p.default:g}")
+            for p in self.parameters
+        ]
         constraints = f"; {', '.join(self.constraints)}" if self.constraints else ""
         return html_table(f"{self.name}: {self.title}{constraints}", rows)
 
@@ -144,6 +147,11 @@ class Strategy:
     def names(self) -> tuple[str, ...]:
         """Canonical parameter names, in order."""
         return tuple(p.name for p in self.parameters)
+
+    @property
+    def defaults(self) -> dict[str, Number]:
+        """The values of the parameters that may be left out."""
+        return {p.name: p.default for p in self.parameters if p.default is not None}
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
@@ -206,6 +214,34 @@ class Strategy:
         missing = [name for name in self.names if name not in given]
         if missing:
             raise InputError(f"{self.name} also needs {', '.join(missing)}")
+
+    def with_defaults(
+        self, given: Mapping[str, object]
+    ) -> tuple[dict[str, Any], dict[str, Number]]:
+        """Return what was given with the defaults of what was left out.
+
+        Parameters
+        ----------
+        given
+            Values by name, of any kind: nothing is looked at but the names.
+
+        Returns
+        -------
+        values, filled
+            All parameters in canonical order; and those that were left out, with their defaults,
+            for a reader to be told.
+
+        Raises
+        ------
+        InputError
+            For an unknown name, or for one that was left out and has no default.
+        """
+        for name in given:
+            self.parameter(name)
+        filled = {name: value for name, value in self.defaults.items() if name not in given}
+        values: dict[str, Any] = {**given, **filled}
+        self.check_names(values)
+        return {name: values[name] for name in self.names}, filled
 
     def check_params(self, params: Mapping[str, object]) -> tuple[Number, ...]:
         """Return one value a parameter, in canonical order.

@@ -1,0 +1,99 @@
+"""Grids as text to start from: the YAML that `Grid.load` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from wfo.grid import Grid, grid_names, grid_strategies
+from wfo.strategy import Number, Parameter
+
+#: Values from which on an even axis is written as a span.
+_SPAN = 3
+
+
+def grid_to_start_from(grid: str, strategy: str) -> str:
+    """Return a grid as YAML with comments, for a person to change.
+
+    The simpler strategies that a run of `strategy` also runs have sections of their own, as far as
+    the grid covers them.
+
+    Parameters
+    ----------
+    grid
+        Name of a shipped grid, or the path of one.
+    strategy
+        Name of the strategy.
+
+    Raises
+    ------
+    InputError
+        If there is no such grid, or it does not cover the strategy.
+    """
+    asked = Grid.load(grid, strategy)
+    covered = grid_strategies(grid)
+    simpler = [s for s in asked.strategy.expansion if s in covered]
+    grids = [asked, *(Grid.load(grid, s) for s in simpler)]
+    told = grid_names().get(grid, "")
+    head = f"{asked.name}: {told}" if told else asked.name
+    return grid_yaml(grids, head)
+
+
+def grid_yaml(grids: Sequence[Grid], head: str = "") -> str:
+    """Return grids as YAML, a section a strategy, that reads back to equal ones.
+
+    Parameters
+    ----------
+    grids
+        Of one strategy each.
+    head
+        What the first comment says.
+    """
+    first = grids[0].strategy.name
+    lines = [f"# {_line(head)}"] if head else []
+    lines += [
+        "# Saved as my.yaml and changed as you like:",
+        f"#   wfo grids my.yaml --strategy {first}",
+        f"#   wfo run --symbol QQQ --strategy {first} --grid my.yaml",
+        "# A value is a number, a list, or a span of which both ends are values. What is left out",
+        "# takes its default, and the run says so.",
+    ]
+    for grid in grids:
+        lines += ["", f"# {len(grid):,} combinations", f"{grid.strategy.name}:"]
+        for parameter in grid.strategy.parameters:
+            said = f"  {parameter.name}: {_axis(parameter, grid.values[parameter.name])}"
+            lines += [f"  # {_line(_described(parameter))}", said]
+    return "\n".join(lines) + "\n"
+
+
+def _described(parameter: Parameter) -> str:
+    default = "" if parameter.default is None else f"; default {_number(parameter.default)}"
+    return f"{parameter.meaning}; {parameter.allowed}{default}"
+
+
+def _line(text: str) -> str:
+    """Return a text on one line: a comment ends where its line does."""
+    return " ".join(text.split())
+
+
+def _axis(parameter: Parameter, values: Sequence[Number]) -> str:
+    if len(values) == 1:
+        return _number(values[0])
+    exact = [Decimal(str(value)) for value in values]
+    step = exact[1] - exact[0]
+    even = all(value == exact[0] + i * step for i, value in enumerate(exact))
+    # Methods are names, of which none lies between two others.
+    if len(values) >= _SPAN and step > 0 and even and parameter.kind != "choice":
+        low, high, width = (_decimal(x) for x in (exact[0], exact[-1], step))
+        return f"{{from: {low}, to: {high}, step: {width}}}"
+    return f"[{', '.join(_number(value) for value in values)}]"
+
+
+def _number(value: Number) -> str:
+    return _decimal(Decimal(str(value)))
+
+
+def _decimal(value: Decimal) -> str:
+    """Return a number without exponent: YAML reads 1e-05 as text."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
