@@ -1,15 +1,17 @@
 """Side by side: whether a strategy's extras, shorts or a second symbol, paid on the same bars.
 
 Every strategy is compared by all of its candidates and not by its best one, since the best of more
-combinations is better by luck alone.
+combinations is better by luck alone. Beside them all stands buy-and-hold of the first symbol.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wfo.backtest.benchmark import Benchmark, sums_of
 from wfo.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -29,12 +31,15 @@ class Standing:
     best_stability, median_stability
         Of its candidates; None without any.
     best_pnl, median_pnl
-        Out-of-sample profit over all phases, in currency: that of the most stable candidate, and
-        the median.
+        Out-of-sample profit, in currency, a sum over phases that overlap: that of the most stable
+        candidate, and the median.
     best_drawdown, median_drawdown
         The largest out-of-sample drawdown of any phase, in currency, likewise.
     best_trades, median_trades
-        Out-of-sample trades over all phases, likewise.
+        Out-of-sample trades, a sum over the same phases, likewise.
+    best_return, median_return
+        Mean over the phases of the annual out-of-sample return, a fraction, likewise; None where
+        candidates have none.
     """
 
     strategy: str
@@ -48,6 +53,8 @@ class Standing:
     median_drawdown: float | None
     best_trades: float | None
     median_trades: float | None
+    best_return: float | None = None
+    median_return: float | None = None
 
     @property
     def share(self) -> float:
@@ -82,32 +89,65 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldStanding:
+    """What buy-and-hold comes to in the same phases.
+
+    Attributes
+    ----------
+    pnl
+        Out-of-sample profit, in currency, a sum over phases that overlap.
+    drawdown
+        The largest out-of-sample drawdown of any phase, in currency.
+    annual_return
+        Mean over the phases of the annual out-of-sample return, a fraction; None beyond all
+        numbers.
+    """
+
+    pnl: float
+    drawdown: float
+    annual_return: float | None
+
+    @classmethod
+    def of(cls, benchmarks: Sequence[Benchmark]) -> HeldStanding | None:
+        """Sum up buy-and-hold of each phase; None without any."""
+        if not benchmarks:
+            return None
+        mean = sum(b.oos_return_annual for b in benchmarks) / len(benchmarks)
+        drawdown = max(b.held.oos_dd for b in benchmarks)
+        return cls(sums_of(benchmarks), drawdown, mean if math.isfinite(mean) else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """The strategies of a run, and what their extras were worth."""
+    """The strategies of a run, what their extras were worth, and buy-and-hold beside them."""
 
     standings: tuple[Standing, ...]
     verdicts: tuple[Verdict, ...]
+    held: HeldStanding | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for the manifest."""
         return {
             "strategies": [_plain(s) | {"stable_share": s.share} for s in self.standings],
             "extras": [_plain(v) for v in self.verdicts],
+            "buy_and_hold": _plain(self.held) if self.held else None,
         }
 
     def to_csv(self) -> str:
-        """Return a line a strategy, then to each simpler one the difference it makes."""
+        """Return a line a strategy and one of buy-and-hold, then what each extra has changed."""
         heads = ["strategy", "against", "extra", "paid", "combinations", "stable", "stable_share"]
-        measures = [
-            f"{which}_{what}"
-            for what in ("stability", "pnl", "drawdown", "trades")
-            for which in ("best", "median")
-        ]
-        lines = [",".join([*heads, *measures])]
+        measures = [f"{which}_{what}" for what in _HEADINGS for which in ("best", "median")]
+        shown = [f"{which}_{what}" for what in _HEADINGS.values() for which in ("best", "median")]
+        lines = [",".join([*heads, *shown])]
         by_name = {s.strategy: s for s in self.standings}
         for s in self.standings:
             own = [s.strategy, "", "", "", str(s.combinations), str(s.stable), f"{s.share:.6f}"]
             lines.append(",".join([*own, *(_text(getattr(s, m)) for m in measures)]))
+        if self.held:
+            # The best and the median of one are itself; it closes no trade.
+            both = (None, self.held.pnl, self.held.drawdown, 0.0, self.held.annual_return)
+            twice = (_text(value) for value in both for _ in range(2))
+            lines.append(",".join(["buy_and_hold", *[""] * (len(heads) - 1), *twice]))
         for v in self.verdicts:
             a, b = by_name[v.strategy], by_name[v.simpler]
             own = [v.strategy, v.simpler, v.extra, v.paid or ""]
@@ -116,6 +156,16 @@ class Comparison:
             differences = (_minus(getattr(a, m), getattr(b, m)) for m in measures)
             lines.append(",".join([*own, *(_text(d) for d in differences)]))
         return "\n".join(lines) + "\n"
+
+
+#: Measures of a standing, and what their columns are called: what is summed over phases says so.
+_HEADINGS = {
+    "stability": "stability",
+    "pnl": "pnl_sum_of_overlapping_phases",
+    "drawdown": "drawdown",
+    "trades": "trades_sum_of_overlapping_phases",
+    "return": "annual_return",
+}
 
 
 def standing(strategy: Strategy, combinations: int, stable: int, found: pl.DataFrame) -> Standing:
@@ -133,11 +183,16 @@ def standing(strategy: Strategy, combinations: int, stable: int, found: pl.DataF
     import polars as pl
 
     drawdowns = [name for name in found.columns if name.endswith("_OOS_DD")]
+    returns = [name for name in found.columns if name.endswith("_OOS_Return_Annual")]
+    # A phase without one leaves the mean undefined, not to the others.
+    wide = pl.col(returns).cast(pl.Float64)
+    total = pl.sum_horizontal(wide, ignore_nulls=False) if returns else pl.lit(None)
     columns = found.select(
         pl.col("Stability_Score").alias("stability"),
         pl.col("Total_OOS_PnL").alias("pnl"),
         pl.max_horizontal(drawdowns).cast(pl.Float64).alias("drawdown"),
         pl.col("Total_OOS_Trades").cast(pl.Float64).alias("trades"),
+        (total.cast(pl.Float64) / len(drawdowns)).alias("return"),
     )
     measures: dict[str, Any] = {}
     for name in columns.columns:
@@ -147,8 +202,20 @@ def standing(strategy: Strategy, combinations: int, stable: int, found: pl.DataF
     return Standing(strategy.name, combinations, stable, **measures)
 
 
-def compare(strategies: Sequence[Strategy], standings: Sequence[Standing]) -> Comparison:
-    """Compare each strategy with those of the run that lack one of its extras."""
+def compare(
+    strategies: Sequence[Strategy],
+    standings: Sequence[Standing],
+    benchmarks: Sequence[Benchmark] = (),
+) -> Comparison:
+    """Compare each strategy with those of the run that lack one of its extras.
+
+    Parameters
+    ----------
+    strategies, standings
+        What the run has, and what each comes to.
+    benchmarks
+        Buy-and-hold of each phase.
+    """
     by_name = {s.strategy: s for s in standings}
     verdicts = []
     for strategy in strategies:
@@ -165,7 +232,7 @@ def compare(strategies: Sequence[Strategy], standings: Sequence[Standing]) -> Co
                 rose = (share > 0) + (stability > 0) + (pnl > 0)
                 paid = {3: "yes", 0: "no"}.get(rose, "mixed")
             verdicts.append(Verdict(extra, strategy.name, simpler, paid, share, stability, pnl))
-    return Comparison(tuple(standings), tuple(verdicts))
+    return Comparison(tuple(standings), tuple(verdicts), HeldStanding.of(benchmarks))
 
 
 def _minus(a: float | None, b: float | None) -> float | None:
@@ -176,5 +243,5 @@ def _text(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-def _plain(value: Standing | Verdict) -> dict[str, Any]:
+def _plain(value: Standing | Verdict | HeldStanding) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}

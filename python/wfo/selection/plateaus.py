@@ -61,9 +61,11 @@ _LEVEL_QUANTILES = tuple(q / 80 for q in range(20, 78))
 _DENSITIES = {1.0: (4, 5), 1.5: (5, 6, 7)}
 _LEAST_CELLS = 4
 
-# A map without shape passes for smooth once in a thousand times; maps with plateaus are smoother
-# than any of their shuffles by far. A fragment beside plateaus passes for one once in a hundred.
-_MAP_SIGNIFICANCE = 0.001
+#: Chance by which a map without shape passes for smooth, at most; maps with plateaus are smoother
+#: than any of their shuffles by far.
+MAP_SIGNIFICANCE = 0.001
+
+# A fragment beside plateaus passes for one once in a hundred.
 _MAP_SHUFFLES = 1_999
 _CLUSTER_SIGNIFICANCE = 0.01
 _CLUSTER_SHUFFLES = 199
@@ -159,6 +161,9 @@ class Plateaus(Sequence[Plateau]):
         The quality of the division, 0 where there is none.
     note
         Why there is no plateau, or empty.
+    smoothness, p
+        Moran's I of the map, and the chance of a shuffled map to be as smooth, which a map with
+        shape has at most `MAP_SIGNIFICANCE` of; None where too few cells count for a test.
     """
 
     plateaus: tuple[Plateau, ...]
@@ -168,6 +173,8 @@ class Plateaus(Sequence[Plateau]):
     density: int | None = None
     quality: float = 0.0
     note: str = ""
+    smoothness: float | None = None
+    p: float | None = None
 
     @overload
     def __getitem__(self, index: int) -> Plateau: ...
@@ -216,6 +223,8 @@ class Plateaus(Sequence[Plateau]):
             "density": self.density,
             "quality": self.quality,
             "note": self.note,
+            "smoothness": self.smoothness,
+            "p": self.p,
             "plateaus": [p.to_dict() for p in self.plateaus],
         }
 
@@ -258,8 +267,35 @@ def detect_plateaus(
     )
     ranked = tuple(replace(p, rank=i) for i, p in enumerate(plateaus, 1))
     return Plateaus(
-        ranked, cells, found.level, found.reach, found.density, found.quality, found.note
+        ranked,
+        cells,
+        found.level,
+        found.reach,
+        found.density,
+        found.quality,
+        found.note,
+        found.smoothness,
+        found.p,
     )
+
+
+def detect_unscored(cells: Cells | None, grid: Grid) -> Plateaus:
+    """Find the plateaus of a map alone, largest first; without candidates there is no stability.
+
+    Parameters
+    ----------
+    cells
+        Counts of all stable combinations; None where the strategy has no map.
+    grid
+        The grid that was swept.
+    """
+    import polars as pl
+
+    if cells is None:
+        return Plateaus((), None, note=no_map(grid.strategy))
+    kinds = {p.name: pl.Int64 if p.whole else pl.Float64 for p in grid.strategy.parameters}
+    none = pl.DataFrame(schema={**kinds, "Stability_Score": pl.Float64})
+    return detect_plateaus(none, grid, cells=cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +308,8 @@ class Clusters:
     density: int | None = None
     quality: float = 0.0
     note: str = ""
+    smoothness: float | None = None
+    p: float | None = None
 
 
 def find_clusters(cells: Cells) -> Clusters:
@@ -294,27 +332,36 @@ def find_clusters(cells: Cells) -> Clusters:
         )
     rng = np.random.default_rng(_SEED)
     smoothness, p = _moran(plane, rng)
-    if p > _MAP_SIGNIFICANCE:
+    if p > MAP_SIGNIFICANCE:
         return Clusters(
             (),
-            note=f"the levels lie as if dealt out at random (Moran's I = {smoothness:.2f},"
-            f" p = {p:.4f})",
+            note="the levels lie as if dealt out at random (Moran's I ="
+            f" {smoothness:.2f}, p = {p:.4f}; a map with shape has p of {MAP_SIGNIFICANCE:g} or"
+            " less)",
+            smoothness=smoothness,
+            p=p,
         )
-    division = _search(plane, usable)
-    if division is None:
-        return Clusters((), note="no cells of one height lie together")
-    threshold, reach, density, quality, labels = division
-    clusters = [labels == k for k in range(labels.max() + 1)]
-    members = tuple(
-        cluster
-        for cluster in clusters
-        if _joins(cluster)
-        > _most_joins_by_chance(
-            plane, usable, cluster | (labels < 0), threshold, reach, density, rng
+    import sklearn
+
+    # Some hundred clusterings of as many cells: what the library checks of each takes longer than
+    # the clustering, and positions of cells are whole numbers.
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        division = _search(plane, usable)
+        if division is None:
+            note = "no cells of one height lie together"
+            return Clusters((), note=note, smoothness=smoothness, p=p)
+        threshold, reach, density, quality, labels = division
+        clusters = [labels == k for k in range(labels.max() + 1)]
+        members = tuple(
+            cluster
+            for cluster in clusters
+            if _joins(cluster)
+            > _most_joins_by_chance(
+                plane, usable, cluster | (labels < 0), threshold, reach, density, rng
+            )
         )
-    )
     note = "" if members else "no cluster is more compact than those of shuffled maps"
-    return Clusters(members, threshold, reach, density, quality, note)
+    return Clusters(members, threshold, reach, density, quality, note, smoothness, p)
 
 
 class _Plane:

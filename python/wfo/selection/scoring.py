@@ -18,7 +18,6 @@ the number of threads, and memory does not grow with the grid.
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,9 @@ from typing import TYPE_CHECKING, Any
 from wfo.backtest import Figures, SweepResult, as_stored, available_threads
 from wfo.errors import InputError
 from wfo.grid import Grid
+from wfo.selection.comparable import comparable_columns
+from wfo.selection.gates import Gates as Gates  # noqa: PLC0414  # it has its name here too
+from wfo.selection.outcomes import Outcomes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wfo import _core
+    from wfo.backtest.benchmark import Benchmark
 
     BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
@@ -54,69 +57,39 @@ GATE_NAMES = (
     "efficiency",
     "drawdown under profit",
     "drawdown in proportion",
+    "trades",
+    "more than buy-and-hold",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Gates:
-    """Thresholds of validity and stability.
-
-    Attributes
-    ----------
-    wfe
-        Walk-forward efficiency, ``oos_pnl / is_pnl`` in raw money, must exceed it.
-    dd_ratio
-        ``oos_dd`` must be below this multiple of ``is_dd``.
-    min_phases
-        Phases in which a stable combination is valid; None takes the schedule's number.
-    """
-
-    wfe: float = 0.35
-    dd_ratio: float = 3.0
-    min_phases: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in (("wfe", self.wfe), ("dd_ratio", self.dd_ratio)):
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise InputError(f"{name} = {value!r} must be a number")
-            if not 0 <= value <= sys.float_info.max:
-                raise InputError(f"{name} = {value!r} must be 0 or more")
-        least = self.min_phases
-        if least is not None and (isinstance(least, bool) or not isinstance(least, int)):
-            raise InputError(f"min_phases = {least!r} must be a whole number")
-        if least is not None and least < 1:
-            raise InputError(f"min_phases = {least} must be 1 or more")
-
-    def required(self, phases: int, default: int) -> int:
-        """Return the phases asked for, where a schedule has `phases` of them.
-
-        Raises
-        ------
-        InputError
-            If it asks for more than there are.
-        """
-        least = default if self.min_phases is None else self.min_phases
-        if least > phases:
-            raise InputError(f"min_phases = {least} is more than the {phases} phases there are")
-        return least
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the gates as plain values, for the manifest."""
-        return {"wfe": self.wfe, "dd_ratio": self.dd_ratio, "min_phases": self.min_phases}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Gates:
-        """Rebuild what `to_dict` returned."""
-        return cls(**data)
+def gate_words(gates: Gates) -> tuple[tuple[int, str], ...]:
+    """Return the gates of a set that are on: place in `PhaseCounts`, and words for the summary."""
+    words = list(enumerate(GATE_NAMES[:4]))
+    if gates.min_trades:
+        words.append((4, GATE_NAMES[4]))
+    if gates.beat is not None:
+        words.append((5, f"{GATE_NAMES[5]}, by {gates.beat}"))
+    return tuple(words)
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseCounts:
-    """How many combinations of a phase pass each gate, and all gates up to it."""
+    """How many combinations of a phase pass each gate, and all gates up to it.
+
+    Attributes
+    ----------
+    number
+        Of the phase, from 1 on.
+    alone, together
+        An item a gate, in the order of `GATE_NAMES`; all pass a gate that is off.
+    gates
+        The thresholds.
+    """
 
     number: int
     alone: tuple[int, ...]
     together: tuple[int, ...]
+    gates: Gates = field(default_factory=Gates)
 
     @property
     def valid(self) -> int:
@@ -124,12 +97,14 @@ class PhaseCounts:
         return self.together[-1]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the counts as plain values, for the manifest."""
-        gates = zip(GATE_NAMES, self.alone, self.together, strict=True)
+        """Return the counts of the gates that are on as plain values, for the manifest."""
         return {
             "phase": self.number,
             "valid": self.valid,
-            "gates": [{"gate": g, "alone": a, "with_those_before": t} for g, a, t in gates],
+            "gates": [
+                {"gate": words, "alone": self.alone[at], "with_those_before": self.together[at]}
+                for at, words in gate_words(self.gates)
+            ],
         }
 
 
@@ -179,6 +154,82 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
+class SetCounts:
+    """What is counted by one set of gates, whether it rules or not.
+
+    Attributes
+    ----------
+    gates
+        The thresholds.
+    phase_counts
+        Gates passed, phase by phase.
+    valid_phases
+        How many combinations are valid in 0, 1, 2 … phases.
+    min_phases
+        Phases in which stable ones are valid; lower than the schedule's where none was stable
+        otherwise.
+    stable
+        How many combinations are stable.
+    cells
+        Counts of all stable combinations over the map plane; None where the strategy has no map.
+    warnings
+        What a reader of the counts must know.
+    """
+
+    gates: Gates
+    phase_counts: tuple[PhaseCounts, ...]
+    valid_phases: tuple[int, ...]
+    min_phases: int
+    stable: int
+    cells: Cells | None
+    warnings: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(cls, grid: Grid, tally: _core.Tally, gates: Gates, asked: int) -> SetCounts:
+        """Return what a tally says.
+
+        Parameters
+        ----------
+        grid
+            The grid that was counted.
+        tally
+            Of all its combinations.
+        gates
+            Those of the tally.
+        asked
+            Valid phases asked for.
+        """
+        import numpy as np
+
+        valid_phases = tally.valid_phases
+        least, said = stable_threshold(asked, valid_phases, given=gates.min_phases is not None)
+        cells = None
+        if grid.strategy.map_axes is not None:
+            counted = tally.cells[:, :, least:].sum(axis=2).astype(np.int64)
+            cells = Cells(counted, grid.map_totals())
+        pairs = zip(tally.alone, tally.together, strict=True)
+        counts = tuple(
+            PhaseCounts(k, tuple(alone), tuple(together), gates)
+            for k, (alone, together) in enumerate(pairs, 1)
+        )
+        stable = sum(valid_phases[least:])
+        return cls(gates, counts, tuple(valid_phases), least, stable, cells, tuple(said))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as plain values, for the manifest."""
+        return {
+            "name": self.gates.name,
+            "rules": self.gates.to_dict(),
+            "min_phases": self.min_phases,
+            "valid_phases": list(self.valid_phases),
+            "gates": [c.to_dict() for c in self.phase_counts],
+            "stable": self.stable,
+            "cells": None if self.cells is None else self.cells.stable.tolist(),
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """What scoring makes of a sweep.
 
@@ -202,6 +253,16 @@ class Scores:
         How many of the candidates are missing, or may have taken the place of better ones, since
         not all figures were kept; 0 where all were, or where the last candidate is better than any
         that was let go.
+    index
+        Flat indices of the candidates, int64[m].
+    outcomes
+        How many different outcomes the stable combinations are.
+    benchmarks
+        Buy-and-hold of each phase, where it is known.
+    gates
+        The thresholds that all of this is by.
+    others
+        What is counted by the other sets of gates.
     """
 
     candidates: pl.DataFrame
@@ -212,6 +273,11 @@ class Scores:
     valid_phases: tuple[int, ...]
     warnings: tuple[str, ...] = field(default=())
     at_risk: int = 0
+    index: IntArray | None = None
+    outcomes: Outcomes | None = None
+    benchmarks: tuple[Benchmark, ...] = ()
+    gates: Gates = field(default_factory=Gates)
+    others: tuple[SetCounts, ...] = ()
 
 
 #: Returns the figures of combinations ``start..stop``, one item a phase.
@@ -233,6 +299,7 @@ def score(
     gates
         Thresholds; by default efficiency above 0.35, drawdown below 3 times the in-sample one, and
         as many valid phases as the swept schedule asks for (without one 3, or all that there are).
+        ``wfo.Gates.preset("strict")`` asks for trades, and for more than buy-and-hold, too.
     kept
         Rows returned at most; ties go to the lower flat index.
 
@@ -240,15 +307,25 @@ def score(
     -------
     polars.DataFrame
         The parameters in canonical order, ``Stability_Score``, ``Phases_Valid``,
-        ``Total_OOS_PnL`` and ``Total_OOS_Trades`` over all phases, and for each phase k
-        ``Pk_IS_PnL, Pk_OOS_PnL, Pk_IS_DD, Pk_OOS_DD`` (currency), ``Pk_OOS_Trades``, ``Pk_WFE``
-        (null without in-sample profit), ``Pk_WFE_Annual`` where the phase has dates, and
-        ``Pk_OOS_Rank`` (0 to 100, null where not valid).
+        ``Total_OOS_PnL`` and ``Total_OOS_Trades``, sums over phases that may overlap; ``Outcome``,
+        the same number for combinations whose figures are equal in all phases, from 1 on in the
+        order of the rows, ``Outcome_Size``, how many of the rows have it, and ``Outcome_Central``,
+        whether this is its most central member (see `wfo.selection.outcomes.central`).
+
+        For each phase k ``Pk_IS_PnL, Pk_OOS_PnL, Pk_IS_DD, Pk_OOS_DD`` (currency),
+        ``Pk_OOS_Trades``, ``Pk_WFE`` (null without in-sample profit), ``Pk_WFE_Annual`` where the
+        phase has dates, and ``Pk_OOS_Rank`` (0 to 100, null where not valid). Then, where the sweep
+        has its buy-and-hold, fractions as float32: ``Pk_OOS_Return``, of the equity that the part
+        starts with (-1 where that is not positive), ``Pk_OOS_Return_Annual``, ``Pk_OOS_DD_Share``,
+        the largest relative drawdown (null here; a run simulates its best rows for it),
+        ``Pk_Return_WFE``, annual out-of-sample by annual in-sample return (null where that is not
+        positive), and ``Pk_BuyHold_Return``, out-of-sample return of buy-and-hold.
 
     Raises
     ------
     InputError
-        If there is no phase, or the phases are not of one grid.
+        If there is no phase, or the phases are not of one grid; if the gates compare with
+        buy-and-hold, and a result has none.
     """
     if not (
         isinstance(phases, Sequence) and phases and all(isinstance(p, SweepResult) for p in phases)
@@ -262,10 +339,12 @@ def score(
     if any(p.grid != grid for p in phases):
         raise InputError("the results to score are not of one grid")
     factors = [p.phase.annual_factor if p.phase else None for p in phases]
+    held = [p.benchmark for p in phases if p.benchmark is not None]
     scores = score_figures(
         grid,
         lambda start, stop: [p.figures(start, stop) for p in phases],
         annual_factors=factors,
+        benchmarks=held if len(held) == len(phases) else (),
         gates=gates,
         min_phases=min(phases[0].min_phases or 3, len(phases)),
         kept=kept,
@@ -280,6 +359,7 @@ def score_figures(
     read: Read,
     *,
     annual_factors: Sequence[float | None],
+    benchmarks: Sequence[Benchmark] = (),
     gates: Gates | None = None,
     min_phases: int = 3,
     kept: int = KEPT,
@@ -295,6 +375,9 @@ def score_figures(
         Returns the figures of a range of combinations; called twice for each of them.
     annual_factors
         For each phase, in-sample time by out-of-sample time, or None.
+    benchmarks
+        Buy-and-hold of each phase, for gates that compare with it; without them candidates lack
+        what they are compared by.
     gates
         Thresholds.
     min_phases
@@ -307,14 +390,14 @@ def score_figures(
     Raises
     ------
     InputError
-        If the gates ask for more phases than there are.
+        If the gates ask for more phases than there are, or for a benchmark that is not there.
     """
     from wfo import _core
 
     gates = gates or Gates()
     count, threads = len(annual_factors), available_threads()
     # The distribution of valid profits, and who is valid how often.
-    tally = _core.Tally(count, gates.wfe, gates.dd_ratio, grid.map_axes, threads)
+    tally = _core.Tally(count, gates.core(benchmarks), grid.map_axes, threads)
     for start, stop in _blocks(len(grid)):
         tally.add(start, [as_stored(f) for f in read(start, stop)])
         tick(stop - start)
@@ -326,9 +409,10 @@ def score_figures(
 
     return score_tally(
         grid,
-        tally,
+        {gates: tally},
         select,
         annual_factors=annual_factors,
+        benchmarks=benchmarks,
         gates=gates,
         min_phases=min_phases,
         kept=kept,
@@ -337,14 +421,16 @@ def score_figures(
 
 def score_tally(
     grid: Grid,
-    tally: _core.Tally,
+    tallies: Mapping[Gates, _core.Tally],
     select: Callable[[_core.Selection], None],
     *,
     annual_factors: Sequence[float | None],
+    benchmarks: Sequence[Benchmark] = (),
     gates: Gates | None = None,
     min_phases: int = 3,
     kept: int | None = None,
     lost_below: Callable[[_core.Ranking, int], float] = lambda _ranking, _least: -math.inf,
+    outcomes: Callable[[Gates, int], tuple[float, float] | None] = lambda _gates, _least: None,
     threads: int | None = None,
 ) -> Scores:
     """Score what was counted, and select the candidates.
@@ -353,15 +439,17 @@ def score_tally(
     ----------
     grid
         The grid that was swept.
-    tally
-        Of all its combinations, by the same gates.
+    tallies
+        Of all its combinations, by the gates that rule and by others.
     select
         Lets a selection see all combinations that may be candidates; not called where none is
         stable.
     annual_factors
         For each phase, in-sample time by out-of-sample time, or None.
+    benchmarks
+        Buy-and-hold of each phase; without them candidates lack what they are compared by.
     gates
-        Thresholds.
+        Those that rule.
     min_phases
         Valid phases asked for where the gates do not say.
     kept
@@ -369,6 +457,10 @@ def score_tally(
     lost_below
         Returns, from final ranks and the valid phases of a stable combination, the stability up to
         which `select` may leave one out.
+    outcomes
+        Returns, from the gates and the valid phases of a stable combination, how many outcomes all
+        stable ones are, and the standard error of that; None where it is not known. Not asked where
+        `select` shows them all.
     threads
         By default one for each core.
 
@@ -384,26 +476,23 @@ def score_tally(
     gates = gates or Gates()
     kept = KEPT if kept is None else kept
     asked = gates.required(len(annual_factors), min_phases)
-    valid_phases = tally.valid_phases
-    least, said = stable_threshold(asked, valid_phases)
-    stable = sum(valid_phases[least:])
+    counted = {g: SetCounts.of(grid, tally, g, asked) for g, tally in tallies.items()}
+    found, tally = counted.pop(gates), tallies[gates]
+    stable, least, said = found.stable, found.min_phases, list(found.warnings)
     ranking = tally.ranking()
     selection = _core.Selection(
-        ranking,
-        gates.wfe,
-        gates.dd_ratio,
-        least,
-        min(kept, stable),
-        threads or available_threads(),
+        ranking, tally.gates, least, min(kept, stable), threads or available_threads()
     )
     if stable:
         select(selection)
     limit = lost_below(ranking, least) if selection.stable < stable else -math.inf
     del ranking
-    rows = selection.finish()
+    rows = selection.finish(grid.parameter_axes)
+    estimated = selection.outcomes if selection.stable == stable else outcomes(gates, least)
     # What it holds is as much again.
     del selection
-    candidates = _candidates(grid, rows, annual_factors)
+    index = rows["index"]
+    candidates = _candidates(grid, rows, annual_factors, benchmarks)
     best = min(kept, stable)
     doubtful = int(np.count_nonzero(candidates["Stability_Score"].to_numpy() <= limit))
     missing = best - len(candidates)
@@ -419,23 +508,20 @@ def score_tally(
             " their figures; a new one with these gates does"
         )
         said = [*said, lack]
-    cells = None
-    if grid.strategy.map_axes is not None:
-        counted = tally.cells[:, :, least:].sum(axis=2).astype(np.int64)
-        cells = Cells(counted, grid.map_totals())
-    counts = tuple(
-        PhaseCounts(k, tuple(alone), tuple(together))
-        for k, (alone, together) in enumerate(zip(tally.alone, tally.together, strict=True), 1)
-    )
     return Scores(
         candidates,
-        cells,
+        found.cells,
         stable,
         least,
-        counts,
-        tuple(valid_phases),
+        found.phase_counts,
+        found.valid_phases,
         tuple(said),
         doubtful + missing,
+        index,
+        _outcomes(candidates, stable, *(estimated or (math.nan, math.nan))),
+        tuple(benchmarks),
+        gates,
+        tuple(counted.values()),
     )
 
 
@@ -444,7 +530,9 @@ def _blocks(length: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + _BLOCK, length)
 
 
-def stable_threshold(asked: int, valid_phases: Sequence[int]) -> tuple[int, list[str]]:
+def stable_threshold(
+    asked: int, valid_phases: Sequence[int], *, given: bool = False
+) -> tuple[int, list[str]]:
     """Return in how many phases the stable ones are valid, and what to say about it.
 
     Parameters
@@ -453,18 +541,34 @@ def stable_threshold(asked: int, valid_phases: Sequence[int]) -> tuple[int, list
         Valid phases asked for.
     valid_phases
         How many combinations are valid in 0, 1, 2 … phases.
+    given
+        Whether the number is the caller's own, which is kept. The schedule's is relaxed, one phase
+        at a time, as long as no combination is stable.
     """
-    if any(valid_phases[asked:]):
-        return asked, []
-    fallback = min(asked, FALLBACK_PHASES)
-    if asked > fallback and any(valid_phases[fallback:]):
-        instead = f"those valid in {fallback} are taken as stable instead"
-        return fallback, [f"no combination is valid in {asked} phases; {instead}"]
-    return asked, [f"no combination is valid in {fallback} phases: none is stable"]
+    last = asked if given else min(asked, FALLBACK_PHASES)
+    for least in range(asked, last - 1, -1):
+        if any(valid_phases[least:]):
+            if least == asked:
+                return asked, []
+            instead = f"those valid in {least} are taken as stable instead"
+            return least, [f"no combination is valid in {asked} phases; {instead}"]
+    return asked, [f"no combination is valid in {last} phases: none is stable"]
+
+
+def _outcomes(candidates: pl.DataFrame, stable: int, total: float, error: float) -> Outcomes:
+    """Return how many outcomes there are, where all stable ones are about `total`."""
+    # Numbers go up to the last, in the order of the rows.
+    known: int = candidates["Outcome"].max() or 0  # type: ignore[assignment]  # of whole numbers
+    if len(candidates) == stable:
+        return Outcomes(stable, known, known, exact=True, error=0.0)
+    return Outcomes(len(candidates), known, total, exact=error == 0, error=error)
 
 
 def _candidates(
-    grid: Grid, rows: dict[str, NDArray[Any]], annual_factors: Sequence[float | None]
+    grid: Grid,
+    rows: dict[str, NDArray[Any]],
+    annual_factors: Sequence[float | None],
+    benchmarks: Sequence[Benchmark],
 ) -> pl.DataFrame:
     """Return the candidates frame of the columns of a selection, which are used up."""
     import numpy as np
@@ -483,14 +587,22 @@ def _candidates(
     frame.append(pl.Series("Phases_Valid", rows.pop("Phases_Valid")))
     frame.append(pl.Series("Total_OOS_PnL", total_pnl))
     frame.append(pl.Series("Total_OOS_Trades", total_trades))
+    frame.extend(pl.Series(name, rows.pop(name)) for name in ("Outcome", "Outcome_Size"))
+    frame.append(pl.Series("Outcome_Central", rows.pop("Outcome_Central").view(np.bool_)))
     for k, factor in enumerate(annual_factors, 1):
         earned = rows[f"P{k}_IS_PnL"].astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             kept = np.where(earned > 0, rows[f"P{k}_OOS_PnL"] / earned, np.nan)
+        comparable = (
+            comparable_columns(benchmarks[k - 1], k, earned, rows[f"P{k}_OOS_PnL"])
+            if benchmarks
+            else []
+        )
         names = [f"P{k}_{n}" for n in ("IS_PnL", "OOS_PnL", "IS_DD", "OOS_DD", "OOS_Trades")]
         frame.extend(pl.Series(name, rows.pop(name)) for name in names)
         frame.append(pl.Series(f"P{k}_WFE", kept).fill_nan(None))
         if factor is not None:
             frame.append(pl.Series(f"P{k}_WFE_Annual", kept * factor).fill_nan(None))
         frame.append(pl.Series(f"P{k}_OOS_Rank", rows.pop(f"P{k}_OOS_Rank")).fill_nan(None))
+        frame.extend(comparable)
     return pl.DataFrame(frame)

@@ -24,15 +24,16 @@ from wfo.backtest.figures import CELL_BYTES, STANDARD
 from wfo.errors import ResultsError
 from wfo.files import PART, naming_the_file, sync_folder
 from wfo.grid import Grid
+from wfo.selection.gates import Gates
 from wfo.sweeps.journal import Journal, Sums
-from wfo.sweeps.store import Block, Span, SweepStore, Tick
+from wfo.sweeps.store import Block, Look, Span, SweepStore, Tick
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from wfo import _core
-    from wfo.selection.scoring import Gates
+    from wfo.backtest.benchmark import Benchmark
 
 #: Combinations of a block of the journal: 20 MB of figures for four phases.
 BLOCK = 1 << 18
@@ -45,11 +46,20 @@ class DenseStore(SweepStore):
     """The figures of every combination."""
 
     kind = "dense"
+    holds_all = True
 
     def __init__(
-        self, folder: Path, grid: Grid, phases: int, gates: Gates, key: str, threads: int
+        self,
+        folder: Path,
+        grid: Grid,
+        phases: int,
+        gates: Gates,
+        key: str,
+        threads: int,
+        *,
+        benchmarks: Sequence[Benchmark],
     ) -> None:
-        super().__init__(folder, grid, phases, gates, key, threads)
+        super().__init__(folder, grid, phases, gates, key, threads, benchmarks=benchmarks)
         #: Checksums of the blocks that are complete.
         self._done: dict[int, Sums] = {}
         self._files: list[IO[bytes]] = []
@@ -85,7 +95,7 @@ class DenseStore(SweepStore):
             number = start // BLOCK
             if sums == journal[number]:
                 self._done[number] = sums
-                self.tally.add(start, block)
+                self._count(start, block)
             tick(len(block[0].is_pnl))
 
     @property
@@ -123,25 +133,72 @@ class DenseStore(SweepStore):
         journal = self._journal.read()
         blocks = -(-len(self.grid) // BLOCK)
         if not (set(journal) == set(range(blocks)) and self._journal.is_exactly(journal)):
-            raise ResultsError(f"{self._journal.path} is damaged or incomplete; {self.again}")
+            raise ResultsError(self._journal_damaged)
         for start, block, sums in self._read(range(blocks), sums=True):
             count = len(block[0].is_pnl)
             for column, found, stated in zip(
                 self._columns, sums, journal[start // BLOCK], strict=True
             ):
                 if found != stated:
-                    raise ResultsError(
-                        f"{column.path} is damaged: combinations {start:,} to {start + count - 1:,}"
-                        f" are not as they were written; {self.again}"
-                    )
-            self.tally.add(start, block)
+                    raise ResultsError(self._damaged(column, start, count))
+            self._count(start, block)
             tick(count)
 
-    def select(self, selection: _core.Selection, tick: Tick) -> None:
-        """Let `selection` see every combination."""
+    def damages(self, tick: Tick) -> list[str]:
+        """Return what is wrong, a text a file: of figures the first block that is damaged.
+
+        What the journal still says is believed line by line: where it is damaged too, figures are
+        compared as far as it goes.
+        """
+        found: dict[Path, str] = {}
+        for column in self._columns:
+            try:
+                column.check()
+            except ResultsError as error:
+                found[column.path] = str(error)
+        journal = self._journal.read()
+        blocks = -(-len(self.grid) // BLOCK)
+        if not (set(journal) == set(range(blocks)) and self._journal.is_exactly(journal)):
+            found[self._journal.path] = self._journal_damaged
+        try:
+            numbers = sorted(b for b in journal if b < blocks)
+            for start, block, sums in self._read(numbers, sums=True):
+                count = len(block[0].is_pnl)
+                for column, got, stated in zip(
+                    self._columns, sums, journal[start // BLOCK], strict=True
+                ):
+                    if got != stated:
+                        found.setdefault(column.path, self._damaged(column, start, count))
+                tick(count)
+        except ResultsError as error:
+            # A file that cannot be read at all, for want of rights or a broken disk.
+            return [*found.values(), str(error)]
+        return list(found.values())
+
+    @property
+    def _journal_damaged(self) -> str:
+        return f"{self._journal.path} is damaged or incomplete; {self.again}"
+
+    def _damaged(self, column: _Column, start: int, count: int) -> str:
+        return (
+            f"{column.path} is damaged: combinations {start:,} to {start + count - 1:,} are not as"
+            f" they were written; {self.again}"
+        )
+
+    def select(
+        self, selection: _core.Selection | None, tick: Tick, *, beside: Look | None = None
+    ) -> None:
+        """Let `selection` see every combination, and `beside` too."""
         for start, block, _ in self._read(range(-(-len(self.grid) // BLOCK)), sums=False):
-            selection.add(start, block)
+            if selection is not None:
+                selection.add(start, block)
+            if beside is not None:
+                beside(start, block)
             tick(len(block[0].is_pnl))
+
+    def effects(self, asked: int) -> _core.Effects:
+        """Return sums of effects that nothing was added to."""
+        return self._new_effects(asked, [self.gates])
 
     def read(self, start: int, stop: int) -> list[Figures]:
         """Return the figures of combinations ``start..stop``, one item a phase."""
@@ -173,7 +230,7 @@ class DenseStore(SweepStore):
         self._job = self._worker.submit(self._take, start, block)
 
     def _take(self, start: int, block: Block) -> None:
-        self.tally.add(start, block)
+        self._count(start, block)
         count = len(block[0].is_pnl)
         columns = [column for figures in block for column in figures]
         if start != self._at:

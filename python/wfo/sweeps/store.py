@@ -10,17 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from wfo.backtest import Figures
+from wfo.errors import ResultsError
 from wfo.grid import Grid
+from wfo.selection.gates import Gates, gate_sets
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wfo import _core
-    from wfo.selection.scoring import Gates
+    from wfo.backtest.benchmark import Benchmark
 
 #: Figures of consecutive combinations in the types of result files, one item a phase.
 Block = Sequence[Figures]
 
 #: First combination, and one past the last.
 Span = tuple[int, int]
+
+#: Sees the figures of combinations from a flat index on.
+Look = Callable[[int, Block], None]
 
 #: Called with the number of combinations that were just finished.
 Tick = Callable[[int], None]
@@ -36,25 +44,40 @@ class SweepStore(abc.ABC):
     grid, phases
         The size of the sweep.
     gates
-        Those that its counts are of.
+        Those that rule.
     key
         What the figures follow from, hashed: what was stored under another key is not believed.
     threads
         For counting.
+    benchmarks
+        Buy-and-hold of each phase.
 
     Attributes
     ----------
-    tally
-        What is counted over the combinations that are stored.
+    sets
+        The sets of gates that are counted, the ruling one among them.
+    tallies
+        What is counted over the combinations that are stored, an item a set.
     """
 
     kind: ClassVar[str]
+
+    #: Whether the figures of every combination are kept.
+    holds_all: ClassVar[bool] = False
 
     #: What to do about files that are damaged.
     again = "'wfo run' computes what is damaged again"
 
     def __init__(
-        self, folder: Path, grid: Grid, phases: int, gates: Gates, key: str, threads: int
+        self,
+        folder: Path,
+        grid: Grid,
+        phases: int,
+        gates: Gates,
+        key: str,
+        threads: int,
+        *,
+        benchmarks: Sequence[Benchmark],
     ) -> None:
         self.folder = folder
         self.grid = grid
@@ -62,7 +85,9 @@ class SweepStore(abc.ABC):
         self.gates = gates
         self.key = key
         self.threads = threads
-        self.tally = self._new_tally()
+        self.benchmarks = tuple(benchmarks)
+        self.sets = gate_sets(gates)
+        self.tallies = self._new_tallies()
         #: What counts and stores a block, beside whatever the caller goes on with.
         self._job: Future[None] | None = None
 
@@ -72,11 +97,28 @@ class SweepStore(abc.ABC):
         if job is not None:
             job.result()
 
-    def _new_tally(self) -> _core.Tally:
+    @property
+    def counted(self) -> dict[Gates, _core.Tally]:
+        """The tallies by their sets of gates."""
+        return dict(zip(self.sets, self.tallies, strict=True))
+
+    @property
+    def tally(self) -> _core.Tally:
+        """What is counted by the gates that rule."""
+        return self.counted[self.gates]
+
+    def _new_tallies(self) -> list[_core.Tally]:
         from wfo import _core
 
-        wfe, ratio = self.gates.wfe, self.gates.dd_ratio
-        return _core.Tally(self.phases, wfe, ratio, self.grid.map_axes, self.threads)
+        axes, threads = self.grid.map_axes, self.threads
+        gates = (g.core(self.benchmarks) for g in self.sets)
+        return [_core.Tally(self.phases, g, axes, threads) for g in gates]
+
+    def _count(self, start: int, block: Block) -> None:
+        """Count combinations from `start` on by all sets."""
+        from wfo import _core
+
+        _core.Tally.add_to_all(self.tallies, start, block)
 
     @property
     def meta(self) -> Path:
@@ -136,17 +178,99 @@ class SweepStore(abc.ABC):
             If a file is missing, or any byte is another one than was written.
         """
 
+    def damages(self, tick: Tick) -> list[str]:
+        """Return what is wrong with the files of a sweep that is complete, a text a file.
+
+        Nothing is counted, and every file is looked at, however many are damaged.
+        """
+        try:
+            self.verify(tick)
+        except ResultsError as error:
+            return [str(error)]
+        return []
+
     @abc.abstractmethod
-    def select(self, selection: _core.Selection, tick: Tick) -> None:
-        """Let `selection` see every combination that may be a candidate."""
+    def select(
+        self, selection: _core.Selection | None, tick: Tick, *, beside: Look | None = None
+    ) -> None:
+        """Let `selection` see every combination that may be a candidate.
+
+        Parameters
+        ----------
+        selection
+            None where nobody selects.
+        tick
+            Hears how many were seen.
+        beside
+            Sees all combinations too, each once, where all are kept.
+        """
+
+    @abc.abstractmethod
+    def effects(self, asked: int) -> _core.Effects:
+        """Return the sums over all combinations that effects of parameters are made of.
+
+        Where all combinations are kept they are empty, to be added to in `select`, and count by the
+        gates that rule alone. Otherwise they are complete, and count by all sets.
+
+        Parameters
+        ----------
+        asked
+            Valid phases of a stable combination, beside which a few more numbers are counted.
+        """
+
+    def valid_phases(self, gates: Gates, block: Block) -> NDArray[np.uint8]:
+        """Return in how many phases each combination of a block is valid, uint8[m].
+
+        Parameters
+        ----------
+        gates
+            What makes valid; it may compare with the store's buy-and-hold.
+        block
+            Figures of m combinations anywhere in the grid.
+        """
+        found: NDArray[np.uint8] = self._new_effects(1, [gates]).evaluate(list(block))[1]
+        return found
+
+    @property
+    def sampled(self) -> tuple[NDArray[np.int64], Block] | None:
+        """Flat indices and figures of a uniform sample that this process has swept; or None."""
+        return None
+
+    def _new_effects(self, asked: int, sets: Sequence[Gates]) -> _core.Effects:
+        from wfo import _core
+
+        return _core.Effects(
+            self.grid.lengths,
+            self.benchmarks[0].capital,
+            [b.oos_exponent for b in self.benchmarks],
+            [g.core(self.benchmarks) for g in sets],
+            asked,
+            self.threads,
+        )
 
     def lost_below(self, ranking: _core.Ranking, least: int) -> float:
-        """Return the stability up to which a stable combination may be missing in `select`.
+        """Return the stability up to which one that is stable by the ruling gates may be missing.
 
-        Minus infinity where all that are valid in `least` phases are stored.
+        That is, in `select`; minus infinity where all that are valid in `least` phases are stored.
         """
         del ranking, least
         return -math.inf
+
+    def counted_outcomes(self, gates: Gates, least: int) -> tuple[float, float] | None:
+        """Return how many outcomes the stable combinations are, and the standard error of that.
+
+        The error is 0 where all are counted. None where `select` shows every stable combination, so
+        that they can be counted there, and where none of it is known.
+
+        Parameters
+        ----------
+        gates
+            One of the sets that are counted.
+        least
+            Valid phases of a stable combination.
+        """
+        del gates, least
+        return None
 
     def refuses(self, gates: Gates, least: int) -> str | None:
         """Return the option that needs a new sweep, and why; None if there is none.

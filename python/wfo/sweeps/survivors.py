@@ -1,12 +1,14 @@
 """What of a sweep can still become a candidate, where all of it would not fit the disk.
 
-Of every combination the tally is kept: who passes which gate, how often, in which cell of the map,
-and the distribution of valid profits that ranks are read from. Figures are kept only of those whose
-*provisional* stability reaches a cut. Ranks are known when the sweep is over, so before it begins a
-random sample of the grid is swept; its ranks stand in for the final ones, and about `KEPT`
-combinations lie above the cut. Nothing else depends on the sample: candidates are chosen by final
-ranks, and `lost_below` says, from the largest difference between the two kinds of rank, up to which
-stability one may have been let go. Where that lies below the last candidate, none was.
+Of every combination the tallies are kept, one for each set of gates: who passes which gate, how
+often, in which cell of the map, and the distribution of valid profits that ranks are read from;
+beside them a sketch of how many different outcomes the valid ones are.
+Figures are kept only of those whose *provisional* stability reaches the cut of any of the sets.
+Ranks are known when the sweep is over, so before it begins a random sample of the grid is swept;
+its ranks stand in for the final ones, and about `KEPT` combinations lie above a cut, as many for
+each set. Nothing else depends on the sample: candidates are chosen by final ranks, and `lost_below`
+says, from the largest difference between the two kinds of rank, up to which stability one may have
+been let go. Where that lies below the last candidate, none was.
 
 ``survivors.npy`` holds the records in flat index order, one structured row each; ``state`` what is
 counted. The state is written whole from time to time, after the records that it counts are synced;
@@ -18,12 +20,13 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import operator
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -31,20 +34,26 @@ from wfo.backtest.figures import CELL_BYTES, STANDARD
 from wfo.errors import InputError, ResultsError
 from wfo.files import PART, naming_the_file, sync_folder, whole_file
 from wfo.grid import Grid
-from wfo.selection.scoring import FALLBACK_PHASES, Gates
-from wfo.sweeps.store import Block, Span, SweepStore, Tick
+from wfo.sampling import sample_indices
+from wfo.selection.gates import Gates
+from wfo.selection.regions import SAMPLED
+from wfo.selection.scoring import FALLBACK_PHASES
+from wfo.sweeps.store import Block, Look, Span, SweepStore, Tick
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from wfo import _core
+    from wfo.backtest.benchmark import Benchmark
+
+    FloatArray = NDArray[np.float64]
 
 #: Combinations whose figures are kept, about; ten times as many as there are candidates at most.
 KEPT = 20_000_000
 
-#: Combinations of the sample.
-SAMPLE = 1 << 18
+#: Combinations of the sample; regions are found in the same.
+SAMPLE = SAMPLED
 
 #: Seconds of work that a kill may cost, and how many times longer than writing a state takes they
 #: are at least.
@@ -59,7 +68,10 @@ _ROWS = 1 << 16
 #: Bytes before the records, whatever their number.
 _HEADER = 2048
 
-_MAGIC = b"wfo-survivors 1\n"
+_MAGIC = b"wfo-survivors 2\n"
+
+#: How a state of an earlier version begins, which knows one set of gates.
+_EARLIER = b"wfo-survivors 1\n"
 
 #: Names of the figures of a phase in a record.
 RECORD_NAMES = tuple(f.heading for f in STANDARD)
@@ -74,15 +86,21 @@ class _State:
     rows: int = 0
     #: CRC-32 of each `_ROWS` records; the last may be of fewer.
     sums: list[int] = field(default_factory=list)
+    #: The sets of gates that are counted; the rest of the lists has an item a set.
+    sets: tuple[Gates, ...] = ()
     #: Valid phases and provisional stability that a record reaches, in any one of the classes.
-    classes: list[tuple[int, float]] = field(default_factory=list)
-    tally: bytes = b""
-    #: The tally of the sample, empty where no cut was needed.
-    sample: bytes = b""
+    classes: list[list[tuple[int, float]]] = field(default_factory=list)
+    tallies: list[bytes] = field(default_factory=list)
+    #: Tallies of the sample, empty where no cut was needed.
+    samples: list[bytes] = field(default_factory=list)
+    #: Sums of effects over the combinations that are counted.
+    effects: bytes = b""
+    #: Outcomes, an item a set.
+    sketches: list[bytes] = field(default_factory=list)
 
 
 class SurvivorStore(SweepStore):
-    """The tally of all combinations, and the figures of those that may become candidates.
+    """The tallies of all combinations, and the figures of those that may become candidates.
 
     Parameters
     ----------
@@ -106,17 +124,21 @@ class SurvivorStore(SweepStore):
         key: str,
         threads: int,
         *,
+        benchmarks: Sequence[Benchmark],
         min_phases: int,
         sample: Callable[[NDArray[np.int64]], Block] | None = None,
         kept: int | None = None,
     ) -> None:
-        super().__init__(folder, grid, phases, gates, key, threads)
+        super().__init__(folder, grid, phases, gates, key, threads, benchmarks=benchmarks)
         self.min_phases = min_phases
         self._sample = sample
         self._kept = KEPT if kept is None else kept
         self._state = _State()
         self._file: IO[bytes] | None = None
-        self._estimate: _core.Estimate | None = None
+        self._estimates: list[_core.Estimate | None] = []
+        self._effects = self._new_effects(min_phases, self.sets)
+        self._sketches = self._new_sketches()
+        self._sampled: tuple[NDArray[np.int64], Block] | None = None
 
     @property
     def path(self) -> Path:
@@ -132,14 +154,16 @@ class SurvivorStore(SweepStore):
         return self.folder / "state"
 
     @classmethod
-    def bytes_needed(cls, combinations: int, phases: int, kept: int = KEPT) -> int:
+    def bytes_needed(cls, combinations: int, phases: int, kept: int = KEPT, sets: int = 2) -> int:
         """Return the bytes that such a sweep takes on disk, about and at most.
 
-        The cut comes from a sample, so that a few more than `kept` may pass. A distribution is a
-        fraction of what it may be; two states exist while one replaces the other.
+        The cuts come from a sample, so that a few more than `kept` may pass. A distribution, of
+        which every set of gates has its own, is a fraction of what it may be, and leaves room for
+        a sketch of outcomes, a megabyte a phase at most; two states exist while one replaces the
+        other.
         """
         records = min(combinations, kept + kept // 20) * (8 + CELL_BYTES * phases)
-        return records + 2 * min(combinations * 8, 50_000_000) * phases
+        return records + 2 * sets * min(combinations * 8, 50_000_000) * phases
 
     def present(self) -> int:
         """Return the bytes that are on disk already."""
@@ -154,10 +178,11 @@ class SurvivorStore(SweepStore):
     def check(self, tick: Tick) -> None:
         """Count what an earlier sweep has stored and is intact.
 
-        The tally is of all combinations before: without it, or with other records, none is known.
+        The tallies are of all combinations before: without them, or with other records, none is
+        known.
         """
         with contextlib.suppress(ResultsError):
-            state = self._read_state()
+            state = self._read_own_state()
             self._check_records(state)
             self._take(state)
             tick(state.reached)
@@ -170,7 +195,7 @@ class SurvivorStore(SweepStore):
     def is_mine(self) -> bool:
         """Whether something is stored, and under this key."""
         try:
-            self._read_state()
+            self._read_own_state()
         except ResultsError:
             return False
         return True
@@ -193,43 +218,117 @@ class SurvivorStore(SweepStore):
             If a file is missing, or any byte is another one than was written.
         """
         state = self._read_state()
-        if state.reached != len(self.grid):
-            raise ResultsError(f"the sweep in {self.folder} did not finish; run again")
+        self._check_end(state)
         self._check_records(state)
-        if not self._is_whole(state):
-            raise ResultsError(f"{self.path} is damaged: its header or size changed; {self.again}")
+        self._check_whole(state)
         self._take(state)
         tick(state.reached)
 
+    def damages(self, tick: Tick) -> list[str]:
+        """Return what is wrong, a text a file; records are compared with what the state says."""
+        try:
+            state = self._read_state()
+        except ResultsError as error:
+            missing = [] if self.path.is_file() else [f"there is no {self.path}; run again"]
+            return [str(error), *missing]
+        found = []
+        # Of the records one text will do: the first piece, or else what is about the whole file.
+        for checks in ((self._check_end, self._take), (self._check_records, self._check_whole)):
+            try:
+                for check in checks:
+                    check(state)
+            except ResultsError as error:
+                found.append(str(error))
+        tick(state.reached)
+        return found
+
+    def _check_end(self, state: _State) -> None:
+        if state.reached != len(self.grid):
+            raise ResultsError(f"the sweep in {self.folder} did not finish; run again")
+
+    def _check_whole(self, state: _State) -> None:
+        if not self._is_whole(state):
+            raise ResultsError(f"{self.path} is damaged: its header or size changed; {self.again}")
+
     def _begin(self) -> _State:
         """Decide what will be kept."""
-        state = _State(classes=[(min(self.min_phases, FALLBACK_PHASES), -math.inf)])
+        from wfo import _core
+
+        everything = [(self._lowest, -math.inf)]
+        state = _State(
+            sets=tuple(g.rules for g in self.sets),
+            classes=[everything for _ in self.sets],
+            samples=[b"" for _ in self.sets],
+        )
         total = len(self.grid)
         if total > self._kept:
             assert self._sample is not None  # noqa: S101  # only a sweep begins
             indices = sample_indices(total, SAMPLE)
             block = self._sample(indices)
-            sampled = self._new_tally()
-            sampled.add(None, block)
-            estimate = sampled.estimate()
-            state.sample = sampled.to_bytes()
+            self._sampled = indices, block
+            sampled = self._new_tallies()
+            _core.Tally.add_to_all(sampled, None, block)
+            state.samples = [tally.to_bytes() for tally in sampled]
             wanted = self._kept * len(indices) / total
-            state.classes = [(self.min_phases, _cut(estimate, self.min_phases, block, wanted))]
-            stable = sum(sampled.valid_phases[self.min_phases :])
-            if stable < _FEW and self.min_phases > FALLBACK_PHASES:
-                cut = _cut(estimate, FALLBACK_PHASES, block, wanted)
-                state.classes.append((FALLBACK_PHASES, cut))
-        state.tally = self._new_tally().to_bytes()
+            state.classes = _classes(
+                [self._stabilities(tally, block) for tally in sampled], math.floor(wanted)
+            )
+        state.tallies = [tally.to_bytes() for tally in self._new_tallies()]
+        state.effects = self._new_effects(self.min_phases, self.sets).to_bytes()
+        state.sketches = [sketch.to_bytes() for sketch in self._new_sketches()]
         return state
+
+    @property
+    def _lowest(self) -> int:
+        """The fewest valid phases that a stable combination may be relaxed to."""
+        return min(self.min_phases, FALLBACK_PHASES)
+
+    def _new_sketches(self) -> list[_core.Sketch]:
+        from wfo import _core
+
+        gates = (g.core(self.benchmarks) for g in self.sets)
+        return [_core.Sketch(self.phases, g, self._lowest, self.threads) for g in gates]
+
+    def _stabilities(self, sampled: _core.Tally, block: Block) -> dict[int, FloatArray]:
+        """Return provisional stability in the sample, for each threshold that may be asked for.
+
+        Where hardly any of the sample is stable, those may be that are valid in a phase less, and
+        so on.
+        """
+        import numpy as np
+
+        estimate, valid_phases = sampled.estimate(), sampled.valid_phases
+        found = {}
+        for least in range(self.min_phases, self._lowest - 1, -1):
+            # What is valid less often reaches nothing.
+            found[least] = np.nan_to_num(estimate.stabilities(least, block), nan=-math.inf)
+            if sum(valid_phases[least:]) >= _FEW:
+                break
+        return found
 
     def _take(self, state: _State) -> None:
         from wfo import _core
 
-        self.tally = self._tally_of(state.tally)
-        self._estimate = self._tally_of(state.sample).estimate() if state.sample else None
-        self._sieve = _core.Sieve(
-            self._estimate, self.gates.wfe, self.gates.dd_ratio, state.classes, self.threads
-        )
+        self.sets = tuple(replace(g, min_phases=self.gates.min_phases) for g in state.sets)
+        cores = [g.core(self.benchmarks) for g in self.sets]
+        tallies = [self._tally_of(data) for data in state.tallies]
+        if [tally.gates for tally in tallies] != cores:
+            raise ResultsError(
+                f"{self._state_path} was counted by other gates, or beside another buy-and-hold;"
+                f" {self.again}"
+            )
+        try:
+            effects = _core.Effects.from_bytes(state.effects, cores, self.threads)
+            sketches = [
+                _core.Sketch.from_bytes(data, self.phases, core, self.threads)
+                for data, core in zip(state.sketches, cores, strict=True)
+            ]
+        except InputError as error:
+            raise ResultsError(f"{self._state_path} is damaged: {error}; {self.again}") from error
+        self.tallies, self._effects, self._sketches = tallies, effects, sketches
+        self._estimates = [self._tally_of(d).estimate() if d else None for d in state.samples]
+        cuts = list(zip(self._estimates, cores, state.classes, strict=True))
+        self._sieve = _core.Sieve(cuts, self.threads)
         # Last: whatever could not be read is not believed in part.
         self._state = state
 
@@ -239,7 +338,7 @@ class SurvivorStore(SweepStore):
         try:
             return _core.Tally.from_bytes(data, self.threads)
         except InputError as error:
-            raise ResultsError(f"{self._state_path} is damaged: {error}") from error
+            raise ResultsError(f"{self._state_path} is damaged: {error}; {self.again}") from error
 
     # Writing
 
@@ -264,10 +363,14 @@ class SurvivorStore(SweepStore):
         self._job = self._worker.submit(self._keep, start, block)
 
     def _keep(self, start: int, block: Block) -> None:
+        from wfo import _core
+
         assert self._file is not None  # noqa: S101  # it is open while it is written
         assert start == self._state.reached  # noqa: S101  # a span comes in order
         records = self._sieve.sift(start, block)
-        self.tally.add(start, block)
+        self._count(start, block)
+        self._effects.add(start, block)
+        _core.Sketch.add_to_all(self._sketches, block)
         with naming_the_file(self.path):
             self._file.write(records.data)
         state, at = self._state, 0
@@ -294,16 +397,25 @@ class SurvivorStore(SweepStore):
             self._file.flush()
             os.fsync(self._file.fileno())
         state = self._state
-        state.tally = self.tally.to_bytes()
+        state.tallies = [tally.to_bytes() for tally in self.tallies]
+        state.effects = self._effects.to_bytes()
+        state.sketches = [sketch.to_bytes() for sketch in self._sketches]
         head = self._identity() | {
             "reached": state.reached,
             "rows": state.rows,
             "sums": state.sums,
-            "classes": [[n, None if math.isinf(cut) else cut] for n, cut in state.classes],
-            "tally": len(state.tally),
-            "sample": len(state.sample),
+            "sets": _plain(state.sets),
+            "classes": [
+                [[n, None if math.isinf(cut) else cut] for n, cut in classes]
+                for classes in state.classes
+            ],
+            "tallies": [len(data) for data in state.tallies],
+            "samples": [len(data) for data in state.samples],
+            "effects": len(state.effects),
+            "sketches": [len(data) for data in state.sketches],
         }
-        data = _MAGIC + json.dumps(head).encode() + b"\n" + state.tally + state.sample
+        parts = b"".join([*state.tallies, *state.samples, state.effects, *state.sketches])
+        data = _MAGIC + json.dumps(head).encode() + b"\n" + parts
         with whole_file(self._state_path) as part:
             part.write_bytes(data + zlib.crc32(data).to_bytes(4, "little"))
 
@@ -366,8 +478,6 @@ class SurvivorStore(SweepStore):
             "key": self.key,
             "combinations": len(self.grid),
             "phases": self.phases,
-            "wfe": self.gates.wfe,
-            "dd_ratio": self.gates.dd_ratio,
             "kept": self._kept,
         }
 
@@ -380,23 +490,63 @@ class SurvivorStore(SweepStore):
         except OSError as error:
             raise ResultsError(f"{path} cannot be read: {error}") from error
         body = data[:-4]
+        if body.startswith(_EARLIER):
+            raise ResultsError(f"{path} was written by an earlier version; run again")
         if not body.startswith(_MAGIC) or zlib.crc32(body).to_bytes(4, "little") != data[-4:]:
             raise ResultsError(f"{path} is damaged: it is not as it was written; {self.again}")
+        try:
+            return self._parsed(body)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ResultsError(f"{path} is damaged: {error!r}; {self.again}") from error
+
+    def _parsed(self, body: bytes) -> _State:
+        """Return what the bytes of a state say; raise whatever it is that they do not say."""
+        path = self._state_path
         end = body.index(b"\n", len(_MAGIC))
         head = json.loads(body[len(_MAGIC) : end])
         expected = self._identity()
         other = [name for name, value in expected.items() if head.get(name) != value]
         if other:
             raise ResultsError(f"{path} is of another sweep: its {', '.join(other)} differ")
-        middle = end + 1 + head["tally"]
-        return _State(
-            head["reached"],
-            head["rows"],
-            head["sums"],
-            [(n, -math.inf if cut is None else cut) for n, cut in head["classes"]],
-            body[end + 1 : middle],
-            body[middle:],
+        parts, at = [], end + 1
+        sketches = head["sketches"]
+        for length in (*head["tallies"], *head["samples"], head["effects"], *sketches):
+            parts.append(body[at : at + length])
+            at += length
+        sets = tuple(Gates.from_dict(each) for each in head["sets"])
+        reached, rows = (operator.index(head[name]) for name in ("reached", "rows"))
+        sums = [operator.index(each) for each in head["sums"]]
+        classes = [
+            [(operator.index(n), -math.inf if c is None else float(c)) for n, c in each]
+            for each in head["classes"]
+        ]
+        whole = 0 <= rows <= reached <= len(self.grid) and len(sums) == -(-rows // _ROWS)
+        by_set = (classes, head["tallies"], head["samples"], sketches)
+        of_all = all(len(each) == len(sets) for each in by_set)
+        fair = all(
+            each and all(0 <= n <= self.phases and not math.isnan(cut) for n, cut in each)
+            for each in classes
         )
+        if not (whole and of_all and fair and at == len(body)):
+            raise ValueError("its counts contradict each other")
+        return _State(
+            reached,
+            rows,
+            sums,
+            sets,
+            classes,
+            parts[: len(sets)],
+            parts[len(sets) : 2 * len(sets)],
+            parts[2 * len(sets)],
+            parts[2 * len(sets) + 1 :],
+        )
+
+    def _read_own_state(self) -> _State:
+        """Return the state, of the sets that are to be counted."""
+        state = self._read_state()
+        if _plain(state.sets) != _plain(g.rules for g in self.sets):
+            raise ResultsError(f"{self._state_path} is of another sweep: its gates differ")
+        return state
 
     def _is_whole(self, state: _State) -> bool:
         """Whether the records have their name, their header and their size."""
@@ -435,11 +585,30 @@ class SurvivorStore(SweepStore):
         except OSError as error:
             raise ResultsError(f"{path} cannot be read: {error}") from error
 
-    def select(self, selection: _core.Selection, tick: Tick) -> None:
-        """Let `selection` see every combination whose figures are kept."""
-        for _, records in self._records(self._state):
-            selection.add_records(records)
+    def select(
+        self, selection: _core.Selection | None, tick: Tick, *, beside: Look | None = None
+    ) -> None:
+        """Let `selection` see every combination whose figures are kept; `beside` sees none."""
+        del beside
+        if selection is not None:
+            for _, records in self._records(self._state):
+                selection.add_records(records)
         tick(len(self.grid))
+
+    def effects(self, asked: int) -> _core.Effects:
+        """Return the sums that were kept while sweeping."""
+        del asked
+        return self._effects
+
+    def counted_outcomes(self, gates: Gates, least: int) -> tuple[float, float] | None:
+        """Return what was counted while sweeping; None if fewer phases were not looked at."""
+        sketch = self._sketches[self.sets.index(gates)]
+        return sketch.estimate(least) if sketch.least <= least <= self.phases else None
+
+    @property
+    def sampled(self) -> tuple[NDArray[np.int64], Block] | None:
+        """The sample that the cuts were made of, where this process has swept it."""
+        return self._sampled
 
     def lost_below(self, ranking: _core.Ranking, least: int) -> float:
         """Return the stability up to which a stable combination may be missing in `select`.
@@ -449,23 +618,23 @@ class SurvivorStore(SweepStore):
         the cut, therefore it has a final one of at most ``cut * (1 + d / 20) + factor * d``, where
         the factor is that of all phases.
         """
-        cut = min(cut for n, cut in self._state.classes if n <= least)
-        if self._estimate is None or math.isinf(cut):
+        at = self.sets.index(self.gates)
+        estimate = self._estimates[at]
+        cut = min(cut for n, cut in self._state.classes[at] if n <= least)
+        if estimate is None or math.isinf(cut):
             return -math.inf
-        distance = max(self._estimate.deviation(ranking))
+        distance = max(estimate.deviation(ranking))
         return cut * (1 + distance / 20) + (1 + 0.1 * (self.phases - 1)) * distance
 
     def refuses(self, gates: Gates, least: int) -> str | None:
         """Return the option that needs a new sweep, and why; None if there is none."""
-        for name in ("wfe", "dd_ratio"):
-            stored, asked = getattr(self.gates, name), getattr(gates, name)
-            if stored != asked:
-                option = "--" + name.replace("_", "-")
-                return (
-                    f"{option} {asked:g}: who is valid was counted with {stored:g} while sweeping,"
-                    " and ranks are among those"
-                )
-        stored = min(n for n, _ in self._state.classes)
+        swept = [g.rules for g in self.sets]
+        if gates.rules not in swept:
+            return (
+                f"{_said(gates)}: who is valid was counted by {' and '.join(map(_said, swept))}"
+                " while sweeping, and ranks are among those"
+            )
+        stored = min(n for n, _ in self._state.classes[swept.index(gates.rules)])
         if least < stored:
             return (
                 f"--min-phases {least}: figures are kept only of combinations that are valid in"
@@ -474,30 +643,52 @@ class SurvivorStore(SweepStore):
         return None
 
 
-def sample_indices(total: int, count: int) -> NDArray[np.int64]:
-    """Return a random sample of flat indices, one from each of `count` equal stretches.
+def _plain(sets: Iterable[Gates]) -> list[dict[str, Any]]:
+    return [gates.to_dict() for gates in sets]
 
-    The numbers are those of SplitMix64 (Steele, Lea and Flood 2014), so that a library's next
-    version does not change what a run keeps.
+
+def _said(gates: Gates) -> str:
+    """Return the options of a set of gates, as a command line has them."""
+    options = gates.rules.options or {"gates": "v4"}
+    return " ".join(f"--{name} {value}" for name, value in options.items())
+
+
+def _classes(
+    stabilities: Sequence[Mapping[int, FloatArray]], wanted: int
+) -> list[list[tuple[int, float]]]:
+    """Return what a record reaches, for each set of gates.
+
+    Parameters
+    ----------
+    stabilities
+        For each set, and each of its thresholds, the provisional stability of the sampled
+        combinations; minus infinity where one is not valid that often.
+    wanted
+        How many of them are kept, about: the best by each threshold of each set, as many of each.
     """
     import numpy as np
 
-    z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    within = (z >> np.uint64(11)).astype(np.float64) / float(1 << 53)
-    found: NDArray[np.int64] = ((np.arange(count) + within) * (total / count)).astype(np.int64)
-    return np.minimum(found, total - 1)
+    columns = [column for found in stabilities for column in found.values()]
+    # Falling, so that the n-th best is at n - 1.
+    falling = [-np.sort(-column) for column in columns]
 
+    def cuts(each: int) -> list[float]:
+        # All that are valid pass where there are no more of them.
+        return [float(best[each - 1]) if each <= len(best) else -math.inf for best in falling]
 
-def _cut(estimate: _core.Estimate, least: int, block: Block, wanted: float) -> float:
-    """Return the provisional stability that about `wanted` sampled combinations reach."""
-    import numpy as np
+    def passing(each: int) -> int:
+        passes = np.zeros(len(columns[0]), bool)
+        for column, cut in zip(columns, cuts(each), strict=True):
+            passes |= (column >= cut) & (column > -math.inf)
+        return int(passes.sum())
 
-    found = estimate.stabilities(least, block)
-    found = found[~np.isnan(found)]
-    if len(found) <= wanted:
-        return -math.inf
-    at = len(found) - max(1, math.floor(wanted))
-    return float(np.partition(found, at)[at])
+    # Some are the best by several: the largest number of each by which there are not too many.
+    each, beyond = max(1, wanted // len(columns)), max(1, wanted) + 1
+    while beyond - each > 1:
+        middle = (each + beyond) // 2
+        if passing(middle) <= wanted:
+            each = middle
+        else:
+            beyond = middle
+    found = iter(cuts(each))
+    return [[(least, next(found)) for least in thresholds] for thresholds in stabilities]

@@ -1,0 +1,354 @@
+"""What a functional analysis of variance finds, as values; see `wfo.selection.sensitivity`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from wfo.errors import InputError
+from wfo.strategy import Number
+from wfo.text import html_table, percent, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+Response = Literal["return", "stable"]
+
+#: What is explained: the mean annual out-of-sample return, and whether a combination is stable.
+RESPONSES: tuple[Response, Response] = ("return", "stable")
+
+#: Share of the variance below which a parameter has no say.
+NO_SAY = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What one parameter does, or several that share constraints.
+
+    Attributes
+    ----------
+    parameters
+        Their canonical names.
+    values
+        The values that were looked at, one tuple for each position: one number a parameter.
+    means
+        The mean of the response at each of them.
+    main, total
+        Shares of the variance: what the factor explains by itself, and what it has a part in.
+    total_error
+        Standard error of the total effect; 0 where nothing was sampled.
+    """
+
+    parameters: tuple[str, ...]
+    values: tuple[tuple[Number, ...], ...]
+    means: tuple[float, ...]
+    main: float
+    total: float
+    total_error: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The parameter's name; several are joined by ``+``."""
+        return "+".join(self.parameters)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its values as text; several are joined by ``+``."""
+        return tuple("+".join(f"{value:g}" for value in each) for each in self.values)
+
+
+class Interaction(NamedTuple):
+    """What two factors explain together, beyond what either does by itself."""
+
+    first: str
+    second: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One response, and what its variance comes from.
+
+    Attributes
+    ----------
+    response
+        ``"return"``, the mean over phases of the annual out-of-sample return as a fraction, or
+        ``"stable"``, 1 for stable combinations and 0 for others.
+    mean, variance
+        Over all combinations.
+    factors
+        One item an axis of the grid, in canonical order.
+    interactions
+        One item a pair of factors that have more than one value each. Pairs of very many values
+        have none, and neither has a sample.
+    """
+
+    response: Response
+    mean: float
+    variance: float
+    factors: tuple[Factor, ...]
+    interactions: tuple[Interaction, ...]
+
+    def factor(self, parameter: str) -> Factor:
+        """Return the factor that a parameter belongs to.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        for factor in self.factors:
+            if parameter in factor.parameters:
+                return factor
+        names = ", ".join(n for f in self.factors for n in f.parameters)
+        raise InputError(f"there is no parameter {parameter!r}; there are {names}")
+
+    @property
+    def pairs(self) -> FloatArray:
+        """Interactions as a symmetric matrix, float64[factors, factors]; NaN where none is."""
+        import numpy as np
+
+        names = {f.name: i for i, f in enumerate(self.factors)}
+        found = np.full((len(names), len(names)), np.nan)
+        for first, second, share in self.interactions:
+            i, j = names[first], names[second]
+            found[i, j] = found[j, i] = share
+        return found
+
+    @property
+    def ordered(self) -> tuple[Factor, ...]:
+        """The factors, the largest total effect first, equal ones in canonical order."""
+        return tuple(sorted(self.factors, key=lambda f: -f.total))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "mean": self.mean,
+            "variance": self.variance,
+            "factors": [
+                {
+                    "parameters": list(f.parameters),
+                    "values": [list(v) for v in f.values],
+                    "means": list(f.means),
+                    "main": f.main,
+                    "total": f.total,
+                    "total_error": f.total_error,
+                }
+                for f in self.factors
+            ],
+            "interactions": [list(pair) for pair in self.interactions],
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Sensitivity:
+    """What each parameter of a grid does.
+
+    Attributes
+    ----------
+    strategy, grid
+        The names of what was swept.
+    combinations
+        How many there are.
+    min_phases
+        Phases in which a stable combination is valid here.
+    lines
+        Lines that were sampled for each factor, at most; 0 where all of them were looked at.
+    annual_return, stable
+        The two responses.
+    """
+
+    strategy: str
+    grid: str
+    combinations: int
+    min_phases: int
+    lines: int
+    annual_return: Explained
+    stable: Explained
+
+    @property
+    def responses(self) -> tuple[Explained, Explained]:
+        """The two responses."""
+        return self.annual_return, self.stable
+
+    def of(self, response: Response) -> Explained:
+        """Return one of the responses by its name.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name.
+        """
+        for each in self.responses:
+            if each.response == response:
+                return each
+        raise InputError(f"response = {response!r} must be 'return' or 'stable'")
+
+    def fixed_parameters(
+        self, *, below: float = NO_SAY, response: Response = "return"
+    ) -> tuple[str, ...]:
+        """Return the parameters that have next to no part in a response, in canonical order.
+
+        Parameters
+        ----------
+        below
+            The total effect that a parameter which has a say reaches.
+        response
+            Which response.
+        """
+        factors = self.of(response).factors
+        return tuple(n for f in factors if f.total < below for n in f.parameters)
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row a response and factor, in canonical order.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``response``, ``parameter``, ``values`` (how many), ``main``, ``total``,
+            ``total_error``, and of the means at its values ``lowest_mean`` and ``highest_mean``
+            with the values where they are, ``lowest_at`` and ``highest_at``.
+        """
+        import polars as pl
+
+        rows = []
+        for each in self.responses:
+            for f in each.factors:
+                low, high = (pick(range(len(f.means)), key=f.means.__getitem__) for pick in _ENDS)
+                rows.append(
+                    {
+                        "response": each.response,
+                        "parameter": f.name,
+                        "values": len(f.values),
+                        "main": f.main,
+                        "total": f.total,
+                        "total_error": f.total_error,
+                        "lowest_mean": f.means[low],
+                        "lowest_at": f.labels[low],
+                        "highest_mean": f.means[high],
+                        "highest_at": f.labels[high],
+                    }
+                )
+        return pl.DataFrame(rows)
+
+    def to_csv(self) -> str:
+        """Return everything as CSV in a long format; what a line does not say is empty.
+
+        ``kind`` tells what a line is about: ``response`` (mean and variance over all combinations),
+        ``effect`` (a parameter: main and total effect), ``value`` (the mean at one of its values),
+        ``pair`` (the interaction of two). Parameters that share constraints, and their values, are
+        joined by ``+``. Returns are fractions a year, effects are shares of the variance.
+        """
+        heads = "kind,response,parameter,value,other,mean,variance,main,total,total_error"
+        lines = [heads + ",interaction"]
+        for each in self.responses:
+            begin = f"response,{each.response}"
+            lines.append(f"{begin},,,,{each.mean:.6f},{each.variance:.6g},,,,")
+        for each in self.responses:
+            for f in each.factors:
+                effects = f"{f.main:.6f},{f.total:.6f},{f.total_error:.6f}"
+                lines.append(f"effect,{each.response},{f.name},,,,,{effects},")
+        for each in self.responses:
+            for f in each.factors:
+                for label, mean in zip(f.labels, f.means, strict=True):
+                    lines.append(f"value,{each.response},{f.name},{label},,{mean:.6f},,,,,")
+        for each in self.responses:
+            for first, second, share in each.interactions:
+                lines.append(f"pair,{each.response},{first},,{second},,,,,,{share:.6f}")
+        return "\n".join(lines) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, for the manifest."""
+        return {
+            "strategy": self.strategy,
+            "grid": self.grid,
+            "combinations": self.combinations,
+            "min_phases": self.min_phases,
+            "lines": self.lines,
+            **{each.response: each.to_dict() for each in self.responses},
+        }
+
+    def bars(self, width: int = 72, response: Response = "return") -> list[str]:
+        """Return a bar for each parameter of more than one value, the largest total effect first.
+
+        ``#`` is what a parameter does by itself, ``-`` what it does with others; the longest bar
+        takes the width that the figures leave.
+
+        Parameters
+        ----------
+        width
+            Characters of a line; a bar has 10 at least, however long the names are.
+        response
+            Which response.
+
+        Returns
+        -------
+        list of str
+            Headings, then a line a parameter; headings alone where none has two values.
+        """
+        found = [f for f in self.of(response).ordered if len(f.values) > 1]
+        rows = [("parameter", "alone", "in all")]
+        for f in found:
+            error = f" ± {percent(f.total_error)}" if f.total_error else ""
+            rows.append((f.name, percent(f.main), percent(f.total) + error))
+        room = max(10, width - max(map(len, table(rows, "<>>"))) - 2)
+        longest = max((max(f.main, f.total) for f in found), default=0.0)
+        drawn = ["", *(_bar(f, longest, room) for f in found)]
+        return table([(*row, bar) for row, bar in zip(rows, drawn, strict=True)], "<>><")
+
+    def plot(self, path: str | Path) -> Path:
+        """Write a page of bars, and of the mean at each value of each parameter.
+
+        Parameters
+        ----------
+        path
+            An ``.html`` file.
+
+        Raises
+        ------
+        InputError
+            If the ending is another one.
+        ResultsError
+            If the file cannot be written.
+        """
+        from pathlib import Path
+
+        from wfo.files import write_text
+        from wfo.selection.effects_page import sensitivity_page
+
+        target = Path(path)
+        if target.suffix.lower() != ".html":
+            raise InputError(f"{target} must end in .html")
+        write_text(target, sensitivity_page(self))
+        return target
+
+    def __repr__(self) -> str:
+        how = f", {self.lines:,} lines a parameter" if self.lines else ""
+        return f"Sensitivity({self.strategy}, {self.combinations:,} combinations{how})"
+
+    def _repr_html_(self) -> str:
+        heads = ("", *(f"{r}, {what}" for r in RESPONSES for what in ("alone", "in all")))
+        rows: list[tuple[str, ...]] = [heads]
+        for f in self.annual_return.ordered:
+            pair = (f, self.stable.factor(f.parameters[0]))
+            rows.append((f.name, *(percent(e) for each in pair for e in (each.main, each.total))))
+        return html_table(repr(self), rows)
+
+
+_ENDS: tuple[Callable[..., int], ...] = (min, max)
+
+
+def _bar(factor: Factor, longest: float, room: int) -> str:
+    if longest <= 0:
+        return ""
+    # A sample's main effect can exceed its total one by chance.
+    whole = round(room * max(factor.main, factor.total) / longest)
+    alone = min(whole, round(room * max(factor.main, 0.0) / longest))
+    return "#" * alone + "-" * (whole - alone)
