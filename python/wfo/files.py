@@ -141,10 +141,10 @@ def read_json(path: Path) -> Any:
         If it is missing or no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except FileNotFoundError:
         raise ResultsError(f"there is no {path}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ResultsError(f"{path} cannot be read: {error}") from error
 
 
@@ -174,9 +174,17 @@ def read_sealed(path: Path) -> dict[str, Any]:
     seal = _SEAL.search(text)
     if seal is None or _digest(text[: seal.start(1)] + _UNSEALED + '"\n}\n') != seal[1]:
         raise ResultsError(f"{path} is damaged: it is not as it was written")
-    data: dict[str, Any] = json.loads(text)
-    del data["seal"]
+    try:
+        data: dict[str, Any] = json.loads(text, parse_constant=_no_number)
+        del data["seal"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ResultsError(f"{path} is damaged: {error}") from error
     return data
+
+
+def _no_number(text: str) -> float:
+    """Refuse what JSON has no word for, and nothing here writes."""
+    raise ValueError(f"{text} is no number")
 
 
 def _digest(text: str) -> str:

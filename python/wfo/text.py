@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable, Sequence
 
 
@@ -54,3 +55,28 @@ def html_table(caption: str, rows: Iterable[Sequence[str]]) -> str:
 def size_text(count: float) -> str:
     """Return a number of bytes for readers."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent for readers, with as many decimals as it takes to be seen.
+
+    What is neither nothing nor all is never rounded to either.
+
+    Parameters
+    ----------
+    share
+        A fraction, of either sign.
+    """
+    value = 100 * share
+    if not math.isfinite(value):
+        return "-"
+    if value in {0.0, 100.0}:
+        return f"{value:.0f} %"
+    if abs(value) < 1:
+        # Two digits that say something, without an exponent.
+        return f"{float(f'{value:.2g}'):.12f}".rstrip("0").rstrip(".") + " %"
+    for decimals in range(1, 9):
+        text = f"{value:,.{decimals}f}"
+        if text != f"{100:.{decimals}f}":
+            break
+    return f"{text} %"

@@ -12,14 +12,14 @@ from wfo.data import DataStore
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.progress import Progress
-from wfo.runs.folder import RunFolder
 from wfo.runs.given import grid_word, windows_word
 from wfo.runs.plan import CSV_ROWS, RunPlan
 from wfo.runs.report import RunReport
 from wfo.runs.run import run as carry_out
-from wfo.selection.scoring import Gates
+from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
+from wfo.tradestation.ranges import MAX_TESTS, Fix, RangeOptions
 from wfo.windows import Windows
 
 
@@ -30,6 +30,7 @@ def run(
     symbol2: str | None = None,
     allow_gaps: bool = False,
     timeframe: str = "1day",
+    name: str | None = None,
     grid: str | Path | Grid = "phase1_slim",
     windows: str | Path | Windows = "default",
     as_of: dt.date | str | None = None,
@@ -42,6 +43,8 @@ def run(
     data_dir: str | Path | None = None,
     out: str | Path = "results",
     csv_all: bool = False,
+    max_tests: int = MAX_TESTS,
+    fix: Fix = "median",
     progress: Progress | None = None,
 ) -> RunReport:
     """Search a strategy's whole grid, from stored bars to TradeStation ranges.
@@ -59,6 +62,9 @@ def run(
         Whether joining two symbols may drop more than 5 % of either's bars.
     timeframe
         Length of the bars.
+    name
+        Keeps the run beside others of the same bars, in ``runs/<name>`` below their folder, instead
+        of moving the earlier one to the history.
     grid
         Name of a shipped grid, path of a YAML file, or a grid of the strategy. Of a grid, the
         simpler strategies take the values of their own parameters.
@@ -70,7 +76,8 @@ def run(
     expand
         Whether the simpler strategies run too that show whether its extras pay.
     settings, gates
-        Of every backtest, and of the scores.
+        Of every backtest, and of the scores; `wfo.Gates.preset` has the sets with a name, which are
+        counted whichever rules.
     store
         ``"dense"`` keeps the figures of every combination, ``"survivors"`` of those that can become
         candidates; ``"auto"`` the first where it takes at most half of the free disk.
@@ -84,6 +91,11 @@ def run(
         Folder below which every symbol's run gets its own.
     csv_all
         Whether to write all candidates to the CSV file, not only the best 100,000.
+    max_tests
+        Tests of a range file for TradeStation, at most.
+    fix
+        What a range file does not refine is fixed at the plateau's ``"median"``, or at the
+        ``"best"`` outcome's value.
     progress
         Who hears how far it is; `wfo.progress.for_stream` tells it on standard error.
 
@@ -114,6 +126,7 @@ def run(
         allow_gaps=allow_gaps,
         strategy=strategy,
         timeframe=timeframe,
+        name=name,
         grid=grid,
         windows=windows,
         as_of=_day(as_of),
@@ -124,6 +137,7 @@ def run(
         out=Path(out),
         csv_rows=None if csv_all else CSV_ROWS,
         store=store,
+        ranges=RangeOptions(max_tests, fix),
         fresh=fresh,
     )
     command = command_line(plan, data_dir)
@@ -140,7 +154,7 @@ def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
     data_dir
         Folder of the stored bars, where it was named.
     """
-    folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
+    folder = plan.folder
     usual = RunPlan(plan.symbol, plan.strategy)
     options: dict[str, Any] = {
         "symbol": plan.symbol,
@@ -148,16 +162,19 @@ def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
         "allow-gaps": plan.allow_gaps,
         "strategy": get_strategy(plan.strategy).name,
         "timeframe": _unusual(plan.timeframe, usual.timeframe),
+        "name": plan.name,
         "grid": _unusual(grid_word(plan.grid, folder), usual.grid),
         "windows": _unusual(windows_word(plan.windows, folder), usual.windows),
         "as-of": plan.as_of,
         "no-expand": not plan.expand,
     }
     settings = get_strategy(plan.strategy).settings_of(plan.settings)
-    for value in (settings, plan.gates):
-        for f in fields(value):
-            options[f.name.replace("_", "-")] = _unusual(getattr(value, f.name), f.default)
+    for f in fields(settings):
+        options[f.name.replace("_", "-")] = _unusual(getattr(settings, f.name), f.default)
+    options |= plan.gates.options
     options |= {
+        "max-tests": _unusual(plan.ranges.max_tests, usual.ranges.max_tests),
+        "fix": _unusual(plan.ranges.fix, usual.ranges.fix),
         "csv-all": plan.csv_rows is None,
         "store": _unusual(plan.store, usual.store),
         "threads": plan.threads,

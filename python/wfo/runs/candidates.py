@@ -1,12 +1,18 @@
-"""Parameters out of a run's candidates."""
+"""Parameters out of candidates: of a run, with the figures that it has stored, or of any file."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from wfo.errors import InputError
-from wfo.strategy import Strategy, strategies
+from wfo.backtest.figures import STANDARD
+from wfo.errors import InputError, ResultsError, did_you_mean
+from wfo.runs.folder import RunFolder
+from wfo.runs.manifest import Manifest
+from wfo.strategy import Number, Strategy, get_strategy, strategies
 
 
 def number_of(text: object) -> object:
@@ -75,3 +81,223 @@ def _named_strategy(path: Path) -> str | None:
     """Return the strategy that the name of a candidates file names, as a run writes it."""
     named = [n for n in strategies() if path.stem.startswith(f"candidates_{n}_")]
     return max(named, key=len, default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A run that is complete, to take sets from.
+
+    Attributes
+    ----------
+    folder, manifest
+        Where it lies, and how it came about.
+    strategy
+        The one of its strategies whose candidates are meant.
+    """
+
+    folder: RunFolder
+    manifest: Manifest
+    strategy: Strategy
+
+    @classmethod
+    def of(cls, folder: RunFolder, strategy: str | None = None) -> Run:
+        """Read a run.
+
+        Parameters
+        ----------
+        folder
+            Its folder.
+        strategy
+            One of its strategies; by default the one that was asked for.
+
+        Raises
+        ------
+        ResultsError
+            If there is no run, or it is not complete.
+        InputError
+            If it has no such strategy.
+        """
+        manifest = folder.read_manifest()
+        name = manifest.strategy if strategy is None else strategy
+        if name not in manifest.sweeps:
+            raise InputError(
+                f"the run in {folder.path} has no strategy {name!r}"
+                f"{did_you_mean(name, manifest.sweeps)}"
+            )
+        return cls(folder, manifest, get_strategy(name))
+
+    @classmethod
+    def of_file(cls, path: Path, strategy: str | None = None) -> Run | None:
+        """Read the run that a candidates file is of; None if it is of none.
+
+        Parameters
+        ----------
+        path
+            The file.
+        strategy
+            Whose candidates it must be, where that is said.
+
+        Raises
+        ------
+        ResultsError
+            If the run beside it is not complete, or the file is not as the run has written it.
+        InputError
+            If it is of another strategy.
+        """
+        folder = RunFolder(path.parent)
+        if not (path.is_file() and folder.manifest.is_file()):
+            return None
+        manifest = folder.read_manifest()
+        named = {
+            folder.candidates(g["strategy"], g.get("name", ""), ending).name: str(g["strategy"])
+            for g in manifest.grids
+            for ending in ("csv", "parquet")
+        }
+        if path.name not in named or path.name not in manifest.sums:
+            return None
+        found = named[path.name]
+        if strategy not in {None, found}:
+            raise InputError(f"{path} is no candidates file of {strategy}: it is one of {found}")
+        _check(folder, manifest, path.name)
+        return cls(folder, manifest, get_strategy(found))
+
+    @property
+    def grid(self) -> str:
+        """Name of the grid that was swept."""
+        return next(
+            str(g.get("name", ""))
+            for g in self.manifest.grids
+            if g["strategy"] == self.strategy.name
+        )
+
+    def candidate(self, row: int) -> Candidate:
+        """Return one of its candidates.
+
+        Parameters
+        ----------
+        row
+            Which one, the best being 0.
+
+        Raises
+        ------
+        ResultsError
+            If their file is missing or damaged.
+        InputError
+            If there is no such row.
+        """
+        import polars as pl
+
+        # The CSV file may be cut, and has fewer digits.
+        named = self.folder.candidates(self.strategy.name, self.grid, "parquet").name
+        path = self.folder.path / named
+        _check(self.folder, self.manifest, path.name)
+        try:
+            frame = pl.scan_parquet(path)
+            count = int(frame.select(pl.len()).collect().item())
+            _check_row(row, count, self)
+            values = frame.slice(row, 1).collect().row(0, named=True)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise ResultsError(f"{path} cannot be read: {error}") from error
+        missing = [n for n in self.strategy.names if n not in values]
+        if missing:
+            raise ResultsError(
+                f"{path} has no column {missing[0]}, and {self.strategy.name} has that parameter:"
+                " the run is of another version of it; run again"
+            )
+        params = self.strategy.check_params({n: values[n] for n in self.strategy.names})
+        return Candidate(
+            row, count, dict(zip(self.strategy.names, params, strict=True)), _stored(values)
+        )
+
+    def load_bars(self, *, second: bool) -> tuple[Any, Any]:
+        """Return the bars that the run has kept, and those of its second symbol or None.
+
+        Raises
+        ------
+        ResultsError
+            If they are missing or damaged.
+        """
+        import polars as pl
+
+        found = []
+        for path in (self.folder.bars, *((self.folder.bars2,) if second else ())):
+            _check(self.folder, self.manifest, path.name)
+            try:
+                found.append(pl.read_parquet(path))
+            except (pl.exceptions.PolarsError, OSError) as error:
+                raise ResultsError(f"{path} cannot be read: {error}") from error
+            if len(found[-1]) != self.manifest.data.rows:
+                raise ResultsError(
+                    f"{path} has {len(found[-1]):,} bars, and run.json says"
+                    f" {self.manifest.data.rows:,}; run again"
+                )
+        return found[0], (found[1] if second else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A candidate of a run.
+
+    Attributes
+    ----------
+    row
+        Its place, the best being 0.
+    count
+        How many there are.
+    params
+        By name, in canonical order.
+    stored
+        Its figures as the run has stored them, ``P<k>_<heading>`` by phase.
+    """
+
+    row: int
+    count: int
+    params: Mapping[str, Number]
+    stored: Mapping[str, float]
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return f"candidate {self.row + 1:,}"
+
+
+def _check(folder: RunFolder, manifest: Manifest, name: str) -> None:
+    """Raise unless a file of a run is as it was written."""
+    path = folder.path / name
+    stated = manifest.sums.get(name)
+    if stated is None:
+        raise ResultsError(f"run.json does not list {path}; run again: {manifest.command}")
+    remedy = f"'wfo rescore {folder.path}' writes it again"
+    if folder.is_input(name):
+        remedy = "--data-dir takes bars from a store instead"
+    try:
+        folder.check_digest(name, stated)
+    except ResultsError as error:
+        raise ResultsError(f"{error}; {remedy}") from error
+
+
+def _check_row(row: int, count: int, run: Run) -> None:
+    if row < count:
+        return
+    of = f"of {run.strategy.name}, grid {run.grid!r}"
+    if not count:
+        raise InputError(
+            f"the run in {run.folder.path} has no candidates {of}: none of its combinations is"
+            f" stable; 'wfo rescore {run.folder.path} --min-phases N' asks for less, and --set"
+            " gives parameters of your own"
+        )
+    raise InputError(
+        f"there is no candidate {row + 1:,} (row {row:,}) in {run.folder.path}: it has"
+        f" {count:,} {of}, so --candidate 1 to {count} or --row 0 to {count - 1}"
+    )
+
+
+def _stored(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figures of a row that a sweep has stored; what follows from them is left out."""
+    headings = {f.heading for f in STANDARD}
+    found = {}
+    for column, value in values.items():
+        phase, _, heading = column.partition("_")
+        if heading in headings and phase[:1] == "P" and phase[1:].isdigit() and value is not None:
+            found[column] = float(value)
+    return found

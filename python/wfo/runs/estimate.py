@@ -14,18 +14,18 @@ from wfo.errors import ResultsError
 from wfo.grid import Grid
 from wfo.progress import duration
 from wfo.runs.fits import bytes_needed, memory_needed
-from wfo.runs.folder import RunFolder
 from wfo.runs.job import check_fits
 from wfo.runs.machine import Machine
 from wfo.runs.plan import RunPlan
 from wfo.runs.resume import going_on
 from wfo.runs.task import Task
+from wfo.selection.gates import gate_sets
 from wfo.settings import AccountSettings
 from wfo.text import size_text, table
 
 if TYPE_CHECKING:
+    from wfo import _core
     from wfo.data import DataStore
-    from wfo.selection.scoring import Gates
 
 #: Seconds of measuring, for each strategy; two pieces at least are swept to their end.
 _SECONDS = 0.7
@@ -80,6 +80,8 @@ class Estimates:
         Bytes of memory that the machine has; None where it does not say.
     obstacle
         Why the run cannot fit; None if it can.
+    notes
+        What a reader must be told of the grids.
     """
 
     strategies: tuple[Estimate, ...]
@@ -87,6 +89,7 @@ class Estimates:
     free: int
     memory: int | None
     obstacle: str | None
+    notes: tuple[str, ...] = ()
 
     @property
     def page(self) -> str:
@@ -105,7 +108,7 @@ class Estimates:
             "",
             "Time was measured just now on pieces of each grid; disk and memory are at most.",
         ]
-        lines += [there + "."]
+        lines += [there + ".", *self.notes]
         return "\n".join(lines) + "\n"
 
 
@@ -129,16 +132,19 @@ def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None)
     """
     machine = machine or Machine()
     task = Task.of(plan, store)
-    folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
+    folder = plan.folder
     job = going_on(task, folder, machine)
     phases, threads = len(task.phases), task.threads
+    # Those of the job: a run that goes on has its own bars.
+    gates = [g.core(job.task.benchmarks) for g in gate_sets(plan.gates)]
     found = []
     for grid in task.grids:
         kind = job.stores[grid.strategy.name]
         measured, seconds = measure(
-            task.data(grid.strategy), grid, task.settings, task.bounds, plan.gates, threads
+            task.data(grid.strategy), grid, task.settings, task.bounds, gates, threads
         )
-        disk, memory = bytes_needed(kind, len(grid), phases), memory_needed(grid, phases, threads)
+        disk = bytes_needed(kind, len(grid), phases, len(gates))
+        memory = memory_needed(grid, phases, threads, sets=len(gates))
         found.append(Estimate(grid, kind, measured, seconds, disk, memory))
     obstacle = None
     try:
@@ -146,7 +152,7 @@ def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None)
     except ResultsError as error:
         obstacle = str(error)
     free, memory_there = machine.free(folder.path), machine.memory()
-    return Estimates(tuple(found), folder.path, free, memory_there, obstacle)
+    return Estimates(tuple(found), folder.path, free, memory_there, obstacle, tuple(task.notes))
 
 
 def measure(
@@ -154,11 +160,11 @@ def measure(
     grid: Grid,
     settings: AccountSettings,
     bounds: Sequence[tuple[int, int, int]],
-    gates: Gates,
+    gates: Sequence[_core.Gates],
     threads: int | None = None,
     seconds: float = _SECONDS,
 ) -> tuple[int, float]:
-    """Sweep and count pieces from all over a grid, for about `seconds`.
+    """Sweep and count pieces from all over a grid by all sets of gates, for about `seconds`.
 
     Returns
     -------
@@ -169,15 +175,16 @@ def measure(
 
     threads = thread_count(threads)
     evaluator = Evaluator(grid.strategy, data, grid, bounds, settings, threads=threads)
-    tally = _core.Tally(len(bounds), gates.wfe, gates.dd_ratio, grid.map_axes, threads)
-    tally.add(None, evaluator.range(0, min(len(grid), _FIRST), stored=True))
+    tallies = [_core.Tally(len(bounds), g, grid.map_axes, threads) for g in gates]
+    _core.Tally.add_to_all(tallies, None, evaluator.range(0, min(len(grid), _FIRST), stored=True))
     size = min(len(grid), max(2 * evaluator.granule, _PIECE))
     pieces = len(grid) // size
     swept, spent = 0, 0.0
     for number in range(pieces):
         start = _spread(number, pieces) * size
         begun = time.perf_counter()
-        tally.add(None, evaluator.range(start, start + size, stored=True))
+        block = evaluator.range(start, start + size, stored=True)
+        _core.Tally.add_to_all(tallies, None, block)
         spent += time.perf_counter() - begun
         swept += size
         if spent > seconds and number:

@@ -3,6 +3,10 @@
 ``results/<SYMBOL>/`` holds ``run.json``, the bars it ran on, candidates, plateaus and ranges; below
 ``wfo/<strategy>/`` lies what its sweeps found (`wfo.sweeps`). ``run.json`` is sealed, and holds the
 digest of every other file that is not checked by a store of its own.
+
+Two symbols, and bars other than daily ones, have folders of their own, ``<SYMBOL>_<SYMBOL2>`` and
+``<SYMBOL>_<TIMEFRAME>``. A run that was given a name lies in ``runs/<name>/`` below that. Each has
+a history of its own; the count of trials is the symbol's, and lies in ``results/<SYMBOL>/``.
 """
 
 from __future__ import annotations
@@ -10,11 +14,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wfo.errors import ResultsError
+from wfo.errors import InputError, ResultsError
 from wfo.files import (
     PART,
     file_digest,
@@ -33,6 +38,38 @@ _LOCK = ".lock"
 #: The file that a process holds while it counts a search of a symbol, of whichever run.
 _TRIALS_LOCK = ".trials.lock"
 
+#: How often a folder is made that others remove meanwhile.
+_ATTEMPTS = 10
+
+#: The bars whose length no folder states.
+_DAILY = "1day"
+
+#: Folder of the runs that have names.
+_RUNS = "runs"
+
+#: What a run can be called: neither a path nor hidden, and on Windows no name ends in a point.
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
+
+#: Characters of such a name; file systems take 255 bytes.
+_LONGEST_NAME = 100
+
+
+def require_name(name: str) -> str:
+    """Return `name` if a run can be called like that.
+
+    Raises
+    ------
+    InputError
+        If it is not made of letters, digits and ``. _ -``, or begins or ends with another than a
+        letter or digit; at its end ``_`` and ``-`` are allowed.
+    """
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        raise InputError(
+            f"a run cannot be called {name!r}: it names a folder, so letters, digits and . _ -"
+            f" only, a letter or digit first, no point last, {_LONGEST_NAME} characters at most"
+        )
+    return name
+
 
 class RunFolder:
     """The folder of one run.
@@ -41,18 +78,87 @@ class RunFolder:
     ----------
     path
         The folder; it need not exist.
+    out
+        The folder below which every symbol has its own; by default what the place of `path` says.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, out: Path | None = None) -> None:
         self.path = path
+        self._out = out
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
 
     @classmethod
-    def of(cls, out: Path, symbol: str, symbol2: str | None = None) -> RunFolder:
-        """Return the folder below `out` of a run of one symbol, or of two."""
-        return cls(out / (f"{symbol}_{symbol2}" if symbol2 else symbol))
+    def of(
+        cls,
+        out: Path,
+        symbol: str,
+        symbol2: str | None = None,
+        timeframe: str = _DAILY,
+        name: str | None = None,
+    ) -> RunFolder:
+        """Return the folder below `out` of a run.
+
+        Parameters
+        ----------
+        out
+            Where all results are.
+        symbol, symbol2, timeframe
+            The bars.
+        name
+            That of the run, if it has one.
+
+        Raises
+        ------
+        InputError
+            If a run cannot be called like that.
+        """
+        parts = [symbol, symbol2, None if timeframe == _DAILY else timeframe]
+        path = out / "_".join(part for part in parts if part)
+        return cls(path if name is None else path / _RUNS / require_name(name), out)
+
+    @classmethod
+    def find(
+        cls,
+        out: Path,
+        symbol: str,
+        symbol2: str | None = None,
+        timeframe: str | None = None,
+        name: str | None = None,
+    ) -> RunFolder:
+        """Return the folder of a run that is to be read.
+
+        An earlier version put intraday runs where only daily ones are now. There one is found too,
+        as long as no newer one lies in its place.
+
+        Parameters
+        ----------
+        out, symbol, symbol2, name
+            As in `of`.
+        timeframe
+            Length of the bars; without it the run is meant that lies where daily ones do, whatever
+            its bars are.
+
+        Raises
+        ------
+        InputError
+            If a run cannot be called like that.
+        ResultsError
+            If daily bars were asked for, and the run is of others.
+        """
+        found = cls.of(out, symbol, symbol2, timeframe or _DAILY, name)
+        if timeframe is None or name is not None:
+            return found
+        plain = cls.of(out, symbol, symbol2)
+        there = _stated(plain.manifest, "timeframe") if plain.manifest.is_file() else timeframe
+        if timeframe == _DAILY and there not in {timeframe, "unknown"}:
+            raise ResultsError(
+                f"the run in {plain.path} is of {there} bars; --timeframe {there} finds it, and so"
+                " does the name of its folder"
+            )
+        older = there == timeframe and not found.manifest.exists() and plain.manifest.is_file()
+        return plain if older else found
 
     @property
     def manifest(self) -> Path:
@@ -76,13 +182,31 @@ class RunFolder:
 
     @property
     def trials(self) -> Path:
-        """The count of every combination searched on the symbol."""
+        """The count of every combination searched on a symbol, in the folder that has its name."""
         return self.path / "trials.json"
+
+    def trials_of(self, symbol: str) -> Path:
+        """Return the file that counts a symbol's trials, wherever its runs lie."""
+        return RunFolder.of(self._home(symbol), symbol).trials
+
+    def _home(self, symbol: str) -> Path:
+        """Return the folder below which every symbol has its own."""
+        if self._out is not None:
+            return self._out
+        path = self.path.absolute()
+        owner = path.parent.parent.name
+        named = path.parent.name == _RUNS and (owner == symbol or owner.startswith(f"{symbol}_"))
+        return path.parents[2] if named else path.parent
 
     @property
     def history(self) -> Path:
         """Where earlier runs are kept."""
         return self.path / ".history"
+
+    @property
+    def runs(self) -> Path:
+        """Where the runs of the same bars are that have names."""
+        return self.path / _RUNS
 
     def sweep(self, strategy: str) -> Path:
         """Return the folder of a strategy's figures."""
@@ -95,6 +219,14 @@ class RunFolder:
     def plateaus(self, strategy: str, grid: str) -> Path:
         """Return the plateaus file."""
         return self.path / f"plateaus_{strategy}_{grid}.csv"
+
+    def regions(self, strategy: str, grid: str) -> Path:
+        """Return the file of plateaus in all parameters."""
+        return self.path / f"regions_{strategy}_{grid}.csv"
+
+    def sensitivity(self, strategy: str, grid: str, ending: str) -> Path:
+        """Return the file of what each parameter does, with that ending."""
+        return self.path / f"sensitivity_{strategy}_{grid}.{ending}"
 
     def inputs(self) -> list[Path]:
         """Return the files that a run has kept of what it read."""
@@ -120,8 +252,8 @@ class RunFolder:
         """
         if not self.manifest.is_file():
             raise ResultsError(
-                f"there is no run in {self.path}: it has no run.json; 'wfo run' makes one, and"
-                " --out says where"
+                f"there is no run in {self.path}: it has no run.json; 'wfo run' makes one, --out"
+                " says where, and 'wfo results' lists those that there are"
             )
         try:
             manifest = Manifest.read(self.manifest)
@@ -188,13 +320,15 @@ class RunFolder:
         path = self.path / _LOCK
         made = list(itertools.takewhile(lambda p: not p.exists(), (self.path, *self.path.parents)))
         with naming_the_file(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            try:
-                file = locked(path)
-            except FileNotFoundError:
-                # The process that had made the folder has just removed it, with nothing in it.
-                self.path.mkdir(parents=True, exist_ok=True)
-                file = locked(path)
+            for attempt in itertools.count(1):
+                try:
+                    self.path.mkdir(parents=True, exist_ok=True)
+                    file = locked(path)
+                    break
+                except FileNotFoundError:
+                    # Another process has just removed a folder that it had made for nothing.
+                    if attempt == _ATTEMPTS:
+                        raise
         if file is None:
             holder = ""
             with contextlib.suppress(OSError):
@@ -257,12 +391,10 @@ class RunFolder:
             if not fresh and not self.manifest.exists():
                 self._move_in(run_fingerprint)
             going_on = [self.sweep(name) for name in strategies]
-            for stale in self.path.rglob(f"*{PART}"):
+            for stale in self._unfinished():
                 figures = stale.name.endswith(f".npy{PART}")
-                elsewhere = stale.is_relative_to(self.history) or stale.stem == self.trials.name
-                if elsewhere or (figures and any(stale.is_relative_to(s) for s in going_on)):
-                    continue
-                stale.unlink()
+                if not (figures and any(stale.is_relative_to(s) for s in going_on)):
+                    stale.unlink()
         return moved
 
     # A run moves entry by entry, its manifest last on the way out and first on the way back. So a
@@ -307,9 +439,18 @@ class RunFolder:
         sync_folder(self.path)
 
     def _entries(self) -> list[Path]:
-        """Return what of the folder belongs to its run."""
-        kept = {self.history, self.trials, self.path / _LOCK, self.path / _TRIALS_LOCK}
+        """Return what of the folder belongs to its run.
+
+        Runs of the history and those that have names are others, which may be under way.
+        """
+        kept = {self.history, self.runs, self.trials, self.path / _LOCK, self.path / _TRIALS_LOCK}
         return [e for e in self.path.iterdir() if e not in kept and e.stem != self.trials.name]
+
+    def _unfinished(self) -> list[Path]:
+        """Return the files of the run that were being written when a process was killed."""
+        entries = self._entries()
+        below = [p for e in entries if e.is_dir() for p in e.rglob(f"*{PART}")]
+        return [p for p in (*entries, *below) if p.name.endswith(PART) and not p.is_dir()]
 
     def _taken(self, run_fingerprint: str) -> list[Path]:
         """Return those of them that there are."""
@@ -338,10 +479,10 @@ class RunFolder:
         search
             ``fingerprint`` and ``combinations`` of the search, and what else describes it.
         """
-        path = RunFolder.of(self.path.absolute().parent, symbol).trials
+        path = self.trials_of(symbol)
         with naming_the_file(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Runs of the symbol beside other second ones have folders, and locks, of their own.
+            # Other runs of the symbol have folders, and locks, of their own.
             lock = locked(path.parent / _TRIALS_LOCK, wait=True)
         assert lock is not None  # noqa: S101  # it was waited for
         with lock:
@@ -362,7 +503,7 @@ class RunFolder:
         ResultsError
             If the file that counts them is damaged.
         """
-        path = RunFolder.of(self.path.absolute().parent, symbol).trials
+        path = self.trials_of(symbol)
         if not path.is_file():
             return {"total": 0, "searches": []}
         try:

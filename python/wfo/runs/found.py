@@ -2,29 +2,141 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wfo.grid import Grid
+from wfo.runs.finalist import Finalist
+from wfo.runs.judged import Judged
 from wfo.selection.comparison import Comparison, Standing, compare
+from wfo.selection.explained import Sensitivity
 from wfo.selection.plateaus import Plateaus
-from wfo.selection.scoring import Scores
+from wfo.selection.scoring import Scores, SetCounts
 from wfo.strategy import Strategy
+from wfo.text import percent
 from wfo.tradestation.ranges import PlateauRanges
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the candidates are, beside buy-and-hold.
+
+    Attributes
+    ----------
+    idle
+        Share that closes one out-of-sample trade a phase or fewer.
+    median_returns
+        Median out-of-sample return, a fraction, by phase; NaN without candidates.
+    beaten
+        How many are valid and return more than buy-and-hold in as many phases as stable ones are
+        valid in.
+    """
+
+    idle: float
+    median_returns: tuple[float, ...]
+    beaten: int
+
+    @classmethod
+    def of(cls, scores: Scores, phases: int) -> Facts:
+        """Count over the candidates of a run."""
+        import polars as pl
+
+        frame = scores.candidates
+        if frame.is_empty() or not scores.benchmarks:
+            return cls(0.0, (math.nan,) * phases, 0)
+        returns = [f"P{k}_OOS_Return" for k in range(1, phases + 1)]
+        won = pl.sum_horizontal(
+            (
+                (pl.col(name).cast(pl.Float64) > b.return_floor)
+                & pl.col(f"P{k}_OOS_Rank").is_not_null()
+            ).cast(pl.Int32)
+            for k, (name, b) in enumerate(zip(returns, scores.benchmarks, strict=True), 1)
+        )
+        found = frame.select(
+            (pl.col("Total_OOS_Trades") <= phases).mean().alias("idle"),
+            (won >= scores.min_phases).sum().alias("beaten"),
+            *(pl.col(name).cast(pl.Float64).median() for name in returns),
+        ).row(0, named=True)
+        medians = tuple(math.nan if found[n] is None else found[n] for n in returns)
+        return cls(found["idle"], medians, found["beaten"])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OtherFound:
+    """What is stable by a set of gates that does not rule.
+
+    Attributes
+    ----------
+    counts
+        How many, and which gates.
+    plateaus
+        Those of its map; without stability, which needs candidates.
+    judged
+        Their regions.
+    """
+
+    counts: SetCounts
+    plateaus: Plateaus
+    judged: Judged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StrategyReport:
-    """What a run found for one strategy."""
+    """What a run found for one strategy.
+
+    Attributes
+    ----------
+    strategy, grid
+        What was searched.
+    scores
+        By the gates that rule.
+    plateaus, judged
+        Plateaus, their regions, and how these did on bars that they were not found on.
+    sensitivity
+        What each parameter does, over the whole grid.
+    inside
+        The same inside each region, where ranges are exported.
+    ranges
+        One item a file.
+    finalist
+        The most stable outcome by phase; None where nothing is stable.
+    others
+        What is stable by the gates that do not rule.
+    facts
+        What the candidates are, beside buy-and-hold.
+    standing
+        For the comparison of strategies.
+    """
 
     strategy: Strategy
     grid: Grid
     scores: Scores
     plateaus: Plateaus
+    judged: Judged
+    sensitivity: Sensitivity
+    inside: tuple[Sensitivity, ...]
     ranges: tuple[PlateauRanges, ...]
+    finalist: Finalist | None
+    others: tuple[OtherFound, ...]
+    facts: Facts
     standing: Standing
+
+    def __repr__(self) -> str:
+        best = self.finalist
+        earned = (
+            ""
+            if best is None
+            else f"; the most stable outcome returns {percent(best.oos_return_annual)} a year,"
+            f" buy-and-hold {percent(best.held_return_annual)}"
+        )
+        return (
+            f"StrategyReport({self.strategy.name}: {self.scores.stable:,} of {len(self.grid):,}"
+            f" stable, {len(self.plateaus)} plateaus{earned})"
+        )
 
 
 def compare_reports(reports: Sequence[StrategyReport]) -> Comparison:
-    """Return the strategies of a run side by side."""
-    return compare([r.strategy for r in reports], [r.standing for r in reports])
+    """Return the strategies of a run side by side, and beside buy-and-hold."""
+    held = reports[0].scores.benchmarks if reports else ()
+    return compare([r.strategy for r in reports], [r.standing for r in reports], held)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wfo.errors import InputError
-from wfo.grid import Grid
+from wfo.grid import Grid, GridText
 from wfo.runs.folder import RunFolder
 from wfo.strategy import Strategy
 from wfo.windows import Windows
@@ -17,7 +17,9 @@ from wfo.windows import Windows
 _UNNAMED = "grid"
 
 
-def load_grids(grid: str | Path | Grid, strategies: Sequence[Strategy]) -> tuple[Grid, ...]:
+def load_grids(
+    grid: str | Path | Grid | GridText, strategies: Sequence[Strategy]
+) -> tuple[Grid, ...]:
     """Return the grid of every strategy of a run.
 
     Parameters
@@ -34,11 +36,19 @@ def load_grids(grid: str | Path | Grid, strategies: Sequence[Strategy]) -> tuple
         If there is no such grid, it does not cover a strategy, or its name cannot be that of a
         file.
     """
+    first = strategies[0]
     if not isinstance(grid, Grid):
-        return tuple(Grid.load(grid, strategy) for strategy in strategies)
+        text = grid if isinstance(grid, GridText) else GridText.read(grid)
+        if text is grid:
+            _check_name("grid", text.name)
+        return (text.of(first), *(text.of(each, part=True) for each in strategies[1:]))
     name = grid.name or _UNNAMED
     _check_name("grid", name)
-    found = [Grid(grid.values, strategy=strategies[0], name=name)]
+    # A grid is complete; one of another strategy is not filled up with defaults of this one.
+    first.check_names(grid.values)
+    own = grid.filled if grid.strategy == first else {}
+    values = {n: axis for n, axis in grid.values.items() if n not in own}
+    found = [Grid(values, strategy=first, name=name)]
     for strategy in strategies[1:]:
         missing = [n for n in strategy.names if n not in grid.values]
         if missing:
@@ -65,9 +75,26 @@ def load_windows(windows: str | Path | Windows) -> Windows:
     return windows
 
 
-def grid_word(grid: str | Path | Grid, folder: RunFolder) -> str:
+def check_given(grid: str | Path | Grid | GridText, windows: str | Path | Windows) -> None:
+    """Raise where a grid and a schedule that were given as values would be one file.
+
+    Raises
+    ------
+    InputError
+        If they have the same name.
+    """
+    if isinstance(grid, Grid | GridText) and isinstance(windows, Windows):
+        name = grid.name or _UNNAMED
+        if name == windows.name and not _is_preset(windows):
+            raise InputError(
+                f"the grid and the schedule are both called {name!r}, and are kept in files of"
+                " that name; call one of them otherwise"
+            )
+
+
+def grid_word(grid: str | Path | Grid | GridText, folder: RunFolder) -> str:
     """Return what a command line says for a grid: its name or path, or that of its file."""
-    if isinstance(grid, Grid):
+    if isinstance(grid, Grid | GridText):
         return str(folder.given / f"{grid.name or _UNNAMED}.yaml")
     return str(grid)
 
@@ -82,7 +109,7 @@ def windows_word(windows: str | Path | Windows, folder: RunFolder) -> str:
 
 
 def given_files(
-    grid: str | Path | Grid,
+    grid: str | Path | Grid | GridText,
     grids: Sequence[Grid],
     windows: str | Path | Windows,
     schedule: Windows,

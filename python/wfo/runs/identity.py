@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo.grid import Grid
+from wfo.selection.gates import gate_sets
 from wfo.strategy import Strategy
 from wfo.sweeps import SurvivorStore
 
@@ -58,13 +59,15 @@ def kernel_digest(strategy: Strategy) -> str | None:
 def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
     """Return all that the figures of a run follow from, and what is kept of them.
 
-    Who survives follows from the gates, which are no part of a run that keeps everything.
+    Who survives follows from the sets of gates, whichever of them rules; they are no part of a run
+    that keeps everything.
     """
     identity = {"layout": LAYOUT, "version": core_version(), "symbol": task.plan.symbol}
     identity |= _searched(task)
     identity |= {"grids": [_computed(g) for g in task.grids], "stores": dict(stores)}
     if SurvivorStore.kind in stores.values():
-        identity["gates"] = task.plan.gates.to_dict() | {"min_phases": task.least}
+        sets = gate_sets(task.plan.gates)
+        identity["gates"] = [g.to_dict() | {"min_phases": task.least} for g in sets]
     return identity
 
 

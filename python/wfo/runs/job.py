@@ -17,6 +17,7 @@ from wfo.runs.identity import fingerprint, run_identity, sweep_key
 from wfo.runs.machine import Machine, existing, host
 from wfo.runs.manifest import Manifest, SweepRecord
 from wfo.runs.task import Task
+from wfo.selection.gates import gate_sets
 from wfo.sweeps import SurvivorStore
 from wfo.text import size_text
 
@@ -49,9 +50,10 @@ class Job:
     @property
     def bytes_needed(self) -> int:
         """The bytes that the results take on disk, at most."""
-        phases = len(self.task.phases)
+        phases, sets = len(self.task.phases), len(gate_sets(self.task.plan.gates))
         return sum(
-            bytes_needed(self.stores[g.strategy.name], len(g), phases) for g in self.task.grids
+            bytes_needed(self.stores[g.strategy.name], len(g), phases, sets)
+            for g in self.task.grids
         )
 
     def manifest(self, machine: Machine) -> Manifest:
@@ -72,6 +74,7 @@ class Job:
             phases=task.phases,
             settings=task.settings.to_dict(),
             gates=plan.gates,
+            benchmarks=task.benchmarks,
             engine=self.engine,
             threads=task.threads,
             grids=tuple(g.to_dict() for g in task.grids),
@@ -126,7 +129,8 @@ def check_fits(job: Job, folder: RunFolder, machine: Machine) -> None:
             f" {size_text(need)}, {existing(folder.path)} has {size_text(free)} free: choose a"
             f" smaller grid{smaller}, or another disk with --out"
         )
-    memory = max(memory_needed(g, phases, task.threads) for g in task.grids)
+    sets = len(gate_sets(task.plan.gates))
+    memory = max(memory_needed(g, phases, task.threads, sets=sets) for g in task.grids)
     there = machine.memory()
     if there is not None and memory > there:
         raise ResultsError(

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wfo.backtest.benchmark import Benchmark
 from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed
 from wfo.grid import Grid
-from wfo.selection.scoring import Gates
+from wfo.selection.gates import Gates
 from wfo.strategy import strategies
+from wfo.tradestation.ranges import RangeOptions
 from wfo.windows import Phases
 
 _Value = TypeVar("_Value")
@@ -232,7 +234,9 @@ class Manifest:
     windows, phases
         The schedule, and what it came to on these bars.
     settings, gates
-        Of every backtest, and of the scores.
+        Of every backtest, and of the scores: the set that rules.
+    benchmarks
+        Buy-and-hold, an item a phase; None where an earlier version has not written it.
     engine, threads
         What has swept.
     grids
@@ -269,6 +273,7 @@ class Manifest:
     host: Mapping[str, Any]
     data2: BarsRecord | None = None
     join: Dropped | None = None
+    benchmarks: tuple[Benchmark, ...] | None = None
     finished: str | None = None
     outcome: Outcome | None = None
     rescored: Rescored | None = None
@@ -354,6 +359,9 @@ class Manifest:
             if swept not in sweeps:
                 raise ResultsError(f"there is a grid of {swept}, and no sweep")
         finished = status in SWEPT or "sums" in reader.data
+        held = None
+        if "benchmarks" in reader.data:
+            held = tuple(map(Benchmark.from_dict, reader.take("benchmarks", list)))
         texts = ("fingerprint", "command", "started", "symbol", "timeframe", "strategy", "engine")
         values: dict[str, Any] = {name: reader.take(name, str) for name in texts}
         return cls(
@@ -364,6 +372,7 @@ class Manifest:
             phases=reader.made("phases", Phases.from_dict),
             settings=reader.take("settings", dict),
             gates=reader.made("gates", Gates.from_dict),
+            benchmarks=held,
             threads=reader.take("threads", int),
             grids=grids,
             sweeps=sweeps,
@@ -392,6 +401,7 @@ class Manifest:
             "phases": self.phases.to_dict(),
             "settings": dict(self.settings),
             "gates": self.gates.to_dict(),
+            **self._described_benchmarks(),
             "engine": self.engine,
             "threads": self.threads,
             "grids": [dict(g) for g in self.grids],
@@ -406,6 +416,10 @@ class Manifest:
         if self.rescored is not None:
             found["rescored"] = self.rescored.to_dict()
         return found | dict(self.further)
+
+    def _described_benchmarks(self) -> dict[str, Any]:
+        held = self.benchmarks
+        return {} if held is None else {"benchmarks": [b.to_dict() for b in held]}
 
     def described_data(self) -> dict[str, Any]:
         """Return what the bars are, as plain values; `data` alone for one symbol."""
@@ -452,7 +466,7 @@ class _Reader:
         value = self.take(name, dict)
         try:
             return make(value)
-        except (WfoError, AttributeError, KeyError, TypeError, ValueError) as error:
+        except (WfoError, AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, ResultsError):
                 raise
             raise ResultsError(
@@ -462,3 +476,18 @@ class _Reader:
 
 def _plain(record: Any) -> dict[str, Any]:
     return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
+def run_ranges(manifest: Manifest) -> RangeOptions:
+    """Return how the ranges of a run were made.
+
+    Raises
+    ------
+    InputError
+        If its manifest states something else.
+    """
+    results = manifest.outcome.results if manifest.outcome else ()
+    stated = results[0].get("range_options", {}) if results else {}
+    if not isinstance(stated, Mapping):
+        raise InputError(f"range_options = {stated!r} of the run must be an object; run again")
+    return RangeOptions.from_dict(stated)

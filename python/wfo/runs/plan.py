@@ -6,10 +6,12 @@ import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wfo.grid import Grid
-from wfo.selection.scoring import Gates
+from wfo.grid import Grid, GridText
+from wfo.runs.folder import RunFolder
+from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy
+from wfo.tradestation.ranges import RangeOptions
 from wfo.windows import Windows
 
 #: Rows of the candidates' CSV file, unless all are asked for.
@@ -34,8 +36,8 @@ class RunPlan:
     strategy
         The simpler strategies of its expansion run too, unless `expand` is off.
     grid
-        Name of a shipped grid, the path of one, or a grid; of that, the simpler strategies take the
-        values of their own parameters.
+        Name of a shipped grid, the path of one, what such a file says, or a grid; of that, the
+        simpler strategies take the values of their own parameters.
     windows
         Name of a schedule, the path of one, or a schedule.
     as_of
@@ -46,11 +48,15 @@ class RunPlan:
         By default one for each core.
     out
         Folder below which the run gets its own.
+    name
+        Keeps the run beside others of the same bars, in ``runs/<name>`` below their folder.
     csv_rows
         Rows of the candidates' CSV file at most, the best ones; None for all.
     store
         ``"dense"`` keeps the figures of every combination, ``"survivors"`` of those that can become
         candidates; ``"auto"`` the first where it takes at most half of the free disk.
+    ranges
+        How ranges for TradeStation are made.
     fresh
         Whether to start over where the same run is there already; what was there is moved.
     command
@@ -62,7 +68,7 @@ class RunPlan:
     timeframe: str = "1day"
     symbol2: str | None = None
     allow_gaps: bool = False
-    grid: str | Path | Grid = "phase1_slim"
+    grid: str | Path | Grid | GridText = "phase1_slim"
     windows: str | Path | Windows = "default"
     as_of: dt.date | None = None
     expand: bool = True
@@ -72,5 +78,18 @@ class RunPlan:
     out: Path = Path("results")
     csv_rows: int | None = CSV_ROWS
     store: str = "auto"
+    ranges: RangeOptions = field(default_factory=RangeOptions)
     fresh: bool = False
     command: str = ""
+    name: str | None = None
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where the run's results go.
+
+        Raises
+        ------
+        InputError
+            If a run cannot be called by its name.
+        """
+        return RunFolder.of(self.out, self.symbol, self.symbol2, self.timeframe, self.name)

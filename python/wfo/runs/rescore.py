@@ -10,13 +10,16 @@ from wfo.errors import InputError
 from wfo.progress import Progress, Silent
 from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Clock, Machine
-from wfo.runs.manifest import Manifest, Rescored
+from wfo.runs.manifest import Manifest, Rescored, run_ranges
+from wfo.runs.market import Market
 from wfo.runs.plan import CSV_ROWS
 from wfo.runs.report import RunReport
 from wfo.runs.stages import Stages
 from wfo.runs.stored import stored_sweeps, verify_sweep
-from wfo.selection.scoring import Gates, stable_threshold
+from wfo.selection.gates import Gates
+from wfo.selection.scoring import stable_threshold
 from wfo.sweeps import SweepStore
+from wfo.tradestation.ranges import RangeOptions
 
 
 def rescore(
@@ -24,6 +27,7 @@ def rescore(
     *,
     gates: Gates | None = None,
     csv_rows: int | None = CSV_ROWS,
+    ranges: RangeOptions | None = None,
     threads: int | None = None,
     command: str = "",
     progress: Progress | None = None,
@@ -36,9 +40,12 @@ def rescore(
     folder
         Folder of a complete run; its candidates, plateaus and ranges are replaced.
     gates
-        The new gates; by default those of the run.
+        The new gates; by default those of the run. A run that keeps survivors allows those that it
+        was counted with: v4, strict, and its own.
     csv_rows
         Rows of the candidates' CSV file at most; None for all.
+    ranges
+        How ranges for TradeStation are made; by default as those of the run.
     threads
         By default one for each core.
     command
@@ -59,20 +66,22 @@ def rescore(
     folder.read_manifest(scored=False)
     with folder.hold(command):
         manifest = folder.read_manifest(scored=False)
-        gates = gates or manifest.gates
+        gates, ranges = gates or manifest.gates, ranges or run_ranges(manifest)
         stores = stored_sweeps(folder, manifest, gates, thread_count(threads))
         asked = gates.required(len(manifest.phases), manifest.phases.min_phases)
         _check_inputs(folder, manifest)
         for kept in stores:
             verify_sweep(kept, progress, clock)
         _check_gates(stores, gates, asked)
+        market = Market.of_run(folder, manifest, stores[0].benchmarks, thread_count(threads))
         # From here on the folder may hold files of two scorings, and says so until the last is
         # written.
         replace(manifest, status="rescoring").write(folder.manifest)
-        stages = Stages(folder, manifest.phases, gates, csv_rows, progress, clock)
-        reports = tuple(stages.score(kept) for kept in stores)
+        stages = Stages(folder, market, gates, csv_rows, ranges, progress, clock)
+        reports = tuple(stages.find(kept) for kept in stores)
         rescored = Rescored(command, machine.stamp())
-        manifest = replace(manifest, gates=gates, rescored=rescored)
+        held = stores[0].benchmarks
+        manifest = replace(manifest, gates=gates, benchmarks=held, rescored=rescored)
         trials = manifest.outcome.trials if manifest.outcome else 0
         manifest, files = stages.finish(reports, manifest, trials, machine)
     return RunReport(folder, manifest.phases, reports, files, None, trials, clock.total, manifest)
@@ -88,7 +97,10 @@ def _check_inputs(folder: RunFolder, manifest: Manifest) -> None:
 def _check_gates(stores: Sequence[SweepStore], gates: Gates, asked: int) -> None:
     """Raise an `InputError` where a store does not allow the gates."""
     for kept in stores:
-        least, _ = stable_threshold(asked, kept.tally.valid_phases)
+        counted, least = kept.counted.get(gates), asked
+        if counted is not None:
+            given = gates.min_phases is not None
+            least, _ = stable_threshold(asked, counted.valid_phases, given=given)
         reason = kept.refuses(gates, least)
         if reason:
             raise InputError(

@@ -15,6 +15,7 @@ from wfo.runs.identity import search
 from wfo.runs.job import Job, check_fits
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Manifest
+from wfo.runs.market import Market
 from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
 from wfo.runs.resume import going_on
@@ -55,7 +56,9 @@ def run(
     progress, machine, clock = progress or Silent(), machine or Machine(), Clock()
     with clock.stage("bars"):
         task = Task.of(plan, store)
-    folder = RunFolder.of(plan.out, plan.symbol, plan.symbol2)
+    for note in task.notes:
+        progress.say(note)
+    folder = plan.folder
     # A count of trials that is damaged is found before anything is done.
     folder.read_trials(plan.symbol)
     with folder.hold(plan.command):
@@ -78,8 +81,9 @@ def run(
             for sweep in sweeps:
                 sweep.run(manifest)
                 trials = folder.count_trials(plan.symbol, search(job.task, sweep.grid))
-            stages = Stages(folder, job.task.phases, plan.gates, plan.csv_rows, progress, clock)
-            reports = tuple(stages.score(sweep.store) for sweep in sweeps)
+            market = Market.of_task(job.task)
+            stages = Stages(folder, market, plan.gates, plan.csv_rows, plan.ranges, progress, clock)
+            reports = tuple(stages.find(sweep.store) for sweep in sweeps)
             manifest, files = stages.finish(reports, manifest, trials, machine)
     return RunReport(folder, job.task.phases, reports, files, moved, trials, clock.total, manifest)
 

@@ -2,87 +2,32 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wfo import metrics
 from wfo.backtest import Simulation
 from wfo.backtest import simulate as backtest
-from wfo.backtest.engines import require_engine
-from wfo.bars import dates as bar_dates
+from wfo.backtest.benchmark import benchmark
+from wfo.backtest.figures import STANDARD, Figures, as_stored
+from wfo.bars import Prices
 from wfo.charts import EquityChart, require_drawable, write_chart
-from wfo.data.frames import time_column
-from wfo.errors import InputError
+from wfo.data.frames import PRICES, time_column
 from wfo.files import write_frame
-from wfo.runs.candidates import number_of, read_row
-from wfo.runs.inputs import load_inputs
-from wfo.runs.simulation_report import SimulationReport
-from wfo.runs.slices import Slice, slice_of_phase, slice_of_split
-from wfo.settings import AccountSettings
-from wfo.strategy import Number, Strategy, get_strategy
+from wfo.runs.basis import Basis, SimulationPlan, basis_of
+from wfo.runs.simulation_report import Claim, PhasesReport, SimulationReport, Stretch
+from wfo.runs.slices import Slice
 
 if TYPE_CHECKING:
     import polars as pl
 
     from wfo.data import DataStore
 
-
-@dataclass(frozen=True, slots=True)
-class SimulationPlan:
-    """What a simulation is asked to do.
-
-    Attributes
-    ----------
-    symbol, symbol2, timeframe, allow_gaps
-        Which stored bars, as in `RunPlan`.
-    strategy
-        Name.
-    params
-        Parameters by name, as numbers or as texts that stand for them; they replace the row's.
-    candidates, row
-        A candidates file, and which of its rows, the best one being 0.
-    windows, phase
-        Name or path of a schedule, and which of its phases; by default the last.
-    split
-        In place of a phase: the first out-of-sample date, the last bar being the end.
-    begin
-        First trading date before `split`; by default right after the warm-up.
-    as_of
-        Date that windows are counted back from; later bars are left out.
-    settings
-        Capital, costs, sizing.
-    engine
-        Name of the engine.
-    out_trades, out_equity
-        Files for all trades, and for the mark at every close.
-    plots
-        Files for a chart of the equity.
-    """
-
-    symbol: str
-    strategy: str
-    params: Mapping[str, object] = field(default_factory=dict)
-    symbol2: str | None = None
-    timeframe: str = "1day"
-    allow_gaps: bool = False
-    candidates: Path | None = None
-    row: int = 0
-    windows: str = "default"
-    phase: int | None = None
-    split: dt.date | None = None
-    begin: dt.date | None = None
-    as_of: dt.date | None = None
-    settings: AccountSettings | None = None
-    engine: str = "direct"
-    out_trades: Path | None = None
-    out_equity: Path | None = None
-    plots: tuple[Path, ...] = ()
+__all__ = ["SimulationPlan", "equity_frame", "simulate", "trades_frame"]
 
 
-def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport:
+def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport | PhasesReport:
     """Simulate one parameter set, and write the files that were asked for.
 
     Parameters
@@ -92,6 +37,11 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport:
     store
         Where the bars are.
 
+    Returns
+    -------
+    SimulationReport or PhasesReport
+        The latter of a run's candidate over all phases of the run.
+
     Raises
     ------
     WfoError
@@ -100,80 +50,125 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport:
     """
     for path in plan.plots:
         require_drawable(path)
-    strategy = get_strategy(plan.strategy)
-    require_engine(plan.engine, strategy)
-    params = _params(plan, strategy)
-    inputs = load_inputs(
-        store, strategy, plan.symbol, plan.symbol2, plan.timeframe, allow_gaps=plan.allow_gaps
+    basis = basis_of(plan, store)
+    year = metrics.bars_per_year(basis.inputs.data.timeframe, basis.days)
+    stretches = tuple(_stretch(basis, chosen, year) for chosen in basis.slices)
+    written = tuple(_write(plan, basis, stretches))
+    claim = _claim(basis, stretches)
+    if basis.whole:
+        return PhasesReport(
+            basis.title,
+            basis.params,
+            basis.assumed,
+            basis.notes,
+            stretches,
+            claim,
+            written,
+            basis.command,
+        )
+    (only,) = stretches
+    return SimulationReport(
+        only.chart.title, basis.params, basis.assumed, basis.notes, only, claim, written
     )
-    days = bar_dates(inputs.bars)
-    need = strategy.lookback({name: (value,) for name, value in params.items()})
-    if plan.split is not None:
-        chosen = slice_of_split(days, plan.split, plan.begin, plan.as_of, need)
-    else:
-        chosen = slice_of_phase(days, plan.windows, plan.phase, plan.as_of, need)
 
-    bars, days = inputs.bars[: chosen.end], days[: chosen.end]
+
+def _stretch(basis: Basis, chosen: Slice, year: float) -> Stretch:
+    """Simulate a stretch, and buy-and-hold beside it."""
+    import numpy as np
+
+    inputs = basis.inputs
+    bars, days = inputs.bars[: chosen.end], basis.days[: chosen.end]
     simulation = backtest.simulate(
-        strategy,
+        basis.strategy,
         bars,
-        params,
+        basis.params,
         split=chosen.split,
         warmup=chosen.warmup,
         bars2=None if inputs.second is None else inputs.second[: chosen.end],
-        settings=plan.settings,
-        engine=plan.engine,
+        settings=basis.settings,
+        engine=basis.engine,
     )
-    year = metrics.bars_per_year(plan.timeframe, days)
-    parts = metrics.simulation_metrics(
-        simulation, days, warmup=chosen.warmup, split=chosen.split, bars_per_year=year
+    assert simulation.held is not None  # noqa: S101  # there are prices
+    prices = Prices(*(bars[name].cast(float).to_numpy() for name in PRICES))
+    at = {"warmup": chosen.warmup, "split": chosen.split}
+    long = metrics.bars_long(
+        simulation.equity, simulation.trades, prices.close, shorts=basis.strategy.shorts
     )
-    symbols = plan.symbol if plan.symbol2 is None else f"{plan.symbol} with {plan.symbol2}"
-    title = f"{symbols} {plan.timeframe}, {strategy.name}, {chosen.name}"
-    start = chosen.warmup - 1
-    chart = EquityChart(title, days[start:], simulation.equity[start:], chosen.split - start)
-    written = _write(plan, simulation, bars, chosen, chart)
-    notes = (*inputs.notes, *chosen.notes)
-    return SimulationReport(
-        title, params, notes, days, simulation, parts, year, chart, tuple(written)
-    )
-
-
-def _params(plan: SimulationPlan, strategy: Strategy) -> dict[str, Number]:
-    """Return the parameters of the row, then what was set, checked."""
-    given: dict[str, object] = {}
-    if plan.candidates is not None:
-        given = read_row(plan.candidates, strategy, plan.row)
-    for name, value in plan.params.items():
-        strategy.parameter(name)
-        given[name] = number_of(value)
-    missing = [name for name in strategy.names if name not in given]
-    if missing:
-        raise InputError(
-            f"{strategy.name} also needs {', '.join(missing)}; give each by --set NAME=VALUE, or"
-            " all of a run's candidate by --from-candidates FILE"
+    shares = (
+        float(np.mean(long[first:stop]))
+        for first, stop in (
+            (chosen.warmup, chosen.split), (chosen.split, chosen.end), (chosen.warmup, chosen.end)
         )
-    return dict(zip(strategy.names, strategy.check_params(given), strict=True))
+    )  # fmt: skip
+    start = chosen.warmup - 1
+    return Stretch(
+        chosen=chosen,
+        days=days,
+        simulation=simulation,
+        parts=metrics.simulation_metrics(simulation, days, **at, bars_per_year=year),
+        held=metrics.held_metrics(simulation.held, days, **at, bars_per_year=year),
+        long=tuple(shares),
+        benchmark=benchmark(prices, chosen.bounds, basis.settings, year),
+        chart=EquityChart(
+            f"{basis.title}, {chosen.name}",
+            days[start:],
+            simulation.equity[start:],
+            chosen.split - start,
+            simulation.held[start:],
+        ),
+    )
 
 
-def _write(
-    plan: SimulationPlan,
-    simulation: Simulation,
-    bars: pl.DataFrame,
-    chosen: Slice,
-    chart: EquityChart,
-) -> list[Path]:
+def _claim(basis: Basis, stretches: Sequence[Stretch]) -> Claim | None:
+    """Return how the figures compare with those that the run has stored; None without a row."""
+    import numpy as np
+
+    run, candidate = basis.run, basis.candidate
+    if run is None:
+        return None
+    named = f"{candidate.title} of {candidate.count:,}" if candidate else None
+    where = f"{run.folder.path}, grid {run.grid!r}"
+    compared, differences = 0, []
+    if candidate is not None and not basis.changed:
+        for each in stretches:
+            own = as_stored(
+                Figures(*(np.array([getattr(each.simulation, f.name)], f.dtype) for f in STANDARD))
+            )
+            for figure, value in zip(STANDARD, own, strict=True):
+                column = f"P{each.chosen.number}_{figure.heading}"
+                if column not in candidate.stored:
+                    continue
+                compared += 1
+                # In the type of the files, in which equal figures are equal to the last bit.
+                there = value.dtype.type(candidate.stored[column])
+                if value[0] != there:
+                    differences.append(f"{column} is {value[0]:.10g} here, {there:.10g} in the run")
+    version = run.manifest.build.get("version", "unknown")
+    return Claim(named, where, basis.changed, compared, tuple(differences), version)
+
+
+def _write(plan: SimulationPlan, basis: Basis, stretches: Sequence[Stretch]) -> list[Path]:
     """Write the files that were asked for, and return them."""
+    import polars as pl
+
     written: list[Path] = []
     for option, path, frame in (
         ("--out-trades", plan.out_trades, trades_frame),
         ("--out-equity", plan.out_equity, equity_frame),
     ):
-        if path is not None:
-            write_frame(path, frame(simulation, bars, chosen), remedy=_another(option))
-            written.append(path)
+        if path is None:
+            continue
+        frames = []
+        for each in stretches:
+            found = frame(each.simulation, basis.inputs.bars[: each.chosen.end], each.chosen)
+            if basis.whole:
+                number = pl.lit(each.chosen.number, dtype=pl.Int64).alias("phase")
+                found = found.select(number, pl.all())
+            frames.append(found)
+        write_frame(path, pl.concat(frames), remedy=_another(option))
+        written.append(path)
     for path in plan.plots:
-        write_chart(chart, path, remedy=_another("--plot"))
+        write_chart([each.chart for each in stretches], path, remedy=_another("--plot"))
         written.append(path)
     return written
 

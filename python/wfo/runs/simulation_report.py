@@ -3,24 +3,171 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from wfo.backtest import Simulation
+from wfo.backtest.benchmark import Benchmark, profit_by_drawdown, total_return
+from wfo.build import build_info
 from wfo.charts import EquityChart, text_chart
-from wfo.metrics import PartMetrics, bars_held, shown
+from wfo.metrics import DEFINITIONS, PartMetrics, bars_held, shown
+from wfo.runs.assumed import Assumed, assumed_lines
+from wfo.runs.slices import Slice
 from wfo.strategy import Number
 from wfo.text import table
 
 #: Trades that are shown; a file has them all.
 _LAST_TRADES = 10
 
+#: Figures that differ from a run's which are shown.
+_MOST_DIFFERENCES = 10
+
+#: Share of bars held long below which a strategy counts as often out of the market.
+_OFTEN_OUT = 0.9
+
+_WIDTH = 80
+
+_PARTS = ("in_sample", "out_of_sample", "whole")
+
+_HELD = (
+    "B&H is buy-and-hold: {symbol} bought at the open of the first trading bar with the same"
+    " capital, costs and lots, and never sold."
+)
+
+_EXPOSED = (
+    "Where the set is often out of the market, {name} is buy-and-hold of the same exposure: its"
+    " return times the share of bars held long, the rest in cash."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """One stretch of bars: the set on it, and buy-and-hold.
+
+    Attributes
+    ----------
+    chosen
+        Which bars.
+    days
+        Date of every bar.
+    simulation
+        Trades and equity.
+    parts, held
+        Metrics of the set, and of buy-and-hold: in- and out-of-sample, and of the whole.
+    long
+        Shares of the bars that the set holds long, fractions of the same three.
+    benchmark
+        Figures of buy-and-hold, as gates compare with them.
+    chart
+        The equity from the mark before the first trading bar on.
+    """
+
+    chosen: Slice
+    days: Sequence[dt.date]
+    simulation: Simulation
+    parts: PartMetrics
+    held: PartMetrics
+    long: tuple[float, ...]
+    benchmark: Benchmark
+    chart: EquityChart
+
+    @property
+    def often_out(self) -> bool:
+        """Whether the set is often out of the market, or short."""
+        return self.long[2] < _OFTEN_OUT
+
+    @property
+    def oos_return(self) -> float:
+        """Out-of-sample return of the set, a fraction."""
+        sim = self.simulation
+        return total_return(self.benchmark.capital, sim.is_pnl, sim.oos_pnl)
+
+    @property
+    def is_return(self) -> float:
+        """In-sample return of the set, a fraction."""
+        return self.simulation.is_pnl / self.benchmark.capital
+
+    @property
+    def by_drawdown(self) -> float:
+        """Out-of-sample profit by drawdown of the set."""
+        return profit_by_drawdown(self.simulation.oos_pnl, self.simulation.oos_dd)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How a simulation compares with what a run has stored.
+
+    Attributes
+    ----------
+    named
+        The candidate; None of a set that comes from none.
+    where
+        The run.
+    changed
+        What differs from the run, so that other figures are to be expected.
+    compared
+        How many figures were compared.
+    differences
+        Those that are not equal, in words.
+    version
+        That of the package which the run was made with.
+    """
+
+    named: str | None
+    where: str
+    changed: tuple[str, ...]
+    compared: int
+    differences: tuple[str, ...]
+    version: str
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why the run cannot be relied on; None where nothing says so."""
+        if not self.differences:
+            return None
+        own = build_info()["version"]
+        made = f"; the run was made by wfo {self.version}, this is {own}"
+        return (
+            f"the simulation does not reproduce {self.named} in {self.where}:"
+            f" {len(self.differences)} of {self.compared} figures differ"
+            f"{made if own != self.version else ''}; the run's command with --fresh makes it anew"
+        )
+
+    def lines(self) -> list[str]:
+        """Return what a reader must know of it."""
+        listed: tuple[str, ...] = ()
+        if self.differences:
+            head = f"Does NOT reproduce {self.named} in {self.where}:"
+            listed = self.differences[:_MOST_DIFFERENCES]
+            more = len(self.differences) - len(listed)
+            listed = (*listed, f"and {more} more") if more else listed
+        elif self.named is None:
+            rest = "; besides, it differs from the run in" if self.changed else ", all else is its"
+            head = f"A set of its own on the run in {self.where}{rest}:"
+            head, listed = (head, self.changed) if self.changed else (f"{head[:-1]}.", ())
+        elif self.changed:
+            head = (
+                f"Not {self.named} as it is in {self.where}, so the figures are others; it differs"
+                " in:"
+            )
+            listed = self.changed
+        elif not self.compared:
+            head = f"Of {self.named} in {self.where} no figures are stored to compare with."
+        else:
+            head = (
+                f"Reproduces {self.named} in {self.where}: all {self.compared} figures that the run"
+                " has stored for what is shown are equal."
+            )
+        return [*_wrapped(head), *(f"  {text}" for text in listed)]
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SimulationReport:
-    """What a simulation came to.
+    """What the simulation of one stretch came to.
 
     Attributes
     ----------
@@ -28,34 +175,41 @@ class SimulationReport:
         Symbols, strategy and stretch in a line.
     params
         All parameters, in canonical order.
-    notes
-        What a reader must know of the bars and the stretch.
-    days
-        Date of every bar.
-    simulation
-        Trades and equity.
-    parts
-        Metrics in- and out-of-sample, and of the whole.
-    bars_per_year
-        What annual figures count in.
-    chart
-        The equity from the mark before the first trading bar on.
+    assumed, notes
+        What is assumed, and what a reader must know of the bars and the stretch.
+    stretch
+        The bars, the set and buy-and-hold.
+    claim
+        How it compares with a run; None where it is of none.
     written
         Files that were written.
     """
 
     title: str
     params: Mapping[str, Number]
+    assumed: tuple[Assumed, ...]
     notes: tuple[str, ...]
-    days: Sequence[dt.date]
-    simulation: Simulation
-    parts: PartMetrics
-    bars_per_year: float
-    chart: EquityChart
+    stretch: Stretch
+    claim: Claim | None
     written: tuple[Path, ...]
 
     def __repr__(self) -> str:
         return f"SimulationReport({self.title}: {len(self.simulation.trades):,} trades)"
+
+    @property
+    def simulation(self) -> Simulation:
+        """Trades and equity."""
+        return self.stretch.simulation
+
+    @property
+    def parts(self) -> PartMetrics:
+        """Metrics in- and out-of-sample, and of the whole."""
+        return self.stretch.parts
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why the run cannot be relied on; None where nothing says so."""
+        return None if self.claim is None else self.claim.obstacle
 
     def page(self, chart_width: int | None = None) -> str:
         """Return parameters, metrics, the last trades and files as text.
@@ -65,28 +219,89 @@ class SimulationReport:
         chart_width
             Columns of a chart in plain characters; without it there is none.
         """
-        return _text(self, chart_width)
+        lines = _head(self)
+        lines += ["", *_metrics_lines(self.stretch, _symbol(self.title))]
+        lines += ["", *_trades_lines(self.simulation, self.stretch.days)]
+        if chart_width is not None:
+            lines += ["", *text_chart(self.stretch.chart, chart_width).splitlines()]
+        return "\n".join(lines + _written(self.written)) + "\n"
 
 
-def _text(report: SimulationReport, chart_width: int | None = None) -> str:
-    """Return parameters, metrics, the last trades and files as text.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PhasesReport:
+    """What a set of a run came to over all phases of the run.
 
-    Parameters
+    Attributes
     ----------
-    report
-        What the simulation came to.
-    chart_width
-        Columns of a chart in plain characters; without it there is none.
+    title
+        Symbols, strategy and candidate in a line.
+    params, assumed, notes, claim, written
+        As in `SimulationReport`.
+    stretches
+        The phases, in order.
+    command
+        What to type to see more of one of them; None where there is no such command.
     """
-    lines = [report.title, *_params_lines(report.params)]
-    lines += [f"  Note: {note}." for note in report.notes]
-    lines += ["", *_metrics_lines(report.parts, report.bars_per_year)]
-    lines += ["", *_trades_lines(report.simulation, report.days)]
-    if chart_width is not None:
-        lines += ["", *text_chart(report.chart, chart_width).splitlines()]
-    if report.written:
-        lines += ["", "Written", *(f"  {path}" for path in report.written)]
-    return "\n".join(lines) + "\n"
+
+    title: str
+    params: Mapping[str, Number]
+    assumed: tuple[Assumed, ...]
+    notes: tuple[str, ...]
+    stretches: tuple[Stretch, ...]
+    claim: Claim | None
+    written: tuple[Path, ...]
+    command: str | None = None
+
+    def __repr__(self) -> str:
+        return f"PhasesReport({self.title}: {len(self.stretches)} phases)"
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why the run cannot be relied on; None where nothing says so."""
+        return None if self.claim is None else self.claim.obstacle
+
+    def page(self, chart_width: int | None = None) -> str:
+        """Return parameters, figures by phase beside buy-and-hold's, and files as text.
+
+        Parameters
+        ----------
+        chart_width
+            Columns of a chart of each phase in plain characters; without it there is none.
+        """
+        lines = _head(self)
+        lines += ["", *_phase_lines(self.stretches, _symbol(self.title))]
+        lines += ["", *_money_lines(self.stretches)]
+        for each in self.stretches if chart_width is not None else ():
+            lines += ["", *text_chart(each.chart, chart_width or _WIDTH).splitlines()]
+        lines += _written(self.written)
+        if self.command is not None:
+            lines += ["", "All metrics and trades of one phase:", f"  {self.command}"]
+        return "\n".join(lines) + "\n"
+
+
+def _symbol(title: str) -> str:
+    return title.split(" ", 1)[0]
+
+
+def _head(report: SimulationReport | PhasesReport) -> list[str]:
+    """Return what is simulated, and on what."""
+    lines = [report.title, *_params_lines(report.params), *assumed_lines(report.assumed)]
+    for note in report.notes:
+        lines += _wrapped(f"Note: {note}.", "  ", hang="  ")
+    if report.claim is not None:
+        lines += ["", *report.claim.lines()]
+    return lines
+
+
+def _wrapped(text: str, indent: str = "", hang: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent + hang,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _written(paths: Sequence[Path]) -> list[str]:
+    return ["", "Written", *(f"  {path}" for path in paths)] if paths else []
 
 
 def _params_lines(params: Mapping[str, int | float]) -> list[str]:
@@ -100,9 +315,199 @@ def _params_lines(params: Mapping[str, int | float]) -> list[str]:
     ]
 
 
-def _metrics_lines(parts: PartMetrics, year: float) -> list[str]:
-    note = f"  A year has {year:,.0f} bars; - is what is not defined. wfo.metrics has the formulas."
-    return [*table(parts.rows(), "<>>>"), note]
+# One stretch
+
+
+def _metrics_lines(stretch: Stretch, symbol: str) -> list[str]:
+    """Return all metrics of the set, in each part beside buy-and-hold's."""
+    own, held = (
+        [getattr(parts, name) for name in _PARTS] for parts in (stretch.parts, stretch.held)
+    )
+    rows = [("", *["Set", "B&H"] * 3)]
+    for d in DEFINITIONS:
+        cells = (
+            _short(getattr(m, d.name), d.unit) for pair in zip(own, held, strict=True) for m in pair
+        )
+        rows.append((d.heading, *cells))
+    longs = [_short(share, "share") for share in stretch.long]
+    rows.append(("Held long, %", *(c for share in longs for c in (share, _short(1.0, "share")))))
+    exposed = [
+        None if m.total_return is None else m.total_return * share
+        for m, share in zip(held, stretch.long, strict=True)
+    ]
+    if stretch.often_out:
+        pairs = zip(own, exposed, strict=True)
+        rows.append(
+            (
+                "Return as exposed, %",
+                *(_short(v, "share") for m, e in pairs for v in (m.total_return, e)),
+            )
+        )
+    spans = [
+        f"{name}: {m.first} to {m.last}, {m.bars:,} bars"
+        for name, m in zip(("In-sample", "out-of-sample"), own[:2], strict=True)
+    ]
+    year = f"{stretch.benchmark.bars_per_year:,.0f}"
+    said = _HELD.format(symbol=symbol)
+    if stretch.often_out:
+        said += " " + _EXPOSED.format(name="the last row")
+    note = f"A year has {year} bars; - is what is not defined. wfo.metrics has the formulas."
+    return [
+        *_wrapped("; ".join(spans), "  "),
+        *_paired(rows, ("In-sample", "Out-of-sample", "Whole")),
+        *_wrapped(said, "  "),
+        f"  {note}",
+    ]
+
+
+def _paired(rows: Sequence[Sequence[str]], groups: Sequence[str]) -> list[str]:
+    """Lay out a table of pairs of columns, with a name above each pair."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    # A pair is as wide as its name.
+    for g, name in enumerate(groups):
+        lack = len(name) - (widths[2 * g + 1] + 2 + widths[2 * g + 2])
+        widths[2 * g + 1] += max(0, lack)
+    padded = [[cell.rjust(w) for cell, w in zip(row, widths, strict=True)] for row in rows]
+    for row, plain in zip(padded, rows, strict=True):
+        row[0] = plain[0].ljust(widths[0])
+    head = " " * (2 + widths[0])
+    for g, name in enumerate(groups):
+        head += "  " + name.rjust(widths[2 * g + 1] + 2 + widths[2 * g + 2])
+    return [head.rstrip(), *table(padded, "<" + ">" * (len(widths) - 1))]
+
+
+def _short(value: float | None, unit: str) -> str:
+    """Return a figure as text; money of 1,000 and more without decimals, so that columns fit."""
+    if unit == "money" and value is not None and 999.995 <= abs(value) < 1e9:
+        return f"{value:,.0f}"
+    return shown(value, unit)
+
+
+# All phases
+
+
+def _phase_lines(stretches: Sequence[Stretch], symbol: str) -> list[str]:
+    """Return returns and drawdowns of every phase, each beside buy-and-hold's."""
+    shorts = any((s.simulation.trades["side"] == "short").any() for s in stretches)
+    rows: list[tuple[str, ...]] = [
+        ("Phase", "Return", "Drawdown", "Long", "Return", "A year", "Drawdown", "Trades", "Long")
+    ]
+
+    def shares(*values: float | None) -> list[str]:
+        return [shown(v, "share") for v in values]
+
+    for s in stretches:
+        b, own, held = s.benchmark, s.parts, s.held
+        rows.append(
+            (
+                f"{s.chosen.number}  set",
+                *shares(s.is_return, own.in_sample.max_drawdown_share, s.long[0]),
+                *shares(s.oos_return, b.annual_oos(s.oos_return)),
+                *shares(own.out_of_sample.max_drawdown_share),
+                f"{s.simulation.oos_trades:,}",
+                *shares(s.long[1]),
+            )
+        )
+        rows.append(
+            (
+                "   B&H",
+                *shares(b.held.is_pnl / b.capital, held.in_sample.max_drawdown_share, 1.0),
+                *shares(b.oos_return, b.oos_return_annual),
+                *shares(held.out_of_sample.max_drawdown_share),
+                "0",
+                *shares(1.0),
+            )
+        )
+        if s.often_out:
+            exposed = b.oos_return * s.long[1]
+            rows.append(
+                (
+                    "   exposed",
+                    *shares(b.held.is_pnl / b.capital * s.long[0]),
+                    "",
+                    *shares(s.long[0]),
+                    *shares(exposed, b.annual_oos(exposed)),
+                    "",
+                    "",
+                    *shares(s.long[1]),
+                )
+            )
+    lines = table(rows, "<>>>>>>>>")
+    # Above the columns of either part stands its name.
+    first, second = lines[0].index("Return"), lines[0].rindex("Return")
+    head = " " * first + "In-sample"
+    said = (
+        "In percent; Long is the share of bars held long."
+        if not shorts
+        else "In percent; Long is the share of bars held long, so that short ones count as cash."
+    )
+    said = f"{said} {_HELD.format(symbol=symbol)}"
+    if any(s.often_out for s in stretches):
+        said += " " + _EXPOSED.format(name="'exposed'")
+    spans = [
+        (
+            str(s.chosen.number),
+            *(f"{m.first} to {m.last}" for m in (s.parts.in_sample, s.parts.out_of_sample)),
+        )
+        for s in stretches
+    ]
+    return [
+        *table([("Phase", "In-sample", "Out-of-sample"), *spans], "<<<"),
+        "",
+        f"{head:<{second}}Out-of-sample",
+        *lines,
+        *_wrapped(said, "  "),
+        *_beaten(stretches),
+    ]
+
+
+def _beaten(stretches: Sequence[Stretch]) -> list[str]:
+    """Say in how many phases the set is above buy-and-hold, as the gates compare."""
+    returns = sum(s.oos_return > s.benchmark.return_floor for s in stretches)
+    risks = sum(s.by_drawdown > s.benchmark.risk_floor for s in stretches)
+    count = len(stretches)
+    text = (
+        f"Out-of-sample the set is above buy-and-hold in {returns} of {count} phases by return,"
+        f" and in {risks} of {count} by profit divided by drawdown."
+    )
+    return _wrapped(text, "  ")
+
+
+def _money_lines(stretches: Sequence[Stretch]) -> list[str]:
+    """Return profits and drawdowns in currency, and the profits' sum."""
+    rows: list[tuple[str, ...]] = [("Phase", *["Set", "B&H"] * 3)]
+    for s in stretches:
+        sim, held = s.simulation, s.benchmark.held
+        ratios = (s.by_drawdown, profit_by_drawdown(held.oos_pnl, held.oos_dd))
+        rows.append(
+            (
+                str(s.chosen.number),
+                *(shown(v, "money") for v in (sim.oos_pnl, held.oos_pnl, sim.oos_dd, held.oos_dd)),
+                *(shown(r if math.isfinite(r) else None, "ratio") for r in ratios),
+            )
+        )
+    own = sum(s.simulation.oos_pnl for s in stretches)
+    other = sum(s.benchmark.held.oos_pnl for s in stretches)
+    lines = []
+    if len(stretches) > 1:
+        rows.append(("Sum", *(shown(v, "money") for v in (own, other)), "", "", "", ""))
+        if _overlap(stretches):
+            lines = _wrapped(
+                "The sum is over overlapping phases: what is earned on bars that several of them"
+                " share counts in each.",
+                "  ",
+            )
+    heads = ("Profit or loss", "Drawdown", "Profit by drawdown")
+    return ["Out-of-sample in currency", *_paired(rows, heads), *lines]
+
+
+def _overlap(stretches: Sequence[Stretch]) -> bool:
+    """Whether out-of-sample parts share bars."""
+    parts = sorted((s.chosen.split, s.chosen.end) for s in stretches)
+    return any(after[0] < before[1] for before, after in pairwise(parts))
+
+
+# Trades
 
 
 def _price(value: float) -> str:

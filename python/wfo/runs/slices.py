@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wfo.errors import DataError, InputError
-from wfo.windows import LEAST_WARMUP, Windows
+from wfo.windows import LEAST_WARMUP, Phases, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Slice:
         For a title.
     notes
         What a reader must know of it.
+    number
+        Which phase of its schedule it is; None if it is none.
     """
 
     warmup: int
@@ -30,21 +32,25 @@ class Slice:
     end: int
     name: str
     notes: tuple[str, ...] = ()
+    number: int | None = None
+
+    @property
+    def bounds(self) -> tuple[int, int, int]:
+        """`warmup`, `split` and `end`."""
+        return self.warmup, self.split, self.end
 
 
-def slice_of_phase(
-    days: Sequence[dt.date], windows: str, number: int | None, today: dt.date | None, need: int
-) -> Slice:
-    """Return a phase of a schedule.
+def phases_of(
+    days: Sequence[dt.date], windows: str | Windows, today: dt.date | None, need: int
+) -> Phases:
+    """Return the phases of a schedule.
 
     Parameters
     ----------
     days
         Date of every bar.
     windows
-        Name or path of the schedule.
-    number
-        Which phase, from 1 on; by default the last.
+        Name or path of the schedule, or the schedule.
     today
         Date that windows are counted back from; by default the last bar's.
     need
@@ -53,9 +59,20 @@ def slice_of_phase(
     Raises
     ------
     WfoError
-        If there is no such schedule or phase, or too little history.
+        If there is no such schedule, or too little history.
     """
-    phases = Windows.load(windows).resolve(days, as_of=today, warmup=max(LEAST_WARMUP, need))
+    schedule = windows if isinstance(windows, Windows) else Windows.load(windows)
+    return schedule.resolve(days, as_of=today, warmup=max(LEAST_WARMUP, need))
+
+
+def slice_of(phases: Phases, number: int | None) -> Slice:
+    """Return a phase of a schedule, by default the last.
+
+    Raises
+    ------
+    InputError
+        If there is no such phase.
+    """
     number = len(phases) if number is None else number
     if number > len(phases):
         note = f" ({phases.note})" if phases.note else ""
@@ -64,7 +81,7 @@ def slice_of_phase(
         )
     name = f"phase {number} of {phases.name!r}"
     notes = (phases.note,) if phases.note else ()
-    return Slice(*phases[number - 1].bounds, name, notes)
+    return Slice(*phases[number - 1].bounds, name, notes, number)
 
 
 def slice_of_split(

@@ -1,27 +1,46 @@
-"""From the stored figures of a strategy to its candidates, plateaus and ranges."""
+"""From the stored figures of a strategy to what a run finds for it."""
 
 from __future__ import annotations
 
-import functools
+import itertools
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wfo.files import write_frame, write_text
 from wfo.grid import Grid
 from wfo.progress import Progress
+from wfo.runs.finalist import finalist
 from wfo.runs.folder import RunFolder
-from wfo.runs.found import StrategyReport, compare_reports
+from wfo.runs.found import Facts, OtherFound, StrategyReport, compare_reports
+from wfo.runs.judged import Judged, judge
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Manifest, Outcome
+from wfo.runs.market import Market
+from wfo.runs.whole import Whole
+from wfo.selection.comparable import rounded, with_drawdown_shares
 from wfo.selection.comparison import standing
-from wfo.selection.plateaus import Plateaus, detect_plateaus
-from wfo.selection.scoring import Gates, score_tally
+from wfo.selection.explained import Sensitivity
+from wfo.selection.gates import Gates
+from wfo.selection.plateaus import Plateaus, detect_plateaus, detect_unscored
+from wfo.selection.regions import Region
+from wfo.selection.scoring import Scores, score_tally, stable_threshold
+from wfo.selection.sensitivity import region_sensitivity
 from wfo.sweeps import SweepStore
-from wfo.tradestation.ranges import config_csv, plateau_ranges
-from wfo.windows import Phases
+from wfo.tradestation.ranges import PlateauRanges, RangeOptions, config_csv, plateau_ranges
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: Lines that are swept for each parameter inside a region: whether its effect is above a percent
+#: needs no more.
+_LINES_INSIDE = 200
+
+#: Combinations of a region that are swept whole.
+_WHOLE_INSIDE = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,74 +51,181 @@ class Stages:
     ----------
     folder
         Where the files go.
-    phases, gates
-        What scores are made with.
+    market
+        What finalists, samples and regions are backtested on.
+    gates
+        Those that rule.
     csv_rows
         Rows of the candidates' CSV file at most; None for all.
+    ranges
+        How ranges are made.
     progress, clock
         Who hears how far it is, and who times it.
     """
 
     folder: RunFolder
-    phases: Phases
+    market: Market
     gates: Gates
     csv_rows: int | None
+    ranges: RangeOptions
     progress: Progress
     clock: Clock
 
-    def score(self, kept: SweepStore) -> StrategyReport:
-        """Score what a store holds, and write what follows from it.
+    def find(self, kept: SweepStore) -> StrategyReport:
+        """Score what a store holds, judge it, and write what follows from it.
 
         Raises
         ------
         ResultsError
             If a file cannot be written.
         """
-        grid = kept.grid
-        name = grid.strategy.name
+        grid, strategy = kept.grid, kept.grid.strategy
+        name = strategy.name
+        whole, scores = self._score(kept)
+        with self.clock.stage(f"sensitivity {name}"):
+            found = whole.sensitivity(scores.min_phases)
+            write_text(self.folder.sensitivity(name, grid.name, "csv"), found.to_csv())
+            found.plot(self.folder.sensitivity(name, grid.name, "html"))
+        # Plateaus keep one core busy, files of candidates the other.
+        with ThreadPoolExecutor(1, "wfo-candidates") as pool:
+            writing = pool.submit(self._write_candidates, grid, scores)
+            # It takes seconds, most of them to load scikit-learn, and has no units to count.
+            self.progress.say(f"{name}: looking for plateaus")
+            with self.clock.stage(f"plateaus {name}"):
+                plateaus = detect_plateaus(scores.candidates, grid, cells=scores.cells)
+                write_text(self.folder.plateaus(name, grid.name), plateaus_csv(plateaus, grid))
+                others = [detect_unscored(c.cells, grid) for c in scores.others]
+            scores = replace(scores, candidates=writing.result())
+        frame = scores.candidates
+        with self.clock.stage(f"regions {name}"):
+            asked = [(self.gates, scores.min_phases, plateaus)]
+            asked += [
+                (c.gates, c.min_phases, p) for c, p in zip(scores.others, others, strict=True)
+            ]
+            judged, *of_others = judge(self.market, grid, whole, asked)
+            write_text(self.folder.regions(name, grid.name), regions_csv(judged, grid))
+        with self.clock.stage(f"ranges {name}"):
+            inside = self._inside(grid, scores, judged.regions)
+            ranges = self._export(grid, plateaus, judged.regions, inside, scores)
+        with self.clock.stage(f"finalist {name}"):
+            best = finalist(self.market, strategy, frame)
+        return StrategyReport(
+            strategy=strategy,
+            grid=grid,
+            scores=scores,
+            plateaus=plateaus,
+            judged=judged,
+            sensitivity=found,
+            inside=inside,
+            ranges=ranges,
+            finalist=best,
+            others=tuple(
+                OtherFound(*each) for each in zip(scores.others, others, of_others, strict=True)
+            ),
+            facts=Facts.of(scores, len(self.market.phases)),
+            standing=standing(strategy, len(grid), scores.stable, frame),
+        )
+
+    def _score(self, kept: SweepStore) -> tuple[Whole, Scores]:
+        """Score, and look at all combinations on the way."""
+        grid, name = kept.grid, kept.grid.strategy.name
+        market = self.market
         with (
             self.clock.stage(f"score {name}"),
             self.progress.stage(f"{name}: scoring", len(grid)) as tick,
         ):
+            asked = self.gates.required(len(market.phases), market.phases.min_phases)
+            given = self.gates.min_phases is not None
+            least, _ = stable_threshold(asked, kept.tally.valid_phases, given=given)
+            whole = Whole.of(kept, least, market, self.folder.path)
             scores = score_tally(
                 grid,
-                kept.tally,
-                functools.partial(kept.select, tick=tick),
-                annual_factors=[p.annual_factor for p in self.phases],
+                kept.counted,
+                lambda selection: kept.select(selection, tick, beside=whole.add),
+                annual_factors=[p.annual_factor for p in market.phases],
+                benchmarks=market.benchmarks,
                 gates=self.gates,
-                min_phases=self.phases.min_phases,
+                min_phases=market.phases.min_phases,
                 lost_below=kept.lost_below,
+                outcomes=kept.counted_outcomes,
                 threads=kept.threads,
             )
+            if not scores.stable:
+                kept.select(None, tick, beside=whole.add)
         for warning in scores.warnings:
             self.progress.say(f"warning: {name}: {warning}")
+        return whole, scores
+
+    def _write_candidates(self, grid: Grid, scores: Scores) -> pl.DataFrame:
+        """Write the candidates, and return them with what only a simulation knows."""
+        name, frame = grid.strategy.name, scores.candidates
         with self.clock.stage(f"candidates {name}"):
-            frame = scores.candidates
+            if len(frame) and scores.index is not None:
+                shares = self.market.drawdown_shares(grid)
+                frame = with_drawdown_shares(frame, scores.index, self.csv_rows, shares)
             write_frame(self.folder.candidates(name, grid.name, "parquet"), frame)
             rows = frame if self.csv_rows is None else frame.head(self.csv_rows)
-            write_frame(self.folder.candidates(name, grid.name, "csv"), rows)
-        # It takes seconds, most of them to load scikit-learn, and has no units to count.
-        self.progress.say(f"{name}: looking for plateaus")
-        with self.clock.stage(f"plateaus {name}"):
-            plateaus = detect_plateaus(frame, grid, cells=scores.cells)
-            write_text(self.folder.plateaus(name, grid.name), plateaus_csv(plateaus, grid))
-        with self.clock.stage(f"ranges {name}"):
-            exported = plateaus if grid.strategy.tradestation is not None else ()
-            if grid.strategy.tradestation is None:
-                self.progress.say(f"{name}: no ranges, since it names no inputs in TradeStation")
-            found = [plateau_ranges(p, frame, grid) for p in exported]
-            ranges = tuple(r for r in found if r is not None)
-            for p in (p for p, r in zip(exported, found, strict=True) if r is None):
-                self.progress.say(
-                    f"warning: {name}: plateau {p.rank} has no range file, since none of its"
-                    f" combinations is among the best {len(frame):,}"
-                )
-            for item in ranges:
-                write_text(self.folder.path / item.file_name, item.to_csv())
-                for note in item.notes:
-                    self.progress.say(f"warning: {item.file_name}: {note}")
-        summed = standing(grid.strategy, len(grid), scores.stable, frame)
-        return StrategyReport(grid.strategy, grid, scores, plateaus, ranges, summed)
+            shown = rounded(rows, grid.strategy.names)
+            write_frame(self.folder.candidates(name, grid.name, "csv"), shown)
+        return frame
+
+    def _inside(
+        self, grid: Grid, scores: Scores, regions: Sequence[Region]
+    ) -> tuple[Sensitivity, ...]:
+        """Return what each parameter does inside each region that is exported, swept anew."""
+        if grid.strategy.tradestation is None:
+            return ()
+        market = self.market
+        return tuple(
+            region_sensitivity(
+                grid,
+                region.grid(grid).values,
+                market.sweeps,
+                capital=market.settings.capital,
+                exponents=[b.oos_exponent for b in market.benchmarks],
+                gates=self.gates.core(market.benchmarks),
+                least=scores.min_phases,
+                lines=_LINES_INSIDE,
+                whole=_WHOLE_INSIDE,
+                threads=market.threads,
+            )
+            for region in regions
+        )
+
+    def _export(
+        self,
+        grid: Grid,
+        plateaus: Plateaus,
+        regions: Sequence[Region],
+        inside: Sequence[Sensitivity],
+        scores: Scores,
+    ) -> tuple[PlateauRanges, ...]:
+        """Write the range files, and return what is in them."""
+        name, frame = grid.strategy.name, scores.candidates
+        if grid.strategy.tradestation is None:
+            self.progress.say(f"{name}: no ranges, since it names no inputs in TradeStation")
+            return ()
+        found = [
+            plateau_ranges(
+                plateau,
+                region,
+                frame,
+                grid,
+                effects={n: f.total for f in own.annual_return.factors for n in f.parameters},
+                max_tests=self.ranges.max_tests,
+                fix=self.ranges.fix,
+            )
+            for plateau, region, own in zip(plateaus, regions, inside, strict=True)
+        ]
+        for p in (p for p, files in zip(plateaus, found, strict=True) if not files):
+            self.progress.say(
+                f"warning: {name}: plateau {p.rank} has no range file, since none of its"
+                f" combinations is among the best {len(frame):,}"
+            )
+        ranges = tuple(itertools.chain.from_iterable(found))
+        for item in ranges:
+            write_text(self.folder.path / item.file_name, item.to_csv())
+        return ranges
 
     def finish(
         self,
@@ -130,7 +256,8 @@ class Stages:
         for report in reports:
             name, grid = report.strategy.name, report.grid.name
             files += [folder.candidates(name, grid, ending) for ending in ("parquet", "csv")]
-            files.append(folder.plateaus(name, grid))
+            files += [folder.plateaus(name, grid), folder.regions(name, grid)]
+            files += [folder.sensitivity(name, grid, ending) for ending in ("csv", "html")]
         comparison = compare_reports(reports)
         if comparison.verdicts:
             path = folder.path / f"comparison_{reports[0].grid.name}.csv"
@@ -140,7 +267,7 @@ class Stages:
         before = manifest.outcome.timings if manifest.outcome else {}
         outcome = Outcome(
             trials=trials,
-            results=tuple(_describe(r) for r in reports),
+            results=tuple(_describe(r, self.ranges) for r in reports),
             comparison=comparison.to_dict(),
             files=tuple(str(p.relative_to(folder.path)) for p in files),
             sums=folder.digests([*folder.inputs(), *files[:-1]]),
@@ -168,7 +295,27 @@ def plateaus_csv(plateaus: Plateaus, grid: Grid) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _describe(report: StrategyReport) -> dict[str, Any]:
+def regions_csv(judged: Judged, grid: Grid) -> str:
+    """Return the regions as CSV, a line a region and parameter, in the order of the plateaus."""
+    lines = [
+        (
+            "rank,parameter,min,max,box_min,box_max,accepted,share,other_share,other_box,other_grid,"
+            "support"
+        )
+    ]
+    for region in judged.regions:
+        shares = (
+            region.share, region.other_share, region.other_box, region.other_grid, region.support,
+        )  # fmt: skip
+        told = ",".join(f"{v:.4f}" if math.isfinite(v) else "" for v in shares)
+        for name in grid.strategy.names:
+            bounds = (*region.bounds[name], *region.box[name])
+            own = ",".join(f"{v:g}" for v in bounds)
+            lines.append(f"{region.rank},{name},{own},{int(region.accepted)},{told}")
+    return "\n".join(lines) + "\n"
+
+
+def _describe(report: StrategyReport, options: RangeOptions) -> dict[str, Any]:
     """Return what was found for a strategy, for the manifest."""
     scores = report.scores
     return {
@@ -180,8 +327,22 @@ def _describe(report: StrategyReport) -> dict[str, Any]:
         "gates": [c.to_dict() for c in scores.phase_counts],
         "stable": scores.stable,
         "candidates": len(scores.candidates),
+        "outcomes": None if scores.outcomes is None else scores.outcomes.to_dict(),
+        "sets": {
+            report.scores.gates.name: {"stable": scores.stable, "min_phases": scores.min_phases},
+            **{
+                o.counts.gates.name: o.counts.to_dict()
+                | {"plateaus": o.plateaus.to_dict(), **o.judged.to_dict()}
+                for o in report.others
+            },
+        },
+        "best": None if report.finalist is None else report.finalist.to_dict(),
         "at_risk": scores.at_risk,
         "warnings": list(scores.warnings),
         "plateaus": report.plateaus.to_dict(),
-        "ranges": [{"file": r.file_name, "tests": r.tests} for r in report.ranges],
+        **report.judged.to_dict(),
+        "sensitivity": report.sensitivity.to_dict(),
+        "inside": [s.to_dict() for s in report.inside],
+        "range_options": options.to_dict(),
+        "ranges": [r.to_dict() for r in report.ranges],
     }

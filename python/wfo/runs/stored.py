@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wfo.backtest.benchmark import Benchmark
 from wfo.errors import ResultsError
 from wfo.files import read_sealed
 from wfo.progress import Progress
 from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Clock
 from wfo.runs.manifest import Manifest
-from wfo.selection.scoring import Gates
+from wfo.runs.task import phase_benchmarks
+from wfo.selection.gates import Gates
+from wfo.settings import AccountSettings
 from wfo.sweeps import DenseStore, SurvivorStore, SweepStore
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def stored_sweeps(
@@ -22,31 +32,103 @@ def stored_sweeps(
     folder, manifest
         The run.
     gates
-        Those to count with, where a store has all figures; survivors were counted with the run's.
+        Those that rule. A store of all figures is counted with them; survivors were counted while
+        they were swept, and are refused where these gates were not among those.
     threads
         For counting.
+
+    Raises
+    ------
+    ResultsError
+        If the manifest does not say what buy-and-hold is, and the run's bars cannot be read.
     """
-    phases = manifest.phases
+    phases, held = manifest.phases, run_benchmarks(folder, manifest)
     stores: list[SweepStore] = []
     for grid in manifest.load_grids():
         name = grid.strategy.name
         sweep = manifest.sweeps[name]
         place = folder.sweep(name)
         if sweep.store == DenseStore.kind:
-            stores.append(DenseStore(place, grid, len(phases), gates, sweep.key, threads))
+            dense = DenseStore(place, grid, len(phases), gates, sweep.key, threads, benchmarks=held)
+            stores.append(dense)
         else:
             kept = SurvivorStore(
                 place,
                 grid,
                 len(phases),
-                manifest.gates,
+                gates,
                 sweep.key,
                 threads,
+                benchmarks=held,
                 min_phases=manifest.gates.required(len(phases), phases.min_phases),
                 kept=sweep.kept,
             )
             stores.append(kept)
     return stores
+
+
+def run_benchmarks(folder: RunFolder, manifest: Manifest) -> tuple[Benchmark, ...]:
+    """Return buy-and-hold of a run's phases; an earlier version left it to the bars.
+
+    Raises
+    ------
+    ResultsError
+        If it is of other phases, or the bars cannot be read.
+    """
+    held, phases = manifest.benchmarks, manifest.phases
+    if held is None:
+        stated = manifest.sums.get(folder.bars.name)
+        if stated is not None:
+            folder.check_digest(folder.bars.name, stated)
+        bars = read_kept(folder.bars)
+        if len(bars) < max(phase.end for phase in phases):
+            raise ResultsError(f"{folder.bars} has fewer bars than the phases of its run")
+        named = {f.name for f in fields(AccountSettings)}
+        settings = AccountSettings(**{n: v for n, v in manifest.settings.items() if n in named})
+        return phase_benchmarks(bars, manifest.timeframe, phases, settings)
+    spans = [(p.split - p.warmup, p.end - p.split) for p in phases]
+    if [(b.is_bars, b.oos_bars) for b in held] != spans:
+        raise ResultsError(f"{folder.manifest}: its benchmarks are not of its phases")
+    return held
+
+
+def read_kept(path: Path) -> pl.DataFrame:
+    """Return bars that a run keeps.
+
+    Raises
+    ------
+    ResultsError
+        If they cannot be read.
+    """
+    import polars as pl
+
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ResultsError(f"{path} cannot be read: {error}") from error
+
+
+def sweep_damages(kept: SweepStore, progress: Progress) -> list[str]:
+    """Return what is wrong with the files of a complete sweep, a text each; none if all is well."""
+    name = kept.grid.strategy.name
+    found = []
+    try:
+        _check_meta(kept)
+    except ResultsError as error:
+        found.append(str(error))
+    title = f"{name}: checking the stored figures"
+    with progress.stage(title, len(kept.grid)) as tick:
+        return found + kept.damages(tick)
+
+
+def _check_meta(kept: SweepStore) -> None:
+    """Raise a `ResultsError` unless ``meta.json`` is as it was written, and of this sweep."""
+    try:
+        meta = read_sealed(kept.meta)
+    except ResultsError as error:
+        raise ResultsError(f"{error}; {kept.again}") from error
+    if meta.get("key") != kept.key:
+        raise ResultsError(f"{kept.meta} is of another sweep; {kept.again}")
 
 
 def verify_sweep(kept: SweepStore, progress: Progress, clock: Clock) -> None:
@@ -62,10 +144,5 @@ def verify_sweep(kept: SweepStore, progress: Progress, clock: Clock) -> None:
         clock.stage(f"check {name}"),
         progress.stage(f"{name}: checking the stored figures", len(kept.grid)) as tick,
     ):
-        try:
-            meta = read_sealed(kept.meta)
-        except ResultsError as error:
-            raise ResultsError(f"{error}; {kept.again}") from error
-        if meta.get("key") != kept.key:
-            raise ResultsError(f"{kept.meta} is of another sweep; {kept.again}")
+        _check_meta(kept)
         kept.verify(tick)

@@ -51,17 +51,25 @@ class Sweeping:
         """Return the sweep of one grid of a job, before anything is read or written."""
         task, name = job.task, grid.strategy.name
         place, phases, gates = folder.sweep(name), len(task.phases), task.plan.gates
-        key = sweep_key(task, grid)
+        key, held = sweep_key(task, grid), task.benchmarks
         store: SweepStore
         if job.stores[name] == DenseStore.kind:
-            store = DenseStore(place, grid, phases, gates, key, task.threads)
+            store = DenseStore(place, grid, phases, gates, key, task.threads, benchmarks=held)
         else:
 
             def sample(indices: NDArray[np.int64]) -> Sequence[Figures]:
                 return _sample(job, grid, indices, progress, clock)
 
             store = SurvivorStore(
-                place, grid, phases, gates, key, task.threads, min_phases=task.least, sample=sample
+                place,
+                grid,
+                phases,
+                gates,
+                key,
+                task.threads,
+                benchmarks=held,
+                min_phases=task.least,
+                sample=sample,
             )
         return cls(job, grid, store, progress, clock)
 

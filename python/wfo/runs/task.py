@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from wfo import bars as bars_module
 from wfo.backtest import Feeds, thread_count
+from wfo.backtest.benchmark import Benchmark, benchmark
 from wfo.errors import InputError
 from wfo.grid import Grid
-from wfo.runs.given import load_grids, load_windows
+from wfo.metrics import bars_per_year
+from wfo.runs.given import check_given, load_grids, load_windows
 from wfo.runs.inputs import Inputs, load_inputs
 from wfo.runs.plan import STORES, RunPlan
 from wfo.settings import AccountSettings
@@ -17,6 +19,8 @@ from wfo.strategy import Strategy, get_strategy
 from wfo.windows import LEAST_WARMUP, Phases, Windows
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from wfo.data import DataStore
 
 
@@ -36,6 +40,8 @@ class Task:
         The windows, and what they come to on the bars.
     inputs
         The bars.
+    benchmarks
+        Buy-and-hold of the first symbol, an item a phase.
     """
 
     plan: RunPlan
@@ -44,6 +50,7 @@ class Task:
     schedule: Windows
     inputs: Inputs
     phases: Phases
+    benchmarks: tuple[Benchmark, ...]
 
     @classmethod
     def of(cls, plan: RunPlan, store: DataStore) -> Task:
@@ -60,6 +67,7 @@ class Task:
         for grid in grids:
             grid.strategy.settings_of(plan.settings)
         schedule = load_windows(plan.windows)
+        check_given(plan.grid, plan.windows)
         if plan.store not in STORES:
             raise InputError(f"store = {plan.store!r} must be one of {', '.join(STORES)}")
         thread_count(plan.threads)
@@ -73,7 +81,9 @@ class Task:
         )
         phases = _resolve(schedule, grids, inputs, plan)
         plan.gates.required(len(phases), phases.min_phases)
-        return cls(plan, requested, grids, schedule, inputs, phases)
+        settings = requested.settings_of(plan.settings)
+        held = phase_benchmarks(inputs.bars, plan.timeframe, phases, settings)
+        return cls(plan, requested, grids, schedule, inputs, phases, held)
 
     def on(self, inputs: Inputs) -> Task:
         """Return the same task on other bars.
@@ -84,12 +94,18 @@ class Task:
             If the windows do not fit them.
         """
         phases = _resolve(self.schedule, self.grids, inputs, self.plan)
-        return replace(self, inputs=inputs, phases=phases)
+        held = phase_benchmarks(inputs.bars, self.plan.timeframe, phases, self.settings)
+        return replace(self, inputs=inputs, phases=phases, benchmarks=held)
 
     @property
     def names(self) -> list[str]:
         """Those of the strategies that run."""
         return [grid.strategy.name for grid in self.grids]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must be told of the grids: which parameters they leave out."""
+        return [f"{g.strategy.name}: {'; '.join(g.notes)}" for g in self.grids if g.notes]
 
     @property
     def least(self) -> int:
@@ -114,6 +130,25 @@ class Task:
     def data(self, strategy: Strategy) -> Feeds:
         """Return the prices that a strategy reads."""
         return self.inputs.of(strategy)
+
+
+def phase_benchmarks(
+    bars: pl.DataFrame, timeframe: str, phases: Phases, settings: AccountSettings
+) -> tuple[Benchmark, ...]:
+    """Return buy-and-hold of every phase.
+
+    Parameters
+    ----------
+    bars, timeframe
+        Those of the first symbol.
+    phases
+        The windows on these bars.
+    settings
+        Capital, costs and lots.
+    """
+    prices = bars_module.prices(bars)
+    year = bars_per_year(timeframe, bars_module.dates(bars))
+    return tuple(benchmark(prices, phase.bounds, settings, year) for phase in phases)
 
 
 def _resolve(schedule: Windows, grids: tuple[Grid, ...], inputs: Inputs, plan: RunPlan) -> Phases:

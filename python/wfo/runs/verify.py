@@ -1,16 +1,21 @@
-"""Whether every file of a run is as it was written."""
+"""Whether every file of a run is as it was written, and which ones are not."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from wfo.backtest import thread_count
+from wfo.errors import ResultsError
 from wfo.files import read_sealed
 from wfo.progress import Progress, Silent
 from wfo.runs.folder import RunFolder
-from wfo.runs.machine import Clock
-from wfo.runs.stored import stored_sweeps, verify_sweep
+from wfo.runs.manifest import Manifest
+from wfo.runs.stored import stored_sweeps, sweep_damages
+from wfo.sweeps import SweepStore
 
 
 def verify(
@@ -30,13 +35,13 @@ def verify(
     Returns
     -------
     files, bytes
-        How many files were read, and how long they are together.
+        How many files of the folder were read, and how long they are together.
 
     Raises
     ------
     WfoError
-        If there is no complete run, or a file is missing, damaged or changed; the message names
-        it.
+        If there is no complete run, or files are missing, damaged or changed; the message names
+        all of them, and what repairs them.
     """
     progress = progress or Silent()
     folder.read_manifest()
@@ -44,12 +49,75 @@ def verify(
     writable = os.access(folder.path, os.W_OK)
     with folder.hold("wfo verify") if writable else contextlib.nullcontext():
         manifest = folder.read_manifest()
+        found = _Found()
         sizes = [folder.manifest.stat().st_size]
-        sizes += [folder.check_digest(name, stated) for name, stated in manifest.sums.items()]
-        if folder.trials.is_file():
-            read_sealed(folder.trials)
-            sizes.append(folder.trials.stat().st_size)
-        for kept in stored_sweeps(folder, manifest, manifest.gates, thread_count(threads)):
-            verify_sweep(kept, progress, Clock())
+        for name, stated in manifest.sums.items():
+            with found.collected(found.kept if folder.is_input(name) else found.derived):
+                sizes.append(folder.check_digest(name, stated))
+        for path in dict.fromkeys((folder.trials, folder.trials_of(manifest.symbol))):
+            if path.is_file():
+                with found.collected(found.trials):
+                    read_sealed(path)
+                if path == folder.trials:
+                    sizes.append(path.stat().st_size)
+        stores: list[SweepStore] = []
+        # What they need of the bars may be damaged, which is no reason to name nothing else.
+        with found.collected(found.kept):
+            stores = stored_sweeps(folder, manifest, manifest.gates, thread_count(threads))
+        for kept in stores:
+            found.kept += sweep_damages(kept, progress)
             sizes += [p.stat().st_size for p in kept.folder.rglob("*") if p.is_file()]
+        found.check(folder, manifest)
     return len(sizes), sum(sizes)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is wrong, a text a file, by what repairs it.
+
+    `kept` are files that the run keeps: bars, what it was given, figures. `derived` follow from
+    them.
+    """
+
+    kept: list[str] = field(default_factory=list)
+    derived: list[str] = field(default_factory=list)
+    trials: list[str] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def collected(self, texts: list[str]) -> Iterator[None]:
+        """Go on after a file that is not as it was written, and keep what is said of it."""
+        try:
+            yield
+        except ResultsError as error:
+            texts.append(str(error))
+
+    def check(self, folder: RunFolder, manifest: Manifest) -> None:
+        """Raise a `ResultsError` that names every file, if there are any."""
+        texts = list(dict.fromkeys((*self.kept, *self.derived, *self.trials)))
+        if not texts:
+            return
+        repair = self._repair(folder, manifest)
+        if len(texts) == 1:
+            raise ResultsError("\n  ".join([texts[0], *repair]))
+        head = f"{len(texts)} files of the run in {folder.path} are not as they were written:"
+        raise ResultsError("\n  ".join([head, *texts, *repair]))
+
+    def _repair(self, folder: RunFolder, manifest: Manifest) -> list[str]:
+        """Say what to do, in the order in which it is to be done."""
+        lines = []
+        if self.trials:
+            # A run counts its trials, so it refuses to begin with a count that it cannot read.
+            lines.append(
+                "the count of trials is not made again: put a good copy in its place, or remove it"
+                " to count from nothing"
+            )
+        again = shlex.join(["wfo", "rescore", str(folder.path)])
+        if self.kept:
+            lines.append(f"to repair the run: {manifest.command}")
+            if manifest.rescored is not None:
+                lines.append(
+                    f"and then, since it was rescored: {manifest.rescored.command or again}"
+                )
+        elif self.derived:
+            lines.append(f"to write again what follows from its figures: {again}")
+        return lines

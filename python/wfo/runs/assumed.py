@@ -1,0 +1,94 @@
+"""What a backtest assumes: costs, capital, sizing, lots, and where its bars are from."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import NamedTuple
+
+from wfo.runs.manifest import BarsRecord
+from wfo.settings import AccountSettings
+
+_WIDTH, _LABEL = 80, 9
+
+_ACCOUNT = frozenset(f.name for f in fields(AccountSettings))
+
+
+class Assumed(NamedTuple):
+    """Something that a backtest assumes.
+
+    Attributes
+    ----------
+    what
+        A word, such as Costs.
+    text
+        What is assumed, without a stop.
+    """
+
+    what: str
+    text: str
+
+
+def assumed_of_settings(settings: AccountSettings) -> list[Assumed]:
+    """Return what settings come to: costs, capital, sizing, lots, and those of the strategy."""
+    costs = (
+        f"slippage {percent(settings.slip)} and fee {percent(settings.fee)} of every fill"
+        if settings.slip or settings.fee
+        else "none. Warning: real fills cost something, and many trades cost much; --slip and"
+        " --fee set it, as in --slip 0.0005 for 0.05 %"
+    )
+    sizing = {
+        "compound": "compound: the whole equity goes into a trade",
+        "fixed": "fixed: the starting capital goes into a trade, or the equity if that is less",
+    }[settings.sizing]
+    lots = (
+        f"shares are rounded down to a multiple of {settings.lot_size:g}"
+        if settings.lot_size
+        else "none: fractions of shares are traded"
+    )
+    found = [
+        Assumed("Costs", costs),
+        Assumed("Capital", f"{settings.capital:,.2f} at the first trading bar"),
+        Assumed("Sizing", sizing),
+        Assumed("Lots", lots),
+    ]
+    further = [f"{n} {v}" for n, v in settings.to_dict().items() if n not in _ACCOUNT]
+    return [*found, Assumed("Settings", ", ".join(further))] if further else found
+
+
+def assumed_of_bars(data: BarsRecord, data2: BarsRecord | None, source: str) -> Assumed:
+    """Return what bars are used.
+
+    Parameters
+    ----------
+    data, data2
+        What they are; the second ones where there are any.
+    source
+        Where they are from.
+    """
+    both = data.symbol if data2 is None else f"{data.symbol} with {data2.symbol}"
+    adjusted = "" if data.adjust == "none" else f", adjusted: {data.adjust}"
+    span = f"{data.rows:,} bars of {data.timeframe}, {data.first} to {data.last}{adjusted}"
+    return Assumed("Bars", f"{both}, {span}; {source}")
+
+
+def assumed_lines(items: Iterable[Assumed]) -> list[str]:
+    """Return a line each, and more where one is too long."""
+    return [
+        line
+        for item in items
+        for line in textwrap.wrap(
+            item.text,
+            _WIDTH,
+            initial_indent=f"  {item.what:<{_LABEL}}",
+            subsequent_indent=" " * (_LABEL + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with as many decimals as it has."""
+    return f"{100 * share:.10g} %"

@@ -1,0 +1,398 @@
+"""What a simulation is made on, of a run or not: the set, bars, stretches and settings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wfo.backtest.engines import engines_of, require_engine
+from wfo.bars import dates as bar_dates
+from wfo.errors import InputError, ResultsError, did_you_mean
+from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings
+from wfo.runs.candidates import Candidate, Run, number_of, read_row
+from wfo.runs.folder import RunFolder
+from wfo.runs.inputs import Inputs, check_symbols, load_inputs
+from wfo.runs.slices import Slice, phases_of, slice_of, slice_of_split
+from wfo.settings import AccountSettings
+from wfo.strategy import Number, Strategy, get_strategy
+from wfo.windows import Phases, Windows
+
+if TYPE_CHECKING:
+    from wfo.data import DataStore
+
+#: The engine that has the least to prepare for a single set.
+_ENGINE = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationPlan:
+    """What a simulation is asked to do.
+
+    Of a run, whatever is not given is the run's own; what is given and differs is obeyed, and said.
+
+    Attributes
+    ----------
+    symbol, symbol2, timeframe, allow_gaps
+        Which stored bars, as in `RunPlan`; daily ones by default. Those of a run are the ones that
+        it has kept.
+    strategy
+        Name; of a run by default the one that was asked for.
+    params
+        Parameters by name, as numbers or as texts that stand for them; they replace the row's.
+    run
+        Folder of a run whose candidate, over all phases of the run, is simulated.
+    candidates
+        A candidates file: of a run, which is as good as its folder, or any other.
+    row
+        Which row of the candidates, the best one being 0, which is the default.
+    windows, phase
+        Name or path of a schedule, and which of its phases: by default the last, and of a run all.
+    split
+        In place of a phase: the first out-of-sample date, the last bar being the end.
+    begin
+        First trading date before `split`; by default right after the warm-up.
+    as_of
+        Date that windows are counted back from; later bars are left out.
+    settings
+        Capital, costs, sizing: all of them, or by name those that replace the run's or the default
+        ones.
+    engine
+        Name of the engine.
+    stored
+        Whether bars are to be loaded from the store although the run has kept its own.
+    out_trades, out_equity
+        Files for all trades, and for the mark at every close.
+    plots
+        Files for a chart of the equity.
+    """
+
+    symbol: str | None = None
+    strategy: str | None = None
+    params: Mapping[str, object] = field(default_factory=dict)
+    symbol2: str | None = None
+    timeframe: str | None = None
+    allow_gaps: bool = False
+    run: Path | None = None
+    candidates: Path | None = None
+    row: int | None = None
+    windows: str | None = None
+    phase: int | None = None
+    split: dt.date | None = None
+    begin: dt.date | None = None
+    as_of: dt.date | None = None
+    settings: AccountSettings | Mapping[str, Any] | None = None
+    engine: str | None = None
+    stored: bool = False
+    out_trades: Path | None = None
+    out_equity: Path | None = None
+    plots: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """What a simulation is made on.
+
+    Attributes
+    ----------
+    strategy, params
+        The set.
+    inputs
+        The bars; the second ones only where the strategy reads them.
+    days
+        Date of every bar.
+    slices
+        The stretches: one, or all phases of a schedule.
+    whole
+        Whether they are all phases of a schedule.
+    settings, engine
+        How every stretch is simulated.
+    assumed, notes
+        What a reader must know.
+    run, candidate
+        Where the set comes from; None where it comes from no run.
+    changed
+        What differs from the run.
+    """
+
+    strategy: Strategy
+    params: Mapping[str, Number]
+    inputs: Inputs
+    days: list[dt.date]
+    slices: tuple[Slice, ...]
+    whole: bool
+    settings: AccountSettings
+    engine: str
+    assumed: tuple[Assumed, ...]
+    notes: tuple[str, ...]
+    run: Run | None = None
+    candidate: Candidate | None = None
+    changed: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str | None:
+        """What to type for one of the phases; None where it would not be the same set."""
+        if self.run is None or self.candidate is None or self.changed:
+            return None
+        words = ["wfo", "simulate", str(self.run.folder.path)]
+        words += ["--candidate", str(self.candidate.row + 1)]
+        if self.strategy.name != self.run.manifest.strategy:
+            words += ["--strategy", self.strategy.name]
+        return shlex.join([*words, "--phase", str(self.slices[-1].number), "--plot", "terminal"])
+
+    @property
+    def title(self) -> str:
+        """Symbols, strategy and candidate in a line."""
+        data, data2 = self.inputs.data, self.inputs.data2
+        symbols = data.symbol
+        if data2 is not None and self.inputs.second is not None:
+            symbols = f"{data.symbol} with {data2.symbol}"
+        words = [f"{symbols} {data.timeframe}", self.strategy.name]
+        if self.candidate is not None:
+            # With other parameters it is that candidate no longer.
+            varied = any(self.params[n] != v for n, v in self.candidate.params.items())
+            words.append(f"{self.candidate.title}, varied" if varied else self.candidate.title)
+        return ", ".join(words)
+
+
+def basis_of(plan: SimulationPlan, store: DataStore) -> Basis:
+    """Read and check all that a plan names.
+
+    Raises
+    ------
+    WfoError
+        If anything of it cannot be used.
+    """
+    run = None
+    if plan.run is not None:
+        if plan.candidates is not None:
+            raise InputError(f"{plan.run} has candidates of its own; leave {plan.candidates} out")
+        run = Run.of(RunFolder(plan.run), plan.strategy)
+    elif plan.candidates is not None:
+        run = Run.of_file(plan.candidates, plan.strategy)
+    return _of_nothing(plan, store) if run is None else _of_run(plan, run, store)
+
+
+def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
+    """Return the basis of a plan that names all that is needed."""
+    missing = [n for n in ("symbol", "strategy") if getattr(plan, n) is None]
+    if missing or plan.symbol is None or plan.strategy is None:
+        needed = " and ".join(f"--{n}" for n in missing)
+        whose = f"{plan.candidates} is no file that a run lists, so it" if plan.candidates else "it"
+        raise InputError(f"{whose} takes {needed}; a run's folder says both")
+    strategy = get_strategy(plan.strategy)
+    engine = plan.engine or _ENGINE
+    require_engine(engine, strategy)
+    given: dict[str, object] = {}
+    notes: tuple[str, ...] = ()
+    if plan.candidates is not None:
+        given = read_row(plan.candidates, strategy, plan.row or 0)
+        said = (
+            f"{plan.candidates} is no file that a run lists: its costs, windows and bars are not"
+            " known, and those above are assumed"
+        )
+        notes = (said,)
+    values, filled = strategy.with_defaults(given | _given(plan, strategy))
+    params = _checked(strategy, values)
+    notes += tuple(f"{n} is left out: {v:g}" for n, v in filled.items())
+    timeframe = plan.timeframe or "1day"
+    inputs = load_inputs(
+        store, strategy, plan.symbol, plan.symbol2, timeframe, allow_gaps=plan.allow_gaps
+    )
+    days = bar_dates(inputs.bars)
+    need = _need(strategy, params)
+    if plan.split is not None:
+        chosen = slice_of_split(days, plan.split, plan.begin, plan.as_of, need)
+    else:
+        phases = phases_of(days, plan.windows or "default", plan.as_of, need)
+        chosen = slice_of(phases, plan.phase)
+    settings = _settings(plan, strategy, strategy.settings_of(AccountSettings()))
+    source = _source(store, inputs)
+    assumed = (
+        *assumed_of_settings(settings),
+        assumed_of_bars(inputs.data, inputs.data2, source),
+    )
+    notes = (*notes, *inputs.notes, *chosen.notes)
+    return Basis(strategy, params, inputs, days, (chosen,), False, settings, engine, assumed, notes)
+
+
+def _of_run(plan: SimulationPlan, run: Run, store: DataStore) -> Basis:
+    """Return the basis of a plan of a run's candidate."""
+    strategy, manifest = run.strategy, run.manifest
+    engine = plan.engine or _engine_like(run)
+    require_engine(engine, strategy)
+    replaced = _given(plan, strategy)
+    candidate = None
+    if plan.row is not None or len(replaced) < len(strategy.names):
+        candidate = run.candidate(plan.row or 0)
+    before = {} if candidate is None else dict(candidate.params)
+    params = _checked(strategy, before | replaced)
+    changed = [f"{n} {params[n]:g}, not {v:g}" for n, v in before.items() if params[n] != v]
+
+    inputs, source, said = _inputs(plan, run, store)
+    changed += said
+    days = bar_dates(inputs.bars)
+    slices, words, said = _slices(plan, run, days, _need(strategy, params), own=not said)
+    changed += said
+    # A simpler strategy beside the one that was asked for may have fewer.
+    known = {f.name for f in fields(strategy.settings)}
+    own = strategy.settings(**{n: v for n, v in manifest.settings.items() if n in known})
+    settings = _settings(plan, strategy, own)
+    changed += [
+        f"{name} {value}, not {before_}"
+        for (name, value), before_ in zip(
+            settings.to_dict().items(), own.to_dict().values(), strict=True
+        )
+        if value != before_
+    ]
+    data2 = inputs.data2 if inputs.second is not None else None
+    assumed = (
+        *assumed_of_settings(settings),
+        assumed_of_bars(inputs.data, data2, source),
+        Assumed("Windows", words),
+    )
+    notes = (*inputs.notes, *(slices[0].notes))
+    whole = plan.split is None and plan.phase is None
+    return Basis(
+        strategy, params, inputs, days, slices, whole, settings, engine, assumed, notes, run,
+        candidate, tuple(changed),
+    )  # fmt: skip
+
+
+def _engine_like(run: Run) -> str:
+    """Return the engine for a set of a run, where none is asked for."""
+    own = engines_of(run.strategy)
+    named = (_ENGINE, run.manifest.engine)
+    return next((name for name in named if name in own), "auto")
+
+
+def _given(plan: SimulationPlan, strategy: Strategy) -> dict[str, object]:
+    """Return the parameters that are given one by one."""
+    found = {}
+    for name, value in plan.params.items():
+        strategy.parameter(name)
+        found[name] = number_of(value)
+    return found
+
+
+def _checked(strategy: Strategy, given: Mapping[str, object]) -> dict[str, Number]:
+    """Return all parameters, checked, in canonical order."""
+    missing = [name for name in strategy.names if name not in given]
+    if missing:
+        raise InputError(
+            f"{strategy.name} also needs {', '.join(missing)}; give each by --set NAME=VALUE, or"
+            " all of a run's candidate by its folder and --candidate, or by --from-candidates FILE"
+        )
+    return dict(zip(strategy.names, strategy.check_params(given), strict=True))
+
+
+def _need(strategy: Strategy, params: Mapping[str, Number]) -> int:
+    """Return the longest lookback of a set, in bars."""
+    return strategy.lookback({name: (value,) for name, value in params.items()})
+
+
+def _settings(plan: SimulationPlan, strategy: Strategy, before: AccountSettings) -> AccountSettings:
+    """Return the settings asked for, those before where none are."""
+    if plan.settings is None or isinstance(plan.settings, AccountSettings):
+        return before if plan.settings is None else strategy.settings_of(plan.settings)
+    known = before.to_dict()
+    for name in plan.settings:
+        if name not in known:
+            raise InputError(f"{strategy.name} has no setting {name!r}{did_you_mean(name, known)}")
+    return replace(before, **plan.settings)
+
+
+def _inputs(plan: SimulationPlan, run: Run, store: DataStore) -> tuple[Inputs, str, list[str]]:
+    """Return the bars, where they are from, and how they differ from the run's."""
+    manifest, strategy = run.manifest, run.strategy
+    second = None if manifest.data2 is None else manifest.data2.symbol
+    own = {"symbol": manifest.symbol, "symbol2": second, "timeframe": manifest.timeframe}
+    wanted = {name: getattr(plan, name) or value for name, value in own.items()}
+    said = [f"{n} {v}, not {own[n]}" for n, v in wanted.items() if v != own[n]]
+    if not said and not plan.stored:
+        bars, bars2 = run.load_bars(second=strategy.dual_symbol)
+        inputs = Inputs(bars, bars2, manifest.data, manifest.data2, manifest.join)
+        return inputs, f"the run's own, {run.folder.bars}", []
+    symbol, symbol2, timeframe = (str(v) if v else None for v in wanted.values())
+    if not strategy.dual_symbol:
+        check_symbols(strategy, symbol or "", plan.symbol2)
+        symbol2 = None
+    inputs = load_inputs(
+        store, strategy, symbol or "", symbol2, timeframe or "", allow_gaps=plan.allow_gaps
+    )
+    if not said:
+        pairs = [(inputs.data, manifest.data)]
+        if inputs.data2 is not None and manifest.data2 is not None:
+            pairs.append((inputs.data2, manifest.data2))
+        said = [
+            f"bars of {now.symbol} from {now.first} to {now.last}, not the {then.rows:,} from"
+            f" {then.first} to {then.last} that the run has kept"
+            for now, then in pairs
+            if (now.fingerprint, now.rows) != (then.fingerprint, then.rows)
+        ]
+    return inputs, _source(store, inputs), said
+
+
+def _source(store: DataStore, inputs: Inputs) -> str:
+    """Return where bars were loaded from: a store knows the sample, whatever it holds."""
+    records = [record for record in (inputs.data, inputs.data2) if record is not None]
+    shipped = [r.symbol for r in records if store.is_sample(r.symbol, r.timeframe)]
+    if not shipped:
+        return f"from the store {store.folder}"
+    sample = "the sample that ships with wfo"
+    if len(shipped) == len(records):
+        return f"from {sample}"
+    return f"{shipped[0]} from {sample}, the other from the store {store.folder}"
+
+
+def _slices(
+    plan: SimulationPlan, run: Run, days: list[dt.date], need: int, *, own: bool
+) -> tuple[tuple[Slice, ...], str, list[str]]:
+    """Return the stretches, the schedule in words, and how they differ from the run's."""
+    kept = run.manifest.phases
+    if plan.split is not None:
+        chosen = slice_of_split(days, plan.split, plan.begin, plan.as_of, need)
+        return (chosen,), f"none; {chosen.name}", [f"a {chosen.name}, not the phases of the run"]
+    if own and plan.windows is None and plan.as_of is None:
+        _check_phases(kept, days, run)
+        phases = kept
+    else:
+        try:
+            schedule = Windows.from_dict(run.manifest.windows)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ResultsError(
+                f"{run.folder.manifest} has no schedule that can be read: {error!r}"
+            ) from error
+        # As a run does, by the longest lookback of its grids: a short history shrinks alike.
+        longest = max(need, *(g.need for g in run.manifest.load_grids()))
+        phases = phases_of(days, plan.windows or schedule, plan.as_of, longest)
+    numbers = [plan.phase] if plan.phase is not None else [p.number for p in phases]
+    slices = tuple(slice_of(phases, number) for number in numbers)
+    bounds = [p.bounds for p in phases]
+    same = bounds == [p.bounds for p in kept]
+    words = f"{phases.name!r} as of {phases.as_of}, {len(phases)} phases"
+    if same and own:
+        return slices, f"{words}, as in the run", []
+    said = []
+    if not own and plan.windows is None and plan.as_of is None:
+        pass  # They follow from the bars, which differ as it is said.
+    elif (phases.name, phases.as_of) != (kept.name, kept.as_of):
+        said = [
+            f"windows {phases.name!r} as of {phases.as_of}, not {kept.name!r} as of {kept.as_of}"
+        ]
+    elif own:
+        said = [f"windows {phases.name!r} with other dates than the run's"]
+    return slices, words, said
+
+
+def _check_phases(phases: Phases, days: list[dt.date], run: Run) -> None:
+    """Raise unless the phases of a run lie within its bars."""
+    for phase in phases:
+        if not 1 <= phase.warmup < phase.split < phase.end <= len(days):
+            raise ResultsError(
+                f"{run.folder.manifest}: phase {phase.number} has the bars {phase.bounds}, and the"
+                f" run {len(days):,}; run again"
+            )
