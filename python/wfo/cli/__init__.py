@@ -25,6 +25,7 @@ _COMMANDS = {
     "data": ("wfo.cli.data", "Import, list and check bars."),
     "run": ("wfo.cli.run", "Search a strategy's whole grid, from bars to TradeStation ranges."),
     "rescore": ("wfo.cli.run", "Score a run again with other gates, without a sweep."),
+    "results": ("wfo.cli.results", "List the runs, those with names and the history too."),
     "verify": ("wfo.cli.run", "Check that every file of a run is as it was written."),
     "simulate": ("wfo.cli.simulate", "Simulate one parameter set: metrics, trades and equity."),
     "strategies": ("wfo.cli.show", "List the strategies, or show one's parameters."),

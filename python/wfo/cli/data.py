@@ -123,6 +123,7 @@ def import_(
       wfo data import btc.csv --symbol BTC --timeframe 1hour --calendar 24/7
     """
     from wfo.data import DataStore, import_bars
+    from wfo.data.store import SAMPLE_FOLDER
 
     saved = import_bars(
         file,
@@ -143,6 +144,13 @@ def import_(
         _say(f"note: {note}", indent=2)
     for warning in origin.warnings:
         _say(f"warning: {warning}", indent=2)
+    shadowed = DataStore(SAMPLE_FOLDER).keys()
+    if (symbol, timeframe) in shadowed and data_dir.absolute() != SAMPLE_FOLDER:
+        _say(
+            f"note: {symbol} {timeframe} is also the name of an embedded sample; from now on these"
+            " bars are taken in its place",
+            indent=2,
+        )
     if saved.replaced is not None:
         same = saved.replaced.fingerprint == saved.meta.fingerprint
         _say(f"replaced {_extent(saved.replaced)}{' (the same bars)' if same else ''}", indent=2)
@@ -152,10 +160,11 @@ def import_(
 @data.command("list")
 @data_dir_option
 def list_(data_dir: Path) -> None:
-    """List the stored bars.
+    """List the stored bars, and those of the embedded sample.
 
     In the column ADJUST, split+div stands for split-and-dividend. The column
-    WARNINGS counts what wfo data check explains.
+    WARNINGS counts what wfo data check explains. Every command knows the sample
+    by its names; bars imported under these take its place.
 
     \b
     Example:
@@ -164,13 +173,12 @@ def list_(data_dir: Path) -> None:
     from wfo.data import DataStore
 
     store = DataStore(data_dir)
-    keys = store.keys()
+    keys, samples = store.keys(), store.sample_keys()
     if not keys:
         _say(f"no bars in the folder {data_dir}; to add some: wfo data import FILE --symbol QQQ")
-        return
     rows: list[tuple[str, ...]] = []
     broken: list[str] = []
-    for symbol, timeframe in keys:
+    for symbol, timeframe in (*keys, *samples):
         try:
             meta = store.meta(symbol, timeframe)
         except DataError as error:
@@ -183,7 +191,12 @@ def list_(data_dir: Path) -> None:
         )
     if rows:
         heads = ("SYMBOL", "TIMEFRAME", "ROWS", "FIRST", "LAST", "ADJUST", "WARNINGS")
-        click.echo("\n".join(table([heads, *rows], "<<><<<>", indent="")))
+        lines = table([heads, *rows], "<<><<<>", indent="")
+        if samples:
+            lines.insert(
+                len(lines) - len(samples), "the embedded sample, which every command knows:"
+            )
+        click.echo("\n".join(lines))
     if broken:
         raise DataError("\n  ".join(["some stored bars cannot be read:", *broken]))
 
@@ -203,7 +216,8 @@ def check(symbol: str | None, timeframe: str | None, data_dir: Path) -> None:
 
     Verifies each file's fingerprint, and looks for errors, gaps against the
     calendar named at import, zero volume and unadjusted splits. Fails if any bars
-    have errors; warnings do not fail.
+    have errors; warnings do not fail. Those of the embedded sample are checked
+    when they are named.
 
     \b
     Examples:
@@ -214,7 +228,9 @@ def check(symbol: str | None, timeframe: str | None, data_dir: Path) -> None:
 
     store = DataStore(data_dir)
     stored = store.keys()
-    keys = [k for k in stored if symbol in (None, k[0]) and timeframe in (None, k[1])]
+    # Whoever checks all of a folder that has none is told so, whatever the sample has.
+    known = stored if symbol is None else [*stored, *store.sample_keys()]
+    keys = [k for k in known if symbol in (None, k[0]) and timeframe in (None, k[1])]
     if not keys:
         if symbol is not None:
             store.meta(symbol, timeframe or "1day")  # says what is there instead
@@ -245,7 +261,8 @@ def _check_one(store: DataStore, symbol: str, timeframe: str) -> bool:
         for found, what in ((report.errors, "error"), (report.warnings, "warning"))
         if found
     ]
-    _say(f"{title}: {_extent(meta)}: {', '.join(counts) or 'ok'}")
+    whose = ", the embedded sample" if store.is_sample(symbol, timeframe) else ""
+    _say(f"{title}{whose}: {_extent(meta)}: {', '.join(counts) or 'ok'}")
     for line in report.errors:
         _say(f"error: {line}", indent=2)
     for line in report.warnings:

@@ -6,6 +6,7 @@ import datetime as dt
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,8 +14,10 @@ import click
 
 from wfo.atr_d.settings import Settings
 from wfo.backtest import available_threads
+from wfo.cli.config import ConfiguredCommand, config_option, written_out
 from wfo.cli.data import data_dir_option
-from wfo.selection.scoring import Gates
+from wfo.selection.gates import BEATS, PRESETS, Gates
+from wfo.tradestation.ranges import FIXES, RangeOptions
 
 if TYPE_CHECKING:
     from wfo.runs.folder import RunFolder
@@ -23,6 +26,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _SETTINGS = Settings()
 _GATES = Gates()
+_RANGES = RangeOptions()
 
 
 def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
@@ -43,30 +47,78 @@ out_option = click.option(
 )
 
 
-def _gate_options(min_phases: str, wfe: str, dd_ratio: str) -> Callable[[_Command], _Command]:
-    """Return the gates as options that are None where not given; the texts say what holds then."""
+def _gate_options(before: str) -> Callable[[_Command], _Command]:
+    """Return the gates as options that are None where not given.
+
+    `before` says whose gates hold then; by default those of v4 do.
+    """
+
+    def usual(of_v4: str) -> str:
+        return f"  [default: {before or of_v4}]"
+
     return _options(
+        click.option(
+            "--gates",
+            "preset",
+            type=click.Choice(sorted(PRESETS, reverse=True)),
+            help="Set of gates by name: strict is v4 with 5 trades and more than buy-and-hold by"
+            f" risk. The options below change it.{usual('v4')}",
+        ),
         click.option(
             "--min-phases",
             type=int,
-            help=f"Valid phases of a stable combination.  [default: {min_phases}]",
+            help="Valid phases of a stable combination. What is given is kept, even if none is."
+            + usual("the schedule's, or fewer if none is"),
         ),
         click.option(
             "--wfe",
             type=float,
             help="Efficiency, out-of-sample by in-sample profit, that a valid combination exceeds."
-            f"  [default: {wfe}]",
+            f"{usual(f'{_GATES.wfe:g}')}",
         ),
         click.option(
             "--dd-ratio",
             type=float,
             help="In-sample drawdowns that its out-of-sample one stays below."
-            f"  [default: {dd_ratio}]",
+            f"{usual(f'{_GATES.dd_ratio:g}')}",
+        ),
+        click.option(
+            "--min-trades",
+            type=int,
+            help="Trades that it closes out-of-sample in the phase, at least."
+            f"{usual(str(_GATES.min_trades))}",
+        ),
+        click.option(
+            "--beat",
+            type=click.Choice(["none", *BEATS]),
+            help="What it beats buy-and-hold in, out-of-sample: return, or risk, which is profit by"
+            f" drawdown.{usual('none')}",
         ),
         click.option(
             "--csv-all",
             is_flag=True,
             help="Write all candidates to the CSV file, not only the best 100,000.",
+        ),
+    )
+
+
+def _range_options(before: str) -> Callable[[_Command], _Command]:
+    """Return how ranges are made as options that are None where not given.
+
+    `before` says whose holds then; by default what holds without them.
+    """
+    return _options(
+        click.option(
+            "--max-tests",
+            type=int,
+            help="Tests of a range file for TradeStation, at most."
+            f"  [default: {before or f'{_RANGES.max_tests:,}'}]",
+        ),
+        click.option(
+            "--fix",
+            type=click.Choice(FIXES),
+            help="What a range file does not refine is fixed at the plateau's median, or at the"
+            f" best outcome's value.  [default: {before or _RANGES.fix}]",
         ),
     )
 
@@ -128,6 +180,8 @@ run_options = _options(
     click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False)),
     click.option("--symbol", help="Symbol whose run below OUT is meant, instead of its folder."),
     click.option("--symbol2", help="Second symbol of that run, if it has one."),
+    click.option("--timeframe", help="Length of that run's bars, if they are not daily."),
+    click.option("--name", help="Name of that run, if it was given one."),
 )
 
 threads_option = click.option(
@@ -137,7 +191,8 @@ threads_option = click.option(
 )
 
 
-@click.command()
+@click.command(cls=ConfiguredCommand)
+@config_option
 @click.option("--symbol", required=True, help="Symbol in the store; 'wfo data list' shows them.")
 @click.option("--symbol2", help="Second symbol, for strategies that read one.")
 @click.option(
@@ -154,6 +209,11 @@ threads_option = click.option(
 )
 @click.option("--timeframe", default="1day", show_default=True, help="Length of the bars.")
 @click.option(
+    "--name",
+    help="Keep the run beside others of the same bars, in OUT/SYMBOL/runs/NAME, instead of moving"
+    " the earlier one to the history.",
+)
+@click.option(
     "--windows",
     default="default",
     show_default=True,
@@ -166,7 +226,8 @@ threads_option = click.option(
 )
 @click.option("--no-expand", is_flag=True, help="Do not run the simpler strategies beside it.")
 @setting_options
-@_gate_options("the schedule's", f"{_GATES.wfe:g}", f"{_GATES.dd_ratio:g}")
+@_gate_options("")
+@_range_options("")
 @click.option(
     "--store",
     type=click.Choice(["auto", "dense", "survivors"]),
@@ -185,13 +246,18 @@ threads_option = click.option(
 @threads_option
 @data_dir_option
 @out_option
+@click.pass_context
 def run(
+    ctx: click.Context,
+    /,
+    config: Path | None,
     symbol: str,
     symbol2: str | None,
     allow_gaps: bool,
     strategy: str,
     grid: str,
     timeframe: str,
+    name: str | None,
     windows: str,
     as_of: dt.datetime | None,
     no_expand: bool,
@@ -213,19 +279,26 @@ def run(
 
     A run that was stopped, by whatever, goes on with the same command; what is stored is checked
     first. Another strategy, grid, schedule, setting or history is another run: the earlier one
-    moves to OUT/SYMBOL/.history. With a second symbol the folder is OUT/SYMBOL_SYMBOL2.
+    moves to OUT/SYMBOL/.history. With a second symbol the folder is OUT/SYMBOL_SYMBOL2, of bars
+    that are not daily OUT/SYMBOL_5min; with --name it is runs/NAME below that. 'wfo results' lists
+    all of them.
+
+    --config names a file of options, as in 'wfo run --config run.yaml --slip 0.001', in which grid
+    and windows may also be written out. run.json states the command without it.
 
     \b
     Examples:
       wfo run --symbol QQQ --strategy atr_d_l --grid coarse
       wfo run --symbol QQQ --strategy atr_d_ls --estimate
       wfo run --symbol QQQ --strategy atr_d_l --slip 0.0005 --fee 0.0001
+      wfo run --symbol QQQ --strategy atr_d_l --gates strict --min-trades 8
       wfo run --symbol SMH --strategy atr_d_l --grid my.yaml --as-of 2024-12-31
       wfo run --symbol TQQQ --symbol2 QQQ --strategy atr_d_duals_ls --grid coarse
     """
     from wfo.data import DataStore
     from wfo.errors import ResultsError
     from wfo.progress import for_stream
+    from wfo.runs.call import command_line
     from wfo.runs.estimate import estimate
     from wfo.runs.plan import RunPlan
     from wfo.runs.run import run as carry_out
@@ -236,8 +309,9 @@ def run(
         allow_gaps=allow_gaps,
         strategy=strategy,
         timeframe=timeframe,
-        grid=grid,
-        windows=windows,
+        name=name,
+        grid=written_out(ctx, "grid") or grid,
+        windows=written_out(ctx, "windows") or windows,
         as_of=as_of.date() if as_of else None,
         expand=not no_expand,
         settings=settings_of(options),
@@ -246,9 +320,14 @@ def run(
         out=out,
         csv_rows=_csv_rows(csv_all),
         store=store,
+        ranges=_ranges(options, _RANGES),
         fresh=fresh,
         command=_command(),
     )
+    if config is not None:
+        source = ctx.get_parameter_source("data_dir")
+        named = source is click.core.ParameterSource.COMMANDLINE
+        plan = replace(plan, command=command_line(plan, data_dir if named else None))
     if only_estimate:
         found = estimate(plan, DataStore(data_dir))
         click.echo(found.page, nl=False)
@@ -296,13 +375,16 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
 
 @click.command()
 @run_options
-@_gate_options(*["the run's"] * 3)
+@_gate_options("the run's")
+@_range_options("the run's")
 @threads_option
 @out_option
 def rescore(
     folder: Path | None,
     symbol: str | None,
     symbol2: str | None,
+    timeframe: str | None,
+    name: str | None,
     threads: int | None,
     out: Path,
     csv_all: bool,
@@ -311,23 +393,27 @@ def rescore(
     """Score a run again with other gates, without a sweep.
 
     FOLDER is the run's folder. Its candidates, plateaus and ranges are replaced; gates that are not
-    given stay as the run has them. The stored figures are checked on the way. A run that keeps
-    survivors only allows other --min-phases; the other gates were applied while sweeping.
+    given stay as the run has them, unless --gates names a set to start from. The stored figures are
+    checked on the way. A run that keeps survivors allows the sets that it was counted with, which
+    are v4, strict and its own, and other --min-phases.
 
     \b
     Examples:
+      wfo rescore results/QQQ --gates strict
       wfo rescore results/QQQ --wfe 0.5
       wfo rescore --symbol QQQ --min-phases 4
     """
     from wfo.progress import for_stream
+    from wfo.runs.manifest import run_ranges
     from wfo.runs.rescore import rescore as rescore_run
 
-    found = _found(folder, symbol, symbol2, out)
-    before = found.read_manifest(scored=False).gates
+    found = find_run(folder, symbol, symbol2, out, timeframe, name)
+    manifest = found.read_manifest(scored=False)
     report = rescore_run(
         found,
-        gates=_gates(options, before),
+        gates=_gates(options, manifest.gates),
         csv_rows=_csv_rows(csv_all),
+        ranges=_ranges(options, run_ranges(manifest)),
         threads=threads,
         command=_command(),
         progress=for_stream(),
@@ -343,6 +429,8 @@ def verify(
     folder: Path | None,
     symbol: str | None,
     symbol2: str | None,
+    timeframe: str | None,
+    name: str | None,
     threads: int | None,
     out: Path,
 ) -> None:
@@ -361,18 +449,32 @@ def verify(
     from wfo.runs.verify import verify as verify_run
     from wfo.text import size_text
 
-    found = _found(folder, symbol, symbol2, out)
+    found = find_run(folder, symbol, symbol2, out, timeframe, name)
     files, size = verify_run(found, threads=threads, progress=for_stream())
     click.echo(f"{files} files, {size_text(size)}: all are as they were written")
 
 
-def _found(folder: Path | None, symbol: str | None, symbol2: str | None, out: Path) -> RunFolder:
+def find_run(
+    folder: Path | None,
+    symbol: str | None,
+    symbol2: str | None,
+    out: Path,
+    timeframe: str | None = None,
+    name: str | None = None,
+) -> RunFolder:
     """Return the run that `run_options` name."""
+    from wfo.data.timeframes import require_timeframe
     from wfo.runs.folder import RunFolder
 
     if (folder is None) == (symbol is None):
         raise click.UsageError("give the run's folder, or --symbol, and not both")
-    return RunFolder(folder) if folder else RunFolder.of(out, symbol or "", symbol2)
+    if folder is not None:
+        if symbol2 or timeframe or name:
+            raise click.UsageError("--symbol2, --timeframe and --name go with --symbol")
+        return RunFolder(folder)
+    if timeframe is not None:
+        require_timeframe(timeframe)
+    return RunFolder.find(out, symbol or "", symbol2, timeframe, name)
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
@@ -381,8 +483,19 @@ def settings_of(options: dict[str, Any]) -> Settings:
 
 
 def _gates(options: dict[str, Any], before: Gates) -> Gates:
+    """Return what `_gate_options` came to; what is not given is the preset's, or that of before."""
+    preset = options["preset"]
     given = {name: options[name] for name in Gates.__dataclass_fields__}
-    return Gates(**(before.to_dict() | {n: v for n, v in given.items() if v is not None}))
+    changes = {name: value for name, value in given.items() if value is not None}
+    if changes.get("beat") == "none":
+        changes["beat"] = None
+    return replace(before if preset is None else Gates.preset(preset), **changes)
+
+
+def _ranges(options: dict[str, Any], before: RangeOptions) -> RangeOptions:
+    """Return what `_range_options` came to; what is not given is as before."""
+    given = {name: options[name] for name in RangeOptions.__dataclass_fields__}
+    return replace(before, **{name: value for name, value in given.items() if value is not None})
 
 
 def _csv_rows(everything: bool) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -13,18 +14,30 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", required=False)
 @click.option("--strategy", default="atr_d_l", show_default=True, help="Strategy to show it for.")
-def grids(name: str | None, strategy: str) -> None:
+@click.option(
+    "--yaml", "as_yaml", is_flag=True, help="Print the grid as a file of your own to start from."
+)
+def grids(name: str | None, strategy: str, as_yaml: bool) -> None:
     """List the grids, or show the values of one.
 
-    NAME is a grid of the list or a .yaml file of your own.
+    NAME is a grid of the list or a .yaml file of your own. As YAML, '--yaml > my.yaml', it comes
+    with the simpler strategies that a run of this one also runs.
 
     \b
     Examples:
       wfo grids
       wfo grids coarse --strategy atr_d_l
+      wfo grids coarse --strategy atr_d_l --yaml
+      wfo grids my.yaml --strategy atr_d_l
     """
     from wfo.grid import Grid, grid_names, grid_strategies
+    from wfo.grid_yaml import grid_to_start_from
 
+    if as_yaml:
+        if name is None:
+            raise click.UsageError("--yaml goes with the NAME of a grid, such as coarse")
+        click.echo(grid_to_start_from(name, strategy), nl=False)
+        return
     if name is None:
         for each, text in grid_names().items():
             covered = strategy in grid_strategies(each)
@@ -34,7 +47,9 @@ def grids(name: str | None, strategy: str) -> None:
     grid = Grid.load(name, strategy)
     click.echo(f"{grid.name}, {strategy}: {len(grid):,} combinations")
     for parameter, axis in grid.values.items():
-        click.echo(f"  {parameter:20} {len(axis):>3}  {', '.join(f'{v:g}' for v in axis)}")
+        said = ", ".join(f"{v:g}" for v in axis)
+        left_out = "  (left out: its default)" if parameter in grid.filled else ""
+        click.echo(f"  {parameter:20} {len(axis):>3}  {said}{left_out}")
 
 
 @click.command()
@@ -42,8 +57,9 @@ def grids(name: str | None, strategy: str) -> None:
 def strategies(name: str | None) -> None:
     """List the strategies, or show one.
 
-    What is shown of one are its parameters, what every combination must meet, what it reads, its
-    settings with their defaults, the map of its plateaus, and the engines that compute it.
+    What is shown of one are its parameters and their defaults, what every combination must meet,
+    what it reads, its settings with their defaults, the map of its plateaus, and the engines that
+    compute it.
 
     \b
     Examples:
@@ -70,6 +86,9 @@ def _described(strategy: Strategy) -> list[str]:
     for p in strategy.parameters:
         own = f"{view.input(p.name).name:20} " if view else ""
         lines.append(f"  {p.name:20} {own}{p.meaning}; {p.allowed}")
+    defaults = ", ".join(f"{name} {value:g}" for name, value in strategy.defaults.items())
+    lines += ["Defaults, where a grid leaves one out:"] if defaults else []
+    lines += textwrap.wrap(defaults, 98, initial_indent="  ", subsequent_indent="  ")
     lines.append("Constraints:" if strategy.constraints else "Constraints: none")
     lines += [f"  {constraint}" for constraint in strategy.constraints]
     lines.append("Feeds:")

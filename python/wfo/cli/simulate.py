@@ -1,4 +1,4 @@
-"""``wfo simulate``: one parameter set, bar by bar."""
+"""``wfo simulate``: one parameter set, bar by bar, of a run or of one's own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from wfo.atr_d.settings import Settings
 from wfo.cli.data import data_dir_option
-from wfo.cli.run import setting_options, settings_of
+from wfo.cli.run import out_option, setting_options
 
 _TERMINAL = "terminal"
 _TABLES = (".csv", ".parquet")
@@ -54,39 +56,49 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 
 
 @click.command()
-@click.option("--symbol", required=True, help="Symbol in the store; 'wfo data list' shows them.")
-@click.option("--symbol2", help="Second symbol, for strategies that read one.")
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option(
-    "--allow-gaps",
-    is_flag=True,
-    help="Join two symbols even if more than 5 % of either's bars are dropped.",
+    "--candidate",
+    type=click.IntRange(min=1),
+    help="Which candidate of a run, 1 being the best.  [default: 1]",
 )
-@click.option("--strategy", required=True, help="Strategy; 'wfo strategies' lists them.")
 @click.option(
-    "--set",
-    "sets",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=_sets,
-    help="A parameter; once for each, or for those that differ from the row's.",
+    "--row", type=click.IntRange(min=0), help="The same counted from 0, as rows of a file are."
 )
 @click.option(
     "--from-candidates",
     "candidates",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Take parameters from a run's candidates, CSV or Parquet.",
+    help="Instead of a run's folder: a candidates file, CSV or Parquet.",
     callback=_table_file,
 )
+@click.option("--symbol", help="Symbol in the store; 'wfo data list' shows them.  [of a run: its]")
+@click.option("--symbol2", help="Second symbol, for strategies that read one.  [of a run: its]")
 @click.option(
-    "--row", type=click.IntRange(min=0), help="Row of that file, the best first.  [default: 0]"
+    "--allow-gaps",
+    is_flag=True,
+    help="Join two symbols even if more than 5 % of either's bars are dropped.",
 )
-@click.option("--timeframe", default="1day", show_default=True, help="Length of the bars.")
+@click.option("--strategy", help="Strategy; 'wfo strategies' lists them.  [of a run: its first]")
 @click.option(
-    "--windows", help="Schedule: default, sixty-forty, or a .yaml file.  [default: default]"
+    "--set",
+    "sets",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_sets,
+    help="A parameter; once for each, or for those that differ from the candidate's.",
+)
+@click.option("--timeframe", help="Length of the bars.  [default: 1day; of a run: its]")
+@click.option("--name", help="Name of the symbol's run that is meant, where it has one.")
+@click.option(
+    "--windows",
+    help="Schedule: default, sixty-forty, or a .yaml file.  [default: default; of a run: its]",
 )
 @click.option(
-    "--phase", type=click.IntRange(min=1), help="Phase of the schedule.  [default: the last]"
+    "--phase",
+    type=click.IntRange(min=1),
+    help="Phase of the schedule.  [default: the last; of a run: all]",
 )
 @click.option(
     "--split",
@@ -106,12 +118,10 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 )
 @setting_options
 @click.option(
-    "--engine",
-    default="direct",
-    show_default=True,
-    help="Engine: auto, factored, direct, or the reference.",
+    "--engine", help="Engine: auto, factored, direct, or the reference.  [default: direct]"
 )
 @data_dir_option
+@out_option
 @click.option(
     "--out-trades",
     metavar="FILE",
@@ -134,65 +144,87 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     callback=_plots,
     help="Draw the equity into a .png or .html file, or here: 'terminal'.",
 )
+@click.pass_context
 def simulate(
-    symbol: str,
+    ctx: click.Context,
+    /,
+    folder: Path | None,
+    candidate: int | None,
+    row: int | None,
+    candidates: Path | None,
+    symbol: str | None,
     symbol2: str | None,
     allow_gaps: bool,
-    strategy: str,
+    strategy: str | None,
     sets: dict[str, str],
-    candidates: Path | None,
-    row: int | None,
-    timeframe: str,
+    timeframe: str | None,
+    name: str | None,
     windows: str | None,
     phase: int | None,
     split: dt.datetime | None,
     begin: dt.datetime | None,
     as_of: dt.datetime | None,
-    engine: str,
+    engine: str | None,
     data_dir: Path,
+    out: Path,
     out_trades: Path | None,
     out_equity: Path | None,
     plots: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Simulate one parameter set: its metrics in- and out-of-sample, trades and equity.
+    """Simulate one parameter set, and buy-and-hold beside it: metrics, trades and equity.
 
-    The parameters are given one by one, or taken from a row of a run's candidates; what is set
-    besides replaces the row's. The bars are those of one phase, the last one of the default
-    schedule unless told otherwise, or all up to the last with a split of your own.
+    FOLDER is a run's: its candidate is simulated over all phases of the run, on the bars that the
+    run has kept, with its costs and settings, and the page says whether that reproduces what the
+    run has found. With --phase it is one phase, with all metrics and trades. A run's candidates
+    file says as much as its folder, and so does the symbol of a run below OUT, with --candidate.
+    Options that are given besides are obeyed, and the page says what differs from the run;
+    --data-dir takes the store's bars, that may have grown since.
 
-    Plots and files are there for the asking, as in --plot terminal --out-trades trades.csv; a row
-    is varied by, say, --set atr_period=14 --set bb_length=20. The candidates of a run are files
-    such as results/QQQ/candidates_atr_d_l_coarse.csv, here c.csv.
+    Without a run, --symbol, --strategy and --set say what to simulate: on one phase, the last one
+    of the default schedule unless told otherwise, or on all bars with a split of your own. The
+    defaults of costs, capital and other settings are for that.
 
     \b
     Examples:
-      wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates c.csv
-      wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates c.csv --row 7
+      wfo simulate results/QQQ --candidate 1
+      wfo simulate results/QQQ --candidate 1 --phase 4 --plot equity.html
+      wfo simulate results/QQQ --row 7 --set atr_period=14 --slip 0.001
+      wfo simulate --from-candidates results/QQQ/candidates_atr_d_l_coarse.csv
+      wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates mine.csv
     """
     from wfo.data import DataStore
+    from wfo.errors import ResultsError
+    from wfo.runs.folder import RunFolder
     from wfo.runs.simulate import SimulationPlan
     from wfo.runs.simulate import simulate as carry_out
 
     charts = tuple(Path(text) for text in plots if text != _TERMINAL)
-    _check_usage(windows, phase, split, begin, candidates, row)
+    _check_usage(windows, phase, split, begin)
+    _check_source(folder, candidate, row, candidates, symbol, symbol2, strategy)
     _check_names(candidates, out_trades, out_equity, *charts)
+    if candidate is not None:
+        row = candidate - 1
+    if folder is None and candidates is None and row is not None:
+        folder = RunFolder.find(out, symbol or "", symbol2, timeframe, name).path
     plan = SimulationPlan(
         symbol=symbol,
         symbol2=symbol2,
         allow_gaps=allow_gaps,
         strategy=strategy,
         params=sets,
+        run=folder,
         candidates=candidates,
-        row=row or 0,
+        row=row,
         timeframe=timeframe,
-        windows=windows or "default",
+        windows=windows,
         phase=phase,
         split=split.date() if split else None,
         begin=begin.date() if begin else None,
         as_of=as_of.date() if as_of else None,
-        settings=settings_of(options),
+        settings={n: options[n] for n in Settings.__dataclass_fields__ if _is_given(ctx, n)},
         engine=engine,
+        stored=_is_given(ctx, "data_dir"),
         out_trades=out_trades,
         out_equity=out_equity,
         plots=charts,
@@ -200,6 +232,41 @@ def simulate(
     report = carry_out(plan, DataStore(data_dir))
     width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
     click.echo(report.page(width if _TERMINAL in plots else None), nl=False)
+    if report.obstacle:
+        raise ResultsError(report.obstacle)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    """Whether an option stands in the command; the environment's apply to many of them."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _check_source(
+    folder: Path | None,
+    candidate: int | None,
+    row: int | None,
+    candidates: Path | None,
+    symbol: str | None,
+    symbol2: str | None,
+    strategy: str | None,
+) -> None:
+    """Raise unless it is clear where the set comes from."""
+    if folder is not None and (symbol is not None or symbol2 is not None):
+        raise click.UsageError("give the run's folder, or --symbol, and not both")
+    if folder is not None and candidates is not None:
+        raise click.UsageError("give the run's folder, or --from-candidates, and not both")
+    if candidate is not None and row is not None:
+        raise click.UsageError("--candidate counts from 1 and --row from 0; give one of them")
+    if folder is not None or candidates is not None:
+        return
+    if symbol is None:
+        raise click.UsageError(
+            "give a run's folder, or --from-candidates, or --symbol and --strategy with --set"
+        )
+    if strategy is None and candidate is None and row is None:
+        raise click.UsageError(
+            "--symbol goes with --strategy and --set, or with --candidate of its run below --out"
+        )
 
 
 def _check_usage(
@@ -207,16 +274,12 @@ def _check_usage(
     phase: int | None,
     split: dt.datetime | None,
     begin: dt.datetime | None,
-    candidates: Path | None,
-    row: int | None,
 ) -> None:
     """Raise where options contradict each other."""
     if split is not None and (windows is not None or phase is not None):
         raise click.UsageError("--split takes the place of --windows and --phase; leave those out")
     if begin is not None and split is None:
         raise click.UsageError("--from goes with --split; phases have dates of their own")
-    if row is not None and candidates is None:
-        raise click.UsageError("--row goes with --from-candidates")
 
 
 def _check_names(*paths: Path | None) -> None:

@@ -1,0 +1,28 @@
+"""``wfo results``: the runs that there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from wfo.cli.run import out_option
+
+
+@click.command()
+@click.option("--symbol", help="Only runs of this symbol, alone or beside another.")
+@out_option
+def results(symbol: str | None, out: Path) -> None:
+    """List the runs: what was searched, how much of it is stable, when, and where it lies.
+
+    Runs with a name and those of the history are among them, marked, and so are runs that did not
+    finish. A run whose run.json is damaged is named at the end. Only manifests are read.
+
+    \b
+    Examples:
+      wfo results
+      wfo results --symbol QQQ
+    """
+    from wfo.runs.results import list_results
+
+    click.echo(list_results(out, symbol).page, nl=False)
