@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from wfo.files import read_sealed, write_sealed
 
 SAMPLE = str(Path(wfo.data.__file__).parent / "sample")
 RUN = ("run", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE)
+OTHER = (*RUN, "--symbol", "QQQ")
 
 
 class Called:
@@ -110,7 +112,10 @@ def commands() -> dict[str, click.Command]:
 def test_commands_are_those_of_this_version() -> None:
     assert set(commands()) >= {
         "wfo",
-        *(f"wfo {c}" for c in ("demo", "run", "rescore", "grids", "strategies", "info", "data")),
+        *(
+            f"wfo {c}"
+            for c in ("demo", "run", "rescore", "results", "grids", "strategies", "info", "data")
+        ),
         *(f"wfo data {c}" for c in ("import", "list", "check")),
     }
 
@@ -143,8 +148,6 @@ def test_every_option_has_a_text(name: str) -> None:
 
 
 def test_examples_can_be_parsed() -> None:
-    import shlex
-
     parsed = 0
     for name, command in commands().items():
         if isinstance(command, click.Group):
@@ -163,10 +166,14 @@ def test_run_takes_the_options_that_are_specified() -> None:
         *("--windows", "--as-of", "--no-expand", "--threads", "--data-dir", "--out"),
         *("--capital", "--slip", "--fee", "--sizing", "--lot-size", "--max-stop-atr"),
         *("--entry-style", "--min-phases", "--wfe", "--dd-ratio", "--csv-all"),
-        *("--store", "--fresh", "--estimate"),
+        *("--gates", "--min-trades", "--beat", "--max-tests", "--fix"),
+        *("--store", "--fresh", "--estimate", "--name", "--config"),
     }
     again = {o for p in commands()["wfo rescore"].params for o in p.opts}
-    assert {"--symbol", "--out", "--min-phases", "--wfe", "--dd-ratio"} <= again
+    assert {
+        *("--symbol", "--timeframe", "--name", "--out", "--min-phases", "--wfe", "--dd-ratio"),
+        *("--gates", "--min-trades", "--beat", "--max-tests", "--fix"),
+    } <= again
 
 
 def test_version_and_lists(wfo_: Callable[..., Called]) -> None:
@@ -219,10 +226,15 @@ def test_version_and_lists(wfo_: Callable[..., Called]) -> None:
         ((*RUN, "--as-of", "2017-02-30"), 2, ["--as-of", "2017-02-30"]),
         (("rescore",), 2, ["--symbol"]),
         (("rescore", "folder", "--symbol", "QQQ"), 2, ["not both"]),
+        (("verify", "folder", "--name", "x"), 2, ["--name go with --symbol"]),
+        (("verify", "--symbol", "QQQ", "--timeframe", "5m"), 1, ["did you mean '5min'?"]),
+        (("verify", "--symbol", "QQQ", "--name", "../x"), 1, ["cannot be called '../x'"]),
+        ((*RUN, "--name", "../x"), 1, ["a run cannot be called '../x'", "letters, digits"]),
+        (("verify", "--symbol", "Q", "--name", "x"), 1, ["no run in results/Q/runs/x", "results"]),
         (("demo", "--symbol", "QQQ"), 2, ["QQQ", "NASDAQ", "SP500"]),
         ((*RUN, "--symbol", "nasdq"), 1, ["'nasdq'", "did you mean 'NASDAQ'?"]),
-        ((*RUN, "--data-dir", "none"), 1, ["none", "does not exist", "wfo data import"]),
-        ((*RUN, "--data-dir", "."), 1, ["empty", "wfo data import FILE --symbol NASDAQ"]),
+        ((*OTHER, "--data-dir", "none"), 1, ["none", "does not exist", "wfo data import"]),
+        ((*OTHER, "--data-dir", "."), 1, ["empty", "wfo data import FILE --symbol QQQ"]),
         ((*RUN, "--strategy", "atr_d_k"), 1, ["'atr_d_k'", "did you mean 'atr_d_l'?"]),
         ((*RUN, "--grid", "corse"), 1, ["'corse'", "did you mean 'coarse'?", ".yaml"]),
         ((*RUN, "--grid", "mine.yaml"), 1, ["no grid file mine.yaml"]),
@@ -319,9 +331,18 @@ def test_demo_from_end_to_end(tmp_path: Path) -> None:
     assert ranges, "the demo shows a plateau"
     config = (folder / "phase5_refine_config.csv").read_text().splitlines()
     assert [line.split(",")[3] for line in config[1:]] == [p.name for p in ranges]
-    assert len(
-        re.findall(r"^  \d+ [A-Z] +(?:TIGHT|MEDIUM|WIDE) ", done.stdout, re.MULTILINE)
-    ) == len(ranges)
+    # The plateaus of the gates that rule, each with its ranges; below them those of strict.
+    ruling, other, strict = done.stdout.partition("By the strict gates instead")
+    assert other
+    rows = r"^  \d+ [A-Z] +(?:TIGHT|MEDIUM|WIDE) "
+    assert len(re.findall(rows, ruling, re.MULTILINE)) == len(ranges)
+    assert len(re.findall(rows, strict, re.MULTILINE)) > 0
+    # It ends with the next command, which works.
+    *_, last = done.stdout.splitlines()
+    assert last.startswith("  wfo simulate results/NASDAQ --candidate ")
+    after = real(*shlex.split(last)[1:], cwd=tmp_path)
+    assert after.returncode == 0, after.stderr
+    assert "Reproduces candidate" in after.stdout
     # Progress goes to the other stream, in plain lines.
     assert re.search(r"^atr_d_l: sweeping 4 phases: 96,768 in .*/s$", done.stderr, re.MULTILINE)
     assert "\x1b" not in done.stdout + done.stderr
@@ -342,7 +363,8 @@ def test_settings_gates_and_names_reach_the_run(tiny: str, wfo_: Callable[..., C
         *RUN, "--grid", tiny, "--windows", "sixty-forty", "--as-of", "2018-06-29", "--threads", "1",
         "--out", "elsewhere", "--capital", "5000", "--slip", "0.001", "--fee", "0.0002",
         "--sizing", "fixed", "--lot-size", "1", "--max-stop-atr", "10", "--entry-style", "breakout",
-        "--min-phases", "2", "--wfe", "0.1", "--dd-ratio", "9",
+        "--min-phases", "2", "--wfe", "0.1", "--dd-ratio", "9", "--min-trades", "1",
+        "--beat", "return",
     )  # fmt: skip
     assert called.code == 0, called
     found = json.loads(Path("elsewhere/NASDAQ/run.json").read_text())
@@ -355,7 +377,13 @@ def test_settings_gates_and_names_reach_the_run(tiny: str, wfo_: Callable[..., C
         "max_stop_atr": 10.0,
         "entry_style": "breakout",
     }
-    assert found["gates"] == {"wfe": 0.1, "dd_ratio": 9.0, "min_phases": 2}
+    assert found["gates"] == {
+        "wfe": 0.1,
+        "dd_ratio": 9.0,
+        "min_phases": 2,
+        "min_trades": 1,
+        "beat": "return",
+    }
     assert found["phases"]["name"] == "sixty-forty"
     assert found["phases"]["as_of"] == "2018-06-29"
     assert found["threads"] == 1
@@ -377,14 +405,53 @@ def test_rescore_keeps_the_gates_that_are_not_given(tiny: str, wfo_: Callable[..
     assert called.code == 0, called
     manifest = Path("results/NASDAQ/run.json")
     gates = json.loads(manifest.read_text())["gates"]
-    assert gates == {"wfe": 0.5, "dd_ratio": 2.0, "min_phases": 2}
-    assert "Stable, valid in 2 or more" in called.out
+    assert gates == wfo.Gates(wfe=0.5, dd_ratio=2.0, min_phases=2).to_dict()
+    assert "Stable by the own gates, valid in 2 or more of 4 phases: " in called.out
     assert wfo_("rescore", "--symbol", "NASDAQ", "--wfe", "0").code == 0
     gates = json.loads(manifest.read_text())["gates"]
-    assert gates == {"wfe": 0.0, "dd_ratio": 2.0, "min_phases": 2}
+    assert gates == wfo.Gates(wfe=0.0, dd_ratio=2.0, min_phases=2).to_dict()
     # What it says it took is the scoring alone.
     write_sealed(manifest, read_sealed(manifest) | {"timings": {"sweep atr_d_l": 4000.0}})
-    assert re.search(r"^Took \d\.\d s;", wfo_("rescore", "results/NASDAQ").out, re.MULTILINE)
+    assert re.search(r"^Took \d\.\d s\.$", wfo_("rescore", "results/NASDAQ").out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("options", "gates"),
+    [
+        ("--gates strict", wfo.Gates.preset("strict")),
+        ("--gates strict --min-trades 8", wfo.Gates(min_trades=8, beat="risk")),
+        ("--beat return --gates strict", wfo.Gates(min_trades=5, beat="return")),
+        ("--gates strict --beat none --min-phases 2", wfo.Gates(min_phases=2, min_trades=5)),
+        ("--min-trades 8", wfo.Gates(wfe=0.1, min_trades=8, beat="risk")),
+        ("--gates v4", wfo.Gates()),
+        ("", wfo.Gates(wfe=0.1, min_trades=3, beat="risk")),
+    ],
+)
+def test_rescore_starts_from_the_run_or_from_a_set_by_name(
+    options: str, gates: wfo.Gates, tiny: str, wfo_: Callable[..., Called]
+) -> None:
+    own = ("--wfe", "0.1", "--min-trades", "3", "--beat", "risk")
+    assert wfo_(*RUN, "--grid", tiny, *own).code == 0
+    called = wfo_("rescore", "results/NASDAQ", *options.split())
+    assert called.code == 0, called
+    found = json.loads(Path("results/NASDAQ/run.json").read_text())
+    assert wfo.Gates.from_dict(found["gates"]) == gates
+    assert set(found["results"][0]["sets"]) == {"v4", "strict", gates.name}
+
+
+def test_phases_that_were_asked_for_are_kept_and_nothing_is_found(
+    tiny: str, wfo_: Callable[..., Called]
+) -> None:
+    strict = ("--gates", "strict", "--min-trades", "60000")
+    called = wfo_(*RUN, "--grid", tiny, *strict, "--min-phases", "4")
+    assert called.code == 0, called
+    assert "no combination is valid in 4 phases: none is stable" in called.out
+    files = Path("results/NASDAQ")
+    (candidates,) = files.glob("candidates_*.csv")
+    assert len(candidates.read_text().splitlines()) == 1, "headings alone"
+    refused = wfo_("rescore", "results/NASDAQ", "--min-trades", "70000")
+    assert refused.code != 0
+    assert "min_trades = 70000 must be from 0 to 65,535" in refused.err
 
 
 def test_verify_names_the_file_that_changed(tiny: str, wfo_: Callable[..., Called]) -> None:
@@ -404,6 +471,23 @@ def test_verify_names_the_file_that_changed(tiny: str, wfo_: Callable[..., Calle
     assert "stored and intact" in wfo_(*RUN, "--grid", tiny).err
     assert wfo_("verify", "results/NASDAQ").code == 0
     assert wfo_("verify").code == 2
+
+
+def test_every_command_goes_on_with_the_sample(tiny: str, wfo_: Callable[..., Called]) -> None:
+    """No bars were imported: the sample's symbols are known all the same."""
+    # As the demo does it, which reads the sample as its store.
+    assert wfo_(*RUN, "--grid", tiny).code == 0
+    before = {p: p.stat().st_mtime_ns for p in Path("results").rglob("*.npy")}
+    same = wfo_("run", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--grid", tiny)
+    assert same.code == 0, same
+    assert "The earlier run" not in same.out
+    assert {p: p.stat().st_mtime_ns for p in Path("results").rglob("*.npy")} == before
+    row = ("--from-candidates", "results/NASDAQ/candidates_atr_d_l_tiny.csv")
+    assert wfo_("simulate", "--symbol", "NASDAQ", "--strategy", "atr_d_l", *row).code == 0
+    assert "NASDAQ" in wfo_("data", "list").out
+    assert wfo_("data", "check", "NASDAQ").code == 0
+    assert wfo_("run", "--symbol", "SP500", "--strategy", "atr_d_l", "--estimate").code == 0
+    assert "results/NASDAQ" in wfo_("results", "--symbol", "NASDAQ").out
 
 
 def test_another_run_says_where_the_earlier_one_is(tiny: str, wfo_: Callable[..., Called]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -125,6 +126,7 @@ def test_list_is_a_table_of_80_columns(file: Path, folder: Path) -> None:
     assert empty.exit_code == 0
     assert "no bars in the folder" in text(empty)
     assert "wfo data import" in text(empty)
+    assert "NASDAQ" in text(empty)
     run("import", file, "--symbol", "QQQ", "--data-dir", folder)
     adjust = ["--adjust", "split-and-dividend"]
     run("import", file, "--symbol", "BTCUSDTPERP", *adjust, "--data-dir", folder)
@@ -133,8 +135,46 @@ def test_list_is_a_table_of_80_columns(file: Path, folder: Path) -> None:
         ["SYMBOL", "TIMEFRAME", "ROWS", "FIRST", "LAST", "ADJUST", "WARNINGS"],
         ["BTCUSDTPERP", "1day", "3", "2024-01-11", "2024-01-17", "split+div", "3"],
         ["QQQ", "1day", "3", "2024-01-11", "2024-01-17", "none", "2"],
+        ["the", "embedded", "sample,", "which", "every", "command", "knows:"],
+        ["NASDAQ", "1day", "5,031", "1999-01-04", "2018-12-31", "none", "1"],
+        ["SP500", "1day", "5,031", "1999-01-04", "2018-12-31", "none", "0"],
     ]
     assert max(len(line) for line in lines) <= 80
+
+
+def test_bars_under_the_name_of_a_sample_take_its_place(file: Path, folder: Path) -> None:
+    def listed() -> tuple[list[str], list[str]]:
+        """Of the folder, and of the sample."""
+        own, _, sample = run("list", "--data-dir", folder).output.partition("embedded sample")
+        names = re.compile(r"^(NASDAQ|SP500|QQQ) ", re.MULTILINE)
+        return names.findall(own), names.findall(sample)
+
+    assert listed() == ([], ["NASDAQ", "SP500"])
+    plain = run("import", file, "--symbol", "QQQ", "--data-dir", folder)
+    assert "sample" not in text(plain)
+    done = run("import", file, "--symbol", "NASDAQ", "--data-dir", folder)
+    assert "NASDAQ 1day is also the name of an embedded sample" in text(done)
+    # The sample is no bars of the folder: nothing was replaced there.
+    assert "replaced" not in text(done)
+    assert "replaced" in text(run("import", file, "--symbol", "NASDAQ", "--data-dir", folder))
+    assert listed() == (["NASDAQ", "QQQ"], ["SP500"])
+    weekly = ["--timeframe", "1week", "--calendar", "none"]
+    file.write_text("Date,Open,High,Low,Close\n2024-01-08,1,1,1,1\n2024-01-15,1,1,1,1\n")
+    other = run("import", file, "--symbol", "SP500", *weekly, "--data-dir", folder)
+    assert other.exit_code == 0, other.exception
+    assert "sample" not in text(other), "the sample has no weekly bars"
+
+
+def test_check_of_the_sample(file: Path, folder: Path) -> None:
+    named = run("check", "NASDAQ", "--data-dir", folder)
+    assert named.exit_code == 0
+    assert "NASDAQ 1day, the embedded sample: 5,031 bars" in text(named)
+    assert "2 bars have zero volume: 2015-05-12, 2018-01-09" in text(named)
+    run("import", file, "--symbol", "QQQ", "--data-dir", folder)
+    assert "NASDAQ" not in run("check", "--data-dir", folder).output
+    run("import", file, "--symbol", "NASDAQ", "--data-dir", folder)
+    own = text(run("check", "NASDAQ", "--data-dir", folder))
+    assert own.startswith("NASDAQ 1day: 3 bars")
 
 
 def test_list_shows_the_good_and_fails_for_the_broken(file: Path, folder: Path) -> None:

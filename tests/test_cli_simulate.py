@@ -9,7 +9,7 @@ import signal
 import struct
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,21 +44,6 @@ PARAMS: dict[str, int | float] = {
     "atr_smooth_period": 3,
     "equity_price_method": 0,
 }
-
-GRID = """
-atr_d_l:
-  atr_period: [4, 64]
-  atr_multiplier: [6, 13]
-  bb_length: [10]
-  bb_deviation: [0.5, 4]
-  vol_threshold: [0.04, 0.32]
-  min_tightening: [0.10, 0.85]
-  scaling_method: [0]
-  atr_buy_period: [8, 56]
-  atr_buy_multiplier: [0.5]
-  atr_smooth_period: [2]
-  equity_price_method: [0]
-"""
 
 
 class Called:
@@ -101,21 +86,6 @@ def call(
     return call
 
 
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a small run on the sample."""
-    folder = tmp_path_factory.mktemp("run")
-    grid = folder / "tiny.yaml"
-    grid.write_text(GRID)
-    with pytest.raises(SystemExit) as exit_:
-        main(
-            ["run", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE,
-             "--grid", str(grid), "--out", str(folder), "--slip", "0.0005"]
-        )  # fmt: skip
-    assert exit_.value.code == 0
-    return folder / "NASDAQ"
-
-
 def setting(**params: object) -> list[str]:
     return [part for n, v in params.items() for part in ("--set", f"{n}={v}")]
 
@@ -144,10 +114,24 @@ def simulated(
     )  # fmt: skip
 
 
-def printed(out: str) -> dict[str, list[str]]:
-    """The rows of the metrics table by their heading."""
+def printed(out: str, *, held: bool = False) -> dict[str, list[str]]:
+    """The rows of the metrics table by their heading: in-sample, out-of-sample, whole."""
     rows = (re.split(r" {2,}", line.strip()) for line in out.splitlines())
-    return {row[0]: row[1:] for row in rows if len(row) == 4}
+    return {row[0]: row[2::2] if held else row[1::2] for row in rows if len(row) == 7}
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def check_column(rows: dict[str, list[str]], columns: Sequence[Any]) -> None:
+    """Checks a column of the table against metrics; money of 1,000 and more has no decimals."""
+    for d in DEFINITIONS:
+        title = d.title + {"share": ", %", "days": ", days"}.get(d.unit, "")
+        scale = 100 if d.unit == "share" else 1
+        for text, column in zip(rows[title], columns, strict=True):
+            near = 0.501 if d.unit == "money" and "." not in text else 0.00501
+            assert number(text) == pytest.approx(scale * getattr(column, d.name), abs=near), title
 
 
 # The table
@@ -164,17 +148,35 @@ def test_metrics_side_by_side(call: Callable[..., Called]) -> None:
     at = phase(4)
     sim = simulated(at)
     parts = simulation_metrics(sim, dates(), warmup=at.warmup, split=at.split, bars_per_year=252)
-    rows = printed(called.out)
     columns = (parts.in_sample, parts.out_of_sample, parts.whole)
-    assert rows["First bar"] == ["2014-12-31", "2016-12-30", "2014-12-31"]
-    assert rows["Last bar"] == ["2016-12-29", "2018-12-31", "2018-12-31"]
+    text = " ".join(called.out.split())
+    assert f"In-sample: 2014-12-31 to 2016-12-29, {at.split - at.warmup} bars" in text
+    assert f"out-of-sample: 2016-12-30 to 2018-12-31, {at.end - at.split} bars" in text
     assert len(sim.trades) > 10, "a set that trades"
-    for d in DEFINITIONS:
-        title = d.title + {"share": ", %", "days": ", days"}.get(d.unit, "")
-        scale = 100 if d.unit == "share" else 1
-        for text, column in zip(rows[title], columns, strict=True):
-            shown = float(text.replace(",", ""))
-            assert shown == pytest.approx(scale * getattr(column, d.name), abs=0.00501), title
+    check_column(printed(called.out), columns)
+    # Buy-and-hold by hand: all the capital at the first open, marked at every close.
+    opens, closes = bars()["open"].to_numpy(), bars()["close"].to_numpy()
+    shares = 100_000 / opens[at.warmup]
+    marks = np.concatenate([[100_000.0], shares * closes[at.warmup : at.end]])
+    rows = printed(called.out, held=True)
+    cut = at.split - at.warmup
+    for i, (first, last) in enumerate(((0, cut), (cut, -1), (0, -1))):
+        earned, earlier = marks[last] - marks[first], marks[first]
+        part = marks[first:] if last == -1 else marks[first : last + 1]
+        fall = (1 - part / np.maximum.accumulate(part)).max()
+        assert number(rows["Net profit"][i]) == pytest.approx(earned, abs=0.501)
+        assert number(rows["Total return, %"][i]) == pytest.approx(
+            100 * earned / earlier, abs=0.00501
+        )
+        assert number(rows["Maximum drawdown, %"][i]) == pytest.approx(100 * fall, abs=0.00501)
+        assert (rows["Trades"][i], rows["Win rate, %"][i]) == ("0", "-")
+        assert rows["Held long, %"][i] == "100.00"
+    exposure = [number(t) for t in printed(called.out)["Held long, %"]]
+    assert exposure == [pytest.approx(100 * m.exposure, abs=0.00501) for m in columns]
+    assert min(exposure) < 100
+    # It is seldom out of the market.
+    assert exposure[2] > 90
+    assert "exposed" not in called.out
     assert "A year has 252 bars" in called.out
     for name, value in PARAMS.items():
         assert re.search(rf"\b{name} {value:g}[,\n]", called.out), name
@@ -187,6 +189,21 @@ def test_metrics_side_by_side(call: Callable[..., Called]) -> None:
         called.out,
         re.MULTILINE,
     )
+
+
+def test_set_that_is_often_out_of_the_market_has_buy_and_hold_of_its_exposure(
+    call: Callable[..., Called],
+) -> None:
+    called = call(*SIMULATE, *setting(**(PARAMS | {"atr_multiplier": 1.5, "min_tightening": 0.9})))
+    assert called.code == 0, called
+    own, held = printed(called.out), printed(called.out, held=True)
+    exposure = [number(t) for t in own["Held long, %"]]
+    assert 0 < exposure[2] < 90
+    assert own["Return as exposed, %"] == own["Total return, %"]
+    for i in range(3):
+        scaled = number(held["Total return, %"][i]) * exposure[i] / 100
+        assert number(held["Return as exposed, %"][i]) == pytest.approx(scaled, abs=0.011)
+    assert "times the share of bars held long, the rest in cash" in " ".join(called.out.split())
 
 
 def test_nothing_that_trades_has_no_ratios(call: Callable[..., Called]) -> None:
@@ -212,51 +229,6 @@ def test_position_that_stays_open_is_said(call: Callable[..., Called]) -> None:
 
 
 # Where parameters come from
-
-
-def test_rows_of_both_files_are_what_the_run_found(
-    call: Callable[..., Called], run_folder: Path
-) -> None:
-    """What `wfo run` found for a row in a phase is what its simulation comes to."""
-    paths = [run_folder / f"candidates_atr_d_l_tiny.{e}" for e in ("csv", "parquet")]
-    frame = pl.read_parquet(paths[1])
-    assert len(frame) > 5
-    seen = 0
-    for row in (0, 2, len(frame) - 1):
-        for number in (1, 4):
-            outs = []
-            for path in paths:
-                arguments = ("--from-candidates", path, "--row", row, "--phase", number)
-                called = call(
-                    *SIMULATE, *arguments, "--slip", "0.0005", "--out-equity", "e.parquet"
-                )
-                assert called.code == 0, called
-                outs.append(called.out)
-            assert outs[0] == outs[1]
-            equity = pl.read_parquet("e.parquet")
-            marks = dict(equity.group_by("part").agg(pl.col("equity").last()).iter_rows())
-            found = frame.row(row, named=True)
-            if found[f"P{number}_OOS_PnL"] is not None:
-                seen += 1
-                is_pnl = marks["in-sample"] - marks["start"]
-                oos_pnl = marks["out-of-sample"] - marks["in-sample"]
-                assert is_pnl == pytest.approx(found[f"P{number}_IS_PnL"], rel=1e-6)
-                assert oos_pnl == pytest.approx(found[f"P{number}_OOS_PnL"], rel=1e-6)
-    assert seen > 2
-
-
-def test_first_row_is_the_default_and_what_is_set_replaces(
-    call: Callable[..., Called], run_folder: Path
-) -> None:
-    path = run_folder / "candidates_atr_d_l_tiny.csv"
-    row = pl.read_parquet(path.with_suffix(".parquet")).row(0, named=True)
-    taken = {name: row[name] for name in PARAMS}
-    given = call(*SIMULATE, *setting(**taken))
-    assert given.code == 0, given
-    assert call(*SIMULATE, "--from-candidates", path).out == given.out
-    varied = call(*SIMULATE, "--from-candidates", path, "--set", "atr_multiplier = 7.25")
-    assert varied.out == call(*SIMULATE, *setting(**(taken | {"atr_multiplier": 7.25}))).out
-    assert varied.out != given.out
 
 
 def test_settings_and_engine_reach_the_simulation(call: Callable[..., Called]) -> None:
@@ -360,8 +332,9 @@ def test_longer_lookback_takes_a_longer_warm_up(call: Callable[..., Called]) -> 
 def test_short_history_says_what_became_of_the_schedule(call: Callable[..., Called]) -> None:
     called = call(*SIMULATE, *ALL, "--as-of", "2005-12-30")
     assert called.code == 0, called
-    assert "too few for the 'default' schedule" in called.out
-    assert "4 shorter phases" in called.out
+    text = " ".join(called.out.split())
+    assert "too few for the 'default' schedule" in text
+    assert "4 shorter phases" in text
     assert call(*SIMULATE, *ALL, "--as-of", "2002-12-30", "--phase", "4").code == 1
 
 
@@ -403,7 +376,7 @@ def test_files_hold_trades_and_equity(ending: str, call: Callable[..., Called]) 
     assert equity["drawdown"].max() == again.max_drawdown
     rows = printed(called.out)
     assert rows["Sharpe ratio"][2] == f"{again.sharpe:.2f}"
-    assert rows["Net profit"][2] == f"{again.net_profit:,.2f}"
+    assert number(rows["Net profit"][2]) == pytest.approx(again.net_profit, abs=0.501)
 
 
 def test_trade_that_closes_on_the_boundary_is_out_of_sample(call: Callable[..., Called]) -> None:
@@ -505,6 +478,33 @@ def test_terminal_chart_by_hand() -> None:
     assert "out-of-sample from 2020-03-11" in lines[20]
 
 
+def test_buy_and_hold_in_characters_by_hand() -> None:
+    # The equity stays; buy-and-hold rises from 100 to 200 and falls to half of that.
+    held = np.array([*np.linspace(100.0, 200.0, 69), *np.full(69, 100.0)])
+    days = [dt.date(2020, 1, 1) + dt.timedelta(i) for i in range(138)]
+    drawn = charts.EquityChart("a title", days, np.full(138, 100.0), 70, held)
+    lines = charts.text_chart(drawn, 80).splitlines()
+    cells = [line.ljust(80)[11:] for line in lines]
+    # One row of equity below, buy-and-hold above it up to the middle of the chart.
+    assert cells[12] == "*" * 69
+    assert cells[1][34] == "o"
+    assert all("*" not in row for row in cells[1:12])
+    assert "o" not in "".join(row[:10] for row in cells[1:8])
+    # Then two drawdowns on one scale, each with its own rows.
+    assert [i for i, line in enumerate(lines) if line.startswith(" " * 10 + "+-")] == [13, 18]
+    own, other = cells[14:18], cells[19:23]
+    assert "".join(own).strip(" :") == ""
+    assert cells[1][34] == "o"
+    assert [row.replace(":", " ").strip().strip("o") for row in other] == [""] * 4
+    # The peak and the first mark after it share a column.
+    assert [row.index("o") for row in other] == [34] * 4
+    for block in (lines[14:18], lines[19:23]):
+        assert block[0].startswith("    0.0 % |")
+        assert block[-1].startswith("  -50.0 % |")
+    assert lines[-2].strip().startswith("* equity   # drawdown")
+    assert lines[-1].strip() == "o buy-and-hold, and below its drawdown"
+
+
 @pytest.mark.parametrize("count", [3, 10, 69, 100, 138, 5000])
 def test_boundary_stands_in_the_column_of_its_mark(count: int) -> None:
     marks = np.arange(count)
@@ -575,6 +575,39 @@ def test_page_draws_the_marks_and_stands_alone() -> None:
     assert {"2020-01-01", "2020-01-06", "out-of-sample from 2020-01-04"} <= set(texts)
 
 
+def test_page_draws_buy_and_hold_on_the_same_axes() -> None:
+    equity = [100.0, 120, 90, 150, 75, 75]
+    held = [100.0, 200, 50, 50, 100, 400]
+    days = [dt.date(2020, 1, 1) + dt.timedelta(i) for i in range(6)]
+    both = charts.EquityChart("a title", days, np.array(equity), 3, np.array(held))
+    page = charts.page(both)
+    assert not re.search(r"<script|https?://|@import|url\(", page)
+    svg = svg_of(page)
+    curve, other = points(svg, "equity"), points(svg, "held")
+    assert np.allclose(curve[:, 0], other[:, 0])
+    # The heights of both are the marks by one scale, from 50 to 400.
+    scale = (other[5, 1] - other[2, 1]) / (400 - 50)
+    for drawn, marks in ((curve, equity), (other, held)):
+        assert np.allclose(drawn[:, 1], other[2, 1] + scale * (np.array(marks) - 50), atol=0.11)
+    # Both falls by one scale, to three quarters of the peak.
+    falls, deeper = points(svg, "fall")[1:-1], points(svg, "held-fall")
+    depth = (deeper[2, 1] - deeper[0, 1]) / 0.75
+    assert np.allclose((deeper[:, 1] - deeper[0, 1]) / depth, [0, 0, 0.75, 0.75, 0.5, 0], atol=2e-3)
+    assert np.allclose((falls[:, 1] - falls[0, 1]) / depth, [0, 0, 0.25, 0, 0.5, 0.5], atol=2e-3)
+    texts = [e.text for e in svg if e.tag == "text"]
+    assert {"Equity", "Buy-and-hold", "Drawdown"} <= set(texts)
+    # Without it nothing speaks of it.
+    alone = charts.page(charts.EquityChart("a title", days, np.array(equity), 3))
+    assert "Buy-and-hold" not in alone
+    assert not [e for e in svg_of(alone) if str(e.get("class")).startswith("held")]
+
+
+def test_several_charts_are_one_page() -> None:
+    page = charts.page(chart([100.0, 120, 90], title="one"), chart([100.0, 80, 90], title="two"))
+    assert re.findall(r"<h1>(.*)</h1>", page) == ["one", "two"]
+    assert page.count("<svg") == page.count("</svg>") == 2
+
+
 @pytest.mark.parametrize("boundary", [1, 500, 900, 998])
 def test_names_of_the_parts_lie_within_the_page(boundary: int) -> None:
     svg = svg_of(charts.page(chart(np.linspace(100, 200, 1000), boundary=boundary)))
@@ -612,6 +645,12 @@ def test_plots(call: Callable[..., Called], tmp_path: Path) -> None:
     at = phase(4)
     curve = points(svg_of((tmp_path / "e.html").read_text()), "equity")
     assert len(curve) == at.end - at.warmup + 1
+    # Buy-and-hold is in the page too, by its own marks.
+    sim = simulated(at)
+    assert sim.held is not None
+    drawn = points(svg_of((tmp_path / "e.html").read_text()), "held")
+    assert np.argmax(drawn[:, 1]) == np.argmin(sim.held[at.warmup - 1 :])
+    assert np.argmin(drawn[:, 1]) == np.argmax(sim.held[at.warmup - 1 :])
     assert called.out.endswith("\nWritten\n  e.png\n  e.html\n")
     assert "* equity   # drawdown   : out-of-sample from 2016-12-30" in called.out
     assert max(len(line) for line in called.out.splitlines()) == 80
@@ -646,6 +685,20 @@ def test_what_cannot_be_drawn(equity: list[float], boundary: int, message: str) 
         chart(equity, boundary)
 
 
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ([100.0, 101.0], "held has 2 marks, and equity 3"),
+        ([100.0, np.inf, 101.0], "held must be finite"),
+        ([0.0, 100.0, 101.0], "held must be finite numbers, the first one above 0"),
+    ],
+)
+def test_buy_and_hold_that_cannot_be_drawn(held: list[float], message: str) -> None:
+    days = [dt.date(2020, 1, i) for i in (1, 2, 3)]
+    with pytest.raises(wfo.InputError, match=message):
+        charts.EquityChart("a title", days, np.array([1.0, 2, 3]), 1, np.array(held))
+
+
 # Two symbols
 
 
@@ -675,6 +728,21 @@ def short(**params: object) -> tuple[str, ...]:
     return (*SIMULATE, *setting(**(PARAMS | params)))
 
 
+def test_what_is_left_out_takes_its_default_and_is_said(call: Callable[..., Called]) -> None:
+    defaults = wfo.strategies()["atr_d_l"].defaults
+    whole = call(*SIMULATE, *setting(**defaults))
+    assert whole.code == 0
+    assert "left out" not in whole.out
+    for given in ({}, {"atr_period": defaults["atr_period"]}):
+        called = call(*SIMULATE, *setting(**given))
+        assert called.code == 0, called
+        for name, value in defaults.items():
+            assert (f"{name} is left out: {value:g}." in called.out) == (name not in given)
+        assert [line for line in called.out.splitlines() if "left out" not in line] == (
+            whole.out.splitlines()
+        )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "messages"),
     [
@@ -682,8 +750,6 @@ def short(**params: object) -> tuple[str, ...]:
         ((*SIMULATE, "--set", "=14"), 2, ["'=14'", "NAME=VALUE"]),
         ((*SIMULATE, "--set", "atr_period="), 2, ["'atr_period='", "NAME=VALUE"]),
         ((*SIMULATE, *ALL, "--set", "atr_period=9"), 2, ["atr_period is set twice"]),
-        (SIMULATE, 1, ["atr_d_l also needs atr_period, atr_multiplier,", "--set", "--from-cand"]),
-        ((*SIMULATE, *ALL[2:]), 1, ["atr_d_l also needs atr_period"]),
         (short(atr_perid=14), 1, ["no parameter 'atr_perid'", "did you mean 'atr_period'?"]),
         (short(atr_period="many"), 1, ["atr_period = 'many'", "a whole number >= 1"]),
         (short(atr_period=14.5), 1, ["atr_period = 14.5", "a whole number >= 1"]),
@@ -691,7 +757,11 @@ def short(**params: object) -> tuple[str, ...]:
         (short(atr_multiplier="nan"), 1, ["atr_multiplier = nan", "a number > 0"]),
         (short(min_tightening=1.5), 1, ["min_tightening = 1.5", "<= 1"]),
         (short(scaling_method=3), 1, ["scaling_method = 3", "0, 1, 2"]),
-        ((*short(), "--row", "0"), 2, ["--row", "--from-candidates"]),
+        ((*short(), "--row", "0"), 1, ["no run in results", "NASDAQ", "wfo run"]),
+        (("simulate",), 2, ["a run's folder", "--from-candidates", "--symbol and --strategy"]),
+        (("simulate", "--symbol", "NASDAQ"), 2, ["--strategy", "--set", "--candidate"]),
+        (("simulate", "--from-candidates", "c.csv"), 1, ["c.csv", "--symbol and --strategy"]),
+        (("simulate", "none"), 1, ["there is no run in none", "wfo run"]),
         ((*short(), "--row", "-1"), 2, ["--row", "-1"]),
         ((*short(), "--from-candidates", "c.xlsx"), 2, ["c.xlsx", ".csv or .parquet"]),
         ((*short(), "--from-candidates", "c.csv"), 1, ["no candidates file c.csv"]),

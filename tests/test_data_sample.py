@@ -9,7 +9,15 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from wfo.data import fingerprint, load_sample, read_bars, sample_names, sample_store
+from wfo.data import (
+    BarsOrigin,
+    DataStore,
+    fingerprint,
+    load_sample,
+    read_bars,
+    sample_names,
+    sample_store,
+)
 from wfo.data.sample_build import MODULES, bars_from_arch
 from wfo.errors import DataError
 
@@ -42,6 +50,44 @@ def test_sample(name: str, first: tuple[float, ...], last: float) -> None:
     assert bars.row(0)[1:5] == pytest.approx(first, rel=1e-6)
     assert bars["close"][-1] == pytest.approx(last, rel=1e-6)
     assert (bars["volume"] == 0).sum() == (2 if name == "NASDAQ" else 0)
+
+
+@pytest.mark.parametrize("name", ["NASDAQ", "SP500"])
+def test_every_store_knows_the_sample(name: str, tmp_path: Path) -> None:
+    for store in (DataStore(tmp_path), DataStore(tmp_path / "none"), sample_store()):
+        assert_frame_equal(store.load(name), load_sample(name), check_exact=True)
+        assert store.meta(name) == sample_store().meta(name)
+    store = DataStore(tmp_path)
+    assert store.is_sample(name)
+    assert not store.is_sample(name, "5min")
+    # What is in the folder is another question.
+    assert (store.keys(), store.symbols, store.list()) == ([], [], [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_bars_of_the_folder_come_before_the_sample(tmp_path: Path) -> None:
+    store = DataStore(tmp_path)
+    own = load_sample("SP500")[:50]
+    saved = store.save("NASDAQ", "1day", own, BarsOrigin("mine"))
+    assert saved.replaced is None
+    assert_frame_equal(store.load("NASDAQ"), own)
+    assert store.meta("NASDAQ").origin.source == "mine"
+    assert store.sample_keys() == [("SP500", "1day")]
+    # Broken ones are not replaced by others of that name without a word.
+    saved.meta_path.unlink()
+    with pytest.raises(DataError, match="import the bars again"):
+        store.load("NASDAQ")
+    assert len(load_sample("NASDAQ")) == 5_031
+
+
+def test_what_the_sample_does_not_have_is_said(tmp_path: Path) -> None:
+    store = DataStore(tmp_path)
+    with pytest.raises(DataError, match=r"'NASDAC' in the folder .*; did you mean 'NASDAQ'\?"):
+        store.load("NASDAC")
+    with pytest.raises(DataError, match=r"no 5min bars of 'NASDAQ' .* the embedded sample has it"):
+        store.load("NASDAQ", "5min")
+    with pytest.raises(DataError, match=r"which is empty; to add them: .* --symbol QQQ"):
+        store.load("QQQ")
 
 
 def test_sample_is_small_and_licensed() -> None:

@@ -330,7 +330,7 @@ def test_unknown_and_missing_parameters_are_named() -> None:
         Grid({k: v for k, v in ONE.items() if k != "atr_period"} | {"ATR_Period": [4]})
     with pytest.raises(wfo.InputError, match="'hma_fast_length'"):
         Grid(ONE | {"hma_fast_length": [4]}, strategy="atr_d_l")
-    with pytest.raises(wfo.InputError, match=r"also needs bb_length, atr_smooth_period$"):
+    with pytest.raises(wfo.InputError, match=r"also needs bb_length, atr_smooth_period; with str"):
         Grid({k: v for k, v in ONE.items() if k not in {"bb_length", "atr_smooth_period"}})
     with pytest.raises(wfo.InputError, match="atr_d_l has no parameter 14"):
         Grid({14: [1]})  # type: ignore[dict-item]  # on purpose
@@ -398,7 +398,9 @@ def test_a_file_that_is_flat_or_by_strategy(tmp_path: Path) -> None:
         ("atr_d_l: 5", "values of each parameter"),
         ("atr_d_l:", "values of each parameter"),
         ("atr_d_l: {1: 2}", "no parameter 1"),
-        ("atr_d_l: {atr_period: 4}", "also needs atr_multiplier"),
+        ("atr_d_l: {atr_perod: 4}", "'atr_perod'; did you mean 'atr_period'"),
+        ("atr_period: 4\natr_period: 5", "'atr_period' is there twice"),
+        ("[" * 1500, "is not YAML: it is nested too deeply"),
         (FLAT.replace("bb_length", "bb_lenght"), "'bb_lenght'; did you mean 'bb_length'"),
         (FLAT.replace("bb_length: 10", "bb_length: ten"), "bb_length = 'ten'"),
         (FLAT.replace("bb_length: 10", "bb_length: 10.0"), "bb_length = 10.0"),

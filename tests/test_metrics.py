@@ -454,3 +454,54 @@ def test_parts_that_cannot_be_measured() -> None:
         m.bars_per_year("1day", [])
     with pytest.raises(wfo.InputError, match="did you mean '1day'"):
         m.bars_per_year("1dya", days(3))
+
+
+# Bars held long
+
+
+def _trades(*rows: tuple[str, int, int]) -> pl.DataFrame:
+    schema = {"side": pl.String, "entry_bar": pl.Int64, "exit_bar": pl.Int64, "pnl": pl.Float64}
+    return pl.DataFrame([(*row, 0.0) for row in rows], schema=schema, orient="row")
+
+
+@pytest.mark.parametrize(
+    ("trades", "marks", "long"),
+    [
+        # A long of bars 1 and 2, a short of bars 4 and 5.
+        ([("long", 1, 3), ("short", 4, 6)], [9.0, 9, 9, 9, 9, 9, 9, 9], [1, 2]),
+        # Open to the end: it rises with the closes, falls, or is seen on one bar only.
+        ([("short", 1, 3)], [9.0, 9, 9, 9, 9.5, 10.5, 11.5, 12.5], [4, 5, 6, 7]),
+        ([("long", 1, 3)], [9.0, 9, 9, 9, 8.5, 7.5, 6.5, 5.5], [1, 2]),
+        ([("long", 1, 3)], [9.0, 9, 9, 9, 9, 9, 9, 9.5], [1, 2]),
+        ([], [9.0, 9, 9, 9, 9, 9, 9, 9], []),
+    ],
+)
+def test_bars_held_long_by_hand(
+    trades: list[tuple[str, int, int]], marks: list[float], long: list[int]
+) -> None:
+    closes = np.arange(10.0, 18.0)
+    found = m.bars_long(np.array(marks), _trades(*trades), closes, shorts=True)
+    assert np.flatnonzero(found).tolist() == long
+
+
+def test_without_shorts_all_that_is_held_is_long() -> None:
+    marks = np.array([9.0, 9, 9, 9, 9, 9, 9, 9.5])
+    trades = _trades(("long", 1, 3))
+    found = m.bars_long(marks, trades, np.arange(10.0, 18.0), shorts=False)
+    assert np.flatnonzero(found).tolist() == [1, 2, 7]
+
+
+def test_buy_and_hold_has_figures_of_equity_and_none_of_trades() -> None:
+    marks = np.array([100.0, 110, 99, 121, 121])
+    days = [dt.date(2020, 1, i) for i in range(1, 6)]
+    found = m.held_metrics(marks, days, warmup=1, split=3, bars_per_year=252)
+    assert found.in_sample.net_profit == -1
+    assert found.out_of_sample.net_profit == 22
+    assert found.whole.total_return == pytest.approx(0.21)
+    assert found.whole.max_drawdown_share == pytest.approx(0.1)
+    for part in (found.in_sample, found.out_of_sample, found.whole):
+        assert (part.trades, part.win_rate, part.expectancy, part.exposure) == (0, None, None, 1.0)
+    with pytest.raises(wfo.InputError, match="4 dates for the 5 marks"):
+        m.held_metrics(marks, days[:4], warmup=1, split=3, bars_per_year=252)
+    with pytest.raises(wfo.InputError, match="warmup < split < bars"):
+        m.held_metrics(marks, days, warmup=1, split=5, bars_per_year=252)

@@ -118,7 +118,7 @@ def contents(folder: Path) -> dict[str, Any]:
 
 
 def untimed(page: str) -> str:
-    return re.sub(r"^Took .*? s;", "Took", page, flags=re.MULTILINE)
+    return re.sub(r"^Took .*? s\.$", "Took", page, flags=re.MULTILINE)
 
 
 def interrupted(
@@ -143,9 +143,10 @@ def test_it_leaves_what_the_command_leaves(tiny: Path, command: Callable[[str], 
     report = wfo.run("NASDAQ", "atr_d_l", grid=tiny)
     assert report.folder.path == Path("results/NASDAQ")
     called = contents(report.folder.path)
-    page = command(f"wfo run --symbol NASDAQ --strategy atr_d_l --grid {tiny} --out again")
-    assert contents(Path("again/NASDAQ")) == called
-    assert untimed(page).replace("again/", "results/") == untimed(report.page)
+    page = command(f"wfo run --symbol NASDAQ --strategy atr_d_l --grid {tiny} --out another")
+    assert contents(Path("another/NASDAQ")) == called
+    # Names of one length, so that lines break at the same words.
+    assert untimed(page).replace("another/", "results/") == untimed(report.page)
 
 
 def test_every_option_is_that_of_the_command(tiny: Path, command: Callable[[str], str]) -> None:
@@ -160,7 +161,7 @@ def test_every_option_is_that_of_the_command(tiny: Path, command: Callable[[str]
         windows="sixty-forty",
         as_of="2018-06-29",
         settings=settings,
-        gates=wfo.Gates(wfe=0.1, dd_ratio=9, min_phases=2),
+        gates=wfo.Gates(wfe=0.1, dd_ratio=9, min_phases=2, min_trades=1, beat="return"),
         store="survivors",
         threads=1,
         expand=False,
@@ -171,7 +172,7 @@ def test_every_option_is_that_of_the_command(tiny: Path, command: Callable[[str]
     )
     said = report.manifest
     assert said.settings == settings.to_dict()
-    assert said.gates == wfo.Gates(wfe=0.1, dd_ratio=9, min_phases=2)
+    assert said.gates == wfo.Gates(0.1, 9, 2, 1, "return")
     assert said.phases.as_of == dt.date(2018, 6, 29)
     assert said.sweeps["atr_d_l"].store == "survivors"
     assert shlex.split(said.command) == [
@@ -179,7 +180,8 @@ def test_every_option_is_that_of_the_command(tiny: Path, command: Callable[[str]
         "--grid", str(tiny), "--windows", "sixty-forty", "--as-of", "2018-06-29", "--no-expand",
         "--capital", "5000.0", "--slip", "0.001", "--fee", "1e-05", "--sizing", "fixed",
         "--lot-size", "1.0", "--max-stop-atr", "10.0", "--entry-style", "breakout",
-        "--wfe", "0.1", "--dd-ratio", "9.0", "--min-phases", "2", "--csv-all",
+        "--wfe", "0.1", "--dd-ratio", "9.0", "--min-phases", "2", "--min-trades", "1",
+        "--beat", "return", "--csv-all",
         "--store", "survivors", "--threads", "1", "--data-dir", SAMPLE, "--out", "some where",
     ]  # fmt: skip
     before = contents(report.folder.path)
@@ -189,10 +191,51 @@ def test_every_option_is_that_of_the_command(tiny: Path, command: Callable[[str]
     assert not report.folder.history.exists()
 
 
+def test_a_run_with_a_name_lies_beside_the_other(tiny: Path, command: Callable[[str], str]) -> None:
+    plain = wfo.run("NASDAQ", "atr_d_l", grid=tiny)
+    before = contents(plain.folder.path)
+    costs = wfo.Settings(slip=0.001)
+    named = wfo.run("NASDAQ", "atr_d_l", grid=tiny, settings=costs, name="costs")
+    assert named.folder.path == Path("results/NASDAQ/runs/costs")
+    assert named.moved is None
+    # The symbol's count is of both.
+    assert named.trials == 256
+    assert not (named.folder.path / "trials.json").exists()
+    after = contents(plain.folder.path)
+    assert {n for n in after if not n.startswith("runs/")} == set(before)
+    assert {n for n in before if after[n] != before[n]} == {"trials.json"}
+    assert "--name costs" in named.manifest.command
+    kept = contents(named.folder.path)
+    page = command(named.manifest.command)
+    assert "moved" not in page
+    assert contents(named.folder.path) == kept
+    verify(named.folder)
+    assert command("wfo verify --symbol NASDAQ --name costs")
+    assert command("wfo rescore --symbol NASDAQ --name costs")
+    listed = command("wfo results")
+    assert "  in results/NASDAQ\n" in listed
+    assert "  in results/NASDAQ/runs/costs\n" in listed
+    # A name is no part of what a run is: elsewhere it has the same figures.
+    again = wfo.run("NASDAQ", "atr_d_l", grid=tiny, settings=costs, name="again")
+    assert again.manifest.fingerprint == named.manifest.fingerprint
+    assert again.trials == 256
+
+
 def test_what_is_usual_is_not_said() -> None:
     report = wfo.run("NASDAQ", "atr_d_l", grid="smoke")
     expected = "wfo run --symbol NASDAQ --strategy atr_d_l --grid smoke"
     assert report.manifest.command == expected
+
+
+def test_a_set_with_a_name_is_said_by_it(tiny: Path, command: Callable[[str], str]) -> None:
+    gates = wfo.Gates(min_phases=2, min_trades=5, beat="risk")
+    report = wfo.run("NASDAQ", "atr_d_l", grid=tiny, gates=gates, data_dir=SAMPLE)
+    assert "--gates strict --min-phases 2" in report.manifest.command
+    before = contents(report.folder.path)
+    command(report.manifest.command)
+    assert contents(report.folder.path) == before
+    assert report.folder.read_manifest().gates == gates
+    assert not report.folder.history.exists()
 
 
 def test_a_call_that_was_stopped_goes_on_with_its_command(
@@ -369,7 +412,8 @@ def test_progress_is_told_to_whoever_asks(tiny: Path, capsys: pytest.CaptureFixt
         ({"symbol": 5}, "symbol = 5 must be the name"),
         ({"grid": VALUES}, "is no name or file of a grid; wfo.Grid"),
         ({"windows": 5}, "windows = 5 is no name or file of a schedule"),
-        ({"data_dir": "nowhere"}, "nowhere"),
+        ({"symbol": "QQQ", "data_dir": "nowhere"}, "nowhere"),
+        ({"name": "a/b"}, "a run cannot be called 'a/b'"),
     ],
 )
 def test_what_cannot_be_used_is_named_and_nothing_is_written(
@@ -408,7 +452,7 @@ def test_a_folder_of_a_call_can_be_rescored_by_the_command(
 ) -> None:
     report = wfo.run("NASDAQ", "atr_d_l", grid=tiny)
     page = command(f"wfo rescore {report.folder.path} --min-phases 2")
-    assert "Stable, valid in 2 or more" in page
+    assert "Stable by the v4 gates, valid in 2 or more of 4 phases: " in page
     assert RunFolder(report.folder.path).read_manifest().gates == wfo.Gates(min_phases=2)
 
 

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,11 +22,14 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import TINY
-from polars.testing import assert_frame_equal
+from polars import selectors as cs
+from polars.testing import assert_frame_equal, assert_series_equal
 
 import wfo
 from wfo.atr_d.settings import Settings
 from wfo.backtest import Figures
+from wfo.backtest.benchmark import Benchmark, benchmark
+from wfo.bars import prices
 from wfo.data import fingerprint, sample_store
 from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed
@@ -38,6 +42,7 @@ from wfo.runs.rescore import rescore
 from wfo.runs.run import run
 from wfo.selection.plateaus import Plateau, Plateaus
 from wfo.selection.scoring import Cells, Gates, score_tally
+from wfo.settings import AccountSettings
 
 MONEY = ("is_pnl", "oos_pnl", "is_dd", "oos_dd")
 TRADES = ("is_trades", "oos_trades")
@@ -114,6 +119,9 @@ def test_layout_is_the_one_that_is_specified(smoke: RunReport) -> None:
         "candidates_atr_d_l_smoke.parquet",
         "candidates_atr_d_l_smoke.csv",
         "plateaus_atr_d_l_smoke.csv",
+        "regions_atr_d_l_smoke.csv",
+        "sensitivity_atr_d_l_smoke.csv",
+        "sensitivity_atr_d_l_smoke.html",
         "phase5_refine_config.csv",
         *ranks,
         "wfo/atr_d_l/meta.json",
@@ -187,14 +195,30 @@ def test_manifest_says_what_was_done_with_what(smoke: RunReport) -> None:
     assert found["windows"]["name"] == "default"
     assert found["phases"] == wfo.Windows.preset("default").resolve(bars["date"]).to_dict()
     assert found["settings"] == Settings().to_dict()
-    assert found["gates"] == {"wfe": 0.35, "dd_ratio": 3.0, "min_phases": None}
+    assert found["gates"] == Gates().to_dict()
+    held = [Benchmark.from_dict(b) for b in found["benchmarks"]]
+    settings = AccountSettings()
+    assert held == [
+        benchmark(prices(bars), (p["warmup"], p["split"], p["end"]), settings, 252.0)
+        for p in found["phases"]["phases"]
+    ]
+    (result,) = found["results"]
+    assert set(result["sets"]) == {"v4", "strict"}
+    ruling, other = result["sets"]["v4"], result["sets"]["strict"]
+    assert ruling == {"stable": result["stable"], "min_phases": result["min_phases"]}
+    assert other["name"] == "strict"
+    assert other["rules"] == Gates.preset("strict").to_dict()
+    assert sum(other["valid_phases"]) == 1280
+    assert sum(map(sum, other["cells"])) == other["stable"] < result["stable"]
+    assert [len(p["gates"]) for p in other["gates"]] == [6] * 4
     assert found["engine"] == "factored"
     assert found["threads"] == len(os.sched_getaffinity(0))
     assert found["build"] == wfo.build_info()
     assert {"version", "commit", "numpy", "polars"} <= set(found["build"])
     assert found["host"]["cores"] == os.cpu_count()
-    stages = {f"{s} atr_d_l" for s in ("sweep", "score", "candidates", "plateaus", "ranges")}
-    assert set(found["timings"]) == stages | {"bars"}
+    stages = ("sweep", "score", "candidates", "plateaus", "regions", "sensitivity", "ranges")
+    timed = {f"{s} atr_d_l" for s in (*stages, "finalist")}
+    assert set(found["timings"]) == timed | {"bars"}
     assert all(t >= 0 for t in found["timings"].values())
     assert found["timings"]["sweep atr_d_l"] > 0
     begun, ended = (
@@ -231,11 +255,29 @@ def test_candidates_are_those_of_score(smoke: RunReport, memory: list[wfo.SweepR
     expected = wfo.score(memory)
     assert len(expected) > 100
     stored = pl.read_parquet(smoke.folder.path / "candidates_atr_d_l_smoke.parquet")
-    assert_frame_equal(stored, expected, check_exact=True)
-    text = pl.read_csv(
-        smoke.folder.path / "candidates_atr_d_l_smoke.csv", schema=dict(expected.schema)
-    )
-    assert_frame_equal(text, expected, check_exact=True)
+    # What a run simulates for, and `wfo.score` leaves out.
+    share = cs.ends_with("_OOS_DD_Share")
+    assert_frame_equal(stored.drop(share), expected.drop(share), check_exact=True)
+    assert stored.columns == expected.columns
+    assert sum(stored.select(share).null_count().row(0)) == 0
+    check_text(smoke.folder.path / "candidates_atr_d_l_smoke.csv", stored)
+
+
+def check_text(path: Path, frame: pl.DataFrame) -> None:
+    """The CSV file holds the frame, money with two decimals and other figures with four."""
+    text = pl.read_csv(path, infer_schema=False)
+    assert text.columns == frame.columns
+    for name in frame.columns:
+        written, values = text[name], frame[name]
+        if name in wfo.strategies()["atr_d_l"].names or not values.dtype.is_float():
+            # Parameters, counts and flags are as they are.
+            assert_series_equal(written, values.cast(pl.String))
+            continue
+        digits = 2 if name.endswith(("_PnL", "_DD")) else 4
+        assert written.drop_nulls().str.contains(rf"^-?\d+\.\d{{{digits}}}$").all(), name
+        assert written.is_null().equals(values.is_null())
+        off = (written.cast(pl.Float64) - values.cast(pl.Float64)).abs().max()
+        assert off is None or off <= 0.5 * 10**-digits + 1e-9, name  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("rows", [10, None])
@@ -244,8 +286,7 @@ def test_csv_holds_the_best_unless_all_are_asked_for(rows: int | None, plan: Any
     folder = run(plan(csv_rows=rows), sample_store()).folder.path
     frame = pl.read_parquet(folder / "candidates_atr_d_l_tiny.parquet")
     assert len(frame) > 10
-    text = pl.read_csv(folder / "candidates_atr_d_l_tiny.csv", schema=dict(frame.schema))
-    assert_frame_equal(text, frame if rows is None else frame.head(rows), check_exact=True)
+    check_text(folder / "candidates_atr_d_l_tiny.csv", frame if rows is None else frame.head(rows))
 
 
 def test_nothing_stable_leaves_headings(plan: Any) -> None:
@@ -258,6 +299,19 @@ def test_nothing_stable_leaves_headings(plan: Any) -> None:
     frame = pl.read_parquet(usual / "candidates_atr_d_l_tiny.parquet")
     assert len(frame) == 0
     assert headings["candidates_atr_d_l_tiny.csv"].split(",") == frame.columns
+    # What a parameter does can be said of any grid, and that it does nothing for being stable.
+    sensitivity = pl.read_csv(usual / "sensitivity_atr_d_l_tiny.csv")
+    effects = sensitivity.filter(pl.col("kind") == "effect")
+    assert effects["response"].to_list() == ["return"] * 11 + ["stable"] * 11
+    assert effects.filter(pl.col("response") == "stable")["total"].to_list() == [0.0] * 11
+    assert effects.filter(pl.col("response") == "return")["total"].max() > 0.1  # type: ignore[operator]
+    del headings["sensitivity_atr_d_l_tiny.csv"]
+    assert set(headings) == {
+        "candidates_atr_d_l_tiny.csv",
+        "plateaus_atr_d_l_tiny.csv",
+        "regions_atr_d_l_tiny.csv",
+        "phase5_refine_config.csv",
+    }
     for name, heading in headings.items():
         assert (usual / name).read_text() == heading + "\n"
     assert manifest(usual)["status"] == "complete"
@@ -552,11 +606,14 @@ def test_interrupted_run_says_so_and_leaves_nothing_half_written(at: int, plan: 
 def full_disk(monkeypatch: pytest.MonkeyPatch, first: int, *, once: bool) -> Iterator[list[int]]:
     """Let file number `first` fail when it is synced, alone or with all that follow."""
     synced = [0]
-    sync = os.fsync
+    sync, counting = os.fsync, threading.Lock()
 
     def fsync(descriptor: int) -> None:
-        synced[0] += 1
-        if synced[0] == first or (synced[0] > first and not once):
+        # Candidates are written beside what else is done.
+        with counting:
+            synced[0] += 1
+            number = synced[0]
+        if number == first or (number > first and not once):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(descriptor)
 
@@ -570,8 +627,8 @@ def test_full_disk_at_any_file(plan: Any, tmp_path: Path, monkeypatch: pytest.Mo
         clean = run(plan(out=tmp_path / "clean"), sample_store()).folder.path
     expected = contents(clean, "run.json")
     # 24 arrays and their four folders; and file and folder of manifest, bars, journal twice, meta,
-    # trials, candidates twice, plateaus, jobs, manifest.
-    assert count[0] == 24 + 4 + 2 * 11
+    # trials, sensitivity twice, candidates twice, plateaus, regions, jobs, manifest.
+    assert count[0] == 24 + 4 + 2 * 14
     for first in range(1, count[0] + 1):
         # Where the disk stays full or does not makes a difference to what is written in the end.
         once = first % 3 > 0
@@ -602,7 +659,7 @@ def test_grid_that_does_not_fit_the_disk(plan: Any, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ResultsError, match=r"58,060,800 .* 4 phases .*5\.0 GB free.*--out"):
         run(plan(grid="phase1_slim", store="dense"), sample_store())
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000_000))
-    with pytest.raises(ResultsError, match=r"take up to 3\..* GB.*1\.0 GB free.*--out"):
+    with pytest.raises(ResultsError, match=r"take up to 4\..* GB.*1\.0 GB free.*--out"):
         run(plan(grid="phase1_slim"), sample_store())
     assert not plan().out.exists()
 
@@ -761,10 +818,10 @@ def test_rescore_that_fails_can_be_repeated(
         run(plan(out=tmp_path / "alone", gates=gates), sample_store()).folder.path, "run.json"
     )
     folder = run(plan(), sample_store()).folder
-    # Of file and folder of manifest, candidates twice, plateaus, jobs and manifest, the CSV fails.
+    # Of file and folder of manifest, sensitivity twice and so on, the second of these fails.
     with (
         full_disk(monkeypatch, 5, once=True),
-        pytest.raises(ResultsError, match=r"candidates_atr_d_l_tiny\.csv"),
+        pytest.raises(ResultsError, match=r"sensitivity_atr_d_l_tiny\.html"),
     ):
         rescore(folder, gates=gates)
     assert not parts(folder.path)

@@ -281,3 +281,141 @@ def test_runs_beside_each_other_count_all_their_trials(tmp_path: Path) -> None:
     assert [process.wait(60) for process in started] == [0, 0, 0]
     assert RunFolder(tmp_path / "Q").read_trials("Q")["total"] == 90
     assert [p.name for p in (tmp_path / "Q").iterdir()] == ["trials.json"]
+
+
+# Names, timeframes and second symbols
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({}, "QQQ"),
+        ({"symbol2": "SPY"}, "QQQ_SPY"),
+        ({"timeframe": "1day"}, "QQQ"),
+        ({"timeframe": "5min"}, "QQQ_5min"),
+        ({"symbol2": "SPY", "timeframe": "1hour"}, "QQQ_SPY_1hour"),
+        ({"name": "with-costs"}, "QQQ/runs/with-costs"),
+        ({"timeframe": "5min", "name": "a"}, "QQQ_5min/runs/a"),
+        ({"symbol2": "SPY", "name": "a"}, "QQQ_SPY/runs/a"),
+    ],
+)
+def test_a_run_has_its_place_and_its_symbol_counts(
+    options: dict[str, Any], place: str, tmp_path: Path
+) -> None:
+    folder = RunFolder.of(tmp_path, "QQQ", **options)
+    assert folder.path == tmp_path / place
+    counted = {"fingerprint": "1", "combinations": 100}
+    assert folder.count_trials("QQQ", counted) == 100
+    trials = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("trials.json")]
+    assert trials == ["QQQ/trials.json"]
+    # Whoever is given the folder alone finds the same count.
+    assert RunFolder(folder.path).read_trials("QQQ")["total"] == 100
+
+
+def test_a_folder_of_results_may_be_called_like_that_of_names(tmp_path: Path) -> None:
+    folder = RunFolder.of(tmp_path / "QQQ" / "runs", "QQQ")
+    assert folder.trials_of("QQQ") == tmp_path / "QQQ" / "runs" / "QQQ" / "trials.json"
+    other = RunFolder(tmp_path / "elsewhere" / "runs" / "QQQ")
+    assert other.trials_of("QQQ") == other.trials
+
+
+@pytest.mark.parametrize("name", ["a", "A1", "x.y", "with-costs", "a_b", "7", "a" * 100, "v1.2_-"])
+def test_names_that_a_run_can_have(name: str, tmp_path: Path) -> None:
+    assert RunFolder.of(tmp_path, "QQQ", name=name).path == tmp_path / "QQQ" / "runs" / name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "a/b", "a\\b", "/etc", ".hidden", "-x", "_x", "x.", "a b", "a\n", "ä",
+     "a:b", "a" * 101, "a\0", 5],
+)  # fmt: skip
+def test_names_that_a_run_cannot_have(name: Any, tmp_path: Path) -> None:
+    with pytest.raises(wfo.InputError, match="a run cannot be called") as caught:
+        RunFolder.of(tmp_path, "QQQ", name=name)
+    assert repr(name) in str(caught.value)
+
+
+@pytest.fixture
+def neighbours(tmp_path: Path) -> tuple[RunFolder, dict[str, bytes]]:
+    """A folder with a run, a named one under way, and a history; and what is not the run's."""
+    folder = RunFolder.of(tmp_path, "QQQ")
+    named = RunFolder.of(tmp_path, "QQQ", name="busy")
+    for each, what in ((folder, "1"), (named, "2"), (RunFolder(folder.history / "old"), "3")):
+        each.sweep("atr_d_l").mkdir(parents=True)
+        (each.sweep("atr_d_l") / "journal").write_text(what)
+        write_sealed(each.manifest, {"fingerprint": what * 64, "status": "complete"})
+    (named.sweep("atr_d_l") / "is_pnl.npy.part").write_text("being written")
+    (named.path / "candidates.csv.part").write_text("being written")
+    (named.history / "x").mkdir(parents=True)
+    (named.history / "x" / "y.part").write_text("kept")
+    folder.count_trials("QQQ", {"fingerprint": "1", "combinations": 1})
+    (folder.path / "trials.json.part").write_text("being written")
+    others = {
+        str(p.relative_to(tmp_path)): p.read_bytes()
+        for place in (named.path, folder.history)
+        for p in place.rglob("*")
+        if p.is_file()
+    }
+    return folder, others
+
+
+@pytest.mark.parametrize("fingerprint", ["1" * 64, "9" * 64])
+def test_runs_with_names_are_left_alone(
+    fingerprint: str, neighbours: tuple[RunFolder, dict[str, bytes]], tmp_path: Path
+) -> None:
+    folder, others = neighbours
+    (folder.path / "own.csv.part").write_text("left by a kill")
+    (folder.sweep("atr_d_l") / "meta.json.part").write_text("left by a kill")
+    with folder.hold("wfo run"):
+        moved = folder.prepare(fingerprint, ["atr_d_l"])
+    for name, content in others.items():
+        assert (tmp_path / name).read_bytes() == content
+    assert (folder.path / "trials.json.part").exists()
+    assert folder.trials.exists()
+    assert not list(folder.path.glob("*/own.csv.part"))
+    assert not (folder.path / "own.csv.part").exists()
+    assert not (folder.sweep("atr_d_l") / "meta.json.part").exists()
+    if fingerprint == "1" * 64:
+        assert moved is None
+        assert folder.manifest.exists()
+    else:
+        assert moved is not None
+        assert not (moved / "runs").exists()
+        assert not (moved / "trials.json").exists()
+        # It comes back when it is asked for again, and finds the named one where it was.
+        assert folder.prepare("1" * 64, ["atr_d_l"]) is None
+        assert (folder.sweep("atr_d_l") / "journal").read_text() == "1"
+        assert (folder.runs / "busy" / "run.json").exists()
+
+
+def test_runs_with_names_are_held_apart(tmp_path: Path) -> None:
+    plain, one, two = (RunFolder.of(tmp_path, "QQQ", name=n) for n in (None, "one", "two"))
+    with one.hold("1"), two.hold("2"), plain.hold("3"):
+        with pytest.raises(wfo.ResultsError, match="in use"), one.hold("4"):
+            raise AssertionError("two hold it")
+        plain.manifest.touch()
+    assert [p.name for p in plain.path.iterdir()] == ["run.json"], "folders for nothing are gone"
+    plain.manifest.unlink()
+    with one.hold("1"):
+        one.manifest.touch()
+    assert one.manifest.exists()
+
+
+def test_what_an_earlier_version_put_beside_daily_runs_is_found(tmp_path: Path) -> None:
+    def stated(folder: RunFolder, timeframe: str) -> None:
+        folder.path.mkdir(parents=True)
+        write_sealed(folder.manifest, {"timeframe": timeframe})
+
+    stated(RunFolder(tmp_path / "QQQ"), "5min")
+    old, new = tmp_path / "QQQ", tmp_path / "QQQ_5min"
+    assert RunFolder.find(tmp_path, "QQQ").path == old
+    assert RunFolder.find(tmp_path, "QQQ", timeframe="5min").path == old
+    assert RunFolder.find(tmp_path, "QQQ", timeframe="1hour").path == tmp_path / "QQQ_1hour"
+    assert (
+        RunFolder.find(tmp_path, "QQQ", "SPY", timeframe="5min").path == tmp_path / "QQQ_SPY_5min"
+    )
+    with pytest.raises(wfo.ResultsError, match=r"is of 5min bars; --timeframe 5min finds it"):
+        RunFolder.find(tmp_path, "QQQ", timeframe="1day")
+    stated(RunFolder(new), "5min")
+    assert RunFolder.find(tmp_path, "QQQ", timeframe="5min").path == new
+    assert RunFolder.find(tmp_path, "SPY", timeframe="1day").path == tmp_path / "SPY"

@@ -81,7 +81,6 @@ def test_the_page_is_that_of_the_command(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        (SimulationPlan("NASDAQ", "atr_d_l"), "also needs atr_period"),
         (SimulationPlan("NASDAK", "atr_d_l", PARAMS), "did you mean 'NASDAQ'"),
         (SimulationPlan("NASDAQ", "atr_d_l", PARAMS, phase=9), "no phase 9: .* has 4"),
         (SimulationPlan("NASDAQ", "atr_d_l", PARAMS, plots=(Path("x.pdf"),)), "must end in"),
@@ -111,3 +110,24 @@ def test_what_is_said_of_the_bars_is_what_they_are() -> None:
     # A simpler strategy beside it reads the first alone, on the same bars.
     assert list(inputs.of(wfo.strategies()["atr_d_l"])) == ["bars"]
     assert list(inputs.of(dual)) == ["bars", "bars2"]
+
+
+@pytest.mark.parametrize("lot", [0.0, 3.0])
+def test_a_simulation_carries_buy_and_hold(lot: float) -> None:
+    bars = wfo.load_sample("NASDAQ")
+    settings = wfo.Settings(capital=10_000, slip=0.001, fee=0.0002, lot_size=lot, sizing="fixed")
+    sim = wfo.simulate(
+        "atr_d_l", bars, PARAMS, split=3000, warmup=1000, settings=settings, engine="factored"
+    )
+    paid = bars["open"][1000] * 1.001 * 1.0002
+    shares = 10_000 / paid if lot == 0 else 10_000 / paid // lot * lot
+    assert shares > 0
+    assert sim.held is not None
+    assert sim.held[:1000].tolist() == [10_000.0] * 1000
+    expected = 10_000 + shares * (bars["close"].to_numpy()[1000:] - paid)
+    assert sim.held[1000:] == pytest.approx(expected, rel=1e-12)
+    # A chart shows it; the metrics are the strategy's alone, as they were.
+    drawn = sim.plot().chart
+    assert drawn.held is not None
+    assert drawn.held.tolist() == sim.held[999:].tolist()
+    assert sim.metrics().whole.net_profit == pytest.approx(sim.equity[-1] - 10_000)

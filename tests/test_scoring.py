@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import pytest
 from scipy.stats import rankdata
 
 import wfo
 from wfo.backtest import Figures
 from wfo.selection import scoring
-from wfo.selection.scoring import Scores, score_figures
+from wfo.selection.scoring import GATE_NAMES, Scores, score_figures
 
 GATES = wfo.Gates()
 
@@ -144,6 +145,8 @@ def check(
     assert found["Stability_Score"].to_list() == pytest.approx(
         wanted["Stability_Score"].to_list(), rel=1e-12
     )
+    # Outcomes, and what compares with buy-and-hold, have tests of their own.
+    found = found.drop(cs.starts_with("Outcome") | cs.matches("_Return|_Share$"))
     by_index = found.with_columns(index=pl.Series(order)).sort("index")
     assert by_index.columns == wanted.columns
     for name in wanted.columns:
@@ -257,8 +260,10 @@ def test_gates_are_counted_alone_and_with_those_before() -> None:
     counts = scores_of(line(7), [figures], min_phases=1).phase_counts
     assert len(counts) == 1
     assert counts[0].number == 1
-    assert counts[0].alone == (4, 3, 5, 5)
-    assert counts[0].together == (4, 3, 2, 1)
+    # Gates that are off hold nobody back.
+    assert counts[0].alone == (4, 3, 5, 5, 7, 7)
+    assert counts[0].together == (4, 3, 2, 1, 1, 1)
+    assert [g["gate"] for g in counts[0].to_dict()["gates"]] == list(GATE_NAMES[:4])
     assert counts[0].to_dict()["gates"][1] == {
         "gate": "efficiency",
         "alone": 3,
@@ -321,6 +326,7 @@ def test_columns_and_their_types() -> None:
         wanted |= dict.fromkeys([*whole.split(), "equity_price_method"], pl.Int64)
         wanted |= {"Stability_Score": pl.Float64, "Phases_Valid": pl.UInt8}
         wanted |= {"Total_OOS_PnL": pl.Float64, "Total_OOS_Trades": pl.Int64}
+        wanted |= {"Outcome": pl.UInt32, "Outcome_Size": pl.UInt32, "Outcome_Central": pl.Boolean}
         for k in range(1, 5):
             wanted |= {f"P{k}_{n}": pl.Float32 for n in ("IS_PnL", "OOS_PnL", "IS_DD", "OOS_DD")}
             wanted[f"P{k}_OOS_Trades"] = pl.UInt16
@@ -437,28 +443,38 @@ def valid_in(times: Sequence[int], phases: int = 4) -> list[Figures]:
         ([4, 3, 2, 0], 4, 4, 1),
         ([4, 3, 2, 0], 1, 1, 3),
         ([2, 2, 1, 0], 3, 2, 2),  # none in three: two
-        ([3, 2, 1, 0], 4, 2, 2),  # none in four: two, not three
+        ([3, 2, 1, 0], 4, 3, 1),  # none in four: three, a phase at a time
+        ([2, 2, 1, 0], 4, 2, 2),
         ([2, 1, 0, 0], 2, 2, 1),
     ],
 )
 def test_in_how_many_phases(times: list[int], asked: int, least: int, stable: int) -> None:
     figures = valid_in(times)
-    for options in ({"min_phases": asked}, {"gates": wfo.Gates(min_phases=asked)}):
-        scores = scores_of(line(4), figures, **options)
-        assert (scores.min_phases, scores.stable) == (least, stable)
-        assert indices(line(4), scores.candidates.sort("atr_smooth_period")) == list(range(stable))
-        assert scores.candidates["Phases_Valid"].min() >= least  # type: ignore[operator]
-        if least < asked:
-            assert len(scores.warnings) == 1
-            assert f"in {asked} phases" in scores.warnings[0]
-            assert f"in {least} are" in scores.warnings[0]
-        else:
-            assert scores.warnings == ()
+    scores = scores_of(line(4), figures, min_phases=asked)
+    assert (scores.min_phases, scores.stable) == (least, stable)
+    assert indices(line(4), scores.candidates.sort("atr_smooth_period")) == list(range(stable))
+    assert scores.candidates["Phases_Valid"].min() >= least  # type: ignore[operator]
+    if least < asked:
+        assert len(scores.warnings) == 1
+        assert f"in {asked} phases" in scores.warnings[0]
+        assert f"in {least} are" in scores.warnings[0]
+    else:
+        assert scores.warnings == ()
+    # What is asked for by the gates is kept, whatever is found.
+    given = scores_of(line(4), figures, gates=wfo.Gates(min_phases=asked))
+    assert given.min_phases == asked
+    if least < asked:
+        assert (given.stable, len(given.candidates)) == (0, 0)
+        assert given.warnings == (f"no combination is valid in {asked} phases: none is stable",)
+        assert given.candidates.schema == scores.candidates.schema
+    else:
+        assert (given.stable, given.warnings) == (stable, ())
+        assert given.candidates.equals(scores.candidates)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         found = wfo.score(results(line(4), figures), gates=wfo.Gates(min_phases=asked))
-    assert len(found) == stable
-    assert [str(w.message) for w in said] == list(scores.warnings)
+    assert len(found) == given.stable
+    assert [str(w.message) for w in said] == list(given.warnings)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from wfo import _core
 from wfo.backtest import read_feeds
 
 WFE, DD_RATIO = 0.35, 3.0
+GATES = _core.Gates(WFE, DD_RATIO)
 AXES = [(12, 5, np.arange(5, dtype=np.uint32)), (3, 4, np.arange(4, dtype=np.uint32))]
 #: Six stored columns.
 Phase = Any
@@ -48,6 +49,9 @@ def passed(phase: Phase, i: int) -> list[bool]:
         is_pnl > 0 and oos_pnl / is_pnl > WFE,
         oos_dd < oos_pnl,
         oos_dd < DD_RATIO * is_dd,
+        # Those that ask for trades and for more than buy-and-hold are off.
+        True,
+        True,
     ]
 
 
@@ -86,7 +90,7 @@ def tally_of(
     phases: Sequence[Phase], cuts: Sequence[int] = (), *, first: int = 0, threads: int = 2
 ) -> _core.Tally:
     n = len(phases[0][0])
-    tally = _core.Tally(len(phases), WFE, DD_RATIO, AXES, threads)
+    tally = _core.Tally(len(phases), GATES, AXES, threads)
     ends = [0, *cuts, n]
     for start, stop in reversed(list(itertools.pairwise(ends))):
         tally.add(first + start, part(phases, start, stop))
@@ -100,8 +104,8 @@ def test_a_tally_counts_what_the_definition_says() -> None:
     assert len(tally) == n
     for k, phase in enumerate(phases):
         rows = [passed(phase, i) for i in range(n)]
-        assert tally.alone[k] == [sum(r[g] for r in rows) for g in range(4)]
-        assert tally.together[k] == [sum(all(r[: g + 1]) for r in rows) for g in range(4)]
+        assert tally.alone[k] == [sum(r[g] for r in rows) for g in range(6)]
+        assert tally.together[k] == [sum(all(r[: g + 1]) for r in rows) for g in range(6)]
     times = np.sum(validity(phases), axis=0)
     assert tally.valid_phases == np.bincount(times, minlength=4).tolist()
     cells = np.zeros((5, 4, 4), np.uint64)
@@ -109,7 +113,7 @@ def test_a_tally_counts_what_the_definition_says() -> None:
         cells[(first + i) // 12 % 5, (first + i) // 3 % 4, t] += 1
     assert tally.cells.dtype == np.uint64
     assert np.array_equal(tally.cells, cells)
-    sample = _core.Tally(3, WFE, DD_RATIO, AXES, 1)
+    sample = _core.Tally(3, GATES, AXES, 1)
     sample.add(None, phases)
     assert sample.cells.sum() == 0
     assert sample.valid_phases == tally.valid_phases
@@ -119,9 +123,9 @@ def test_tallies_and_their_bytes_depend_on_what_is_counted_alone() -> None:
     phases = figures(500, 4, seed=2)
     whole = tally_of(phases, threads=1)
     cut = tally_of(phases, [1, 2, 77, 300], threads=2)
-    merged = _core.Tally(4, WFE, DD_RATIO, AXES, 2)
+    merged = _core.Tally(4, GATES, AXES, 2)
     for start, stop in ((200, 500), (0, 200)):
-        other = _core.Tally(4, WFE, DD_RATIO, AXES, 1)
+        other = _core.Tally(4, GATES, AXES, 1)
         other.add(start, part(phases, start, stop))
         merged.merge(_core.Tally.from_bytes(other.to_bytes(), 1))
     data = whole.to_bytes()
@@ -131,7 +135,49 @@ def test_tallies_and_their_bytes_depend_on_what_is_counted_alone() -> None:
     assert np.array_equal(again.cells, whole.cells)
     assert tally_of(figures(500, 4, seed=3)).to_bytes() != data
     with pytest.raises(wfo.InputError, match="differ in their gates"):
-        whole.merge(_core.Tally(4, 0.3, DD_RATIO, AXES, 1))
+        whole.merge(_core.Tally(4, _core.Gates(0.3, DD_RATIO), AXES, 1))
+
+
+def test_sets_of_gates_are_counted_together_as_alone() -> None:
+    phases = figures(500, 2, seed=14)
+    sets = [
+        GATES,
+        _core.Gates(WFE, DD_RATIO, 8, "risk", 1.0, [2.0, 1.5]),
+        _core.Gates(0.5, 2.0, 0, "return", 100.0, [0.2, 0.3]),
+    ]
+    tallies = [_core.Tally(2, gates, AXES, 2) for gates in sets]
+    for start, stop in ((200, 500), (0, 200)):
+        _core.Tally.add_to_all(tallies, start, part(phases, start, stop))
+    for gates, tally in zip(sets, tallies, strict=True):
+        alone = _core.Tally(2, gates, AXES, 1)
+        alone.add(0, phases)
+        assert tally.to_bytes() == alone.to_bytes()
+        assert tally.gates == gates
+        assert _core.Tally.from_bytes(tally.to_bytes(), 1).gates == gates
+    by_hand = [0, 0]
+    for k, floor in enumerate((2.0, 1.5)):
+        oos_pnl, oos_dd, trades = phases[k][1], phases[k][3], phases[k][5]
+        for i in range(500):
+            others = passed(phases[k], i)
+            risk = float(oos_pnl[i]) / float(oos_dd[i])
+            by_hand[k] += all(others) and trades[i] >= 8 and risk > floor
+    assert [together[-1] for together in tallies[1].together] == by_hand
+    assert min(by_hand) > 0
+    with pytest.raises((RuntimeError, TypeError)):
+        _core.Tally.add_to_all([tallies[0], tallies[0]], 0, phases)
+
+
+def test_gates_that_cannot_be_are_refused() -> None:
+    with pytest.raises(wfo.InputError, match="min_trades = 65536"):
+        _core.Gates(WFE, DD_RATIO, 65_536)
+    with pytest.raises(wfo.InputError, match="measure"):
+        _core.Gates(WFE, DD_RATIO, 0, "luck")
+    for capital, floors in ((1.0, [1.0]), (0.0, [1.0, 1.0]), (math.nan, [1.0, 1.0])):
+        with pytest.raises(wfo.InputError, match=r"floors = 1|capital"):
+            _core.Tally(2, _core.Gates(WFE, DD_RATIO, 0, "risk", capital, floors), AXES, 1)
+    one, other = (_core.Gates(WFE, DD_RATIO, 0, "risk", 1.0, [f]) for f in (1.0, 2.0))
+    assert one != other
+    assert one == _core.Gates(WFE, DD_RATIO, 0, "risk", 1.0, [1.0])
 
 
 def test_damaged_bytes_are_refused() -> None:
@@ -149,6 +195,9 @@ def test_damaged_bytes_are_refused() -> None:
             _core.Tally.from_bytes(data[:9] + rng.bytes(60), 1)
     with pytest.raises(wfo.InputError, match="these bytes are no tally"):
         _core.Tally.from_bytes(data + b"\0", 1)
+    for version in (b"\1", b"\2"):
+        with pytest.raises(wfo.InputError, match="were written by an earlier version; run again"):
+            _core.Tally.from_bytes(data[:8] + version + data[9:], 1)
 
 
 def test_ranks_are_percentiles_of_the_valid_profits() -> None:
@@ -178,7 +227,7 @@ def test_ranks_of_millions_are_those_of_a_sort() -> None:
     profit = profit.astype(np.float32)
     one, trades = np.ones(n, np.float32), np.ones(n, np.uint16)
     block = [(one, profit, one, 0 * one, trades, trades)]
-    tally = _core.Tally(1, WFE, DD_RATIO, AXES, 2)
+    tally = _core.Tally(1, GATES, AXES, 2)
     tally.add(0, block)
     assert np.array_equal(tally.ranking().percentiles(0, profit), 100 * rankdata(profit) / n)
 
@@ -190,8 +239,8 @@ def test_a_selection_keeps_the_best(least: int, kept: int, records: bool) -> Non
     phases = figures(600, 3, seed=8)
     first = 5_000_000_000
     ranking = tally_of(phases).ranking()
-    selection = _core.Selection(ranking, WFE, DD_RATIO, least, kept, 2)
-    sieve = _core.Sieve(None, WFE, DD_RATIO, [(least, math.inf)], 2)
+    selection = _core.Selection(ranking, GATES, least, kept, 2)
+    sieve = _core.Sieve([(None, GATES, [(least, math.inf)])], 2)
     for start, stop in ((300, 600), (0, 7), (7, 300)):
         block: Any = part(phases, start, stop)
         if records:
@@ -222,7 +271,7 @@ def test_a_selection_keeps_the_best(least: int, kept: int, records: bool) -> Non
 
 def test_an_estimate_is_as_far_off_as_it_says() -> None:
     phases = figures(800, 2, seed=9)
-    sample = _core.Tally(2, WFE, DD_RATIO, AXES, 2)
+    sample = _core.Tally(2, GATES, AXES, 2)
     sample.add(None, part(phases, 0, 100))
     estimate = sample.estimate()
     whole = tally_of(phases)
@@ -256,7 +305,7 @@ def test_a_sieve_lets_through_records_in_order() -> None:
         if any(times[i] >= least and scores[i] >= cut for least, cut in classes)
     ]
     assert 0 < len(wanted) < np.count_nonzero(times >= 2)
-    sieve = _core.Sieve(estimate, WFE, DD_RATIO, classes, 2)
+    sieve = _core.Sieve([(estimate, GATES, classes)], 2)
     found = b"".join(
         sieve.sift(first + a, part(phases, a, b)).tobytes() for a, b in ((0, 3), (3, 500))
     )
@@ -265,7 +314,7 @@ def test_a_sieve_lets_through_records_in_order() -> None:
         + b"".join(struct.pack("<4f2H", *(column[i] for column in p)) for p in phases)
         for i in wanted
     )
-    none = _core.Sieve(estimate, WFE, DD_RATIO, [], 1)
+    none = _core.Sieve([(estimate, GATES, [])], 1)
     assert len(none.sift(0, phases)) == 0
 
 
@@ -273,7 +322,7 @@ def test_what_is_not_contiguous_is_read_too() -> None:
     phases = figures(400, 2, seed=11)
     every: Any = [tuple(column[::2] for column in p) for p in phases]
     copied: Any = [tuple(np.ascontiguousarray(column) for column in p) for p in every]
-    tallies = [_core.Tally(2, WFE, DD_RATIO, AXES, 2) for _ in range(2)]
+    tallies = [_core.Tally(2, GATES, AXES, 2) for _ in range(2)]
     for tally, block in zip(tallies, (every, copied), strict=True):
         tally.add(0, block)
     assert tallies[0].to_bytes() == tallies[1].to_bytes()
@@ -298,11 +347,11 @@ def test_bad_input_is_an_error_of_the_family() -> None:
         [one, (1, 2, np.full(3, 2, np.uint32))],
     ):
         with pytest.raises(wfo.InputError, match="out of range"):
-            _core.Tally(2, WFE, DD_RATIO, axes, 1)
+            _core.Tally(2, GATES, axes, 1)
     for least in (0, 3):
         with pytest.raises(wfo.InputError, match=f"least = {least}"):
-            _core.Selection(ranking, WFE, DD_RATIO, least, 1, 1)
-    selection = _core.Selection(ranking, WFE, DD_RATIO, 1, 1, 1)
+            _core.Selection(ranking, GATES, least, 1, 1)
+    selection = _core.Selection(ranking, GATES, 1, 1, 1)
     with pytest.raises(wfo.InputError, match="no whole records"):
         selection.add_records(np.zeros(47, np.uint8))
     one, trades = np.ones(1, np.float32), np.ones(1, np.uint16)

@@ -27,7 +27,13 @@ def test_defaults_are_those_of_the_interface() -> None:
         "max_stop_atr": 20.0,
         "entry_style": "pullback",
     }
-    assert wfo.Gates().to_dict() == {"wfe": 0.35, "dd_ratio": 3.0, "min_phases": None}
+    assert wfo.Gates().to_dict() == {
+        "wfe": 0.35,
+        "dd_ratio": 3.0,
+        "min_phases": None,
+        "min_trades": 0,
+        "beat": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -100,5 +106,9 @@ def test_phases_asked_for_are_those_of_the_gates_else_of_the_schedule() -> None:
 
 
 def test_gates_survive_their_manifest() -> None:
-    for made in (wfo.Gates(), wfo.Gates(0.5, 2.0, 4)):
+    for made in (wfo.Gates(), wfo.Gates(0.5, 2.0, 4), wfo.Gates.preset("strict")):
         assert wfo.Gates.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+    # An earlier version knew neither trades nor a benchmark.
+    assert wfo.Gates.from_dict({"wfe": 0.5, "dd_ratio": 2.0, "min_phases": 4}) == wfo.Gates(
+        0.5, 2.0, 4
+    )

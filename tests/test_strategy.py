@@ -335,12 +335,13 @@ def test_without_tradestation_there_are_no_ranges() -> None:
     plateau = Plateau(1, None, ((1.0, 3.0),), 1, 1.0, 1.0, (1.0, 3.0))
     candidates = pl.DataFrame({"fast": [1], "slow": [3], "Stability_Score": [1.0]})
     with pytest.raises(wfo.InputError, match="toy has no ranges for TradeStation"):
-        plateau_ranges(plateau, candidates, grid)
+        plateau_ranges(plateau, None, candidates, grid)
     assert plateau.to_dict()["regime"] is None
     inputs = {n: Input(n.title(), Fine.of("0", "9", "1"), refined=True) for n in own.names}
     there = dataclasses.replace(own, tradestation=TradeStation("Toy", inputs))
-    found = plateau_ranges(plateau, candidates, wfo.Grid(dict(grid.values), strategy=there))
-    assert found is not None
+    (found,) = plateau_ranges(
+        plateau, None, candidates, wfo.Grid(dict(grid.values), strategy=there)
+    )
     assert found.to_csv().splitlines()[1:] == ["Fast,1,1,1", "Slow,3,3,1"]
 
 

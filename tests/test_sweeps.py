@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -14,13 +15,20 @@ import pytest
 import wfo
 from wfo import _core
 from wfo.backtest import Figures
+from wfo.backtest.benchmark import Benchmark, Held
 from wfo.errors import ResultsError
-from wfo.selection.scoring import Gates, score_tally
+from wfo.sampling import sample_indices
+from wfo.selection.gates import PRESETS, Gates, gate_sets
+from wfo.selection.scoring import score_tally
 from wfo.sweeps import Block, DenseStore, SurvivorStore, SweepStore, dense, survivors
 from wfo.sweeps.journal import Journal
 
 PHASES = 2
 GATES = Gates()
+
+#: Buy-and-hold that about half of the figures below exceed by risk.
+WHOLE = Held(4000.0, 3000.0, 1500.0, 1000.0, 0.1, 0.1)
+BENCHMARKS = [Benchmark(100_000.0, 750, 500, 252.0, WHOLE, WHOLE)] * PHASES
 
 
 def grid_of(cells: int) -> wfo.Grid:
@@ -63,7 +71,7 @@ Make = Callable[..., SweepStore]
 
 
 def make_dense(folder: Path, grid: wfo.Grid, key: str = "key", gates: Gates = GATES) -> SweepStore:
-    return DenseStore(folder, grid, PHASES, gates, key, 2)
+    return DenseStore(folder, grid, PHASES, gates, key, 2, benchmarks=BENCHMARKS)
 
 
 def make_survivors(
@@ -81,6 +89,7 @@ def make_survivors(
         gates,
         key,
         2,
+        benchmarks=BENCHMARKS,
         min_phases=PHASES,
         sample=lambda indices: [Figures(*(c[indices] for c in f)) for f in found],
     )
@@ -171,10 +180,14 @@ def test_tally_counts_every_combination_once(make: Make, tmp_path: Path) -> None
     counted: list[int] = []
     verified.verify(counted.append)
     assert sum(counted) == len(grid)
-    alone = _core.Tally(PHASES, GATES.wfe, GATES.dd_ratio, grid.map_axes, 1)
-    alone.add(0, figures)
+    for gates in gate_sets(GATES):
+        alone = _core.Tally(PHASES, gates.core(BENCHMARKS), grid.map_axes, 1)
+        alone.add(0, figures)
+        for store in (first, checked, verified):
+            assert store.counted[gates].to_bytes() == alone.to_bytes()
     for store in (first, checked, verified):
-        assert store.tally.to_bytes() == alone.to_bytes()
+        assert list(store.counted) == list(gate_sets(GATES))
+        assert store.tally is store.counted[GATES]
 
 
 # Stopping
@@ -315,14 +328,77 @@ def test_journal_believes_whole_lines_only(tmp_path: Path) -> None:
 def candidates(store: SweepStore, gates: Gates = GATES) -> Any:
     return score_tally(
         store.grid,
-        store.tally,
+        store.counted,
         lambda selection: store.select(selection, lambda _: None),
         annual_factors=[None] * PHASES,
         gates=gates,
         min_phases=PHASES,
         kept=60,
         lost_below=store.lost_below,
+        outcomes=store.counted_outcomes,
     )
+
+
+def counted_by_hand(figures: Sequence[Figures], least: int) -> int:
+    """How many different outcomes those are that are valid in `least` phases by v4."""
+    often = np.sum([valid_by_hand(f) for f in figures], axis=0)
+    rows = [np.stack([np.float64(c) for c in f]) for f in figures]
+    return len(np.unique(np.concatenate(rows)[:, often >= least], axis=1).T)
+
+
+def test_outcomes_of_all_stable_ones_are_counted_while_sweeping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survivors, "KEPT", 80)
+    monkeypatch.setattr(survivors, "SAMPLE", 500)
+    grid = grid_of(200)
+    # About one in three has the figures of another.
+    same = np.random.default_rng(3).integers(len(grid), size=len(grid))
+    figures = [Figures(*(c[same] for c in f)) for f in figures_of(grid)]
+    full = make_dense(tmp_path / "dense", grid)
+    one, two = (make_survivors(tmp_path / n, grid, figures=figures) for n in ("one", "two"))
+    fill(full, figures, 100)
+    fill(one, figures, 100)
+    assert not fill(two, figures, 7, stop=600)
+    two = make_survivors(tmp_path / "two", grid, figures=figures)
+    fill(two, figures, 1000)
+    read = make_survivors(tmp_path / "two", grid, figures=figures)
+    read.verify(lambda _: None)
+    wanted = counted_by_hand(figures, PHASES)
+    expected = candidates(full)
+    assert full.counted_outcomes(GATES, PHASES) is None
+    assert wanted < expected.stable
+    for store in (one, two, read):
+        assert len(np.load(store.folder / "survivors.npy")) < expected.stable, "the cut matters"
+        found = candidates(store).outcomes
+        assert found is not None
+        assert (found.total, found.error, found.label) == (wanted, 0.0, "exact")
+        assert found.total == expected.outcomes.total
+        for gates in store.sets:
+            dense = candidates(make_dense_of(full, gates), gates)
+            counted = store.counted_outcomes(gates, dense.min_phases)
+            assert counted == (dense.outcomes.total, 0.0)
+        # Of one that is valid less often nothing is known.
+        assert store.counted_outcomes(GATES, PHASES - 1) is None
+        assert store.counted_outcomes(GATES, PHASES + 1) is None
+
+
+def make_dense_of(store: SweepStore, gates: Gates) -> SweepStore:
+    """The same figures, counted by other gates that rule."""
+    other = make_dense(store.folder, store.grid, gates=gates)
+    other.verify(lambda _: None)
+    return other
+
+
+def test_survivors_count_outcomes_of_as_few_phases_as_are_asked_for(tmp_path: Path) -> None:
+    grid = grid_of(100)
+    figures = figures_of(grid)
+    store = SurvivorStore(
+        tmp_path, grid, PHASES, GATES, "key", 2, benchmarks=BENCHMARKS, min_phases=1
+    )
+    fill(store, figures, 100)
+    for least in (1, 2):
+        assert store.counted_outcomes(GATES, least) == (counted_by_hand(figures, least), 0.0)
 
 
 @pytest.mark.parametrize("kept", [10_000, 400, 200, 80])
@@ -370,18 +446,122 @@ def test_survivors_refuse_gates_that_were_applied_while_sweeping(tmp_path: Path)
     assert store.refuses(GATES, 2) is None
     assert store.refuses(GATES, 1) is not None
     assert "--min-phases 1" in str(store.refuses(GATES, 1))
-    assert "--wfe 0.5" in str(store.refuses(Gates(wfe=0.5), 2))
-    assert "--dd-ratio 2" in str(store.refuses(Gates(dd_ratio=2.0), 2))
+    assert store.refuses(Gates.preset("strict"), 2) is None
+    assert "--gates v4 and --gates strict" in str(store.refuses(Gates(wfe=0.5), 2))
+    for gates, said in (
+        (Gates(wfe=0.5), "--wfe 0.5: "),
+        (Gates(dd_ratio=2.0), "--dd-ratio 2.0: "),
+        (Gates(min_trades=5), "--min-trades 5: "),
+        (Gates(beat="return", min_phases=2), "--beat return: "),
+    ):
+        assert str(store.refuses(gates, 2)).startswith(said)
+
+
+def test_survivors_of_an_own_set_know_three(tmp_path: Path) -> None:
+    grid = grid_of(40)
+    figures = figures_of(grid)
+    own = Gates(wfe=0.5, min_trades=20_000, beat="return")
+    fill(make_survivors(tmp_path, grid, gates=own), figures, 100)
+    for ruling in (own, *PRESETS.values()):
+        store = make_survivors(tmp_path, grid, gates=ruling)
+        store.verify(lambda _: None)
+        assert list(store.counted) == [*PRESETS.values(), own]
+        assert store.refuses(ruling, 2) is None
+        assert "--wfe 0.5 --min-trades 20000 --beat return while" in str(
+            store.refuses(Gates(wfe=0.6), 2)
+        )
+        all_figures = make_dense(tmp_path / "dense", grid, gates=ruling)
+        fill(all_figures, figures, 100)
+        expected, found = candidates(all_figures, ruling), candidates(store, ruling)
+        assert found.candidates.equals(expected.candidates)
+        assert found.phase_counts == expected.phase_counts
+        assert [c.gates for c in found.others] == [g for g in store.sets if g != ruling]
+        counted = [(c.gates, c.valid_phases, c.stable, c.phase_counts) for c in found.others]
+        for c in expected.others:
+            assert (c.gates, c.valid_phases, c.stable, c.phase_counts) in counted
+
+
+def test_survivors_go_on_by_the_sets_that_they_began_with_and_no_others(tmp_path: Path) -> None:
+    grid = grid_of(40)
+    figures = figures_of(grid)
+    fill(make_survivors(tmp_path, grid), figures, 10, stop=150)
+    # Whichever of the two rules.
+    assert make_survivors(tmp_path, grid, gates=PRESETS["strict"]).is_mine()
+    other = make_survivors(tmp_path, grid, gates=Gates(min_trades=2))
+    assert not other.is_mine()
+    other.check(lambda _: None)
+    assert other.open() == [(0, 240)]
+    other.close()
+
+
+def test_a_state_beside_another_buy_and_hold_is_not_believed(tmp_path: Path) -> None:
+    grid = grid_of(40)
+    store = make_survivors(tmp_path, grid)
+    fill(store, figures_of(grid), 100)
+    later = make_survivors(tmp_path, grid)
+    later.benchmarks = (dataclasses.replace(BENCHMARKS[0], capital=1.0), BENCHMARKS[1])
+    with pytest.raises(ResultsError, match="beside another buy-and-hold; 'wfo run' sweeps again"):
+        later.verify(lambda _: None)
+
+
+def test_a_state_of_an_earlier_version_says_so(tmp_path: Path) -> None:
+    grid = grid_of(40)
+    fill(make_survivors(tmp_path, grid), figures_of(grid), 100)
+    data = (tmp_path / "state").read_bytes()
+    (tmp_path / "state").write_bytes(data.replace(b"survivors 2", b"survivors 1"))
+    with pytest.raises(ResultsError, match="state was written by an earlier version; run again"):
+        make_survivors(tmp_path, grid).verify(lambda _: None)
+
+
+def test_survivors_keep_what_relaxing_may_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survivors, "KEPT", 60)
+    monkeypatch.setattr(survivors, "_FEW", 10)
+    grid = grid_of(100)
+    for last, classes in ((2, [4, 3, 2]), (3, [4, 3]), (4, [4])):
+        # All are valid in as many phases, and in no more.
+        figures = figures_of(grid, phases=4)
+        for k, phase in enumerate(figures):
+            phase.oos_pnl[:] = np.abs(phase.is_pnl) * (1 if k < last else -1)
+            phase.oos_dd[:] = 0.1
+        folder = tmp_path / str(last)
+        sweep = SurvivorStore(
+            folder,
+            grid,
+            4,
+            GATES,
+            "key",
+            2,
+            benchmarks=BENCHMARKS * 2,
+            min_phases=4,
+            sample=lambda indices, f=figures: [Figures(*(c[indices] for c in p)) for p in f],
+        )
+        fill(sweep, figures, 100)
+        # A class for each threshold down to the one that enough of the sample reach.
+        for least in (4, 3, 2):
+            assert (sweep.refuses(GATES, least) is None) == (least in classes)
+        scores = score_tally(
+            grid,
+            sweep.counted,
+            lambda selection, s=sweep: s.select(selection, lambda _: None),
+            annual_factors=[None] * 4,
+            min_phases=4,
+            kept=20,
+            lost_below=sweep.lost_below,
+        )
+        assert scores.min_phases == last
+        assert len(scores.candidates) == 20
 
 
 def test_sample_is_spread_over_the_grid_and_always_the_same() -> None:
-    found = survivors.sample_indices(10**12, 1 << 16)
+    found = sample_indices(10**12, 1 << 16)
     assert found.dtype == np.int64
     # One in each of equal stretches, anywhere in it.
     np.testing.assert_array_equal(found * (1 << 16) // 10**12, np.arange(1 << 16))
     within = found / 10**12 * (1 << 16) % 1
     assert abs(within.mean() - 0.5) < 0.01
     assert abs(within.var() - 1 / 12) < 0.002
-    assert survivors.sample_indices(100, 1000).max() <= 99
+    assert sample_indices(100, 1000).max() <= 99
     # SplitMix64 from seed 0, as its authors' program prints it: e220a8397b1dcdaf first.
     assert found[0] == int((0xE220A8397B1DCDAF >> 11) / 2**53 * (10**12 / (1 << 16)))

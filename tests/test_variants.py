@@ -279,7 +279,12 @@ def test_the_extras_are_judged_by_all_candidates(four: tuple[Path, str]) -> None
     for extra, strategy, simpler in asked:
         assert f"Did {extra} pay, {strategy} against {simpler}?" in page
     table = pl.read_csv(folder / "comparison_smoke.csv")
-    assert len(table) == 8
+    # Four strategies, buy-and-hold, and four extras.
+    assert len(table) == 4 + 1 + 4
+    held = table.filter(strategy="buy_and_hold").row(0, named=True)
+    sums = [b["held"]["oos_pnl"] for b in manifest["benchmarks"]]
+    assert held["median_pnl_sum_of_overlapping_phases"] == pytest.approx(sum(sums), rel=1e-5)
+    assert manifest["comparison"]["buy_and_hold"]["pnl"] == pytest.approx(sum(sums))
     row = table.filter(strategy="atr_d_ls", against="atr_d_l").row(0, named=True)
     assert row["stable"] == by_name["atr_d_ls"]["stable"] - by_name["atr_d_l"]["stable"]
     assert max(len(line) for line in page.splitlines()) <= 100
@@ -323,7 +328,7 @@ def test_without_candidates_nothing_is_judged() -> None:
     standings = [standing(s, 10, 0, empty) for s in (both, one)]
     found = compare([both, one], standings)
     assert found.verdicts[0].paid is None
-    assert found.to_csv().splitlines()[1] == "atr_d_ls,,,,10,0,0.000000,,,,,,,,"
+    assert found.to_csv().splitlines()[1] == "atr_d_ls,,,,10,0,0.000000" + 10 * ","
     assert compare([both], standings[:1]).verdicts == ()
 
 

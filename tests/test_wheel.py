@@ -132,22 +132,35 @@ def test_a_strategy_beside_the_wheel_goes_the_whole_road(extended: Path, tmp_pat
     assert "sma_cross: no ranges, since it names no inputs in TradeStation" in done.stderr
     demo = run(extended, tmp_path, "wfo", "demo", "--out", "demo")
     own, other = blocks(done.stdout), blocks(demo.stdout)
-    # Bars and windows are those of the strategy that the package has, and so are the gates' names.
-    assert own[:2] == other[:2]
-    assert own[1][0].startswith("Windows 'default'")
-    assert own[2][0] == "sma_cross, grid 'lengths': 17,940 combinations; passed, by phase"
-    gates = [[re.split("  +", line.strip())[0] for line in page[2][1:6]] for page in (own, other)]
+    # Bars and windows are those of the strategy that the package has, and so is what is assumed,
+    # but for the settings that this one lacks.
+    for first in ("NASDAQ 1day: ", "Windows 'default'"):
+        assert part(own, first) == part(other, first)
+    assumed = [line for line in part(other, "What was assumed") if "Settings of" not in line]
+    assert part(own, "What was assumed") == assumed
+    passed = part(own, "sma_cross, grid 'lengths': 17,940 combinations; passed, by phase")
+    gates = [
+        [re.split("  +", line.strip())[0] for line in lines[1:6]]
+        for lines in (passed, part(other, "atr_d_l, grid 'coarse'"))
+    ]
     assert gates[0] == gates[1]
     # Plateaus stand on the map of its own two axes, where a slow average is never the shorter one.
-    assert [own[3][0][:24], other[3][0][:24]] == ["Plateaus: cells of which"] * 2
-    assert own[3][1].split()[-2:] == ["fast", "slow"]
-    assert own[4][0] == "  Stable share in percent; across fast, up slow; letters are plateaus"
-    cells = [math.ceil(len(line.split("|")[1]) / 5) for line in own[4][1:-1]]
-    assert cells == [sum(fast < slow for fast in range(5, 105, 5)) for slow in range(200, 10, -10)]
-    assert [own[5][0], own[5][-1].split(";")[1]] == [
-        "Written to results/NASDAQ",
-        " 17,940 combinations were ever searched on NASDAQ",
-    ]
+    assert part(own, "Plateaus: cells of which")[1].split()[-2:] == ["fast", "slow"]
+    assert part(other, "Plateaus: cells of which")
+    drawn = part(own, "  Stable share in percent; across fast, up slow; letters are plateaus")
+    cells = [math.ceil(len(line.split("|")[1]) / 5) for line in drawn if "|" in line]
+    counts = [sum(fast < slow for fast in range(5, 105, 5)) for slow in range(200, 10, -10)]
+    # Of twenty columns a page of a hundred characters has room for eighteen; the rest is below.
+    assert cells == [min(n, 18) for n in counts] + [max(n - 18, 0) for n in counts]
+    assert re.search(r"^ +fast\+slow ", done.stdout, re.MULTILINE), "constraints make one factor"
+    assert "17,940 combinations were ever searched on NASDAQ" in " ".join(
+        part(own, "Written to results/NASDAQ")
+    )
+    # It ends with a command that works.
+    *_, last = done.stdout.splitlines()
+    after = run(extended, tmp_path, *last.split())
+    assert after.returncode == 0, after.stderr
+    assert "Reproduces candidate" in after.stdout
     written = {p.name for p in (tmp_path / "results" / "NASDAQ").iterdir()}
     assert "candidates_sma_cross_lengths.parquet" in written
     assert not [name for name in written if "_rank" in name]
@@ -156,3 +169,8 @@ def test_a_strategy_beside_the_wheel_goes_the_whole_road(extended: Path, tmp_pat
 def blocks(page: str) -> list[list[str]]:
     """The paragraphs of a page, line by line."""
     return [part.split("\n") for part in page.strip("\n").split("\n\n")]
+
+
+def part(paragraphs: list[list[str]], first: str) -> list[str]:
+    """The paragraph that begins so."""
+    return next(lines for lines in paragraphs if lines[0].startswith(first))

@@ -496,7 +496,9 @@ def test_five_minute_bars_of_less_than_a_year_say_from_where_to_import(real_bars
         wfo.Windows.preset().resolve(stamps)
     # 2026-03-06 less 18 months is a Friday; a day has 78 bars, so the warm-up takes two of them.
     assert "needs to trade from 2024-09-06 on" in str(caught.value)
-    source = dt.date.fromisoformat(str(caught.value).split()[-2])
+    found = re.search(r"from about (\S+) on, or give a shorter schedule", str(caught.value))
+    assert found is not None
+    source = dt.date.fromisoformat(found[1])
     assert dt.date(2024, 8, 25) < source <= dt.date(2024, 9, 3)
 
 
@@ -541,3 +543,17 @@ def test_phases_are_a_sequence(sample: Dates) -> None:
     assert [p.number for p in phases] == [1, 2, 3, 4]
     assert [p.number for p in phases[1:3]] == [2, 3]
     assert phases[-1] is phases.phases[3]
+
+
+@pytest.mark.parametrize("name", ["default", "sixty-forty"])
+def test_a_preset_comes_back_from_its_plain_values(name: str) -> None:
+    """It shrinks as it did, which the values do not say."""
+    assert wfo.Windows.from_dict(wfo.Windows.preset(name).to_dict()) == wfo.Windows.preset(name)
+
+
+def test_a_schedule_comes_back_from_its_plain_values() -> None:
+    own = wfo.Windows("own", wfo.Windows.preset("default").spans[:2], min_phases=1)
+    assert wfo.Windows.from_dict(own.to_dict()) == own
+    # One that is called like a preset is not taken for it.
+    named = wfo.Windows("default", own.spans, min_phases=2)
+    assert wfo.Windows.from_dict(named.to_dict()) == named
