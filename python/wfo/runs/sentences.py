@@ -455,7 +455,7 @@ def plateau_holds(trades: float, phases: int, rank: int) -> str:
         return ""
     return (
         f"Plateau {rank} is one of holding: its median candidate closes {trades:.0f} out-of-sample"
-        f" trades in {phases} phases together."
+        f" trade{'' if round(trades) == 1 else 's'} in {phases} phases together."
     )
 
 
