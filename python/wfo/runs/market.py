@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wfo import bars as bars_module
-from wfo.backtest import Evaluator, Feeds, Figures, Simulation, sweep_sample
+from wfo.backtest import Feeds, Figures, Simulation, sweep_sample
 from wfo.backtest.benchmark import Benchmark
 from wfo.backtest.simulate import simulate
 from wfo.grid import Grid
@@ -16,7 +15,7 @@ from wfo.metrics import bars_per_year
 from wfo.runs.inputs import Inputs
 from wfo.runs.stored import read_kept
 from wfo.selection.comparable import Shares, simulated_shares
-from wfo.selection.sensitivity import Evaluate
+from wfo.selection.sensitivity import Evaluate, sweeper
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
 from wfo.windows import Phases
@@ -132,10 +131,7 @@ class Market:
     def sweeps(self, grid: Grid) -> Evaluate:
         """Return what sweeps combinations anywhere in a grid, in the types of result files."""
         used = grid.strategy.settings_of(self.settings)
-        evaluator = Evaluator(
-            grid.strategy, self.data(grid.strategy), grid, self.bounds, used, threads=self.threads
-        )
-        return functools.partial(evaluator.list, stored=True)
+        return sweeper(self.data(grid.strategy), self.bounds, used, self.threads)(grid)
 
     def drawdown_shares(self, grid: Grid) -> Shares:
         """Return what finds the largest relative out-of-sample drawdowns of combinations."""

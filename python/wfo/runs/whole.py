@@ -124,7 +124,8 @@ class Whole:
             counted=self._counted,
             y=y,
             times=times,
-            evaluate=market.sweeps(grid),
+            # Preparing an engine takes memory and time, which responses at hand make needless.
+            evaluate=market.sweeps(grid) if y is None else None,
             threads=market.threads,
         )
 
@@ -136,5 +137,6 @@ def _room(count: int, dtype: str, folder: Path) -> Any:
     if count * np.dtype(dtype).itemsize <= RESPONSE_BYTES:
         return np.zeros(count, dtype)
     with naming_the_file(folder):
+        # Without a name, it goes when the array that is mapped onto it does.
         file = tempfile.TemporaryFile(dir=folder, prefix=".responses-", suffix=".part")  # noqa: SIM115
         return np.memmap(file, dtype, "w+", shape=(count,))
