@@ -642,3 +642,18 @@ def test_the_market_reads_what_the_run_has_kept(whole: Made) -> None:
         market.data(item.strategy).prices().close,  # type: ignore[union-attr]
         feeds.prices().close,  # type: ignore[union-attr]
     )
+
+
+def test_responses_that_do_not_fit_memory_change_no_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = []
+    for name, room in (("memory", 1 << 30), ("file", 0)):
+        monkeypatch.setattr("wfo.runs.whole.RESPONSE_BYTES", room)
+        plan = RunPlan("NASDAQ", "atr_d_l", grid="smoke", out=tmp_path / name)
+        report = run(plan, sample_store())
+        found = report.folder.sensitivity("atr_d_l", "smoke", "csv")
+        texts.append(found.read_text(encoding="utf-8"))
+        # What was mapped leaves nothing behind.
+        assert not list(report.folder.path.glob(".responses-*"))
+    assert texts[0] == texts[1]

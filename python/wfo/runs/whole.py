@@ -136,7 +136,9 @@ def _room(count: int, dtype: str, folder: Path) -> Any:
 
     if count * np.dtype(dtype).itemsize <= RESPONSE_BYTES:
         return np.zeros(count, dtype)
-    with naming_the_file(folder):
-        # Without a name, it goes when the array that is mapped onto it does.
-        file = tempfile.TemporaryFile(dir=folder, prefix=".responses-", suffix=".part")  # noqa: SIM115
+    # Without a name and closed, the file goes when the array that is mapped onto it does.
+    with (
+        naming_the_file(folder),
+        tempfile.TemporaryFile(dir=folder, prefix=".responses-", suffix=".part") as file,
+    ):
         return np.memmap(file, dtype, "w+", shape=(count,))
