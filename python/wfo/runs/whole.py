@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,4 +142,7 @@ def _room(count: int, dtype: str, folder: Path) -> Any:
         naming_the_file(folder),
         tempfile.TemporaryFile(dir=folder, prefix=".responses-", suffix=".part") as file,
     ):
+        if hasattr(os, "posix_fallocate"):
+            # A disk that fills up under a mapping kills the process; here it is an error.
+            os.posix_fallocate(file.fileno(), 0, count * np.dtype(dtype).itemsize)
         return np.memmap(file, dtype, "w+", shape=(count,))
