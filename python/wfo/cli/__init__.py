@@ -30,6 +30,7 @@ _COMMANDS = {
     "simulate": ("wfo.cli.simulate", "Simulate one parameter set: metrics, trades and equity."),
     "strategies": ("wfo.cli.show", "List the strategies, or show one's parameters."),
     "grids": ("wfo.cli.show", "List the grids, or show one."),
+    "docs": ("wfo.cli.docs", "Open the documentation of this version in a browser."),
     "info": ("wfo.cli.show", "Show versions and what this installation runs on."),
 }
 

@@ -1,0 +1,75 @@
+"""``wfo docs``: the documentation of the installed version."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from wfo.errors import ResultsError, did_you_mean
+
+
+@click.command()
+@click.argument("page", default="index")
+@click.option(
+    "--build",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the site into this folder as static files, and open nothing.",
+)
+@click.option(
+    "--no-open", is_flag=True, help="Print the address alone, as where there is no display."
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Fail where a link leads nowhere or a public name has no docstring; open nothing.",
+)
+@click.pass_context
+def docs(ctx: click.Context, page: str, folder: Path | None, no_open: bool, check: bool) -> None:
+    """Open the documentation of this version in a browser.
+
+    PAGE is a page of it, such as glossary or commands; its first page if none is named. The pages
+    are made from what is installed and need no network. The address is printed in any case.
+
+    \b
+    Examples:
+      wfo docs
+      wfo docs glossary
+      wfo docs --no-open
+      wfo docs --build site --check
+    """
+    from wfo import __version__
+    from wfo.docs import build_site, local_site, write_site
+    from wfo.docs.api import undocumented
+
+    site = build_site(ctx.find_root().command)
+    if page not in site.pages:
+        raise click.UsageError(f"there is no page {page!r}{did_you_mean(page, site.pages)}")
+    if check:
+        wrong = site.broken_links()
+        wrong += [f"{name} has no docstring" for name in undocumented()]
+        if wrong:
+            raise ResultsError("the documentation is not in order:\n  " + "\n  ".join(wrong))
+    if folder is not None:
+        write_site(site, folder)
+        click.echo(f"{len(site.pages)} pages written to {folder}")
+    elif check:
+        click.echo(f"{len(site.pages)} pages, every link leads somewhere")
+    else:
+        address = (local_site(site, __version__) / f"{page}.html").resolve().as_uri()
+        click.echo(address)
+        if not no_open and _has_display():
+            import webbrowser
+
+            webbrowser.open(address)
+
+
+def _has_display() -> bool:
+    """Return whether a browser has something to show itself on."""
+    if sys.platform in {"win32", "darwin"}:
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
