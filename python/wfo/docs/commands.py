@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 
@@ -43,7 +44,7 @@ def _tree(
 
 def _described(name: str, command: click.Command, context: click.Context) -> str:
     usage = " ".join([name, *command.collect_usage_pieces(context)])
-    parts = [f"## `{name}`", f"```text\n{usage}\n```", *_text(command.help or "")]
+    parts = [f"## `{name}`", f"```text\n{usage}\n```", *_text(inspect.cleandoc(command.help or ""))]
     records = [
         record
         for parameter in command.get_params(context)

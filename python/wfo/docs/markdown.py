@@ -81,9 +81,19 @@ def render(text: str, page: str) -> Rendered:
     for token in tokens:
         if token.type == "inline" and token.children:
             token.children = _linked(token.children, page, taken)
+    parser.add_render_rule("image", _image)
     for name, tag in (("table_open", '<div class="wide"><table>\n'), ("table_close", None)):
         parser.add_render_rule(name, _constant(tag or "</table></div>\n"))
     return Rendered(parser.renderer.render(tokens, parser.options, {}), tuple(sections))
+
+
+def _image(renderer: Any, tokens: Sequence[Token], i: int, options: Any, env: Any) -> str:
+    """Show an image; one that is a page, as charts are, in a frame."""
+    source = str(tokens[i].attrGet("src") or "")
+    if source.endswith(".html"):
+        title = html.escape(tokens[i].content)
+        return f'<iframe src="{html.escape(source)}" title="{title}" loading="lazy"></iframe>'
+    return str(renderer.image(tokens, i, options, env))
 
 
 def _constant(text: str) -> Any:

@@ -49,11 +49,14 @@ class Page:
     text
         Markdown, which begins with the title as a heading of the first level. Links to other pages
         name their ``.md`` files.
+    label
+        What the navigation calls it, where the title is too long for that.
     """
 
     name: str
     section: str
     text: str
+    label: str = ""
 
     @property
     def title(self) -> str:
@@ -84,12 +87,12 @@ def all_pages(command: click.Command) -> list[Page]:
         If a source is missing or cannot be read.
     """
     return [
-        Page("index", "", _source(FOLDER / "index.md")),
+        Page("index", "", _source(FOLDER / "index.md"), "Start"),
         *(Page(name, GUIDES, _source(FOLDER / f"{name}.md")) for name in _GUIDES),
-        Page("example", GUIDES, notebook_page(NOTEBOOK)),
+        Page("example", GUIDES, notebook_page(NOTEBOOK).text),
         Page("commands", REFERENCE, commands_page(command)),
-        Page("formats", REFERENCE, _source(FOLDER.parent / "FORMATS.md")),
-        Page("contract", REFERENCE, _source(FOLDER.parent / "atr_d" / "CONTRACT.md")),
+        Page("formats", REFERENCE, _source(FOLDER.parent / "FORMATS.md"), "File formats"),
+        Page("contract", REFERENCE, _source(FOLDER.parent / "atr_d" / "CONTRACT.md"), "Contract"),
         Page("glossary", REFERENCE, _source(FOLDER / "glossary.md")),
         *(Page(name, API, text) for name, text in api_pages()),
     ]

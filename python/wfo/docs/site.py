@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wfo.docs.links import broken_links
 from wfo.docs.markdown import Rendered, render
+from wfo.docs.notebook import notebook_page
 from wfo.docs.pages import FOLDER, NOTEBOOK, Page, all_pages, by_section
 from wfo.errors import InputError, ResultsError
 from wfo.files import naming_the_file, read_json, write_json, write_text
@@ -78,6 +79,7 @@ def build_site(command: click.Command) -> Site:
     files = {name: (FOLDER / "assets" / name).read_text(encoding="utf-8") for name in _ASSETS}
     files["style.css"] += _code_colours()
     files[NOTEBOOK.name] = NOTEBOOK.read_text(encoding="utf-8")
+    files |= notebook_page(NOTEBOOK).charts
     files["search.js"] = _search(pages, rendered)
     files["llms.txt"] = _llms(pages)
     files["llms-full.txt"] = "\n\n".join(page.text.rstrip() for page in pages) + "\n"
@@ -162,7 +164,7 @@ def _navigation(pages: list[Page], current: Page) -> str:
         parts.append("<ul>")
         for page in below:
             here = ' aria-current="page"' if page is current else ""
-            title = html.escape("Start" if page.name == "index" else page.title)
+            title = html.escape(page.label or page.title)
             parts.append(f'<li><a href="{page.name}.html"{here}>{title}</a></li>')
         parts.append("</ul>")
     return "\n".join(parts)
@@ -176,11 +178,14 @@ def _contents(rendered: Rendered) -> str:
         below = [section for section in below if section.level == 2]
     if len(below) < 2:
         return ""
-    lines = [
-        f'<li class="level{each.level}"><a href="#{html.escape(each.anchor)}">'
-        f"{html.escape(each.title)}</a></li>"
-        for each in below
-    ]
+    lines: list[str] = []
+    above = ""
+    for each in below:
+        above = each.title if each.level == 2 else above
+        # A member of a class stands below it, and needs no more than its own name.
+        title = html.escape(each.title.removeprefix(above) if each.level == 3 else each.title)
+        anchor = html.escape(each.anchor)
+        lines.append(f'<li class="level{each.level}"><a href="#{anchor}">{title}</a></li>')
     return "<h2>On this page</h2><ul>" + "\n".join(lines) + "</ul>"
 
 
@@ -190,7 +195,7 @@ def _turn(pages: list[Page], i: int) -> str:
     for step, rel, arrow in ((-1, "prev", "← {}"), (1, "next", "{} →")):
         if 0 <= i + step < len(pages):
             page = pages[i + step]
-            text = html.escape(arrow.format(page.title))
+            text = html.escape(arrow.format(page.label or page.title))
             parts.append(f'<a rel="{rel}" href="{page.name}.html">{text}</a>')
     return "\n".join(parts)
 
