@@ -16,7 +16,7 @@ help:
 	@echo 'make demo    build wfo and run it on the embedded sample'
 	@echo 'make test    build wfo and run its tests'
 	@echo 'make slow    the long sweeps that make test leaves out'
-	@echo 'make lint    formatters, linters, type checkers, Rust tests'
+	@echo 'make lint    formatters, linters, type checkers, Rust tests, links of the documentation'
 	@echo 'make wheel   build the wheel into dist/'
 	@echo 'make bench   time the engines'
 	@echo 'make clean   remove what make built'
@@ -38,6 +38,7 @@ lint: $(STAMP)/test $(STAMP)/lint
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest wfo._core
+	$(BIN)/wfo docs --check
 
 wheel: $(STAMP)/test
 	$(BIN)/maturin build --release --locked --out dist

@@ -1,8 +1,8 @@
 """The documentation: its sources, and what makes a site of static files of them.
 
 The guides and the glossary are Markdown beside this file, the example is a notebook. The pages of
-commands and of the API are made from the code that is installed, the contract is the one that ships.
-So the site is always that of the installed version: ``wfo docs`` opens it, ``wfo docs --build DIR``
+commands and of the API are made from the installed code, and the contract is the one that ships. So
+the site is always that of the installed version: ``wfo docs`` opens it, ``wfo docs --build DIR``
 writes it for publishing.
 """
 

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
@@ -66,6 +66,12 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 #: Public modules with a page each.
 MODULES = ("wfo.strategy", "wfo.metrics", "wfo.backtest.figures", "wfo.progress", "wfo.testing")
 
+_HEAD = (
+    "`import wfo` has all that a notebook needs; further modules have more. Every error is a"
+    " [`wfo.WfoError`](api-errors.md#wfo.WfoError). Frames are Polars, pandas or PyArrow ones where"
+    " bars are taken, and Polars where results are returned."
+)
+
 _VERSION = "The version of the package, such as ``0.1.0``."
 
 
@@ -113,18 +119,14 @@ def api_pages() -> Iterator[tuple[str, str]]:
     resolve = _resolver(documented)
     parts = [
         "# Python API",
-        "`import wfo` has all that a notebook needs; five modules have more. Every error is a"
-        " [`wfo.WfoError`](api-errors.md#wfo.WfoError). Frames are Polars, pandas or PyArrow ones where"
-        " bars are taken, and Polars where results are returned.",
+        _HEAD,
     ]
     bodies: list[tuple[str, str]] = []
     for page, title, about, names in _sections():
         here = [each for each in documented if each.page == page]
         parts += [f"## [{title}]({page}.md)", to_markdown(about, resolve)]
         lines = ["| name | what it is |", "|---|---|"]
-        lines += [
-            f"| [`{each.name}`](#{each.name}) | {_summary(each, resolve)} |" for each in here
-        ]
+        lines += [f"| [`{each.name}`](#{each.name}) | {_summary(each, resolve)} |" for each in here]
         listed = "\n".join(lines)
         parts.append(listed.replace("](#", f"]({page}.md#"))
         head = f"# {title}\n\n{to_markdown(about, resolve)}\n\n"
@@ -204,6 +206,11 @@ def _resolver(documented: list[Documented]) -> Resolve:
     return places.get
 
 
+def _within(owner: str, resolve: Resolve) -> Resolve:
+    """Return a function that finds a class's own members by their names alone, too."""
+    return lambda name: resolve(f"{owner}.{name}") or resolve(name)
+
+
 def _summary(each: Documented, resolve: Resolve) -> str:
     return to_markdown(parse(_doc(each.value, each.name)).summary, resolve)
 
@@ -241,6 +248,7 @@ def _described(each: Documented, resolve: Resolve) -> str:
     value = each.value
     short = each.name.rpartition(".")[2]
     if inspect.isclass(value):
+        resolve = _within(short, resolve)
         parts.append(_fenced(f"class {short}{_class_signature(value)}"))
         bases = [base for base in value.__bases__ if resolve(base.__name__)]
         if bases:
@@ -299,8 +307,11 @@ def _signature(function: Callable[..., Any], *, bound: bool = False) -> str:
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
-    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
-    text = stars + parameter.name
+    text = parameter.name
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        text = f"*{text}"
+    elif parameter.kind is parameter.VAR_KEYWORD:
+        text = f"**{text}"
     if parameter.annotation is not parameter.empty:
         text += f": {_annotation(parameter.annotation)}"
     if parameter.default is not parameter.empty:
@@ -312,7 +323,7 @@ def _parameter(parameter: inspect.Parameter) -> str:
 def _annotation(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return value.__name__ if inspect.isclass(value) else _type_text(value)
+    return str(value.__name__) if inspect.isclass(value) else _type_text(value)
 
 
 def _default(value: Any) -> str:
@@ -353,8 +364,3 @@ def _names_of(names: str, title: str, resolve: Resolve) -> str:
         there = resolve(name) if title == "Raises" else None
         linked.append(f"[`{name}`]({there})" if there else f"`{name}`")
     return ", ".join(linked) + (f" ({kind})" if kind else "")
-
-
-def public_names() -> Mapping[str, str]:
-    """Return the page of every public name."""
-    return {each.name: each.page for each in _documented()}

@@ -10,8 +10,8 @@ import click
 
 _HEAD = """# Commands
 
-Every command of this version with its options, as `--help` prints them. Exit codes: 0 done, 1 failed, \
-2 wrong usage, 130 interrupted. Errors go to standard error, results to standard output.
+Every command of this version with its options, as `--help` prints them. Exit codes: 0 done, \
+1 failed, 2 wrong usage, 130 interrupted. Errors go to standard error, results to standard output.
 """
 
 #: The part of a default that is true of one machine alone.

@@ -1,4 +1,4 @@
-"""The copy of the site that ``wfo docs`` opens: in the user's cache, one folder for each content."""
+"""The copy of the site that ``wfo docs`` opens, in the user's cache: a folder for each content."""
 
 from __future__ import annotations
 

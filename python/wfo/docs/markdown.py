@@ -61,9 +61,10 @@ class Rendered:
 def render(text: str, page: str) -> Rendered:
     """Return Markdown as HTML.
 
-    Headings get ids: a heading of code alone, such as a name of the API, its own text; any other its
-    words in lower case with hyphens. In the contract, the first bold id of a rule is its anchor, and
-    ``[S5]`` is a link to it on every page. Links to ``.md`` files become links to ``.html`` files.
+    Headings get ids: a heading of code alone, such as a name of the API, its own text; any other
+    its words in lower case with hyphens. In the contract, the first bold id of a rule is its
+    anchor, and ``[S5]`` is a link to it on every page. Links to ``.md`` files become links to
+    ``.html`` files.
 
     Parameters
     ----------
@@ -108,7 +109,8 @@ def _sections(tokens: Sequence[Token], taken: set[str]) -> list[Section]:
     from markdown_it.token import Token
 
     found: list[Section] = []
-    anchor, level, title, words = "", 1, "", []
+    anchor, level, title = "", 1, ""
+    words: list[str] = []
     for i, token in enumerate(tokens):
         if token.type == "heading_open":
             if anchor:
@@ -202,8 +204,10 @@ def _highlighted(code: str, language: str, attributes: str) -> str:
     from pygments.util import ClassNotFound
 
     del attributes
+    # Commands without a prompt would pass for what a console prints.
+    coloured = language not in {"", "console", "text"}
     try:
-        lexer = get_lexer_by_name(language) if language else None
+        lexer = get_lexer_by_name(language) if coloured else None
     except ClassNotFound:
         lexer = None
     if lexer is None:

@@ -126,7 +126,8 @@ def write_site(site: Site, folder: Path) -> None:
         earlier = _listed(folder / MARK)
     elif folder.is_dir() and any(folder.iterdir()):
         raise InputError(
-            f"{folder} is not empty and holds no earlier site ({MARK}); name a new folder with --build"
+            f"{folder} is not empty and holds no earlier site ({MARK});"
+            " name a new folder with --build"
         )
     with naming_the_file(folder, remedy=_REMEDY):
         folder.mkdir(parents=True, exist_ok=True)
@@ -173,8 +174,8 @@ def _navigation(pages: list[Page], current: Page) -> str:
 def _contents(rendered: Rendered) -> str:
     """Return links to the headings of a page; none where it has fewer than two."""
     below = [section for section in rendered.sections if section.level in {2, 3}]
-    # Names of the API and terms of the glossary are enough without what is below them.
-    if len(below) > 40:
+    # Of long pages of the API the names are enough, without their members.
+    if len(below) > 80:
         below = [section for section in below if section.level == 2]
     if len(below) < 2:
         return ""
