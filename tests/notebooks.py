@@ -7,6 +7,7 @@ notebooks print now.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -33,9 +34,11 @@ def executed(path: Path, folder: Path) -> dict[str, Any]:
     manager = AsyncKernelManager(kernel_name="python3")
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     manager.kernel_spec.argv = command
-    NotebookClient(
+    client = NotebookClient(
         notebook, km=manager, timeout=60, resources={"metadata": {"path": str(folder)}}
-    ).execute()
+    )
+    # Start-up files of the user's IPython are none of the notebook's.
+    client.execute(env={**os.environ, "IPYTHONDIR": str(folder / ".ipython")})
     notebook["metadata"] = METADATA
     for cell in notebook["cells"]:
         cell["metadata"] = {}

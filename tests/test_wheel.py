@@ -84,6 +84,15 @@ def test_the_demo_runs_from_another_folder(installed: Path, tmp_path: Path) -> N
     assert {"run.json", "candidates_atr_d_l_coarse.parquet", "phase5_refine_config.csv"} <= written
 
 
+def test_the_wheel_has_the_documentation(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, tmp_path, "wfo", "docs", "--check", "--build", "site")
+    assert done.returncode == 0, done.stderr
+    written = {p.name for p in (tmp_path / "site").iterdir()}
+    sources = ROOT / "python" / "wfo" / "docs"
+    assert {f"{p.stem}.html" for p in sources.glob("*.md")} <= written
+    assert {p.name for p in sources.glob("notebooks/*.ipynb")} <= written
+
+
 def test_without_numba_the_reference_says_how_to_get_it(installed: Path, tmp_path: Path) -> None:
     code = (
         "import wfo\n"
