@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-#: A rule's id in the contract, such as ``S5``, and a citation of one or more of them in text.
+#: A rule's id in the contract, such as ``S5``, where it is bold.
 _RULE = re.compile(r"([A-Z]\d+)(?=$|[\s.:,])")
-_CITATION = re.compile(r"\[([A-Z]\d+)\]")
+
+#: A citation of a rule: in brackets on any page, its id alone in the contract itself.
+_CITATION = re.compile(r"(\[[A-Z]\d+\])")
+_OWN_CITATION = re.compile(r"(\[?\b[A-Z]\d+\b\]?)")
 
 #: The page that has the rules.
 CONTRACT = "contract"
@@ -79,9 +83,13 @@ def render(text: str, page: str) -> Rendered:
     tokens = parser.parse(text)
     taken: set[str] = set()
     sections = _sections(tokens, taken)
-    for token in tokens:
-        if token.type == "inline" and token.children:
-            token.children = _linked(token.children, page, taken)
+    inlines = [token for token in tokens if token.type == "inline" and token.children]
+    rules: set[str] = set()
+    if page == CONTRACT:
+        for token in inlines:
+            rules |= _anchored(token.children or [], taken)
+    for token in inlines:
+        token.children = _linked(token.children or [], page, rules)
     parser.add_render_rule("image", _image)
     for name, tag in (("table_open", '<div class="wide"><table>\n'), ("table_close", None)):
         parser.add_render_rule(name, _constant(tag or "</table></div>\n"))
@@ -158,33 +166,47 @@ def _free(anchor: str, taken: set[str]) -> str:
     return free
 
 
-def _linked(children: Sequence[Token], page: str, taken: set[str]) -> list[Token]:
-    """Point links at HTML files, make anchors of rules and links of citations."""
+def _anchored(children: Sequence[Token], taken: set[str]) -> set[str]:
+    """Make anchors of the rules that are bold for the first time, and return their ids."""
+    found: set[str] = set()
+    for token, text in pairwise(children):
+        rule = _RULE.match(text.content) if token.type == "strong_open" else None
+        if rule and rule[1] not in taken:
+            found.add(_free(rule[1], taken))
+            token.attrSet("id", rule[1])
+            token.attrSet("class", "rule")
+    return found
+
+
+def _linked(children: Sequence[Token], page: str, rules: Collection[str]) -> list[Token]:
+    """Point links at HTML files, and make links of citations."""
     from markdown_it.token import Token
 
     found: list[Token] = []
     inside = 0
-    for i, token in enumerate(children):
+    citation = _OWN_CITATION if page == CONTRACT else _CITATION
+    for token in children:
         if token.type == "link_open":
             inside += 1
             token.attrSet("href", as_html(str(token.attrGet("href") or "")))
-        elif token.type == "link_close":
+        # A rule's own id needs no link to itself.
+        elif token.type == "strong_open":
+            inside += 1
+        elif token.type in {"link_close", "strong_close"}:
             inside -= 1
-        elif token.type == "strong_open" and page == CONTRACT:
-            rule = _RULE.match(children[i + 1].content)
-            if rule and rule[1] not in taken:
-                token.attrSet("id", _free(rule[1], taken))
-                token.attrSet("class", "rule")
         if token.type != "text" or inside:
             found.append(token)
             continue
-        for j, part in enumerate(_CITATION.split(token.content)):
-            if j % 2 == 0:
-                found += [Token("text", "", 0, content=part)] if part else []
+        for part in citation.split(token.content):
+            text = Token("text", "", 0, content=part)
+            cited = part.strip("[]")
+            # In the contract only what is one of its rules; a missing one elsewhere is to be seen.
+            if not citation.fullmatch(part) or (page == CONTRACT and cited not in rules):
+                found += [text] if part else []
                 continue
-            there = f"#{part}" if page == CONTRACT else f"{CONTRACT}.html#{part}"
+            there = f"#{cited}" if page == CONTRACT else f"{CONTRACT}.html#{cited}"
             link = Token("link_open", "a", 1, attrs={"class": "cited", "href": there})
-            found += [link, Token("text", "", 0, content=f"[{part}]"), Token("link_close", "a", -1)]
+            found += [link, text, Token("link_close", "a", -1)]
     return found
 
 
