@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 import click
 import pytest
@@ -22,6 +23,7 @@ from test_cli import commands
 
 import wfo
 from wfo.cli import cli
+from wfo.cli.docs import has_display
 from wfo.docs import Site, broken_links, build_site, local_site, write_site
 from wfo.docs.api import undocumented
 from wfo.docs.docstrings import Item, parse, to_markdown
@@ -367,10 +369,7 @@ def opened(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     del cache
     found: list[str] = []
     monkeypatch.setattr(webbrowser, "open", found.append)
-    monkeypatch.setattr(sys, "platform", "linux")
-    for name in ("WAYLAND_DISPLAY", "BROWSER"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(wfo.cli.docs, "has_display", lambda *_: True)
     return found
 
 
@@ -379,7 +378,7 @@ def called(*arguments: object) -> Result:
 
 
 def path_of(address: str) -> Path:
-    return Path(unquote(urlsplit(address).path))
+    return Path(url2pathname(urlsplit(address).path))
 
 
 def test_docs_opens_a_page_of_this_version(opened: list[str], site: Site) -> None:
@@ -395,12 +394,30 @@ def test_docs_prints_the_address_alone(
     options: list[str], opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not options:
-        monkeypatch.delenv("DISPLAY")
+        monkeypatch.setattr(wfo.cli.docs, "has_display", lambda *_: False)
     done = called(*options)
     assert done.exit_code == 0, done.output
     assert opened == []
     assert path_of(done.output.strip()).name == "index.html"
     assert path_of(done.output.strip()).is_file()
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "there"),
+    [
+        ("linux", {}, False),
+        ("linux", {"DISPLAY": ""}, False),
+        ("linux", {"DISPLAY": ":0"}, True),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ("linux", {"BROWSER": "firefox"}, True),
+        ("darwin", {}, True),
+        ("win32", {}, True),
+    ],
+)
+def test_where_a_browser_can_show_itself(
+    platform: str, environment: dict[str, str], there: bool
+) -> None:
+    assert has_display(platform, environment) is there
 
 
 def test_docs_of_a_page_that_does_not_exist(opened: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -62,14 +63,17 @@ def docs(ctx: click.Context, page: str, folder: Path | None, no_open: bool, chec
     else:
         address = (local_site(site, __version__) / f"{page}.html").resolve().as_uri()
         click.echo(address)
-        if not no_open and _has_display():
+        if not no_open and has_display(sys.platform, os.environ):
             import webbrowser
 
             webbrowser.open(address)
 
 
-def _has_display() -> bool:
-    """Return whether a browser has something to show itself on."""
-    if sys.platform in {"win32", "darwin"}:
+def has_display(platform: str, environment: Mapping[str, str]) -> bool:
+    """Return whether a browser has something to show itself on.
+
+    Without a display, `webbrowser` would take a browser that runs in the terminal.
+    """
+    if platform in {"win32", "darwin"}:
         return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    return any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
