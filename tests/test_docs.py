@@ -57,7 +57,7 @@ def test_every_link_leads_somewhere_and_every_public_name_is_documented(site: Si
 
 
 def test_pages_need_no_other_place(site: Site) -> None:
-    """Nothing is loaded from elsewhere, so that pages work as files and tell nobody."""
+    """Nothing is loaded from elsewhere, so that pages work as files, without a network."""
     for name, content in site.files.items():
         if name.endswith((".html", ".css", ".js")):
             text = content.decode()
@@ -262,6 +262,7 @@ def test_llms_txt_has_the_form_of_its_proposal(site: Site) -> None:
         for line in section.strip().splitlines():
             match = re.fullmatch(r"- \[[^]]+\]\((\S+)\): \S.*", line)
             assert match, line
+            assert "```" not in line
             links.append(match[1])
     assert links == [f"{name}.md" for name in site.pages[1:]]
     assert set(links) <= set(site.files)

@@ -68,7 +68,8 @@ class Page:
         """The first paragraph below the title, on one line."""
         _, _, below = self.text.partition("\n")
         first = next(
-            (part for part in below.split("\n\n") if re.match(r"\s*[\w`*\[]", part)), self.title
+            (part for part in below.split("\n\n") if re.match(r"\s*([\w*\[]|`[^`])", part)),
+            self.title,
         )
         return " ".join(re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", first).split())
 
