@@ -101,9 +101,7 @@ def reversing(feeds: Any, sets: Any, settings: Any, warmup: int) -> Walk:
                 side, since = wanted, t
                 basis = opens[t] * (1 + side * s.slip) * (1 + side * s.fee)
                 base = money if s.sizing == "compound" else min(s.capital, money)
-                shares = base / (basis if side > 0 else opens[t] * (1 - s.slip))
-                if s.lot_size > 0:
-                    shares = math.floor(shares / s.lot_size) * s.lot_size
+                shares = s.whole_lots(base / (basis if side > 0 else opens[t] * (1 - s.slip)))
         equity[t] = money + shares * side * (closes[t] - basis) if side else money
     return Walk(trades, equity, since if side and shares > 0 else -1, turns)
 

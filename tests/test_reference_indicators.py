@@ -258,7 +258,13 @@ def test_costs() -> None:
         (900.0, 300.0, 900.0),
         (299.9, 300.0, 0.0),
         (1.3, 0.5, 1.0),
-        (1e30, 1.0, 1e30),  # more than an integer holds
+        (28.999999999999996, 1.0, 29.0),  # but for rounding, a lot more
+        (28.99999999999997, 1.0, 28.0),
+        (
+            1e30,
+            1.0,
+            1e30 * (1 + 2**-50),
+        ),  # more than an integer holds, and the tolerance than a lot
     ],
 )
 def test_lots(shares: float, lot_size: float, expected: float) -> None:

@@ -182,7 +182,7 @@ def by_hand(folder: Path, phase: int) -> tuple[float, np.ndarray, np.ndarray]:
     paid = bars["open"][at.warmup] * (1 + s["slip"]) * (1 + s["fee"])
     shares = s["capital"] / paid
     if s["lot_size"]:
-        shares = math.floor(shares / s["lot_size"]) * s["lot_size"]
+        shares = math.floor(shares / s["lot_size"] * (1 + 2**-50)) * s["lot_size"]
     closes = bars["close"].to_numpy()[at.warmup : at.end]
     marks = np.concatenate([[s["capital"]], s["capital"] + shares * (closes - paid)])
     cut = at.split - at.warmup

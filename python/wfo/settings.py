@@ -12,6 +12,10 @@ from wfo.errors import InputError, did_you_mean
 
 Sizing = Literal["compound", "fixed"]
 
+#: Factor of the number of lots before it is rounded down (`CONTRACT.md`, M6): the roundings of a
+#: decimal number of lots, .29 / .01 say, may not take a lot away.
+LOT_TOLERANCE = 1.0 + 2.0**-50
+
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
@@ -92,6 +96,13 @@ class AccountSettings:
         value = getattr(self, name)
         if value not in known:
             raise InputError(f"{name} = {value!r} is unknown{did_you_mean(str(value), known)}")
+
+    def whole_lots(self, shares: float) -> float:
+        """Return `shares` rounded down to a multiple of `lot_size`, as the contract has it (M6)."""
+        if self.lot_size > 0:
+            lots = math.floor(shares / self.lot_size * LOT_TOLERANCE)
+            return float(lots) * self.lot_size
+        return shares
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, for the manifest."""

@@ -215,10 +215,7 @@ def held_marks(bars: Prices, bounds: tuple[int, int, int], settings: AccountSett
 def bought(price: float, settings: AccountSettings) -> tuple[float, float]:
     """Return how many shares the capital buys at a price, and what each costs, in currency."""
     cost = price * (1.0 + settings.slip) * (1.0 + settings.fee)
-    shares = settings.capital / cost
-    if settings.lot_size > 0:
-        shares = math.floor(shares / settings.lot_size) * settings.lot_size
-    return shares, cost
+    return settings.whole_lots(settings.capital / cost), cost
 
 
 def total_return(capital: float, is_pnl: float, oos_pnl: float) -> float:

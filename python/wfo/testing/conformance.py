@@ -206,9 +206,7 @@ class StrategyConformance:
                 base = money if s.sizing == "compound" else min(s.capital, money)
                 # A long is bought with its fee; a short is worth its base before the fee.
                 basis = entry * (1 + side * s.slip) * (1 + side * s.fee)
-                shares = base / (basis if side > 0 else entry * (1 - s.slip))
-                if s.lot_size > 0:
-                    shares = np.floor(shares / s.lot_size) * s.lot_size
+                shares = s.whole_lots(base / (basis if side > 0 else entry * (1 - s.slip)))
                 net = leave * (1 - side * s.slip) * (1 - side * s.fee)
                 pnl = shares * side * (net - basis)
                 assert abs(trade["pnl"] - pnl) <= TOLERANCE * scale, (

@@ -13,6 +13,10 @@ from wfo.atr_d.reference._jit import njit
 from wfo.atr_d.reference.indicators import FloatArray
 from wfo.atr_d.reference.states import LONG
 
+#: Factor of the number of lots before it is rounded down: six roundings of at most 2⁻⁵³ lie between
+#: a decimal number of lots and its float64, and none of them may take a lot away.
+LOT_TOLERANCE = 1.0 + 2.0**-50
+
 
 @njit
 def paid(price: float, slip: float, fee: float) -> float:
@@ -57,7 +61,7 @@ def round_to_lots(shares: float, lot_size: float) -> float:
     The rounding stays in float64 (``math.floor`` would give an integer, which can overflow).
     """
     if lot_size > 0.0:
-        return float(np.floor(shares / lot_size) * lot_size)
+        return float(np.floor(shares / lot_size * LOT_TOLERANCE) * lot_size)
     return shares
 
 

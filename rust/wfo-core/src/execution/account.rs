@@ -2,6 +2,10 @@
 
 use crate::execution::settings::{AccountSettings, Sizing};
 
+/// Factor of the number of lots before it is rounded down. A decimal number of lots comes out of six
+/// roundings of at most 2⁻⁵³ each, .29 / .01 as 28.999999999999996, and none of them may take a lot.
+const LOT_TOLERANCE: f64 = 1.0 + 4.0 * f64::EPSILON;
+
 /// Which way a position earns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -310,7 +314,8 @@ impl<'a, R: Recorder> Account<'a, R> {
     #[inline]
     fn whole_lots(&self, shares: f64) -> f64 {
         let lot = self.settings.lot_size;
-        if lot > 0.0 { (shares / lot).floor() * lot } else { shares }
+        // [M6]
+        if lot > 0.0 { (shares / lot * LOT_TOLERANCE).floor() * lot } else { shares }
     }
 
     #[inline]
@@ -415,5 +420,21 @@ mod tests {
         let account = Account::new(&settings);
         assert_eq!(account.open(Side::Long, 100.0).shares, 900.0);
         assert_eq!(account.open(Side::Short, 500.0).shares, 0.0);
+    }
+
+    #[test]
+    fn rounding_takes_no_lot_away() {
+        for (capital, lot_size, shares) in
+            [(29.0, 0.01, 0.29), (70.0, 0.1, 0.7), (58.0, 0.01, 0.58)]
+        {
+            for sizing in [Sizing::Compound, Sizing::Fixed] {
+                let settings =
+                    AccountSettings { capital, lot_size, sizing, ..AccountSettings::default() };
+                for side in [Side::Long, Side::Short] {
+                    let found = Account::new(&settings).open(side, 100.0).shares;
+                    assert!((found - shares).abs() < 1e-15, "{capital} in {lot_size}: {found}");
+                }
+            }
+        }
     }
 }

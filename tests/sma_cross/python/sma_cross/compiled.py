@@ -28,7 +28,7 @@ def through(open_, close, above, below, warmup, capital, slip, fee, fixed, lot_s
             since, cost = t, open_[t] * (1.0 + slip) * (1.0 + fee)
             shares = (min(capital, money) if fixed else money) / cost
             if lot_size > 0.0:
-                shares = np.floor(shares / lot_size) * lot_size
+                shares = np.floor(shares / lot_size * (1 + 2**-50)) * lot_size
         elif since >= 0 and below[t]:
             gain = shares * (open_[t] * (1.0 - slip) * (1.0 - fee) - cost)
             if shares > 0.0:

@@ -1,7 +1,5 @@
 """SMA cross in plain Python."""
 
-import math
-
 from wfo.strategy import Walk
 
 
@@ -25,9 +23,7 @@ def walk(feeds, sets, settings, warmup):
         if held is None and fast > slow * (1 + band) and money > 0:
             cost = opens[t] * worse * (1 + settings.fee)
             base = money if settings.sizing == "compound" else min(settings.capital, money)
-            shares = base / cost
-            if settings.lot_size > 0:
-                shares = math.floor(shares / settings.lot_size) * settings.lot_size
+            shares = settings.whole_lots(base / cost)
             held = t, shares, cost
         elif held is not None and fast < slow * (1 - band):
             since, shares, cost = held

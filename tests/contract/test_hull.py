@@ -1,76 +1,46 @@
-"""Scenarios of the Hull variants, small enough to compute by hand.
-
-HMA(1) is the price itself. HMA(2) of prices x, y is ``2·y - (x + 2·y)/3 = (4·y - x)/3``. The first
-minus the second is ``(x - y)/3``: with lengths 1 and 2, up means that price has just fallen and
-down that it has just risen. Price is the close.
-
-The preamble is that of the other scenarios; its closes are at rest, so it is neither up nor down.
-Entries lie 1.5 true ranges away: the buy at 98 and the sell at 102 after a quiet bar.
-"""
+"""Hull averages: H1 to H6."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
-from test_reference_golden import (
-    PREAMBLE,
-    QUIET,
-    Bar,
-    engine,  # noqa: F401  # scenarios run on every engine
-    marks,
-)
-from test_reference_golden import params as params_of
-from test_reference_golden import run as run_any
-from test_reference_shorts import trades
 
-from wfo.atr_d.reference import ReferenceResult, indicators, simulate
+from contract.scenarios import LENGTHS, PREAMBLE, QUIET, Bar, Engine, marks, params, trades
+from wfo.atr_d.reference import indicators
 
-LENGTHS: dict[str, float] = {"hma_fast_length": 1, "hma_slow_length": 2}
 BOTH_SIDES = pytest.mark.parametrize("strategy", ["atr_d_hma_l", "atr_d_hma_ls"])
+
+
 STYLES = pytest.mark.parametrize("style", ["pullback", "breakout"])
-
-
-def run(
-    bars: list[Bar], strategy: str = "atr_d_hma_ls", *, before: list[float], **changes: Any
-) -> ReferenceResult:
-    """Simulate; ``before`` are the closes of the last bars of the preamble."""
-    more = {"short_multiplier": 1.0} if strategy.endswith("s") else {}
-    changes.setdefault("capital", 100_000)
-    return run_any(
-        bars,
-        strategy=strategy,
-        row=params_of(more | LENGTHS, atr_buy_multiplier=1.5),
-        preamble=[*PREAMBLE[len(before) :], *((100.0, 101.0, 99.0, close) for close in before)],
-        **changes,
-    )
 
 
 @BOTH_SIDES
 @STYLES
-def test_a_cross_upward_buys_at_the_open(strategy: str, style: str) -> None:
+@pytest.mark.rule("H2")
+def test_a_cross_upward_buys_at_the_open(engine: Engine, strategy: str, style: str) -> None:
     bars: list[Bar] = [(100, 101, 99.5, 101), (101, 101, 101, 101)]
-    result = run(bars, strategy, before=[99.5], entry_style=style)
+    result = engine.hull(bars, strategy, before=[99.5], entry_style=style)
     assert marks(result)[0] == 101_000  # 1000 shares from 100
     # A bar later the cross is old, and nothing is touched.
-    result = run(bars, strategy, before=[99.75, 99.5], entry_style=style)
+    result = engine.hull(bars, strategy, before=[99.75, 99.5], entry_style=style)
     assert marks(result)[0] == 100_000
 
 
 @STYLES
-def test_a_cross_downward_sells_at_the_open(style: str) -> None:
+@pytest.mark.rule("H4")
+def test_a_cross_downward_sells_at_the_open(engine: Engine, style: str) -> None:
     bars: list[Bar] = [(100, 101, 99.5, 101), (101, 101, 101, 101)]
-    assert marks(run(bars, before=[100.5], entry_style=style))[0] == 99_000
-    assert marks(run(bars, before=[100.25, 100.5], entry_style=style))[0] == 100_000
+    assert marks(engine.hull(bars, before=[100.5], entry_style=style))[0] == 99_000
+    assert marks(engine.hull(bars, before=[100.25, 100.5], entry_style=style))[0] == 100_000
     # The long-only variant does not.
-    assert marks(run(bars, "atr_d_hma_l", before=[100.5], entry_style=style))[0] == 100_000
+    assert marks(engine.hull(bars, "atr_d_hma_l", before=[100.5], entry_style=style))[0] == 100_000
 
 
-def test_a_cross_from_one_side_to_the_other() -> None:
+@pytest.mark.rule("H2", "H4")
+def test_a_cross_from_one_side_to_the_other(engine: Engine) -> None:
     bars: list[Bar] = [(100, 101, 99.5, 101), (101, 101, 101, 101)]
-    assert marks(run(bars, before=[100.5, 100]))[0] == 101_000
-    assert marks(run(bars, before=[99.5, 100]))[0] == 99_000
+    assert marks(engine.hull(bars, before=[100.5, 100]))[0] == 101_000
+    assert marks(engine.hull(bars, before=[99.5, 100]))[0] == 99_000
 
 
 @BOTH_SIDES
@@ -85,10 +55,11 @@ def test_a_cross_from_one_side_to_the_other() -> None:
         ("breakout", (99, 101.99, 99, 101), None),
     ],
 )
+@pytest.mark.rule("H3")
 def test_a_touch_in_an_upward_trend_buys(
-    strategy: str, style: str, bar: Bar, entry: float | None
+    engine: Engine, strategy: str, style: str, bar: Bar, entry: float | None
 ) -> None:
-    result = run([bar, bar], strategy, before=[99.5, 99], entry_style=style)
+    result = engine.hull([bar, bar], strategy, before=[99.5, 99], entry_style=style)
     expected = 100_000 if entry is None else 100_000 + 100_000 / entry * (bar[3] - entry)
     assert marks(result)[0] == pytest.approx(expected)
 
@@ -104,52 +75,59 @@ def test_a_touch_in_an_upward_trend_buys(
         ("breakout", (101, 101, 98.01, 99), None),
     ],
 )
-def test_a_touch_in_a_downward_trend_sells(style: str, bar: Bar, entry: float | None) -> None:
-    result = run([bar, bar], before=[100.5, 101], entry_style=style)
+@pytest.mark.rule("H5")
+def test_a_touch_in_a_downward_trend_sells(
+    engine: Engine, style: str, bar: Bar, entry: float | None
+) -> None:
+    result = engine.hull([bar, bar], before=[100.5, 101], entry_style=style)
     expected = 100_000 if entry is None else 100_000 + 100_000 / entry * (entry - bar[3])
     assert marks(result)[0] == pytest.approx(expected)
-    result = run([bar, bar], "atr_d_hma_l", before=[100.5, 101], entry_style=style)
+    result = engine.hull([bar, bar], "atr_d_hma_l", before=[100.5, 101], entry_style=style)
     assert marks(result)[0] == 100_000
 
 
 @STYLES
-def test_a_touch_against_the_trend_or_without_one_does_nothing(style: str) -> None:
+@pytest.mark.rule("H3", "H5", "V1")
+def test_a_touch_against_the_trend_or_without_one_does_nothing(engine: Engine, style: str) -> None:
     wide: Bar = (100, 110, 90, 100)  # touches both entries in both styles
-    assert marks(run([wide, QUIET], before=[100, 100], entry_style=style))[0] == 100_000
+    assert marks(engine.hull([wide, QUIET], before=[100, 100], entry_style=style))[0] == 100_000
     # In a trend only its own side counts, and the other one closes nothing.
     low_first: Bar = (99, 110, 90, 99)
     fills = {"pullback": (98, 102), "breakout": (102, 98)}[style]
     for closes, side, fill in (([99.5, 99], 1, fills[0]), ([100.5, 101], -1, fills[1])):
-        result = run([low_first, QUIET], before=closes, entry_style=style)
+        result = engine.hull([low_first, QUIET], before=closes, entry_style=style)
         expected = 100_000 + side * 100_000 / fill * (99 - fill)
         assert marks(result)[0] == pytest.approx(expected)
         assert result.side.size == 0
 
 
-def test_hidden_touches_and_a_cross_that_starts_the_extreme_afresh() -> None:
+@pytest.mark.rule("V1", "S9", "H2")
+def test_hidden_touches_and_a_cross_that_starts_the_extreme_afresh(engine: Engine) -> None:
     bars: list[Bar] = [
         (100, 103, 99, 99.75),  # 100: at rest, so the touched sell is hidden. TR 4
         (100, 101, 99, 100),  # 101: a cross up enters at the open. TR 2
         (100, 100, 97, 98),  # 102: stop at 101-4 = 97; from 103 it were 99
     ]
-    result = run(bars, before=[100, 100])
+    result = engine.hull(bars, before=[100, 100])
     assert trades(result) == [(1, 101, 100, 102, 97, -3_000)]
     assert marks(result) == [100_000, 100_000, 97_000]
 
 
-def test_after_a_stop_a_lasting_trend_waits_for_a_touch() -> None:
+@pytest.mark.rule("H2", "H3")
+def test_after_a_stop_a_lasting_trend_waits_for_a_touch(engine: Engine) -> None:
     bars: list[Bar] = [
         (100, 100.5, 98.5, 99),  # 100: a cross up enters at the open. TR 2
         (98, 98.5, 96, 98),  # 101: stop at 100.5-4 = 96.5: exit. TR 3
         (98, 98.5, 97, 97.5),  # 102: flat since 101, up, no fresh cross: buy at 98.5-4.5. TR 1.5
         (97.5, 98, 96.25, 97),  # 103: buy at 98.5-2.25 = 96.25: reached exactly
     ]
-    result = run(bars, before=[99.5], capital=100_000)
+    result = engine.hull(bars, before=[99.5], capital=100_000)
     assert trades(result) == [(1, 100, 100, 101, 96.5, -3_500)]
     assert marks(result) == pytest.approx([99_000, 96_500, 96_500, 96_500 + 96_500 / 96.25 * 0.75])
 
 
-def test_a_hull_variant_leaves_a_position_by_its_stop_only() -> None:
+@pytest.mark.rule("H6")
+def test_a_hull_variant_leaves_a_position_by_its_stop_only(engine: Engine) -> None:
     bars: list[Bar] = [
         (100, 101, 99.5, 100.5),  # 100: long at the open by the cross. TR 1.5
         (100.5, 103, 100, 101),  # 101: closes have risen: a cross down, and far above any sell
@@ -158,45 +136,42 @@ def test_a_hull_variant_leaves_a_position_by_its_stop_only() -> None:
         (97, 97, 92, 95),  # 104: stop at 103-10 = 93: exit
         (95, 96, 94, 95),  # 105: closes have fallen twice and more: up, but no fresh cross
     ]
-    result = run(bars, before=[99.5])
+    result = engine.hull(bars, before=[99.5])
     assert trades(result) == [(1, 100, 100, 104, 93, -7_000)]
 
 
 @pytest.mark.parametrize("price", [100.1, 33.33, 0.07])
-def test_quiet_prices_make_no_crosses(price: float) -> None:
+@pytest.mark.rule("H1")
+def test_quiet_prices_make_no_crosses(engine: Engine, price: float) -> None:
     """Averages of equal prices differ in their last bits, and distances of 0 touch every bar."""
     x = np.full(130, price)
     differing = 0
     for fast, slow in ((2, 3), (3, 5), (5, 9), (7, 30), (16, 20), (19, 49)):
         difference = indicators.hma(x, fast)[-1] - indicators.hma(x, slow)[-1]
         differing += difference != 0
-        result = simulate(
+        result = engine.simulate(
             "atr_d_hma_ls",
-            x,
-            x,
-            x,
-            x,
+            np.stack([x, x, x, x], axis=1),
             [1, 2, 2, 2, 1, 1, 0, 1, 1, 1, 0, 1, fast, slow],
             warmup=100,
             split=110,
             capital=1e5,
             slip=0.01,  # an entry would show in the next mark
-            fee=0.0,
-            sizing="compound",
-            lot_size=0.0,
             max_stop_atr=20.0,
-            entry_style="pullback",
         )
         assert (result.equity == 1e5).all()
     assert differing > 0  # else the band has not been tried
 
 
-def test_the_hull_averages_look_at_the_price_chosen() -> None:
+@pytest.mark.rule("X3", "X7")
+def test_the_hull_averages_look_at_the_price_chosen(engine: Engine) -> None:
     # Typical prices: (101+99+100)/3 = 100, then (102+99+100)/3, a rise though closes rest: down.
     bars: list[Bar] = [(100, 101, 99, 99), QUIET]
-    row = params_of({"short_multiplier": 1.0} | LENGTHS, atr_buy_multiplier=1.5)
+    row = params({"short_multiplier": 1.0} | LENGTHS, atr_buy_multiplier=1.5)
     preamble = [*PREAMBLE[:99], (100.0, 102.0, 99.0, 100.0)]
     for method, mark in ((1, 100_000), (0, 101_000)):
         row[10] = method
-        result = run_any(bars, strategy="atr_d_hma_ls", row=row, preamble=preamble, capital=100_000)
+        result = engine.run(
+            bars, strategy="atr_d_hma_ls", row=row, preamble=preamble, capital=100_000
+        )
         assert marks(result)[0] == mark

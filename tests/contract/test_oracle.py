@@ -1,4 +1,4 @@
-"""The reference against a second, literal reading of the contract in plain Python.
+"""Every engine against a second, literal reading of the contract in plain Python.
 
 The oracle is slow on purpose: nothing is carried from bar to bar but the state itself. Highest
 highs, averages and drawdowns are taken from their definitions wherever they are needed.
@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wfo.atr_d.reference import ReferenceResult, simulate
+from contract.scenarios import ENGINES, Engine
+from wfo.atr_d.reference import ReferenceResult
 
 Floats = NDArray[np.float64]
 
@@ -47,16 +48,12 @@ class Case:
     settings: dict[str, Any]
 
 
-def reference(case: Case) -> ReferenceResult:
-    open_, high, low, close = case.bars.T
-    return simulate(
+def simulated(engine: Engine, case: Case) -> ReferenceResult:
+    return engine.simulate(
         case.strategy,
-        open_,
-        high,
-        low,
-        close,
+        case.bars,
         list(case.params.values()),
-        second=None if case.second is None else tuple(case.second.T),
+        second=case.second,
         warmup=case.warmup,
         split=case.split,
         **case.settings,
@@ -245,7 +242,7 @@ def oracle(case: Case) -> Outcome:
     def enter(side: int, t: int, x: float) -> tuple[int, int, float, float]:
         base = min(capital, q) if fixed else q
         shares = base / (x * (1 + slip) * (1 + fee) if side == 1 else x * (1 - slip))
-        return (side, t, x, float(floor(shares / lot)) * lot if lot > 0 else shares)
+        return (side, t, x, float(floor(shares / lot * (1 + 2**-50))) * lot if lot > 0 else shares)
 
     def leave(t: int, x: float) -> float:
         side, bar, entry, shares = leg
@@ -385,13 +382,14 @@ styles = pytest.mark.parametrize("style", STYLES)
 @variants
 @styles
 @pytest.mark.parametrize("seed", range(CASES))
-def test_the_reference_reads_the_contract_as_the_oracle_does(
-    strategy: str, style: str, seed: int
-) -> None:
+def test_engines_read_the_contract_as_the_oracle_does(strategy: str, style: str, seed: int) -> None:
     case = random_case(strategy, style, seed)
-    result = reference(case)
     expected = oracle(case)
+    for name in ENGINES:
+        agrees(simulated(Engine(name), case), expected)
 
+
+def agrees(result: ReferenceResult, expected: Outcome) -> None:
     got = zip(
         result.side.tolist(),
         result.entry_bar.tolist(),

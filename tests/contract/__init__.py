@@ -1,0 +1,1 @@
+"""The contract, rule by rule, on every engine: one file a chapter, each test with its rules."""
