@@ -114,7 +114,7 @@ def test_hidden_touches_and_a_cross_that_starts_the_extreme_afresh(engine: Engin
 
 
 @pytest.mark.rule("H2", "H3")
-def test_after_a_stop_a_lasting_trend_waits_for_a_touch(engine: Engine) -> None:
+def test_after_a_stop_a_lasting_trend_needs_a_touch(engine: Engine) -> None:
     bars: list[Bar] = [
         (100, 100.5, 98.5, 99),  # 100: a cross up enters at the open. TR 2
         (98, 98.5, 96, 98),  # 101: stop at 100.5-4 = 96.5: exit. TR 3

@@ -294,7 +294,7 @@ def test_ruin_at_a_stop(engine: Engine, exit_price: float, left: float) -> None:
     ]
     result = engine.both(bars)
     assert trades(result) == [(-1, 100, 102, 101, exit_price, left - 102_000)]
-    # One who has 1000 left buys at 203 and is marked at 204.
+    # The 1000 left buy at 203 and are marked at 204.
     last = 1_000 + 1_000 / 203 if left > 0 else left
     assert marks(result) == pytest.approx([103_000, left, left, last, last])
 
@@ -517,7 +517,7 @@ def test_the_shape_of_a_result(
     assert modes or not same_bar.any()
     assert not (reverses & same_bar[1:]).any()
 
-    # Nobody trades where the market was not.
+    # No fill lies outside of its bar.
     for bar, price in (
         (result.entry_bar, result.entry_price),
         (result.exit_bar, result.exit_price),

@@ -197,7 +197,7 @@ def test_the_second_of_two_entries_closes_the_first(
     pnl = side * 1_000 * (second - first)
     assert trades(result)[0] == (side, 100, first, 100, second, pnl)
     assert marks(result)[0] == first * 1_000 + pnl
-    # Whoever is flat since bar 100 may trade in bar 101; the bar itself closes one trade.
+    # Flat since bar 100, it can trade again in bar 101; the bar itself closes one trade.
     assert (result.exit_bar == 100).sum() == 1
 
 

@@ -19,8 +19,9 @@ from wfo.strategy.views import Fine, Input, StopClasses, TradeStation
 _ANY = math.inf
 
 #: Bars of the ATR that the widest stop is measured in: every variant looks back as far.
-_BASELINE = 70
+_BASELINE = 70  # [I4]
 
+# [I7] [I8]
 _LONG: tuple[Parameter, ...] = (
     Parameter("atr_period", "int", 1, _ANY, "bars of the stop's ATR"),
     Parameter("atr_multiplier", "float", 0, _ANY, "stop width in ATRs", open_low=True),
@@ -123,11 +124,12 @@ def lookback(values: Mapping[str, Sequence[Number]]) -> int:
     def longest(name: str) -> int:
         return int(max(values[name]))
 
+    # [I3]
     bars = [_BASELINE, *(longest(n) for n in ("atr_period", "bb_length", "atr_buy_period"))]
     if "short_multiplier" in values:
         widest = float(max(values["short_multiplier"]))
         bars += [_round_half_up(longest(n) * widest) for n in ("atr_period", "atr_buy_period")]
-    # A Hull average smooths what it made of its window over the root of its length.
+    # [I5] A Hull average smooths what it made of its window over the root of its length.
     hulls = (longest(name) for name in ("hma_fast_length", "hma_slow_length") if name in values)
     bars += [length + _round_half_up(math.sqrt(length)) for length in hulls]
     return max(bars)
@@ -174,7 +176,7 @@ ATR_D_HMA_L = replace(
     name="atr_d_hma_l",
     title="ATR-D long, entering with the trend of two Hull averages",
     parameters=(*_LONG, *_HULL),
-    constraints=("hma_fast_length < hma_slow_length",),
+    constraints=("hma_fast_length < hma_slow_length",),  # [I8]
     tradestation=_in_tradestation("ATR-D-HMA-v1.5-L", (*_LONG, *_HULL), _INPUTS_OF_HULL),
 )
 

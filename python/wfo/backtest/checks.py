@@ -180,7 +180,7 @@ def checked_bounds(
     end = bars if end is None else end
     if warmup is None:
         warmup = max(LEAST_WARMUP, need)
-    if warmup < need:
+    if warmup < need:  # [I6]
         raise InputError(
             f"warmup = {warmup} is shorter than the longest lookback; it needs at least {need}"
         )

@@ -24,6 +24,7 @@ pub fn true_range(bars: &Bars) -> Vec<f64> {
     let (high, low, close) = (bars.high(), bars.low(), bars.close());
     (0..bars.len())
         .map(|t| match t.checked_sub(1) {
+            // [X1]
             None => high[t] - low[t],
             Some(before) => high[t].max(close[before]) - low[t].min(close[before]),
         })
@@ -34,6 +35,7 @@ pub fn true_range(bars: &Bars) -> Vec<f64> {
 #[must_use]
 pub fn price(bars: &Bars, method: PriceMethod) -> Vec<f64> {
     match method {
+        // [X3]
         PriceMethod::Close => bars.close().to_vec(),
         PriceMethod::Typical => (0..bars.len())
             .map(|t| (bars.high()[t] + bars.low()[t] + bars.close()[t]) / 3.0)
@@ -44,6 +46,7 @@ pub fn price(bars: &Bars, method: PriceMethod) -> Vec<f64> {
 /// Mean of the last `length` values, NaN until there are as many.
 #[must_use]
 pub fn mean(values: &[f64], length: usize) -> Vec<f64> {
+    // [X2] [X9]
     over_windows(values, length, |window| window.iter().sum::<f64>() / length as f64)
 }
 
@@ -56,6 +59,7 @@ pub fn deviation(values: &[f64], means: &[f64], length: usize) -> Vec<f64> {
     over_windows(values, length, |window| {
         let mean = means[t];
         t += 1;
+        // [X4]
         let squares = window.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>();
         (squares / length as f64).sqrt()
     })
@@ -72,6 +76,7 @@ pub fn ema(values: &[f64], start: usize, period: usize) -> Vec<f64> {
         if t == start {
             average = values[t];
         } else {
+            // [X5] [X10]
             average += weight * (values[t] - average);
         }
         out[t] = average;
@@ -85,6 +90,7 @@ pub fn ema(values: &[f64], start: usize, period: usize) -> Vec<f64> {
 pub fn wma(values: &[f64], length: usize) -> Vec<f64> {
     let weights = (length * (length + 1)) as f64 / 2.0;
     over_windows(values, length, |window| {
+        // [X6] [X9]
         window.iter().zip(1_u32..).map(|(x, weight)| f64::from(weight) * x).sum::<f64>() / weights
     })
 }
@@ -95,6 +101,7 @@ pub fn wma(values: &[f64], length: usize) -> Vec<f64> {
 #[must_use]
 pub fn hull(values: &[f64], length: usize) -> Vec<f64> {
     let (fast, slow) = (wma(values, (length / 2).max(1)), wma(values, length));
+    // [X7]
     let raw: Vec<f64> = fast.iter().zip(&slow).map(|(f, s)| 2.0 * f - s).collect();
     wma(&raw, hull_smoothing(length))
 }
@@ -102,6 +109,7 @@ pub fn hull(values: &[f64], length: usize) -> Vec<f64> {
 /// Bars that a Hull average of `length` looks back.
 #[must_use]
 pub fn hull_lookback(length: usize) -> usize {
+    // [I5]
     length + hull_smoothing(length)
 }
 
@@ -114,6 +122,7 @@ pub fn hull_smoothing(length: usize) -> usize {
 /// The nearest whole number, halves upwards.
 #[must_use]
 pub fn round_half_up(x: f64) -> usize {
+    // [X8]
     (x + 0.5).floor() as usize
 }
 

@@ -408,7 +408,7 @@ def _labels(labels: ArrayLike | None, count: int, n: int) -> NDArray[np.int64]:
 
 
 def _check_phase(warmup: int, split: int, n: int) -> None:
-    if not 1 <= warmup < split < n:
+    if not 1 <= warmup < split < n:  # [I1]
         raise InputError(
             f"warmup {warmup}, split {split}, {n} bars; need 1 <= warmup < split < bars"
         )

@@ -22,5 +22,6 @@ def njit(function: Callable[P, R]) -> Callable[P, R]:
       computed by an old definition. A definition must not be stale; it costs a few seconds of
       compilation once in each process.
     """
+    # [X10]
     compiled = numba.njit(fastmath=False, parallel=False, error_model="numpy", nogil=True)
     return cast("Callable[P, R]", compiled(function))

@@ -1,4 +1,4 @@
-"""ATR-D: parameters, indicators, distances, gates, orders, and the walk through the bars."""
+"""ATR-D: parameters, indicators, distances, entry filters, orders, the path through the bars."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BoolArray = NDArray[np.bool_]
 Int64Array = NDArray[np.int64]
 
 #: Bars of the ATR that caps the stop; it is a fixed part of the strategy, not a parameter.
-BASELINE_PERIOD = 70
+BASELINE_PERIOD = 70  # [I4]
 
 #: Values of ``scaling_method``.
 LINEAR = 0
@@ -113,11 +113,11 @@ class Distances(NamedTuple):
     sell: FloatArray
 
 
-class Gates(NamedTuple):
+class EntryFilters(NamedTuple):
     """What may happen in a bar, bool[n] each, decided by the bars before it.
 
-    ``buy`` and ``sell`` are for touches. Where one of ``..._at_open`` is on, an entry from flat
-    waits for no touch.
+    ``buy`` and ``sell`` filter touches. Where one of ``..._at_open`` is on, an entry from flat
+    needs no touch.
     """
 
     buy: BoolArray
@@ -129,11 +129,11 @@ class Gates(NamedTuple):
 class Orders(NamedTuple):
     """What works in each bar ``t``.
 
-    The distances are those at bar ``t - 1``; gates and modes, int64[n] each, are those at ``t``.
+    The distances are those at bar ``t - 1``; filters and modes, int64[n] each, are those at ``t``.
     """
 
     distances: Distances
-    gates: Gates
+    filters: EntryFilters
     entry_mode: Int64Array
     both_triggered_mode: Int64Array
 
@@ -179,13 +179,13 @@ def params_of(row: FloatArray) -> Params:
 @njit
 def short_period(period: int, short_multiplier: float) -> int:
     """Return the period of the short side."""
-    return max(1, indicators.round_half_up(float(period) * short_multiplier))
+    return max(1, indicators.round_half_up(float(period) * short_multiplier))  # [D8]
 
 
 @njit
 def smoothed_atr(tr: FloatArray, period: int, smooth: int) -> FloatArray:
     """Return ``EMA(ATR(period), smooth)``, which starts at the first bar with a full ATR."""
-    return indicators.ema(indicators.atr(tr, period), smooth, period - 1)
+    return indicators.ema(indicators.atr(tr, period), smooth, period - 1)  # [D7]
 
 
 @njit
@@ -250,16 +250,16 @@ def series_of(
 
     price_differs = params.equity_price_method != before.equity_price_method
     if price_differs or params.bb_length != before.bb_length:
-        price = indicators.equity_price(
+        price = indicators.equity_price(  # [I2]
             width_bars.high, width_bars.low, width_bars.close, params.equity_price_method
         )
         mean = indicators.window_mean(price, params.bb_length)
         sigma = indicators.window_sigma(price, mean, params.bb_length)
 
     if variant.modes and params.trend_filter_period != before.trend_filter_period:
-        trend = indicators.ema(bars.close, params.trend_filter_period, 0)
+        trend = indicators.ema(bars.close, params.trend_filter_period, 0)  # [V3]
 
-    if variant.hull:
+    if variant.hull:  # [X7]
         price = indicators.equity_price(bars.high, bars.low, bars.close, params.equity_price_method)
         if price_differs or params.hma_fast_length != before.hma_fast_length:
             hma_fast = indicators.hma(price, params.hma_fast_length)
@@ -288,14 +288,14 @@ def tightening(width: float, params: Params) -> float:
     """
     r = width / params.vol_threshold
     if r >= 1.0:
-        return 1.0
-    if params.scaling_method == LINEAR:
+        return 1.0  # [D1]
+    if params.scaling_method == LINEAR:  # [D2]
         factor = r
     elif params.scaling_method == SQUARE_ROOT:
         factor = np.sqrt(r)
     else:
         factor = r * r
-    return float(np.maximum(params.min_tightening, factor))
+    return float(np.maximum(params.min_tightening, factor))  # [D3]
 
 
 @njit
@@ -325,35 +325,37 @@ def distances_of(
     stop_short = np.full(n, np.nan)
     buy = np.full(n, np.nan)
     sell = np.full(n, np.nan)
+    # [D9]
     short_stop_multiplier = params.atr_multiplier * params.short_multiplier
     sell_multiplier = params.atr_buy_multiplier * params.short_multiplier
     for t in range(n):
         width = indicators.bollinger_width(series.mean[t], series.sigma[t], params.bb_deviation)
         factor = tightening(width, params)
         widest = series.baseline_atr[t] * max_stop_atr
+        # [D4] [D5]
         stop_long[t] = np.minimum(series.long_stop_atr[t] * params.atr_multiplier * factor, widest)
-        buy[t] = series.buy_atr[t] * params.atr_buy_multiplier
+        buy[t] = series.buy_atr[t] * params.atr_buy_multiplier  # [D6]
         if variant.shorts:
             stop = series.short_stop_atr[t] * short_stop_multiplier * factor
-            stop_short[t] = np.minimum(stop, widest)
-            sell[t] = series.sell_atr[t] * sell_multiplier
+            stop_short[t] = np.minimum(stop, widest)  # [D5]
+            sell[t] = series.sell_atr[t] * sell_multiplier  # [D6]
     return Distances(stop_long, stop_short, buy, sell)
 
 
 @njit
 def falls_steeply(now: float, before: float, threshold: float) -> bool:
     """Return whether the trend's average has fallen by more than ``threshold`` percent in a bar."""
-    return -100.0 * (now / before - 1.0) > threshold
+    return -100.0 * (now / before - 1.0) > threshold  # [V2]
 
 
 @njit
 def is_above(one: float, other: float, slow: float) -> bool:
     """Return whether a Hull average lies above another by more than the band of the slow one."""
-    return one - other > HULL_BAND * abs(slow)
+    return one - other > HULL_BAND * abs(slow)  # [H1]
 
 
 @njit
-def gates_of(series: Series, variant: Variant, params: Params, n: int) -> Gates:
+def entry_filters_of(series: Series, variant: Variant, params: Params, n: int) -> EntryFilters:
     """Return what may happen in each bar.
 
     Parameters
@@ -369,32 +371,32 @@ def gates_of(series: Series, variant: Variant, params: Params, n: int) -> Gates:
 
     Returns
     -------
-    Gates
+    EntryFilters
         bool[n] each; all off in bars 0 and 1, where there are no two bars to look back at.
     """
     buy = np.zeros(n, dtype=np.bool_)
     sell = np.zeros(n, dtype=np.bool_)
     buy_at_open = np.zeros(n, dtype=np.bool_)
     sell_at_open = np.zeros(n, dtype=np.bool_)
-    for t in range(2, n):
+    for t in range(2, n):  # [T1]
         if variant.hull:
             fast, slow = series.hma_fast, series.hma_slow
             up = is_above(fast[t - 1], slow[t - 1], slow[t - 1])
             up_before = is_above(fast[t - 2], slow[t - 2], slow[t - 2])
             down = is_above(slow[t - 1], fast[t - 1], slow[t - 1])
             down_before = is_above(slow[t - 2], fast[t - 2], slow[t - 2])
-            buy[t] = up
-            buy_at_open[t] = up and not up_before
+            buy[t] = up  # [H3]
+            buy_at_open[t] = up and not up_before  # [H2]
             if variant.shorts:
-                sell[t] = down
-                sell_at_open[t] = down and not down_before
+                sell[t] = down  # [H5]
+                sell_at_open[t] = down and not down_before  # [H4]
         else:
             buy[t] = True
             if variant.modes:
                 sell[t] = falls_steeply(
                     series.trend[t - 1], series.trend[t - 2], params.trend_veto_threshold
                 )
-    return Gates(buy, sell, buy_at_open, sell_at_open)
+    return EntryFilters(buy, sell, buy_at_open, sell_at_open)
 
 
 @njit
@@ -438,7 +440,7 @@ def run(
     warmup: int,
     settings: Settings,
 ) -> tuple[Trades, Marks]:
-    """Walk through the bars of a slice.
+    """Follow the path of a parameter set through the bars of a slice.
 
     Parameters
     ----------
@@ -459,7 +461,7 @@ def run(
         Equity; at the closes before the first trading bar it is the starting capital.
     """
     n = bars.close.size
-    distances, gates = orders.distances, orders.gates
+    distances, filters = orders.distances, orders.filters
 
     # A bar closes one trade at most.
     trades = Trades(
@@ -472,41 +474,43 @@ def run(
     )
     closed = 0
     marks = Marks(np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, dtype=np.bool_))
-    marks.at_close[:warmup] = settings.capital
+    marks.at_close[:warmup] = settings.capital  # [M10]
 
-    # Flat since the bar before the first trading bar, so that bar `warmup` can already trade.
+    # [S1] Flat since the bar before the first trading bar, so that bar `warmup` can already trade.
     position = NO_POSITION
     highest = bars.high[warmup - 1]
     lowest = bars.low[warmup - 1]
     q = settings.capital
 
     for t in range(warmup, n):
+        # [T1] [T3] All that the orders are made of stands at bar t - 1; [D10] no level is kept.
         bar = Bar(bars.open[t], bars.high[t], bars.low[t])
         before = bars.close[t - 1]
         buy = buy_touch(bar, highest, before, distances.buy[t - 1], settings.breakout)
         sell = sell_touch(bar, lowest, before, distances.sell[t - 1], settings.breakout)
-        buy = touches.behind(gates.buy[t], buy)
-        sell = touches.behind(gates.sell[t], sell)
+        buy = touches.filtered(filters.buy[t], buy)
+        sell = touches.filtered(filters.sell[t], sell)
 
         # Which of these orders work depends on the state.
         if position.side == FLAT:
-            # A cross of the Hull averages asks for no touch. Up and down exclude each other, so
-            # of the four rules those of one side are all hidden behind their gates.
-            if gates.buy_at_open[t]:
+            # [H2] [H4] A cross of the Hull averages needs no touch. Up and down exclude each other,
+            # so of the four rules those of one side are all filtered out.
+            if filters.buy_at_open[t]:
                 buy = touches.at_the_open(bar)
-            if gates.sell_at_open[t]:
+            if filters.sell_at_open[t]:
                 sell = touches.at_the_open(bar)
             event = states.from_flat(bar, buy, sell, orders.both_triggered_mode[t])
         elif position.side == LONG:
             stop = touches.long_stop(bar, highest, distances.stop_long[t - 1])
-            sell = touches.behind(orders.entry_mode[t] == states.FULL_REVERSAL, sell)
+            # [S4] [H6] A variant without modes has entry mode 0.
+            sell = touches.filtered(orders.entry_mode[t] == states.FULL_REVERSAL, sell)
             event = states.from_position(bar, stop, sell, SHORT)
         else:
             stop = touches.short_stop(bar, lowest, distances.stop_short[t - 1])
-            buy = touches.behind(orders.entry_mode[t] != states.FLAT_ONLY, buy)
+            buy = touches.filtered(orders.entry_mode[t] != states.FLAT_ONLY, buy)  # [S5] [H6]
             event = states.from_position(bar, stop, buy, LONG)
 
-        # Equity used up at a fill ends trading for the rest of the slice.
+        # [M8] Equity used up at a fill ends trading in the slice; [M9] a mark does not.
         if position.side == FLAT and q <= 0.0:
             event = (states.NO_FILL, states.NO_FILL)
 
@@ -521,26 +525,26 @@ def run(
                     settings.slip,
                     settings.fee,
                 )
-                # A trade of 0 shares passes through the same states, but it is no trade.
+                # [M7] A trade of 0 shares passes through the same states, but it is no trade.
                 if position.shares > 0.0:
                     trades.side[closed] = position.side
                     trades.entry_bar[closed] = position.entry_bar
                     trades.entry_price[closed] = position.entry_price
                     trades.exit_bar[closed] = t
                     trades.exit_price[closed] = fill.price
-                    trades.pnl[closed] = after - q
+                    trades.pnl[closed] = after - q  # [M13]
                     closed += 1
                 q = after
                 position = NO_POSITION
-            elif fill.to != states.NOWHERE and q > 0.0:
+            elif fill.to != states.NOWHERE and q > 0.0:  # [M8]
                 position = opened(fill.to, t, fill.price, q, settings)
 
         closes, opens = event[0].to == FLAT, event[1].to in (LONG, SHORT)
         if closes and opens:
-            marks.at_fill[t] = q
+            marks.at_fill[t] = q  # [M11]
 
-        # The extremes start afresh with the bar of an event: the whole bar belongs to the new
-        # state, also the part of it that came before the fill.
+        # [S9] The extremes start afresh with the bar of an event: the whole bar belongs to the new
+        # state, also the part of it that came before the fill. [S8] The state acts from t + 1 on.
         if event[0].to != states.NOWHERE:
             highest, lowest = bars.high[t], bars.low[t]
         else:
@@ -548,8 +552,9 @@ def run(
 
         marks.held[t] = position.shares > 0.0
         if position.side == FLAT:
-            marks.at_close[t] = q
+            marks.at_close[t] = q  # [M10]
         else:
+            # [M10] [M12] The cost of the entry is in the mark, and none of an exit.
             marks.at_close[t] = money.mark(
                 position.side, q, position.shares, position.at_entry, bars.close[t]
             )
@@ -570,7 +575,7 @@ def no_orders(n: int) -> Orders:
     """Return orders of ``n`` bars that none has been written into yet."""
     return Orders(
         Distances(np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)),
-        Gates(
+        EntryFilters(
             np.zeros(n, dtype=np.bool_),
             np.zeros(n, dtype=np.bool_),
             np.zeros(n, dtype=np.bool_),
@@ -587,7 +592,7 @@ def orders_of(series: Series, variant: Variant, params: Params, settings: Settin
     n = series.mean.size
     return Orders(
         distances_of(series, variant, params, settings.max_stop_atr),
-        gates_of(series, variant, params, n),
+        entry_filters_of(series, variant, params, n),
         np.full(n, params.entry_mode),
         np.full(n, params.both_triggered_mode),
     )
@@ -599,15 +604,15 @@ def take_over(whole: Orders, part: Orders, first: int, end: int) -> None:
 
     Their distances are those of the bar before.
     """
-    a, b = max(0, first - 1), end - 1
+    a, b = max(0, first - 1), end - 1  # [T4]
     whole.distances.stop_long[a:b] = part.distances.stop_long[a:b]
     whole.distances.stop_short[a:b] = part.distances.stop_short[a:b]
     whole.distances.buy[a:b] = part.distances.buy[a:b]
     whole.distances.sell[a:b] = part.distances.sell[a:b]
-    whole.gates.buy[first:end] = part.gates.buy[first:end]
-    whole.gates.sell[first:end] = part.gates.sell[first:end]
-    whole.gates.buy_at_open[first:end] = part.gates.buy_at_open[first:end]
-    whole.gates.sell_at_open[first:end] = part.gates.sell_at_open[first:end]
+    whole.filters.buy[first:end] = part.filters.buy[first:end]
+    whole.filters.sell[first:end] = part.filters.sell[first:end]
+    whole.filters.buy_at_open[first:end] = part.filters.buy_at_open[first:end]
+    whole.filters.sell_at_open[first:end] = part.filters.sell_at_open[first:end]
     whole.entry_mode[first:end] = part.entry_mode[first:end]
     whole.both_triggered_mode[first:end] = part.both_triggered_mode[first:end]
 
@@ -642,6 +647,7 @@ def dated_orders(
         first = firsts[k] if k > 0 else 0
         end = firsts[k + 1] if k + 1 < firsts.size else n
         take_over(orders, orders_of(series, variant, params, settings), first, end)
+    # [T5] One path goes through the orders of all sets, and keeps its state from one to the next.
     return orders
 
 

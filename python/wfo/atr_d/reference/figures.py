@@ -97,20 +97,21 @@ def figures_of(trades: Trades, marks: Marks, warmup: int, split: int) -> Figures
     Parameters
     ----------
     trades, marks
-        What the walk through the bars left.
+        What the path through the bars left.
     warmup, split
         The first in-sample and the first out-of-sample bar.
     """
     n = marks.at_close.size
     capital = marks.at_close[warmup - 1]
-    at_boundary = marks.at_close[split - 1]
+    at_boundary = marks.at_close[split - 1]  # [F4]
     is_trades = 0
     for exit_bar in trades.exit_bar:
-        if exit_bar < split:
+        if exit_bar < split:  # [F3]
             is_trades += 1
     return Figures(
-        at_boundary - capital,
+        at_boundary - capital,  # [F1]
         marks.at_close[n - 1] - at_boundary,
+        # [F2]
         money.largest_fall(marks.at_fill, marks.at_close, warmup, split, capital),
         money.largest_fall(marks.at_fill, marks.at_close, split, n, at_boundary),
         is_trades,
@@ -126,12 +127,12 @@ def trade_figures(trades: Trades, side: int, first: int, end: int) -> TradeFigur
     largest_win, largest_loss = 0.0, 0.0
     for i in range(trades.pnl.size):
         closes_here = first <= trades.exit_bar[i] < end
-        if not closes_here or (side != BOTH and trades.side[i] != side):
+        if not closes_here or (side != BOTH and trades.side[i] != side):  # [F7]
             continue
         pnl = trades.pnl[i]
-        if pnl > 0.0:
+        if pnl > 0.0:  # [F5]
             wins += 1
-            gross_profit += pnl
+            gross_profit += pnl  # [F6]
             largest_win = max(largest_win, pnl)
         elif pnl < 0.0:
             losses += 1
@@ -147,10 +148,10 @@ def path_figures(marks: Marks, first: int, end: int) -> PathFigures:
     sum_r, sum_r2, sum_down2 = 0.0, 0.0, 0.0
     for t in range(first, end):
         if marks.held[t]:
-            bars_held += 1
+            bars_held += 1  # [F8]
         r = bar_return(marks, t)
         down = np.minimum(r, 0.0)  # hands NaN on, and so do the sums
-        sum_r += r
+        sum_r += r  # [F10]
         sum_r2 += r * r
         sum_down2 += down * down
     dd_share = money.largest_fall_share(
@@ -164,7 +165,7 @@ def bar_return(marks: Marks, t: int) -> float:
     """Return the change of the mark from close to close as a share; NaN if either is 0 or less."""
     before, now = marks.at_close[t - 1], marks.at_close[t]
     if before <= 0.0 or now <= 0.0:
-        return np.nan
+        return np.nan  # [F11]
     return float(now / before - 1.0)
 
 
@@ -197,7 +198,7 @@ def label_sums(
     Parameters
     ----------
     marks
-        What the walk through the bars left.
+        What the path through the bars left.
     labels
         int64[>= n], from 0 to ``count - 1`` at trading bars.
     count
@@ -216,7 +217,7 @@ def label_sums(
         return sum_r, sum_r2
     for t in range(warmup, marks.at_close.size):
         r = bar_return(marks, t)
-        sum_r[labels[t]] += r
+        sum_r[labels[t]] += r  # [F12]
         sum_r2[labels[t]] += r * r
     return sum_r, sum_r2
 

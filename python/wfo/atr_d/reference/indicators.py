@@ -38,9 +38,9 @@ def true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArr
     tr = np.full(close.size, np.nan)
     for t in range(close.size):
         if t == 0:
-            tr[t] = high[t] - low[t]
+            tr[t] = high[t] - low[t]  # [X1]
         else:
-            tr[t] = max(high[t], close[t - 1]) - min(low[t], close[t - 1])
+            tr[t] = max(high[t], close[t - 1]) - min(low[t], close[t - 1])  # [X1]
     return tr
 
 
@@ -64,7 +64,7 @@ def window_mean(x: FloatArray, period: int) -> FloatArray:
     for t in range(period - 1, x.size):
         total = 0.0
         for i in range(t - period + 1, t + 1):
-            total += x[i]
+            total += x[i]  # [X9]
         mean[t] = total / float(period)
     return mean
 
@@ -93,7 +93,7 @@ def window_sigma(x: FloatArray, mean: FloatArray, period: int) -> FloatArray:
         for i in range(t - period + 1, t + 1):
             difference = x[i] - mean[t]
             squares += difference * difference
-        sigma[t] = np.sqrt(squares / float(period))
+        sigma[t] = np.sqrt(squares / float(period))  # [X4]
     return sigma
 
 
@@ -113,7 +113,7 @@ def atr(tr: FloatArray, period: int) -> FloatArray:
     float64[n]
         In price units; NaN before bar ``period - 1``.
     """
-    return window_mean(tr, period)
+    return window_mean(tr, period)  # [X2]
 
 
 @njit
@@ -134,7 +134,7 @@ def equity_price(high: FloatArray, low: FloatArray, close: FloatArray, method: i
     """
     price = np.full(close.size, np.nan)
     for t in range(close.size):
-        if method == TYPICAL_PRICE:
+        if method == TYPICAL_PRICE:  # [X3]
             price[t] = (high[t] + low[t] + close[t]) / 3.0
         else:
             price[t] = close[t]
@@ -152,7 +152,7 @@ def bollinger_width(mean: float, sigma: float, deviation: float) -> float:
     deviation
         Standard deviations from the mean to each band.
     """
-    return 2.0 * deviation * sigma / mean
+    return 2.0 * deviation * sigma / mean  # [X4]
 
 
 @njit
@@ -180,7 +180,7 @@ def ema(x: FloatArray, period: int, first: int) -> FloatArray:
         if t == first:
             e = x[t]
         else:
-            e += factor * (x[t] - e)
+            e += factor * (x[t] - e)  # [X5]
         average[t] = e
     return average
 
@@ -188,7 +188,7 @@ def ema(x: FloatArray, period: int, first: int) -> FloatArray:
 @njit
 def round_half_up(x: float) -> int:
     """Return the nearest whole number, the upper one of two that are equally near."""
-    return int(np.floor(x + 0.5))
+    return int(np.floor(x + 0.5))  # [X8]
 
 
 @njit
@@ -212,8 +212,8 @@ def wma(x: FloatArray, period: int) -> FloatArray:
     for t in range(period - 1, x.size):
         total = 0.0
         for weight in range(1, period + 1):
-            total += float(weight) * x[t - period + weight]
-        average[t] = total / weights
+            total += float(weight) * x[t - period + weight]  # [X9]
+        average[t] = total / weights  # [X6]
     return average
 
 
@@ -240,5 +240,5 @@ def hma(price: FloatArray, period: int) -> FloatArray:
     slow = wma(price, period)
     ahead = np.full(price.size, np.nan)
     for t in range(price.size):
-        ahead[t] = 2.0 * fast[t] - slow[t]
+        ahead[t] = 2.0 * fast[t] - slow[t]  # [X7]
     return wma(ahead, max(1, round_half_up(np.sqrt(float(period)))))

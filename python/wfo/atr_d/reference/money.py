@@ -21,13 +21,13 @@ LOT_TOLERANCE = 1.0 + 2.0**-50
 @njit
 def paid(price: float, slip: float, fee: float) -> float:
     """Return what one share bought at ``price`` costs, with slippage and fee."""
-    return price * (1.0 + slip) * (1.0 + fee)
+    return price * (1.0 + slip) * (1.0 + fee)  # [M1]
 
 
 @njit
 def received(price: float, slip: float, fee: float) -> float:
     """Return what one share sold at ``price`` brings, after slippage and fee."""
-    return price * (1.0 - slip) * (1.0 - fee)
+    return price * (1.0 - slip) * (1.0 - fee)  # [M1]
 
 
 @njit
@@ -38,7 +38,7 @@ def base_capital(q: float, capital: float, fixed: bool) -> float:
     has left of it.
     """
     if fixed:
-        return min(capital, q)
+        return min(capital, q)  # [M5]
     return q
 
 
@@ -50,8 +50,8 @@ def shares_for(side: int, base: float, price: float, slip: float, fee: float) ->
     fee is paid out of what it brings.
     """
     if side == LONG:
-        return base / paid(price, slip, fee)
-    return base / (price * (1.0 - slip))
+        return base / paid(price, slip, fee)  # [M2]
+    return base / (price * (1.0 - slip))  # [M2]
 
 
 @njit
@@ -61,7 +61,7 @@ def round_to_lots(shares: float, lot_size: float) -> float:
     The rounding stays in float64 (``math.floor`` would give an integer, which can overflow).
     """
     if lot_size > 0.0:
-        return float(np.floor(shares / lot_size * LOT_TOLERANCE) * lot_size)
+        return float(np.floor(shares / lot_size * LOT_TOLERANCE) * lot_size)  # [M6]
     return shares
 
 
@@ -80,8 +80,8 @@ def mark(side: int, q: float, shares: float, at_entry: float, close: float) -> f
     Entry costs are paid in the mark, exit costs only by an exit.
     """
     if side == LONG:
-        return q + shares * (close - at_entry)
-    return q + shares * (at_entry - close)
+        return q + shares * (close - at_entry)  # [M3]
+    return q + shares * (at_entry - close)  # [M3]
 
 
 @njit
@@ -90,8 +90,8 @@ def after_exit(
 ) -> float:
     """Return the equity after a position was closed at ``price``."""
     if side == LONG:
-        return q + shares * (received(price, slip, fee) - at_entry)
-    return q + shares * (at_entry - paid(price, slip, fee))
+        return q + shares * (received(price, slip, fee) - at_entry)  # [M4]
+    return q + shares * (at_entry - paid(price, slip, fee))  # [M4]
 
 
 @njit
@@ -113,11 +113,11 @@ def largest_fall(
     """
     fall = 0.0
     for t in range(first, end):
-        if not np.isnan(at_fill[t]):
+        if not np.isnan(at_fill[t]):  # [M11]
             peak = max(peak, at_fill[t])
             fall = max(fall, peak - at_fill[t])
         peak = max(peak, at_close[t])
-        fall = max(fall, peak - at_close[t])
+        fall = max(fall, peak - at_close[t])  # [F2]
     return fall
 
 
@@ -140,5 +140,5 @@ def largest_fall_share(
             peak = max(peak, at_fill[t])
             fall = max(fall, 1.0 - at_fill[t] / peak)
         peak = max(peak, at_close[t])
-        fall = max(fall, 1.0 - at_close[t] / peak)
+        fall = max(fall, 1.0 - at_close[t] / peak)  # [F9]
     return fall

@@ -50,19 +50,19 @@ NO_FILL = Fill(NOWHERE, np.nan)
 def from_flat(bar: Bar, buy: Touch, sell: Touch, both_triggered_mode: int) -> Event:
     """Return what happens in a bar that begins without a position."""
     if buy.happens and sell.happens:
-        if touches.comes_first(bar, buy, sell):
+        if touches.comes_first(bar, buy, sell):  # [O5]
             opening = Fill(LONG, buy.fill)
             closing = Fill(FLAT, sell.fill)
         else:
             opening = Fill(SHORT, sell.fill)
             closing = Fill(FLAT, buy.fill)
         if both_triggered_mode == BOTH_FILL:
-            return opening, closing
-        return opening, NO_FILL
+            return opening, closing  # [S7]
+        return opening, NO_FILL  # [S6]
     if buy.happens:
-        return Fill(LONG, buy.fill), NO_FILL
+        return Fill(LONG, buy.fill), NO_FILL  # [S2]
     if sell.happens:
-        return Fill(SHORT, sell.fill), NO_FILL
+        return Fill(SHORT, sell.fill), NO_FILL  # [S2]
     return NO_FILL, NO_FILL
 
 
@@ -81,8 +81,8 @@ def from_position(bar: Bar, stop: Touch, entry: Touch, other_side: int) -> Event
     other_side
         `SHORT` for a long position, `LONG` for a short one.
     """
-    if stop.happens and (not entry.happens or touches.comes_first(bar, stop, entry)):
-        return Fill(FLAT, stop.fill), NO_FILL
-    if entry.happens:
+    if stop.happens and (not entry.happens or touches.comes_first(bar, stop, entry)):  # [O4]
+        return Fill(FLAT, stop.fill), NO_FILL  # [S3]
+    if entry.happens:  # [S4] [S5]
         return Fill(FLAT, entry.fill), Fill(other_side, entry.fill)
     return NO_FILL, NO_FILL

@@ -77,6 +77,7 @@ ABSENT = {
 
 def parameters(variant: Variant) -> tuple[str, ...]:
     """Return the parameters of a variant, in canonical order."""
+    # [I7]
     return (
         COMMON
         + (SHORTS if variant.shorts else ())

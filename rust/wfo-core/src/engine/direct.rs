@@ -95,15 +95,18 @@ fn run<K: Kernel, R: Recorder>(
             let until = sets.get(i + 1).map_or(part.end, |next| next.0.min(part.end));
             let bars = from.max(part.start)..until;
             if bars.start < bars.end {
+                // [T4] [T5]
                 kernel.through(shared, scratch, params, bars, &mut state, account);
             }
         }
         (account.marked(), account.drawdown(), account.trades())
     };
     let (is_mark, is_dd, is_trades) = go(warmup..split, &mut account);
+    // [F4]
     account.restart();
     let (oos_mark, oos_dd, oos_trades) = go(split..end, &mut account);
     Figures {
+        // [F1] [F3] [M12]
         is_pnl: is_mark - settings.capital,
         oos_pnl: oos_mark - is_mark,
         is_dd,

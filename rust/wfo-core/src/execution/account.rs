@@ -1,4 +1,4 @@
-//! The account: what fills are worth, what the equity is marked at, and what recorders hear of it.
+//! The account: what fills are worth, what the equity is marked at, and what recorders are told.
 
 use crate::execution::settings::{AccountSettings, Sizing};
 
@@ -48,6 +48,7 @@ impl Position {
     #[inline]
     pub(crate) fn profit(&self, price: f64) -> f64 {
         match self.side {
+            // [M3] [M4]
             Side::Long => self.shares * (price - self.basis),
             Side::Short => self.shares * (self.basis - price),
         }
@@ -65,7 +66,7 @@ pub struct Holding {
     pub entry_price: f64,
 }
 
-/// What hears of the marks and trades of an account. `()` hears nothing, and costs nothing.
+/// What is told the marks and trades of an account. `()` ignores them, and costs nothing.
 pub trait Recorder {
     /// A trading bar ends at this mark; `held` says whether more than 0 shares are open.
     fn bar(&mut self, bar: usize, mark: f64, held: bool);
@@ -129,7 +130,7 @@ impl<'a> Account<'a> {
 }
 
 impl<'a, R: Recorder> Account<'a, R> {
-    /// An account whose marks and trades a recorder hears of.
+    /// An account whose marks and trades a recorder is told.
     #[inline]
     #[must_use]
     pub fn recorded(settings: &'a AccountSettings, recorder: R) -> Self {
@@ -157,7 +158,7 @@ impl<'a, R: Recorder> Account<'a, R> {
         out
     }
 
-    /// Who hears of the marks and trades.
+    /// What is told the marks and trades.
     pub(crate) fn recorder(&mut self) -> &mut R {
         &mut self.recorder
     }
@@ -194,6 +195,7 @@ impl<'a, R: Recorder> Account<'a, R> {
     #[inline]
     #[must_use]
     pub fn is_ruined(&self) -> bool {
+        // [M8]
         self.equity <= 0.0
     }
 
@@ -210,6 +212,7 @@ impl<'a, R: Recorder> Account<'a, R> {
         let Holding { position, entry_bar, entry_price } = held;
         let before = self.equity;
         self.close(position, price);
+        // [M7]
         if position.shares > 0.0 {
             self.trades += 1;
             self.recorder.trade(Trade {
@@ -218,6 +221,7 @@ impl<'a, R: Recorder> Account<'a, R> {
                 entry_price,
                 exit_bar: bar,
                 exit_price: price,
+                // [M13]
                 pnl: self.equity - before,
             });
         }
@@ -231,6 +235,7 @@ impl<'a, R: Recorder> Account<'a, R> {
         if self.is_ruined() {
             return None;
         }
+        // [M11]
         self.recorder.reversal(bar, self.marked);
         let other = match held.position.side {
             Side::Long => Side::Short,
@@ -242,6 +247,7 @@ impl<'a, R: Recorder> Account<'a, R> {
     /// Ends a trading bar: what is held is marked at its close. To be called once for every bar.
     #[inline(always)]
     pub fn end_bar(&mut self, bar: usize, held: Option<Position>, close: f64) {
+        // [M10]
         if let Some(position) = held {
             self.mark(position, close);
         }
@@ -255,10 +261,11 @@ impl<'a, R: Recorder> Account<'a, R> {
         let AccountSettings { slip, fee, .. } = *self.settings;
         let (basis, each) = match side {
             Side::Long => {
+                // [M1]
                 let cost = price * (1.0 + slip) * (1.0 + fee);
                 (cost, cost)
             }
-            // A short is sized by what it sells for, before the fee on it.
+            // [M1] [M2] A short is sized by what it sells for, before the fee on it.
             Side::Short => (price * (1.0 - slip) * (1.0 - fee), price * (1.0 - slip)),
         };
         Position { side, shares: self.whole_lots(self.base() / each), basis }
@@ -287,6 +294,7 @@ impl<'a, R: Recorder> Account<'a, R> {
     pub fn close(&mut self, position: Position, price: f64) {
         let AccountSettings { slip, fee, .. } = *self.settings;
         let net = match position.side {
+            // [M4]
             Side::Long => price * (1.0 - slip) * (1.0 - fee),
             Side::Short => price * (1.0 + slip) * (1.0 + fee),
         };
@@ -297,6 +305,7 @@ impl<'a, R: Recorder> Account<'a, R> {
     /// Starts drawdown and trades afresh at the last mark, as the out-of-sample bars do.
     #[inline]
     pub fn restart(&mut self) {
+        // [F2] [F3]
         self.peak = self.marked;
         self.drawdown = 0.0;
         self.trades = 0;
@@ -307,6 +316,7 @@ impl<'a, R: Recorder> Account<'a, R> {
     fn base(&self) -> f64 {
         match self.settings.sizing {
             Sizing::Compound => self.equity,
+            // [M5]
             Sizing::Fixed => self.settings.capital.min(self.equity),
         }
     }
@@ -321,7 +331,7 @@ impl<'a, R: Recorder> Account<'a, R> {
     #[inline]
     fn set_mark(&mut self, mark: f64) {
         self.marked = mark;
-        // Comparisons and not `max`, whose care for NaN costs the sweep's loop a tenth of its time.
+        // [F2] Comparisons and not `max`, whose care for NaN costs the sweep's loop a tenth of its time.
         if mark > self.peak {
             self.peak = mark;
         }
@@ -359,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_can_be_ruined_and_a_mark_alone_ruins_nobody() {
+    fn a_short_can_be_ruined_and_a_mark_alone_ruins_nothing() {
         let settings = AccountSettings::default();
         let mut account = Account::new(&settings);
         let position = account.open(Side::Short, 50.0);

@@ -198,15 +198,19 @@ impl<'a> Extended<'a> {
     pub(crate) fn add_bar(&mut self, bar: usize, mark: f64, held: bool) {
         let before = std::mem::replace(&mut self.mark, mark);
         self.follow(mark);
+        // [F11]
         let defined = before > 0.0 && mark > 0.0;
         let r = if defined { mark / before - 1.0 } else { f64::NAN };
         let square = r * r;
+        // [F8]
         self.now.bars_held += u32::from(held);
+        // [F10]
         self.now.sum_r += r;
         self.now.sum_r2 += square;
         // What is no number makes this sum none either.
         self.now.sum_down2 += if r >= 0.0 { 0.0 } else { square };
         if let Some(labels) = self.labels {
+            // [F12]
             self.add_to_label(labels.of(bar), r, square);
         }
     }
@@ -222,6 +226,7 @@ impl<'a> Extended<'a> {
 
     #[inline(always)]
     fn drop_to(&mut self, mark: f64) {
+        // [F9]
         self.now.dd_share = 1.0 - mark / self.peak;
         self.floor = mark;
     }
@@ -251,11 +256,14 @@ impl Recorder for Extended<'_> {
 
     #[inline(always)]
     fn trade(&mut self, trade: Trade) {
+        // [F7]
         let side = &mut self.now.sides[usize::from(trade.side == Side::Short)];
         let pnl = trade.pnl;
         let (profit, loss) = (if pnl > 0.0 { pnl } else { 0.0 }, if pnl < 0.0 { pnl } else { 0.0 });
+        // [F5]
         side.wins += u32::from(pnl > 0.0);
         side.losses += u32::from(pnl < 0.0);
+        // [F6]
         side.profit += profit;
         side.loss += loss;
         side.best = if profit > side.best { profit } else { side.best };

@@ -1,4 +1,4 @@
-//! Touches: an order at a level, the bar that reaches it, and which of two came first.
+//! Touches: an order at a level, the bar that reaches it, and which of two came first ([T2]).
 //!
 //! The comparison is kept in exactly the form in which the contract states it, and no term is moved
 //! to the other side: rounding must not let two engines decide a tie differently.
@@ -25,35 +25,42 @@ pub struct Touch {
     pub at_open: bool,
 }
 
-/// Touch of an order that waits below: `low <= level`, at the open where the bar opens beneath it.
+/// Touch of an order below the price: `low <= level`, at the open where the bar opens beneath it.
 #[inline(always)]
 #[must_use]
 pub fn down(level: f64, open: f64, low: f64) -> Option<Touch> {
+    // [L8]
     let at_open = open <= level;
     let fill = if at_open { open } else { level };
+    // [L7]
     (low <= level).then_some(Touch { level, fill, way: Way::Down, at_open })
 }
 
-/// Touch of an order that waits above: `high >= level`, at the open where the bar opens beyond it.
+/// Touch of an order above the price: `high >= level`, at the open where the bar opens beyond it.
 #[inline(always)]
 #[must_use]
 pub fn up(level: f64, open: f64, high: f64) -> Option<Touch> {
+    // [L8]
     let at_open = open >= level;
     let fill = if at_open { open } else { level };
+    // [L7]
     (high >= level).then_some(Touch { level, fill, way: Way::Up, at_open })
 }
 
 /// Whether `second` came before `first`, in the path that TradeStation assumes a bar to take: from
 /// the open to the extreme nearer to it, then to the other one. What is still equal goes to `first`:
-/// callers put a stop before an entry, and a buy before a sell.
+/// callers put a stop before an entry ([O4]), and a buy before a sell ([O5]).
 #[must_use]
 pub fn reversed(first: Touch, second: Touch, open: f64, high: f64, low: f64) -> bool {
     match (first.at_open, second.at_open) {
+        // [O1]
         (true, _) => false,
         (false, true) => true,
         (false, false) => match (first.way, second.way) {
+            // [O3]
             (Way::Down, Way::Down) => second.level > first.level,
             (Way::Up, Way::Up) => second.level < first.level,
+            // [O2]
             (Way::Down, Way::Up) => high - open < open - low,
             (Way::Up, Way::Down) => high - open >= open - low,
         },

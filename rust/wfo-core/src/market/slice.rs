@@ -21,9 +21,11 @@ impl Slice {
     pub fn checked(self, bars: usize, need: usize) -> Result<Self> {
         let Self { warmup, split, end } = self;
         // An order needs a bar before it, so the first bar never trades.
+        // [I1]
         if !(0 < warmup && warmup < split && split < end && end <= bars) {
             return Err(Error::SliceOrder { warmup, split, end, bars });
         }
+        // [I6]
         if warmup < need {
             return Err(Error::Warmup { warmup, need });
         }

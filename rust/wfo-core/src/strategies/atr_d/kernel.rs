@@ -87,6 +87,7 @@ impl Kernel for Variant {
     fn prepare(&self, feeds: &Feeds, sets: &Sets<Params>, settings: &Settings) -> Result<Shared> {
         let settings = settings.checked()?;
         let bars = feeds.bars("bars")?.clone();
+        // [I2]
         let width = if self.dual { feeds.bars("bars2")? } else { &bars };
         let series = Series::new(&bars, width, &sets.sets, sets.mixed, settings.max_stop_atr);
         Ok(Shared { bars, series, settings })
@@ -102,6 +103,7 @@ impl Kernel for Variant {
     }
 
     fn start(&self, shared: &Shared, bar: usize) -> State {
+        // [S1]
         let (highest, lowest) = (shared.bars.high()[bar], shared.bars.low()[bar]);
         State { highest, lowest, holding: None }
     }
@@ -182,7 +184,7 @@ struct Walk<'a> {
 }
 
 /// The bars of one part of a phase. Beside each bar stands what was known at the bar *before* it: an
-/// order can be computed from nothing later, because nothing later is in reach.
+/// order can be computed from nothing later, because nothing later is in reach ([T1] [T3]).
 struct Part<'a> {
     first: usize,
     open: &'a [f64],
@@ -306,6 +308,7 @@ impl<'a> Walk<'a> {
         while k < part.open.len() {
             // One loop for each state: a bar then asks for nothing but what can happen in it.
             let next = match state.holding {
+                // [M8]
                 None if account.is_ruined() => scan(part, k, state, None, account, |_, _| None),
                 None => scan(part, k, state, None, account, |k, state| {
                     self.flat::<SHORTS, HULL, BREAKOUT>(part, k, state)
@@ -323,10 +326,11 @@ impl<'a> Walk<'a> {
             };
             let Some((at, event)) = next else { break };
             carry_out(event, part.first + at, state, account);
-            // The extremes are followed afresh from the bar of the event on.
+            // [S9] The extremes are followed afresh from the bar of the event on.
             (state.highest, state.lowest) = (part.high[at], part.low[at]);
             let held = state.holding.map(|holding| holding.position);
             account.end_bar(part.first + at, held, part.close[at]);
+            // [S8]
             k = at + 1;
         }
     }
@@ -342,6 +346,7 @@ impl<'a> Walk<'a> {
         if HULL {
             return self.flat_in_trend::<SHORTS, BREAKOUT>(part, k, state);
         }
+        // [S2]
         let buy = self.buy::<BREAKOUT>(part, k, state);
         if !SHORTS {
             return buy.map(|b| Event::Enter(Side::Long, b.fill));
@@ -352,13 +357,16 @@ impl<'a> Walk<'a> {
             (Some(buy), None) => Some(Event::Enter(Side::Long, buy.fill)),
             (None, Some(sell)) => Some(Event::Enter(Side::Short, sell.fill)),
             (Some(buy), Some(sell)) => {
+                // [O5]
                 let (side, first, second) = if part.reversed(buy, sell, k) {
                     (Side::Short, sell, buy)
                 } else {
                     (Side::Long, buy, sell)
                 };
                 Some(match self.both_triggered {
+                    // [S6]
                     BothTriggered::FirstCancels => Event::Enter(side, first.fill),
+                    // [S7]
                     BothTriggered::BothFill => Event::Visit(side, first.fill, second.fill),
                 })
             }
@@ -375,12 +383,15 @@ impl<'a> Walk<'a> {
     ) -> Option<Event> {
         let (before, earlier) = part.trend?;
         let enter = |side, touch: Option<Touch>| {
+            // [H2] [H4]
             let cross = earlier[k] != before[k];
             let fill = if cross { Some(part.open[k]) } else { touch.map(|x| x.fill) };
             fill.map(|price| Event::Enter(side, price))
         };
         match before[k] {
+            // [H3]
             Trend::Up => enter(Side::Long, self.buy::<BREAKOUT>(part, k, state)),
+            // [H5]
             Trend::Down if SHORTS => enter(Side::Short, self.sell::<BREAKOUT>(part, k, state)),
             _ => None,
         }
@@ -394,8 +405,10 @@ impl<'a> Walk<'a> {
         k: usize,
         state: &State,
     ) -> Option<Event> {
+        // [L1] [D10]
         let level = state.highest - part.long_stop[k];
         let stop = touches::down(level, part.open[k], part.low[k]);
+        // [S4] [H6]
         if SHORTS && self.entry_mode == EntryMode::FullReversal {
             let sell = self.sell::<BREAKOUT>(part, k, state).filter(|_| self.allowed(part, k));
             return part.stop_or_reverse(stop, sell, k);
@@ -411,8 +424,10 @@ impl<'a> Walk<'a> {
         k: usize,
         state: &State,
     ) -> Option<Event> {
+        // [L2] [D10]
         let level = state.lowest + part.short_stop[k];
         let stop = touches::up(level, part.open[k], part.high[k]);
+        // [S5] [H6]
         if self.entry_mode >= EntryMode::LongPriority {
             return part.stop_or_reverse(stop, self.buy::<BREAKOUT>(part, k, state), k);
         }
@@ -421,10 +436,13 @@ impl<'a> Walk<'a> {
 
     #[inline(always)]
     fn buy<const BREAKOUT: bool>(&self, part: &Part<'_>, k: usize, state: &State) -> Option<Touch> {
+        // [D6]
         let offset = part.buy[k] * self.buy.multiplier;
         if BREAKOUT {
+            // [L5]
             touches::up(part.close_before[k] + offset, part.open[k], part.high[k])
         } else {
+            // [L3]
             touches::down(state.highest - offset, part.open[k], part.low[k])
         }
     }
@@ -436,10 +454,13 @@ impl<'a> Walk<'a> {
         k: usize,
         state: &State,
     ) -> Option<Touch> {
+        // [D6]
         let offset = part.sell[k] * self.sell.multiplier;
         if BREAKOUT {
+            // [L6]
             touches::down(part.close_before[k] - offset, part.open[k], part.low[k])
         } else {
+            // [L4]
             touches::up(state.lowest + offset, part.open[k], part.high[k])
         }
     }
@@ -448,6 +469,7 @@ impl<'a> Walk<'a> {
     #[inline(always)]
     fn allowed(&self, part: &Part<'_>, k: usize) -> bool {
         match (part.falls, self.veto) {
+            // [V1] [V2]
             (Some(falls), Some((_, threshold))) => falls[k] > threshold,
             _ => true,
         }
@@ -463,9 +485,11 @@ impl Part<'_> {
         k: usize,
     ) -> Option<Event> {
         match (stop, entry) {
+            // [O4]
             (Some(stop), Some(entry)) if self.reversed(stop, entry, k) => {
                 Some(Event::Reverse(entry.fill))
             }
+            // [S3]
             (Some(stop), _) => Some(Event::Leave(stop.fill)),
             (None, entry) => entry.map(|e| Event::Reverse(e.fill)),
         }
@@ -498,6 +522,7 @@ fn scan<R: Recorder>(
         if part.low[k] < state.lowest {
             state.lowest = part.low[k];
         }
+        // [M9] [M10]
         account.end_bar(part.first + k, held, part.close[k]);
     }
     None

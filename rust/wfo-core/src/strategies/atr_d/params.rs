@@ -63,6 +63,7 @@ impl Variant {
     /// Canonical parameter names; in a flat index the last one varies fastest.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         let chosen = |on: bool, names: &'static [&'static str]| if on { names } else { &[] };
+        // [I7]
         LONG_PARAMETERS
             .iter()
             .chain(chosen(self.shorts, &SHORT_PARAMETERS))
@@ -193,6 +194,7 @@ impl Params {
         if values.len() != expected {
             return Err(Error::ParameterCount { given: values.len(), expected });
         }
+        // [I8]
         let mut given = Given { named: variant.names().zip(values) };
         let atr_period = given.whole(1)?;
         let atr_multiplier = given.positive()?;
@@ -229,10 +231,12 @@ impl Params {
         };
         if variant.shorts {
             let m = given.positive()?;
+            // [D8]
             let scaled = |period: usize| round_half_up(period as f64 * m).max(1);
             params.short = Some(Short {
                 stop: Stop {
                     atr_period: scaled(stop.atr_period),
+                    // [D9]
                     atr_multiplier: stop.atr_multiplier * m,
                     ..stop
                 },
@@ -258,6 +262,7 @@ impl Params {
         }
         if variant.hull {
             let (fast, slow) = (given.whole(1)?, given.whole(1)?);
+            // [I8]
             if fast >= slow {
                 return Err(Error::OutOfRange {
                     name: "hma_fast_length",
@@ -276,6 +281,7 @@ impl Params {
         let sides = [Some((self.stop, self.buy)), self.short.map(|s| (s.stop, s.sell))];
         let atrs = sides.into_iter().flatten().flat_map(|(s, e)| [s.atr_period, e.atr_period]);
         let hulls = self.hull.map(|h| hull_lookback(h.fast).max(hull_lookback(h.slow)));
+        // [I3] [I4] [I5]
         atrs.chain(hulls).fold(BASELINE_PERIOD.max(self.stop.bb_length), usize::max)
     }
 }
@@ -294,6 +300,7 @@ impl Stop {
     #[inline]
     #[must_use]
     pub fn ratio(&self, sigma: f64, mean: f64) -> f64 {
+        // [X4] [X10]
         let width = 2.0 * self.bb_deviation * sigma / mean;
         width / self.vol_threshold
     }
@@ -302,6 +309,7 @@ impl Stop {
     #[inline]
     #[must_use]
     pub fn tightened(&self, atr: f64, tightening: f64, widest: f64) -> f64 {
+        // [D4] [D5]
         let distance = atr * self.atr_multiplier * tightening;
         if distance < widest { distance } else { widest }
     }
@@ -310,14 +318,17 @@ impl Stop {
     #[inline]
     #[must_use]
     pub fn tightening(&self, ratio: f64) -> f64 {
+        // [D1]
         if ratio >= 1.0 {
             return 1.0;
         }
+        // [D2]
         let factor = match self.scaling {
             Scaling::Linear => ratio,
             Scaling::SquareRoot => ratio.sqrt(),
             Scaling::Quadratic => ratio * ratio,
         };
+        // [D3]
         factor.max(self.min_tightening)
     }
 }

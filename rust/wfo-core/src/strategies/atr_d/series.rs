@@ -57,6 +57,7 @@ impl Series {
         let mut window = BTreeMap::new();
         for (method, length) in pairs(sets.iter().map(|p| (p.stop.price, p.stop.bb_length)), mixed)
         {
+            // [I2]
             let price = prices.entry(method).or_insert_with(|| indicators::price(width, method));
             let means = indicators::mean(price, length);
             let deviations = indicators::deviation(price, &means, length);
@@ -65,6 +66,7 @@ impl Series {
         let entries = sets.iter().flat_map(sides).map(|(_, e)| (e.atr_period, e.smooth_period));
         let smoothed = pairs(entries, mixed)
             .map(|(period, smooth)| {
+                // [D7]
                 ((period, smooth), indicators::ema(&atr[&period], period - 1, smooth))
             })
             .collect();
@@ -74,6 +76,7 @@ impl Series {
         let trend = trends(bars, sets, mixed);
         let widest = indicators::mean(&true_range, BASELINE_PERIOD)
             .into_iter()
+            // [D5]
             .map(|baseline| baseline * max_stop_atr)
             .collect();
         Self { atr, window, smoothed, fall, trend, widest }
@@ -103,9 +106,11 @@ pub(crate) fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> impl Iterator
 
 /// How much an average of closes fell into each bar, in percent.
 fn falls(close: &[f64], period: usize) -> Vec<f64> {
+    // [V3]
     let average = indicators::ema(close, 0, period);
     let mut out = vec![f64::NAN; close.len()];
     for (t, pair) in average.windows(2).enumerate() {
+        // [V2]
         out[t + 1] = -100.0 * (pair[1] / pair[0] - 1.0);
     }
     out
@@ -131,12 +136,14 @@ fn trends(bars: &Bars, sets: &[Params], mixed: bool) -> BTreeMap<Hull, Vec<Trend
     let (mut prices, mut averages) = (BTreeMap::new(), BTreeMap::new());
     let mut out = BTreeMap::new();
     for (method, (fast, slow)) in pairs(hulls.map(|h| (h.price, (h.fast, h.slow))), mixed) {
+        // [X7]
         let price = prices.entry(method).or_insert_with(|| indicators::price(bars, method));
         for length in [fast, slow] {
             averages.entry((method, length)).or_insert_with(|| indicators::hull(price, length));
         }
         let pair = averages[&(method, fast)].iter().zip(&averages[&(method, slow)]);
         let trend = pair.map(|(fast, slow)| {
+            // [H1]
             let (gap, band) = (fast - slow, 1e-12 * slow.abs());
             match () {
                 () if gap > band => Trend::Up,
