@@ -111,4 +111,33 @@ def test_the_periods_of_the_short_side_are_scaled(engine: Engine) -> None:
     assert trades(result)[0] == (-1, 100, 100, 101, 102.25, -2_250)
 
 
-# NEW
+@pytest.mark.rule("D6")
+def test_an_entry_lies_its_multiplier_of_smoothed_atrs_away(engine: Engine) -> None:
+    # ATR(2) of bar 99 is (2+6)/2 = 4, and its EMA of factor 1/2 is 2 + (4-2)/2 = 3.
+    last: Bar = (100, 103, 97, 100)
+    row = params(atr_buy_period=2, atr_smooth_period=3, atr_buy_multiplier=0.5)
+    bars: list[Bar] = [(102, 102.5, 101.5, 102), (102, 102, 102, 102)]  # buy at 103-1.5 = 101.5
+    result = engine.run(bars, preamble=[*PREAMBLE[:99], last], row=row, capital=101_500)
+    assert marks(result)[0] == 102_000
+
+
+@pytest.mark.rule("D10", "L1")
+def test_a_level_falls_when_ranges_grow(engine: Engine) -> None:
+    bars: list[Bar] = [
+        (100, 101, 99, 100),  # 100: bought at 99. TR 2
+        (100, 101, 97.5, 98),  # 101: stop at 101-4 = 97. TR 3.5
+        (98, 98.5, 96, 96.5),  # 102: stop at 101-7 = 94, although it has been at 97. TR 2.5
+        (96.5, 97, 96, 96.5),  # 103: stop at 101-5 = 96: exit
+    ]
+    assert long_trades(engine.run(bars)) == [(100, 99, 103, 96, -3_000)]
+
+
+@pytest.mark.rule("D10", "L2")
+def test_a_level_of_a_short_rises_when_ranges_grow(engine: Engine) -> None:
+    bars: list[Bar] = [
+        (100, 102, 100, 101),  # 100: sold at 102. TR 2
+        (101, 103.5, 100, 103),  # 101: stop at 100+4 = 104. TR 3.5
+        (103, 105, 102.5, 104.5),  # 102: stop at 100+7 = 107, although it has been at 104. TR 2.5
+        (104.5, 105, 104, 104.5),  # 103: stop at 100+5 = 105: exit
+    ]
+    assert trades(engine.both(bars)) == [(-1, 100, 102, 103, 105, -3_000)]

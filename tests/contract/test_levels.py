@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contract.markets import ONE_SHORT, ONE_SHORT_MARKS, ONE_TRADE, ONE_TRADE_MARKS
-from contract.scenarios import QUIET, Bar, Engine, long_trades, marks, params, trades
+from contract.scenarios import PREAMBLE, QUIET, Bar, Engine, long_trades, marks, params, trades
 
 
 @pytest.mark.rule("L1", "L3", "S1", "S2", "S3")
@@ -140,4 +140,29 @@ def test_breakout_entry_gapped_through_at_the_open(engine: Engine) -> None:
     assert marks(result) == [103_500, 104_000]
 
 
-# NEW
+@pytest.mark.rule("L6")
+def test_a_breakout_sells_below_the_last_close(engine: Engine) -> None:
+    bars: list[Bar] = [
+        (100, 101, 97.5, 99),  # 100: sell at 100-3 = 97. TR 3.5
+        (99, 100, 93.75, 94.5),  # 101: sell at 99-5.25 = 93.75, reached exactly. TR 6.25
+        (94, 95, 93, 94.75),
+    ]
+    result = engine.both(bars, capital=93_750, entry_style="breakout")
+    assert marks(result)[:2] == [93_750, 93_000]
+
+
+@pytest.mark.rule("L6", "L8")
+def test_a_breakout_below_its_level_sells_at_the_open(engine: Engine) -> None:
+    result = engine.both([(96, 97, 95, 95.5), QUIET], capital=96_000, entry_style="breakout")
+    assert marks(result)[0] == 96_500
+
+
+@pytest.mark.rule("L3", "L7")
+def test_no_falling_price_touches_a_level_of_0(engine: Engine) -> None:
+    # Bar 99 has TR 101: buy at 101 - 101 = 0. The sell is 101 above the low.
+    bars: list[Bar] = [(100, 100.5, 0.01, 100), (100, 100, 100, 100)]
+    preamble: list[Bar] = [*PREAMBLE[:99], (100, 101, 1e-9, 100)]
+    for multiplier, entered in ((1.1, False), (0.995, True)):
+        row = params(atr_buy_multiplier=multiplier)
+        result = engine.run(bars, preamble=preamble, row=row)
+        assert (marks(result)[0] != 99_000) == entered

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from contract.markets import LONG_THEN_SELL, ONE_SHORT
@@ -87,4 +89,16 @@ def test_the_veto_leaves_stops_and_buys_alone(engine: Engine) -> None:
     assert marks(result)[0] == 99_000
 
 
-# NEW
+@pytest.mark.rule("V3", "V2", "X5")
+def test_the_trend_begins_with_bar_0(engine: Engine) -> None:
+    """A close of 200 in bar 0 lets a long average fall ever since; the threshold's bit decides."""
+    e = [200.0]
+    for _ in range(99):
+        e.append(e[-1] + 2 / 1001 * (100 - e[-1]))
+    fall = -100 * (e[99] / e[98] - 1)
+    assert fall > 0.05
+    preamble: list[Bar] = [(200, 201, 199, 200), *PREAMBLE[1:]]
+    for threshold, sells in ((fall, False), (math.nextafter(fall, 0), True)):
+        row = both_params(trend_filter_period=1000, trend_veto_threshold=threshold)
+        result = engine.both([ONE_SHORT[0], (101, 101, 101, 101)], preamble=preamble, row=row)
+        assert (marks(result)[0] != 102_000) == sells
