@@ -1,14 +1,18 @@
-"""What a run finds for each strategy."""
+"""What a run finds, for each strategy and as a whole."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from wfo.backtest.benchmark import Benchmark
 from wfo.grid import Grid
 from wfo.runs.finalist import Finalist
+from wfo.runs.folder import RunFolder
 from wfo.runs.judged import Judged
+from wfo.runs.manifest import Manifest
 from wfo.selection.comparison import Comparison, Standing, compare
 from wfo.selection.explained import Sensitivity
 from wfo.selection.plateaus import Plateaus
@@ -16,6 +20,7 @@ from wfo.selection.scoring import Scores, SetCounts
 from wfo.strategy import Strategy
 from wfo.text import percent
 from wfo.tradestation.ranges import PlateauRanges
+from wfo.windows import Phases
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,45 @@ class StrategyReport:
             f"StrategyReport({self.strategy.name}: {self.scores.stable:,} of {len(self.grid):,}"
             f" stable, {len(self.plateaus)} plateaus{earned})"
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Findings:
+    """What a run found, and where it was written.
+
+    Attributes
+    ----------
+    folder
+        The run's folder.
+    phases
+        The windows on its bars.
+    strategies
+        What was found, one item a strategy, the one that was asked for first.
+    files
+        Those that a reader will open.
+    moved
+        Where an earlier run was moved: another one, or the same where this one started over.
+    trials
+        Combinations that were ever searched on the symbol.
+    seconds
+        How long it took.
+    manifest
+        What ``run.json`` says.
+    """
+
+    folder: RunFolder
+    phases: Phases
+    strategies: tuple[StrategyReport, ...]
+    files: tuple[Path, ...]
+    moved: Path | None
+    trials: int
+    seconds: float
+    manifest: Manifest
+
+    @property
+    def benchmarks(self) -> tuple[Benchmark, ...]:
+        """Buy-and-hold of each phase."""
+        return self.manifest.benchmarks or ()
 
 
 def compare_reports(reports: Sequence[StrategyReport]) -> Comparison:

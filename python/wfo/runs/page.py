@@ -10,12 +10,11 @@ import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from wfo.grid import Grid
 from wfo.progress import duration
 from wfo.runs import sentences as say
-from wfo.runs.found import OtherFound, StrategyReport, compare_reports
+from wfo.runs.found import Findings, OtherFound, StrategyReport, compare_reports
 from wfo.runs.judged import Judged
 from wfo.runs.manifest import run_ranges
 from wfo.selection.explained import Response
@@ -31,9 +30,6 @@ from wfo.selection.scoring import FALLBACK_PHASES, Cells, Scores, gate_words
 from wfo.sweeps import DenseStore
 from wfo.text import percent, table
 
-if TYPE_CHECKING:
-    from wfo.runs.report import RunReport
-
 #: Columns of what is wrapped, and of tables.
 _WIDTH, _WIDEST = 98, 100
 
@@ -41,7 +37,7 @@ _WIDTH, _WIDEST = 98, 100
 _LOOSE = 1000.0
 
 
-def text(report: RunReport) -> str:
+def text(report: Findings) -> str:
     """Return the whole page."""
     lines = ["", *_bars(report), "", *_assumed(report), "", *_windows(report)]
     for item in report.strategies:
@@ -87,7 +83,7 @@ def _width(rows: Sequence[Sequence[str]], columns: int) -> int:
     return max(map(len, table([row[:columns] for row in rows], ">" * columns)))
 
 
-def _bars(report: RunReport) -> list[str]:
+def _bars(report: Findings) -> list[str]:
     manifest = report.manifest
     data = manifest.data
     span = f"{data.rows:,} bars, {data.first} to {data.last}"
@@ -103,7 +99,7 @@ def _bars(report: RunReport) -> list[str]:
     return lines
 
 
-def _assumed(report: RunReport) -> list[str]:
+def _assumed(report: Findings) -> list[str]:
     settings = report.manifest.settings
     slip, fee = float(settings["slip"]), float(settings["fee"])
     sizing, capital = str(settings["sizing"]), float(settings["capital"])
@@ -156,7 +152,7 @@ def gates_in_words(gates: Gates) -> str:
     return ", ".join(words)
 
 
-def _windows(report: RunReport) -> list[str]:
+def _windows(report: Findings) -> list[str]:
     phases = report.phases
     note = _said(f"Note: {phases.note}.") if phases.note else []
     head, *rows = phases.rows()
@@ -189,7 +185,7 @@ def _windows(report: RunReport) -> list[str]:
     ]
 
 
-def _strategy(report: RunReport, item: StrategyReport) -> list[str]:
+def _strategy(report: Findings, item: StrategyReport) -> list[str]:
     return [
         *_gates(report, item),
         *_best(item),
@@ -202,7 +198,7 @@ def _strategy(report: RunReport, item: StrategyReport) -> list[str]:
     ]
 
 
-def _gates(report: RunReport, item: StrategyReport) -> list[str]:
+def _gates(report: Findings, item: StrategyReport) -> list[str]:
     scores = item.scores
     phases = scores.phase_counts
     gates = report.manifest.gates
@@ -405,7 +401,7 @@ def _map(plateaus: Plateaus, shown: Cells, grid: Grid) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _regions(report: RunReport, judged: Judged, plateaus: Plateaus, grid: Grid) -> list[str]:
+def _regions(report: Findings, judged: Judged, plateaus: Plateaus, grid: Grid) -> list[str]:
     lines: list[str] = []
     phases, regions, last = len(report.phases), judged.regions, judged.last_phase
     for at, (region, plateau) in enumerate(zip(regions, plateaus, strict=True)):
@@ -475,7 +471,7 @@ def _last_phase(found: LastPhase) -> tuple[str, ...]:
     )
 
 
-def _sensitivity(report: RunReport, item: StrategyReport) -> list[str]:
+def _sensitivity(report: Findings, item: StrategyReport) -> list[str]:
     found = item.sensitivity
     titles: dict[Response, str] = {
         "return": "Of the mean annual out-of-sample return",
@@ -503,7 +499,7 @@ def _sensitivity(report: RunReport, item: StrategyReport) -> list[str]:
     return lines
 
 
-def _ranges(report: RunReport, item: StrategyReport) -> list[str]:
+def _ranges(report: Findings, item: StrategyReport) -> list[str]:
     if not item.ranges:
         return ["", *_said(say.no_ranges(len(item.ranges)), indent="")]
     fix = run_ranges(report.manifest).fix
@@ -530,7 +526,7 @@ def _holding(item: StrategyReport, rank: int) -> tuple[float, float, int]:
     return share, trades, len(item.scores.phase_counts)
 
 
-def _other(report: RunReport, item: StrategyReport, other: OtherFound) -> Iterator[str]:
+def _other(report: Findings, item: StrategyReport, other: OtherFound) -> Iterator[str]:
     """Say where stable combinations are by gates that do not rule."""
     counts = other.counts
     if not counts.stable:
@@ -546,7 +542,7 @@ def _other(report: RunReport, item: StrategyReport, other: OtherFound) -> Iterat
     yield from _regions(report, other.judged, other.plateaus, item.grid)
 
 
-def _comparison(report: RunReport) -> list[str]:
+def _comparison(report: Findings) -> list[str]:
     """Say of each extra whether it paid; nothing where one strategy ran alone."""
     found = compare_reports(report.strategies)
     if not found.verdicts:
@@ -617,7 +613,7 @@ def _letter(rank: int) -> str:
     return chr(ord("A") + rank - 1) if rank <= 26 else "*"
 
 
-def _files(report: RunReport) -> list[str]:
+def _files(report: Findings) -> list[str]:
     lines = [f"Written to {report.folder.path}"]
     lines += [f"  {path.relative_to(report.folder.path)}" for path in report.files]
     if report.moved:
@@ -677,7 +673,7 @@ def _words() -> list[str]:
     return lines
 
 
-def _next(report: RunReport) -> list[str]:
+def _next(report: Findings) -> list[str]:
     """Return the command to type next."""
     folder = shlex.quote(str(report.folder.path))
     item = report.strategies[0]
@@ -713,7 +709,7 @@ def _next(report: RunReport) -> list[str]:
     ]
 
 
-def _again(report: RunReport, options: str) -> str:
+def _again(report: Findings, options: str) -> str:
     """Return the command that scores by other gates: survivors were chosen by those that were."""
     manifest = report.manifest
     if all(sweep.store == DenseStore.kind for sweep in manifest.sweeps.values()):

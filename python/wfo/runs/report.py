@@ -1,56 +1,26 @@
-"""What a run found, for those who called it, and the page that a trader reads."""
+"""What a run returns: its findings, with the text page and the table of a notebook."""
 
 from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wfo.backtest.benchmark import Benchmark
 from wfo.errors import InputError, did_you_mean
-from wfo.runs.folder import RunFolder
-from wfo.runs.found import StrategyReport
-from wfo.runs.manifest import Manifest
+from wfo.runs.found import Findings
+from wfo.runs.page import text
 from wfo.strategy import Strategy
-from wfo.windows import Phases
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class RunReport:
-    """What a run found, and where it was written.
+class RunReport(Findings):
+    """What a run found, and where it was written, with its page.
 
-    Attributes
-    ----------
-    folder
-        The run's folder.
-    phases
-        The windows on its bars.
-    strategies
-        What was found, one item a strategy, the one that was asked for first.
-    files
-        Those that a reader will open.
-    moved
-        Where an earlier run was moved: another one, or the same where this one started over.
-    trials
-        Combinations that were ever searched on the symbol.
-    seconds
-        How long it took.
-    manifest
-        What ``run.json`` says.
+    Attributes and their meanings are those of `wfo.runs.found.Findings`.
     """
-
-    folder: RunFolder
-    phases: Phases
-    strategies: tuple[StrategyReport, ...]
-    files: tuple[Path, ...]
-    moved: Path | None
-    trials: int
-    seconds: float
-    manifest: Manifest
 
     def __repr__(self) -> str:
         data = self.manifest.data
@@ -64,15 +34,8 @@ class RunReport:
         return _html(self)
 
     @property
-    def benchmarks(self) -> tuple[Benchmark, ...]:
-        """Buy-and-hold of each phase."""
-        return self.manifest.benchmarks or ()
-
-    @property
     def page(self) -> str:
         """Windows, gates, plateaus and files as text: the page that the command line prints."""
-        from wfo.runs.page import text
-
         return text(self)
 
     def candidates(self, strategy: str | Strategy | None = None) -> pl.DataFrame:
