@@ -11,6 +11,12 @@ import pytest
 from wfo.runs.sentences import SENTENCES
 from wfo.text import percent
 
+#: What the sentences on lots are told beside what they say.
+LOTS: dict[str, Any] = {
+    "entering": 150, "swept": 200, "total": 1_280, "lot": (1.0, 120_000.0, 350_000.0),
+    "money": 100_000.0,
+}  # fmt: skip
+
 #: By name: where it holds and what it says then, and where it does not hold.
 CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
     "costs": (
@@ -33,6 +39,51 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
     ),
     "lots": ({"lot_size": 100.0}, "multiples of 100", {"lot_size": 0.0}),
     "no_lots": ({"lot_size": 0.0}, "Fractions", {"lot_size": 1.0}),
+    "unfilled_all": (
+        {"count": 12, "entries": 12, "lot_size": 1.0, "lot_cost": 262_114.1, "equity": 1e5},
+        (
+            "All 12 entries took place, and no lot could be bought: one lot of 1 cost 262,114.10 or"
+            " more, and there was 100,000.00 to pay for it. More capital (--capital) or a smaller lot"
+        ),
+        {"count": 11, "entries": 12, "lot_size": 1.0, "lot_cost": 262_114.1, "equity": 1e5},
+    ),
+    "unfilled_some": (
+        {
+            "count": 3,
+            "entries": 12,
+            "lot_size": 0.5,
+            "lot_cost": 101.5,
+            "equity": 100.0,
+            "where": "Phase 2",
+        },
+        (
+            "Phase 2: 3 of 12 entries could buy no lot: the cheapest lot of 0.5 that was out of reach"
+            " cost 101.50, and there was 100.00"
+        ),
+        {"count": 12, "entries": 12, "lot_size": 0.5, "lot_cost": 101.5, "equity": 100.0},
+    ),
+    "idle_by_lots": (
+        LOTS | {"idle": 150},
+        (
+            "Entries took place, and no lot could be bought: 150 combinations (of 200 sampled from"
+            " 1,280) enter, and none of them trades a share. One lot of 1 was worth 120,000.00 to"
+            " 350,000.00 on these bars; the capital is 100,000.00. More capital (--capital)"
+        ),
+        LOTS | {"idle": 149},
+    ),
+    "missing_by_lots": (
+        LOTS | {"idle": 2, "missing": 90, "phases": [2, 3]},
+        (
+            "of 150 combinations (of 200 sampled from 1,280) that enter, 90 miss entries in some"
+            " phase. In phases 2 and 3 none of them trades a share. One lot of 1"
+        ),
+        LOTS | {"idle": 150, "missing": 150, "phases": [1, 2, 3]},
+    ),
+    "hold_by_lots": (
+        {"phases": [2, 3, 4], "lot_size": 1.0},
+        "could not buy a lot of 1 in phases 2, 3 and 4",
+        {"phases": [], "lot_size": 1.0},
+    ),
     "overlapping": ({"spans": [(0, 10), (9, 20)]}, "overlap", {"spans": [(0, 10), (10, 20)]}),
     "extrapolated": ({"years": 0.167}, "as short as 0.17 years", {"years": 1.0}),
     "left_out": (
@@ -287,6 +338,18 @@ def test_a_sentence_is_not_said_where_it_would_be_false(name: str) -> None:
         ("last_phase_as_chance", {"share": 0.1, "grid": 0.2, "chance": [0.3]}),
         ("last_phase_alone", {"share": math.nan, "grid": 0.2, "chance": []}),
         ("range_misses", {"best": 0, "of": 0, "fix": "median"}),
+        # Where nothing enters, no lot is too expensive.
+        (
+            "unfilled_all",
+            {"count": 0, "entries": 0, "lot_size": 1.0, "lot_cost": 1.0, "equity": 0.0},
+        ),
+        (
+            "unfilled_some",
+            {"count": 0, "entries": 9, "lot_size": 1.0, "lot_cost": 1.0, "equity": 0.0},
+        ),
+        ("idle_by_lots", LOTS | {"idle": 0, "entering": 0}),
+        ("missing_by_lots", LOTS | {"idle": 0, "entering": 0, "missing": 0, "phases": []}),
+        ("missing_by_lots", LOTS | {"idle": 0, "missing": 0, "phases": []}),
     ],
 )
 def test_a_sentence_is_not_said_of_what_is_not_there(name: str, given: dict[str, Any]) -> None:
@@ -319,6 +382,13 @@ def test_exactly_one_sentence_is_about_a_region_on_bars_that_it_has_not_seen() -
 )
 def test_percent_neither_hides_nor_completes(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+def test_a_single_entry_and_a_grid_that_was_swept_whole_are_told_as_such() -> None:
+    said = SENTENCES["unfilled_all"](1, 1, 1.0, 120.0, 100.0)
+    assert said.startswith("The one entry took place, and no lot could be bought: one lot of 1")
+    said = SENTENCES["idle_by_lots"](5, 5, 36, 36, (1.0, 120.0, 130.0), 100.0)
+    assert "5 combinations (of all 36) enter" in said
 
 
 def test_one_outcome_is_told_as_one() -> None:

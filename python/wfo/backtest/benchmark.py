@@ -80,6 +80,11 @@ class Benchmark:
     whole: Held
 
     @property
+    def idle(self) -> bool:
+        """Whether the capital pays for no lot: all figures are 0, and without lots they are not."""
+        return _is_flat(self.held) and not _is_flat(self.whole)
+
+    @property
     def oos_return(self) -> float:
         """Out-of-sample return of buy-and-hold, a fraction."""
         return total_return(self.capital, self.held.is_pnl, self.held.oos_pnl)
@@ -237,6 +242,10 @@ def profit_by_drawdown(pnl: float, drawdown: float) -> float:
     if drawdown > 0:
         return pnl / drawdown
     return math.copysign(math.inf, pnl) if pnl else math.nan
+
+
+def _is_flat(held: Held) -> bool:
+    return not (held.is_pnl or held.oos_pnl or held.is_dd or held.oos_dd)
 
 
 def _above(value: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from wfo.backtest.checks import (
 )
 from wfo.backtest.engines import choose_engine, require_engine
 from wfo.backtest.feeds import FIRST, read_feeds
+from wfo.backtest.lots import unfilled
 from wfo.backtest.values import DatedSet, Simulation
 from wfo.bars import Prices
 from wfo.errors import InputError
@@ -74,7 +76,7 @@ def simulate(
     Returns
     -------
     Simulation
-        Trades, equity and figures.
+        Trades, equity and figures; ``unfilled`` says of entries that could not pay for one lot.
 
     Raises
     ------
@@ -106,7 +108,14 @@ def simulate(
     # A feed of prices may have further columns.
     traded = Prices(*(read[FIRST][name] for name in Prices._fields))
     held = held_marks(traded, bounds, used)
-    return Simulation.of(found, read.stamps, bounds, named.name, held)
+    simulation = Simulation.of(found, read.stamps, bounds, named.name, held)
+
+    def fractions() -> Simulation:
+        whole = replace(used, lot_size=0.0)
+        return Simulation.of(chosen.engine.simulate(named, read, sets, whole, bounds))
+
+    lacking = unfilled(simulation, traded, used, fractions, shorts=named.shorts)
+    return simulation if lacking is None else replace(simulation, unfilled=lacking)
 
 
 def _is_dated(params: object) -> bool:

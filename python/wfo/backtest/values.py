@@ -66,6 +66,37 @@ class Outcome(NamedTuple):
     reversals: tuple[NDArray[Any], FloatArray] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unfilled:
+    """Entries of a simulation that traded no shares, since the equity did not pay for one lot.
+
+    Attributes
+    ----------
+    count
+        How many.
+    entries
+        Entries of the same parameter set with fractions of shares: these, and those that bought.
+    lot_size
+        Shares of a lot.
+    lot_cost
+        What one lot came to at the entry where that was least, costs included, in currency.
+    equity
+        What there was to pay for it, in currency: the equity, or the starting capital if sizing is
+        fixed and that is less.
+    """
+
+    count: int
+    entries: int
+    lot_size: float
+    lot_cost: float
+    equity: float
+
+    @property
+    def all(self) -> bool:
+        """Whether no entry bought anything."""
+        return self.count == self.entries
+
+
 def _nearest(name: str) -> str:
     """Return a hint where `name` looks like a figure; what notebooks probe for does not."""
     return did_you_mean(name, NAMES) if name.startswith(("is_", "oos_")) else ""
@@ -107,6 +138,9 @@ class Simulation:
     held
         float64[n], in currency: the mark of buy-and-hold at every close, with the capital, costs
         and lots of the simulation; None where the prices are not known.
+    unfilled
+        Entries that traded no shares, since the equity did not pay for one lot; None where there
+        are none.
     """
 
     trades: pl.DataFrame
@@ -125,6 +159,7 @@ class Simulation:
     bounds: tuple[int, int, int] | None = None
     strategy: str = ""
     held: FloatArray | None = None
+    unfilled: Unfilled | None = None
 
     @classmethod
     def of(
@@ -256,10 +291,12 @@ class Simulation:
         return self.dates, self.bounds
 
     def __repr__(self) -> str:
+        lots = self.unfilled
+        lacking = "" if lots is None else f", {lots.count} of {lots.entries} entries below one lot"
         return (
             f"Simulation({self.strategy or 'unnamed'}, {len(self.equity):,} bars,"
             f" is_pnl {self.is_pnl:,.2f} in {self.is_trades} trades,"
-            f" oos_pnl {self.oos_pnl:,.2f} in {self.oos_trades} trades)"
+            f" oos_pnl {self.oos_pnl:,.2f} in {self.oos_trades} trades{lacking})"
         )
 
     def _repr_html_(self) -> str:

@@ -12,6 +12,7 @@ from wfo.grid import Grid
 from wfo.runs.finalist import Finalist
 from wfo.runs.folder import RunFolder
 from wfo.runs.judged import Judged
+from wfo.runs.lots import LotFacts
 from wfo.runs.manifest import Manifest
 from wfo.selection.comparison import Comparison, Standing, compare
 from wfo.selection.explained import Sensitivity
@@ -112,6 +113,8 @@ class StrategyReport:
         What the candidates are, beside buy-and-hold.
     standing
         For the comparison of strategies.
+    lots
+        What lots do to the combinations; None where they are small, or none.
     """
 
     strategy: Strategy
@@ -126,6 +129,7 @@ class StrategyReport:
     others: tuple[OtherFound, ...]
     facts: Facts
     standing: Standing
+    lots: LotFacts | None = None
 
     def __repr__(self) -> str:
         best = self.finalist

@@ -179,6 +179,10 @@ def _windows(report: Findings) -> list[str]:
         *_table([heads, *lines], "><<>>>>"),
         *note,
         *_said(
+            say.hold_by_lots(
+                [k for k, b in enumerate(report.benchmarks, 1) if b.idle],
+                float(report.manifest.settings["lot_size"]),
+            ),
             say.overlapping(spans),
             say.extrapolated(min(b.oos_bars / b.bars_per_year for b in report.benchmarks)),
         ),
@@ -220,6 +224,7 @@ def _gates(report: Findings, item: StrategyReport) -> list[str]:
         *_said(
             say.stable(scores.stable, total, least, count, gates.name),
             say.none_stable(scores.stable, total, least, count, gates.name),
+            *_lots(report, item),
             *_outcomes(scores),
             say.holding(facts.idle),
             say.disguise(facts.median_returns, [b.oos_return for b in report.benchmarks]),
@@ -239,6 +244,19 @@ def _gates(report: Findings, item: StrategyReport) -> list[str]:
         ),
         *_said(*(f"Warning: {w}." for w in scores.warnings)),
     ]
+
+
+def _lots(report: Findings, item: StrategyReport) -> tuple[str, ...]:
+    found = item.lots
+    if found is None:
+        return ()
+    lot = found.lot_size, found.low, found.high
+    about = found.idle, found.entering, found.swept, found.total, lot
+    capital = float(report.manifest.settings["capital"])
+    return (
+        say.idle_by_lots(*about, capital),
+        say.missing_by_lots(found.missing, found.phases, *about, capital),
+    )
 
 
 def _outcomes(scores: Scores) -> tuple[str, ...]:

@@ -157,6 +157,131 @@ def left_out(values: Sequence[str], strategy: str) -> str:
     return f"At their defaults, since the grid of {strategy} leaves them out: {', '.join(values)}."
 
 
+# Lots
+
+_BUY_MORE = (
+    "More capital (--capital) or a smaller lot (--lot-size, of which 0 trades fractions of shares)"
+    " lets it trade."
+)
+
+
+@_sentence
+def unfilled_all(
+    count: int, entries: int, lot_size: float, lot_cost: float, equity: float, where: str = ""
+) -> str:
+    """Say that a simulation has entries, and that none of them traded a share.
+
+    Parameters
+    ----------
+    count, entries
+        Entries that the equity paid no lot for, and all.
+    lot_size, lot_cost
+        Shares of a lot, and what one came to where that was least, in currency.
+    equity
+        What there was to pay for it.
+    where
+        The phases that are meant, where there are several.
+    """
+    if not count or count != entries:
+        return ""
+    return (
+        f"{_where(where)}{'The one entry' if count == 1 else f'All {count:,} entries'} took place,"
+        f" and no lot could be bought: one lot of {lot_size:g} cost {lot_cost:,.2f} or more, and"
+        f" there was {equity:,.2f} to pay for it. {_BUY_MORE}"
+    )
+
+
+@_sentence
+def unfilled_some(
+    count: int, entries: int, lot_size: float, lot_cost: float, equity: float, where: str = ""
+) -> str:
+    """Say that some entries traded no shares; parameters as in `unfilled_all`."""
+    if not count or count == entries:
+        return ""
+    return (
+        f"{_where(where)}{count:,} of {entries:,} entries could buy no lot: the cheapest lot of"
+        f" {lot_size:g} that was out of reach cost {lot_cost:,.2f}, and there was {equity:,.2f} to"
+        f" pay for it. {_BUY_MORE}"
+    )
+
+
+@_sentence
+def idle_by_lots(
+    idle: int, entering: int, swept: int, total: int, lot: tuple[float, float, float], money: float
+) -> str:
+    """Say that combinations enter, and that none of them can buy a lot.
+
+    Parameters
+    ----------
+    idle, entering
+        Combinations that trade no share though they enter, and all that enter.
+    swept, total
+        Those that were looked at, and those of the grid.
+    lot
+        Shares of a lot, and what one was worth on the bars, at the least and at most, in currency.
+    money
+        The starting capital.
+    """
+    if not entering or idle != entering:
+        return ""
+    return (
+        f"Entries took place, and no lot could be bought: {entering:,} combinations"
+        f" {_looked_at(swept, total)} enter, and none of them trades a share."
+        f" {_lot_worth(lot, money)} {_BUY_MORE}"
+    )
+
+
+@_sentence
+def missing_by_lots(
+    missing: int,
+    phases: Sequence[int],
+    idle: int,
+    entering: int,
+    swept: int,
+    total: int,
+    lot: tuple[float, float, float],
+    money: float,
+) -> str:
+    """Say that some entries could buy no lot.
+
+    Parameters
+    ----------
+    missing
+        Combinations that trade no share in a phase where they enter, or close fewer trades there.
+    phases
+        Those in which none of the combinations that enter trades a share, by number.
+    idle, entering, swept, total, lot, money
+        As in `idle_by_lots`.
+    """
+    if not missing or idle == entering:
+        return ""
+    none = f" In phase{_s(phases)} {_listed(phases)} none of them trades a share." if phases else ""
+    return (
+        f"Some entries could buy no lot: of {entering:,} combinations {_looked_at(swept, total)}"
+        f" that enter, {missing:,} miss entries in some phase.{none} {_lot_worth(lot, money)}"
+        f" {_BUY_MORE}"
+    )
+
+
+@_sentence
+def hold_by_lots(phases: Sequence[int], lot_size: float) -> str:
+    """Say that buy-and-hold could buy no lot.
+
+    Parameters
+    ----------
+    phases
+        Those in which it could not, by number.
+    lot_size
+        Shares of a lot.
+    """
+    if not phases:
+        return ""
+    return (
+        f"Buy-and-hold could not buy a lot of {lot_size:g} in phase{_s(phases)} {_listed(phases)}:"
+        " its return there is that of cash."
+    )
+
+
 # What was found
 
 
@@ -718,6 +843,22 @@ def _s(items: Sequence[object]) -> str:
 def _listed(items: Sequence[object]) -> str:
     words = [str(i) for i in items]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _where(phases: str) -> str:
+    return f"{phases}: " if phases else ""
+
+
+def _looked_at(swept: int, total: int) -> str:
+    return f"(of {'all' if swept == total else f'{swept:,} sampled from'} {total:,})"
+
+
+def _lot_worth(lot: tuple[float, float, float], money: float) -> str:
+    size, low_, high = lot
+    return (
+        f"One lot of {size:g} was worth {low_:,.2f} to {high:,.2f} on these bars; the capital is"
+        f" {money:,.2f}."
+    )
 
 
 def _again(share: float, grid: float) -> str:

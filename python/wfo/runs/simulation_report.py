@@ -15,6 +15,7 @@ from wfo.backtest.benchmark import Benchmark, profit_by_drawdown, total_return
 from wfo.build import build_info
 from wfo.charts import EquityChart, text_chart
 from wfo.metrics import DEFINITIONS, PartMetrics, bars_held, shown
+from wfo.runs import sentences as say
 from wfo.runs.assumed import Assumed, assumed_lines
 from wfo.runs.slices import Slice
 from wfo.strategy import Number
@@ -37,6 +38,8 @@ _HELD = (
     "B&H is buy-and-hold: {symbol} bought at the open of the first trading bar with the same"
     " capital, costs and lots, and never sold."
 )
+
+_HELD_IDLE = "The capital does not pay for one lot of it, so that it stays in cash."
 
 _EXPOSED = (
     "Where the set is often out of the market, {name} is buy-and-hold of the same exposure: its"
@@ -222,6 +225,7 @@ class SimulationReport:
         lines = _head(self)
         lines += ["", *_metrics_lines(self.stretch, _symbol(self.title))]
         lines += ["", *_trades_lines(self.simulation, self.stretch.days)]
+        lines += _unfilled_lines((self.stretch,))
         if chart_width is not None:
             lines += ["", *text_chart(self.stretch.chart, chart_width).splitlines()]
         return "\n".join(lines + _written(self.written)) + "\n"
@@ -271,6 +275,7 @@ class PhasesReport:
         lines = _head(self)
         lines += ["", *_phase_lines(self.stretches, _symbol(self.title))]
         lines += ["", *_money_lines(self.stretches)]
+        lines += _unfilled_lines(self.stretches)
         for each in self.stretches if chart_width is not None else ():
             lines += ["", *text_chart(each.chart, chart_width or _WIDTH).splitlines()]
         lines += _written(self.written)
@@ -349,6 +354,8 @@ def _metrics_lines(stretch: Stretch, symbol: str) -> list[str]:
     ]
     year = f"{stretch.benchmark.bars_per_year:,.0f}"
     said = _HELD.format(symbol=symbol)
+    if stretch.benchmark.idle:
+        said += f" {_HELD_IDLE}"
     if stretch.often_out:
         said += " " + _EXPOSED.format(name="the last row")
     note = f"A year has {year} bars; - is what is not defined. wfo.metrics has the formulas."
@@ -442,6 +449,9 @@ def _phase_lines(stretches: Sequence[Stretch], symbol: str) -> list[str]:
         else "In percent; Long is the share of bars held long, so that short ones count as cash."
     )
     said = f"{said} {_HELD.format(symbol=symbol)}"
+    idle = [s.chosen.number for s in stretches if s.benchmark.idle]
+    if idle:
+        said += f" {_HELD_IDLE[:-1]}: in phase {', '.join(map(str, idle))}."
     if any(s.often_out for s in stretches):
         said += " " + _EXPOSED.format(name="'exposed'")
     spans = [
@@ -508,6 +518,25 @@ def _overlap(stretches: Sequence[Stretch]) -> bool:
 
 
 # Trades
+
+
+def _unfilled_lines(stretches: Sequence[Stretch]) -> list[str]:
+    """Say how many entries could pay for no lot."""
+    found = [(s.chosen.number, u) for s in stretches if (u := s.simulation.unfilled) is not None]
+    if not found:
+        return []
+    count, entries = (sum(getattr(u, name) for _, u in found) for name in ("count", "entries"))
+    least = min((u for _, u in found), key=lambda u: u.lot_cost)
+    where = ""
+    if len(stretches) > 1:
+        numbers = ", ".join(str(number) for number, _ in found)
+        where = f"Phase{'s'[: len(found) - 1]} {numbers}"
+    about = count, entries, least.lot_size, least.lot_cost, least.equity, where
+    return [
+        line
+        for text in (say.unfilled_all(*about), say.unfilled_some(*about))
+        for line in _wrapped(text, "  ")
+    ]
 
 
 def _price(value: float) -> str:

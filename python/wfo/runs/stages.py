@@ -17,6 +17,7 @@ from wfo.runs.finalist import finalist
 from wfo.runs.folder import RunFolder
 from wfo.runs.found import Facts, OtherFound, StrategyReport, compare_reports
 from wfo.runs.judged import Judged, judge
+from wfo.runs.lots import lot_facts
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Manifest, Outcome
 from wfo.runs.market import Market
@@ -124,6 +125,7 @@ class Stages:
             ),
             facts=Facts.of(scores, len(self.market.phases)),
             standing=standing(strategy, len(grid), scores.stable, frame),
+            lots=lot_facts(self.market, grid),
         )
 
     def _score(self, kept: SweepStore) -> tuple[Whole, Scores]:
