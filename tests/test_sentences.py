@@ -43,7 +43,7 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         {"count": 12, "entries": 12, "lot_size": 1.0, "lot_cost": 262_114.1, "equity": 1e5},
         (
             "All 12 entries took place, and no lot could be bought: one lot of 1 cost 262,114.10 or"
-            " more, and there was 100,000.00 to pay for it. More capital (--capital) or a smaller lot"
+            " more, and there was 100,000.00 to pay for it. More capital (--capital) or a smaller"
         ),
         {"count": 11, "entries": 12, "lot_size": 1.0, "lot_cost": 262_114.1, "equity": 1e5},
     ),
@@ -57,8 +57,8 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
             "where": "Phase 2",
         },
         (
-            "Phase 2: 3 of 12 entries could buy no lot: the cheapest lot of 0.5 that was out of reach"
-            " cost 101.50, and there was 100.00"
+            "Phase 2: 3 of 12 entries could buy no lot: the cheapest lot of 0.5 that was out of"
+            " reach cost 101.50, and there was 100.00"
         ),
         {"count": 12, "entries": 12, "lot_size": 0.5, "lot_cost": 101.5, "equity": 100.0},
     ),
@@ -84,7 +84,11 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         "could not buy a lot of 1 in phases 2, 3 and 4",
         {"phases": [], "lot_size": 1.0},
     ),
-    "overlapping": ({"spans": [(0, 10), (9, 20)]}, "overlap", {"spans": [(0, 10), (10, 20)]}),
+    "overlapping": (
+        {"bar_spans": [(0, 10), (9, 20)]},
+        "overlap",
+        {"bar_spans": [(0, 10), (10, 20)]},
+    ),
     "extrapolated": ({"years": 0.167}, "as short as 0.17 years", {"years": 1.0}),
     "left_out": (
         {"values": ["bb_length 20", "scaling_method 0"], "strategy": "atr_d_l"},

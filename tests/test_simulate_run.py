@@ -445,9 +445,9 @@ def resealed(folder: Path, column: str, row: int, value: float) -> None:
     frame.with_columns(pl.Series(column, values, dtype=frame.schema[column])).write_parquet(path)
     home = RunFolder(folder)
     before = home.read_manifest()
-    assert before.outcome is not None
-    sums = dict(before.outcome.sums) | home.digests([path])
-    replace(before, outcome=replace(before.outcome, sums=sums)).write(home.manifest)
+    assert before.completion is not None
+    sums = dict(before.completion.sums) | home.digests([path])
+    replace(before, completion=replace(before.completion, sums=sums)).write(home.manifest)
 
 
 def test_figures_that_are_not_reproduced_are_named(

@@ -178,8 +178,8 @@ def test_survivors_can_be_rescored_by_the_other_set_and_back(
         assert {gates, other.gates} == {Gates(), strict}
     said = found[1].folder.read_manifest()
     assert said.gates == Gates()
-    assert said.outcome is not None
-    assert said.outcome.results[0]["sets"]["strict"]["stable"] == first.others[0].stable
+    assert said.completion is not None
+    assert said.completion.results[0]["sets"]["strict"]["stable"] == first.others[0].stable
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ class EquityChart:
         return None if self.held is None else drawdowns(self.held)
 
     @property
-    def span(self) -> tuple[float, float]:
+    def value_range(self) -> tuple[float, float]:
         """Lowest and highest mark to draw, a little apart where all are one."""
         curves = [self.equity] if self.held is None else [self.equity, self.held]
         low = min(float(curve.min()) for curve in curves)
@@ -230,7 +230,7 @@ def _column(index: int, count: int, columns: int) -> int:
 
 
 def _curve_rows(chart: EquityChart, columns: int, boundary: int) -> list[str]:
-    low, high = chart.span
+    low, high = chart.value_range
 
     def row(value: float) -> int:
         return round((value - low) / (high - low) * (_EQUITY_ROWS - 1))
@@ -410,7 +410,7 @@ def _svg(chart: EquityChart) -> str:
     def x(index: float) -> float:
         return _LEFT + (_RIGHT - _LEFT) * index / (count - 1)
 
-    (low, high), deepest = chart.span, chart.deepest
+    (low, high), deepest = chart.value_range, chart.deepest
 
     def y(value: float) -> float:
         return _MIDDLE - (_MIDDLE - _TOP) * (value - low) / (high - low)
@@ -484,14 +484,14 @@ def _grid_line(at: float, label: str) -> list[str]:
 
 
 def _kept(values: FloatArray) -> list[int]:
-    """Return the positions to draw: all, or the lowest and highest of each of many stretches."""
+    """Return the positions to draw: all, or the lowest and highest of each of many buckets."""
     count = len(values)
     if count <= _MOST_POINTS:
         return list(range(count))
     kept = {0, count - 1}
-    stretches = _MOST_POINTS // 2
-    for j in range(stretches):
-        start, stop = j * count // stretches, (j + 1) * count // stretches
+    buckets = _MOST_POINTS // 2
+    for j in range(buckets):
+        start, stop = j * count // buckets, (j + 1) * count // buckets
         piece = values[start:stop]
         kept |= {start + int(piece.argmin()), start + int(piece.argmax())}
     return sorted(kept)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import Figures, as_stored
-from wfo.backtest.values import DatedSet, Outcome
+from wfo.backtest.values import DatedSet, EngineResult
 from wfo.errors import EngineError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class CompiledEngine:
         settings: AccountSettings,
         bounds: Bounds,
         labels: Labels | None = None,
-    ) -> Outcome:
+    ) -> EngineResult:
         """Compute one parameter set, or several that follow each other."""
         warmup, split, end = bounds
         own = None if labels is None else labels.until(end)
@@ -76,7 +76,7 @@ class CompiledEngine:
             None if own is None else own.codes,
             0 if own is None else own.count,
         )
-        return Outcome(*found)
+        return EngineResult(*found)
 
     def prepare(
         self,

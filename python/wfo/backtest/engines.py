@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wfo.backtest.checks import Bounds, Labels
     from wfo.backtest.feeds import Feeds
     from wfo.backtest.spaces import Space
-    from wfo.backtest.values import DatedSet, Outcome
+    from wfo.backtest.values import DatedSet, EngineResult
     from wfo.settings import AccountSettings
     from wfo.strategy import Strategy
 
@@ -68,7 +68,7 @@ class Engine(Protocol):
         settings: AccountSettings,
         bounds: Bounds,
         labels: Labels | None = None,
-    ) -> Outcome:
+    ) -> EngineResult:
         """Compute one parameter set, or several one after the other."""
 
     def prepare(

@@ -184,7 +184,7 @@ class Figures(tuple["NDArray[Any]", ...]):
         return _FIELDS[len(self)]
 
     def cut(self, start: int = 0, stop: int | None = None) -> Figures:
-        """Return a stretch of the combinations."""
+        """Return a slice of the combinations."""
         return Figures(*(column[start:stop] for column in self))
 
     def _asdict(self) -> dict[str, NDArray[Any]]:
@@ -209,7 +209,7 @@ def is_extended(figures: str) -> bool:
 
 
 def empty(count: int, *, extended: bool = False, labels: int = 0) -> Figures:
-    """Return figures of `count` combinations that nobody has written yet."""
+    """Return figures of `count` combinations that are not written yet."""
     import numpy as np
 
     columns = [np.empty(count, f.dtype) for f in (SCHEMA if extended else STANDARD)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wfo.backtest.benchmark import bought, held_marks
 from wfo.backtest.checks import Position, checked_bounds, position
 from wfo.backtest.recount import Records, recount
-from wfo.backtest.values import Outcome, Simulation
+from wfo.backtest.values import EngineResult, Simulation
 from wfo.bars import prices
 from wfo.data.foreign import polars_frame
 from wfo.data.frames import time_column
@@ -68,13 +68,15 @@ def buy_and_hold(
     at = position("split", split, stamps)
     # One bar before the purchase has the capital as its mark.
     bounds = checked_bounds(at, first, 1, len(stamps), stamps=stamps)
-    start, cut, _ = bounds
+    start, first_oos, _ = bounds
     shares, _ = bought(float(columns.open[start]), used)
     whole, real = np.zeros(0, np.int64), np.zeros(0)
     equity = held_marks(columns, bounds, used)
     # Lots may be too large for a single one.
     since = start if shares > 0 else -1
-    found = recount(Records(whole, whole, whole, real, equity, whole, real, since), start, cut)
+    found = recount(
+        Records(whole, whole, whole, real, equity, whole, real, since), start, first_oos
+    )
     trades: Mapping[str, NDArray[Any]] = {
         "side": whole.astype(np.int8),
         "entry_bar": whole,
@@ -83,4 +85,4 @@ def buy_and_hold(
         "exit_price": real,
         "pnl": real,
     }
-    return Simulation.of(Outcome(found, trades, equity, (whole, real)), stamps, bounds, NAME)
+    return Simulation.of(EngineResult(found, trades, equity, (whole, real)), stamps, bounds, NAME)

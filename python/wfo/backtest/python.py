@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wfo.backtest.figures import LABEL_FIELDS, SCHEMA, STANDARD, Figures
 from wfo.backtest.recount import Records, recount
 from wfo.backtest.reference import OneByOne
-from wfo.backtest.values import TRADE_COLUMNS, DatedSet, Outcome
+from wfo.backtest.values import TRADE_COLUMNS, DatedSet, EngineResult
 from wfo.errors import EngineError
 from wfo.strategy import PythonKernel, Walk
 
@@ -65,7 +65,7 @@ class PythonEngine:
         settings: AccountSettings,
         bounds: Bounds,
         labels: Labels | None = None,
-    ) -> Outcome:
+    ) -> EngineResult:
         """Compute one parameter set, or several one after the other."""
         warmup, split, end = bounds
         given = [
@@ -82,7 +82,7 @@ class PythonEngine:
         trades, records = self._records(walk, settings.capital, warmup, end)
         figures = recount(records, warmup, split, labels)
         reversals = records.reversal_bar, records.reversal_mark
-        return Outcome(figures, trades, records.equity, reversals)
+        return EngineResult(figures, trades, records.equity, reversals)
 
     def prepare(
         self,

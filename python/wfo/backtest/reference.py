@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import Figures, as_stored
-from wfo.backtest.values import DatedSet, Outcome
+from wfo.backtest.values import DatedSet, EngineResult
 from wfo.errors import EngineError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class ReferenceEngine:
         settings: AccountSettings,
         bounds: Bounds,
         labels: Labels | None = None,
-    ) -> Outcome:
+    ) -> EngineResult:
         """Compute one parameter set, or several one after the other."""
         warmup, split, end = bounds
         codes, count = _codes(None if labels is None else labels.until(end))
@@ -81,7 +81,7 @@ class ReferenceEngine:
             labels=codes,
             label_count=count,
         )
-        return Outcome(*found)
+        return EngineResult(*found)
 
     def prepare(
         self,

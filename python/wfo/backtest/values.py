@@ -44,7 +44,7 @@ class DatedSet(NamedTuple):
     values: tuple[Number, ...]
 
 
-class Outcome(NamedTuple):
+class EngineResult(NamedTuple):
     """What an engine makes of one backtest.
 
     Attributes
@@ -164,7 +164,7 @@ class Simulation:
     @classmethod
     def of(
         cls,
-        outcome: Outcome,
+        result: EngineResult,
         dates: pl.Series | None = None,
         bounds: tuple[int, int, int] | None = None,
         strategy: str = "",
@@ -175,7 +175,7 @@ class Simulation:
         import polars as pl
 
         side = pl.when(pl.col("side") > 0).then(pl.lit("long")).otherwise(pl.lit("short"))
-        trades = pl.DataFrame(dict(outcome.trades)).with_columns(
+        trades = pl.DataFrame(dict(result.trades)).with_columns(
             side.alias("side"), pl.col("entry_bar", "exit_bar").cast(pl.Int64)
         )
         if dates is not None:
@@ -183,18 +183,18 @@ class Simulation:
                 dates.gather(trades[f"{stage}_bar"]).alias(f"{stage}_{dates.name}")
                 for stage in ("entry", "exit")
             )
-        figures = outcome.figures
+        figures = result.figures
         extended = {
             each.name: (int if each.unit == "count" else float)(figures[each.name])
             for each in EXTENDED
             if each.name in figures
         }
-        reversals = outcome.reversals
+        reversals = result.reversals
         if reversals is not None:
             reversals = reversals[0].astype(np.int64), reversals[1]
         return cls(
             trades=trades,
-            equity=outcome.equity,
+            equity=result.equity,
             is_pnl=float(figures["is_pnl"]),
             oos_pnl=float(figures["oos_pnl"]),
             is_dd=float(figures["is_dd"]),
@@ -401,7 +401,7 @@ class SweepResult:
         return len(self.grid)
 
     def figures(self, start: int = 0, stop: int | None = None) -> Figures:
-        """Return the six standard arrays, or a stretch of them."""
+        """Return the six standard arrays, or a slice of them."""
         return Figures(*(getattr(self, name)[start:stop] for name in STANDARD_NAMES))
 
     def params(self, index: int) -> dict[str, Number]:
@@ -482,9 +482,9 @@ class SweepResult:
             return f"bars {self.bounds}"
         from wfo.bars import days
 
-        first, cut, last = days(self.dates.gather([warmup, split, end - 1]))
+        first, split_day, last = days(self.dates.gather([warmup, split, end - 1]))
         number = f"phase {self.phase.number}, " if self.phase else ""
-        return f"{number}{first} to {last}, out-of-sample from {cut}"
+        return f"{number}{first} to {last}, out-of-sample from {split_day}"
 
     def _repr_html_(self) -> str:
         from wfo.backtest.display import sweep_html

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from wfo.data.calendars import calendar_timezone
 from wfo.data.checks import CheckReport, calendar_warnings, structure_errors
 from wfo.data.columns import NEEDED, is_tradestation, recognise
-from wfo.data.figures import find_notation, parse_figures
 from wfo.data.frames import PRICES, conform, time_column
 from wfo.data.meta import ADJUSTMENTS, Adjust, BarsOrigin
+from wfo.data.numerals import find_notation, parse_numerals
 from wfo.data.stamps import Stamps, parse_stamps, require_timezone, to_dates, to_datetimes
 from wfo.data.tables import Table, read_table
 from wfo.data.timeframes import TIMEFRAMES, is_intraday
@@ -108,7 +108,7 @@ def read_bars(
     stamp, time = _stamp_columns(positions, intraday=intraday)
     stamps = parse_stamps(table, stamp, time, date_format)
     notes += stamps.notes
-    columns = _figures(table, positions, notes)
+    columns = _values(table, positions, notes)
 
     if _descends(stamps):
         table, stamps = table.reversed(), stamps.reversed()
@@ -183,7 +183,7 @@ def _stamp_columns(positions: dict[str, int], *, intraday: bool) -> tuple[int, i
     return next(positions[name] for name in order if name in positions), None
 
 
-def _figures(table: Table, positions: dict[str, int], notes: list[str]) -> dict[str, pl.Series]:
+def _values(table: Table, positions: dict[str, int], notes: list[str]) -> dict[str, pl.Series]:
     """Return the price and volume columns as float64."""
     import polars as pl
 
@@ -191,41 +191,41 @@ def _figures(table: Table, positions: dict[str, int], notes: list[str]) -> dict[
     notation = find_notation(priced, table.separator)
     columns: dict[str, pl.Series] = {}
     for name in PRICES:
-        number = positions[name]
-        figures = parse_figures(table.columns[number], notation)
+        column = positions[name]
+        values = parse_numerals(table.columns[column], notation)
         # Null where the cell is no number; 'nan' and 'inf' are numbers to the parser only.
-        bad = figures.is_null() | ~figures.is_finite()
+        bad = values.is_null() | ~values.is_finite()
         if bad.fill_null(value=True).any():
-            raise table.cell_error(number, [int(i) for i in bad.fill_null(value=True).arg_true()])
-        columns[name] = figures
+            raise table.cell_error(column, [int(i) for i in bad.fill_null(value=True).arg_true()])
+        columns[name] = values
     if {"up", "down"} <= positions.keys() and "volume" not in positions:
         ticks = [_optional(table, positions[side], notation) for side in ("up", "down")]
         columns["volume"] = (ticks[0] + ticks[1]).alias("volume")
         notes.append("volume is the sum of the columns Up and Down")
     for name in ("volume", "adj_close"):
         if name in positions:
-            figures = _optional(table, positions[name], notation)
-            if figures.null_count() < len(figures):
-                columns[name] = figures
+            values = _optional(table, positions[name], notation)
+            if values.null_count() < len(values):
+                columns[name] = values
     return {name: cells.cast(pl.Float64) for name, cells in columns.items()}
 
 
-def _optional(table: Table, number: int, notation: str) -> pl.Series:
+def _optional(table: Table, column: int, notation: str) -> pl.Series:
     """Return a column in which cells may be empty, but not broken."""
     import polars as pl
 
-    cells = table.columns[number]
-    figures = parse_figures(cells, "comma" if notation == "comma" else "point")
+    cells = table.columns[column]
+    values = parse_numerals(cells, "comma" if notation == "comma" else "point")
     empty = cells.is_null()
     if cells.dtype == pl.String:
         empty = empty | (cells.str.strip_chars() == "").fill_null(value=False)
     elif cells.dtype.is_float():
         empty = empty | cells.is_nan().fill_null(value=False)  # pandas writes empty cells as NaN
-        figures = figures.fill_nan(None)
-    bad = (figures.is_null() | ~figures.is_finite().fill_null(value=True)) & ~empty
+        values = values.fill_nan(None)
+    bad = (values.is_null() | ~values.is_finite().fill_null(value=True)) & ~empty
     if bad.any():
-        raise table.cell_error(number, [int(i) for i in bad.arg_true()])
-    return figures
+        raise table.cell_error(column, [int(i) for i in bad.arg_true()])
+    return values
 
 
 def _descends(stamps: Stamps) -> bool:

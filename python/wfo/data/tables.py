@@ -203,8 +203,8 @@ def _split_header(name: str, line: int, head: str) -> tuple[str, list[str]]:
     score, separator, fields = best
     if score == 0:
         widest = max((head.split(s) for s in ",;\t"), key=len)
-        figures = sum(1 for f in widest if re.search(r"\d", f) and not re.search(r"[A-Za-z]{2}", f))
-        if figures >= max(2, len(widest) // 2):
+        numeric = sum(1 for f in widest if re.search(r"\d", f) and not re.search(r"[A-Za-z]{2}", f))
+        if numeric >= max(2, len(widest) // 2):
             raise DataError(
                 f"{name} has no header line: line {line} is already data, {_shown(head)}; put a "
                 "line of column names first, such as date,open,high,low,close,volume"

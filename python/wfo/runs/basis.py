@@ -1,4 +1,4 @@
-"""What a simulation is made on, of a run or not: the set, bars, stretches and settings."""
+"""What a simulation is made on, of a run or not: the set, bars, slices and settings."""
 
 from __future__ import annotations
 
@@ -105,13 +105,13 @@ class Basis:
     days
         Date of every bar.
     slices
-        The stretches: one, or all phases of a schedule.
+        The slices: one, or all phases of a schedule.
     whole
         Whether they are all phases of a schedule.
     settings, engine
-        How every stretch is simulated.
+        How every slice is simulated.
     assumed, notes
-        What a reader must know.
+        What is assumed, and notes for the page.
     run, candidate
         Where the set comes from; None where it comes from no run.
     changed
@@ -351,7 +351,7 @@ def _source(store: DataStore, inputs: Inputs) -> str:
 def _slices(
     plan: SimulationPlan, run: Run, days: list[dt.date], need: int, *, own: bool
 ) -> tuple[tuple[Slice, ...], str, list[str]]:
-    """Return the stretches, the schedule in words, and how they differ from the run's."""
+    """Return the slices, the schedule in words, and how they differ from the run's."""
     kept = run.manifest.phases
     if plan.split is not None:
         chosen = slice_of_split(days, plan.split, plan.begin, plan.as_of, need)

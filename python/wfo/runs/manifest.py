@@ -143,7 +143,7 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Completion:
     """What a run has found; it is there when the run is complete.
 
     Attributes
@@ -170,7 +170,7 @@ class Outcome:
     timings: Mapping[str, float]
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "the manifest") -> Outcome:
+    def from_dict(cls, data: object, where: str = "the manifest") -> Completion:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
         reader = _Reader(data, where)
         sums = reader.take("sums", dict)
@@ -245,7 +245,7 @@ class Manifest:
         How the figures of each strategy are kept.
     build, host
         Versions, and the machine.
-    outcome
+    completion
         What was found.
     rescored
         The last scoring after the run's own.
@@ -275,7 +275,7 @@ class Manifest:
     join: Dropped | None = None
     benchmarks: tuple[Benchmark, ...] | None = None
     finished: str | None = None
-    outcome: Outcome | None = None
+    completion: Completion | None = None
     rescored: Rescored | None = None
     further: Mapping[str, Any] = field(default_factory=dict)
 
@@ -292,7 +292,7 @@ class Manifest:
     @property
     def sums(self) -> Mapping[str, Digest]:
         """Digests of all files that no store checks; none before the run is complete."""
-        return self.outcome.sums if self.outcome else {}
+        return self.completion.sums if self.completion else {}
 
     def load_grids(self) -> list[Grid]:
         """Return the grids that were swept.
@@ -381,7 +381,7 @@ class Manifest:
             data2=reader.made("data2", lambda d: BarsRecord.from_dict(d, "data2"), optional=True),
             join=reader.made("join", Dropped.from_dict, optional=True),
             finished=reader.take("finished", str) if "finished" in reader.data else None,
-            outcome=Outcome.from_dict(reader.data) if finished else None,
+            completion=Completion.from_dict(reader.data) if finished else None,
             rescored=reader.made("rescored", Rescored.from_dict, optional=True),
             further={k: v for k, v in reader.data.items() if k not in _KNOWN},
         )
@@ -411,8 +411,8 @@ class Manifest:
         }
         if self.finished is not None:
             found["finished"] = self.finished
-        if self.outcome is not None:
-            found |= self.outcome.to_dict()
+        if self.completion is not None:
+            found |= self.completion.to_dict()
         if self.rescored is not None:
             found["rescored"] = self.rescored.to_dict()
         return found | dict(self.further)
@@ -433,7 +433,7 @@ class Manifest:
         return {key: found[key] for key in keys}
 
 
-_KNOWN = {f.name for f in (*fields(Manifest), *fields(Outcome))} - {"outcome", "further"}
+_KNOWN = {f.name for f in (*fields(Manifest), *fields(Completion))} - {"completion", "further"}
 
 
 class _Reader:
@@ -486,7 +486,7 @@ def run_ranges(manifest: Manifest) -> RangeOptions:
     InputError
         If its manifest states something else.
     """
-    results = manifest.outcome.results if manifest.outcome else ()
+    results = manifest.completion.results if manifest.completion else ()
     stated = results[0].get("range_options", {}) if results else {}
     if not isinstance(stated, Mapping):
         raise InputError(f"range_options = {stated!r} of the run must be an object; run again")

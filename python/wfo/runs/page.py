@@ -169,7 +169,7 @@ def _windows(report: Findings) -> list[str]:
         )
         for row, b in zip(rows, report.benchmarks, strict=True)
     ]
-    spans = [(p.split, p.end) for p in phases]
+    bar_spans = [(p.split, p.end) for p in phases]
     head_line = (
         f"Windows '{phases.name}', as of {phases.as_of}; at the right what buying {symbol} at the"
         " start of a phase and holding it comes to out-of-sample, with the same capital and costs"
@@ -183,7 +183,7 @@ def _windows(report: Findings) -> list[str]:
                 [k for k, b in enumerate(report.benchmarks, 1) if b.idle],
                 float(report.manifest.settings["lot_size"]),
             ),
-            say.overlapping(spans),
+            say.overlapping(bar_spans),
             say.extrapolated(min(b.oos_bars / b.bars_per_year for b in report.benchmarks)),
         ),
     ]

@@ -82,7 +82,7 @@ def rescore(
         rescored = Rescored(command, machine.stamp())
         held = stores[0].benchmarks
         manifest = replace(manifest, gates=gates, benchmarks=held, rescored=rescored)
-        trials = manifest.outcome.trials if manifest.outcome else 0
+        trials = manifest.completion.trials if manifest.completion else 0
         manifest, files = stages.finish(reports, manifest, trials, machine)
     return RunReport(folder, manifest.phases, reports, files, None, trials, clock.total, manifest)
 

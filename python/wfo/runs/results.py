@@ -99,8 +99,8 @@ class ListedRun:
         return rows
 
     def _results(self) -> Sequence[Mapping[str, Any]]:
-        outcome = self.manifest.outcome
-        return [r for r in outcome.results if isinstance(r, Mapping)] if outcome else []
+        completion = self.manifest.completion
+        return [r for r in completion.results if isinstance(r, Mapping)] if completion else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,15 +107,15 @@ def no_lots(lot_size: float) -> str:
 
 
 @_sentence
-def overlapping(spans: Sequence[tuple[int, int]]) -> str:
+def overlapping(bar_spans: Sequence[tuple[int, int]]) -> str:
     """Say that sums over phases count some bars more than once.
 
     Parameters
     ----------
-    spans
+    bar_spans
         First out-of-sample bar of each phase, and one past its last.
     """
-    if not any(a < d and c < b for i, (a, b) in enumerate(spans) for c, d in spans[:i]):
+    if not any(a < d and c < b for i, (a, b) in enumerate(bar_spans) for c, d in bar_spans[:i]):
         return ""
     return (
         "The phases' out-of-sample parts overlap: a sum over phases counts some bars more than"

@@ -16,7 +16,7 @@ from wfo.charts import EquityChart, require_drawable, write_chart
 from wfo.data.frames import PRICES, time_column
 from wfo.files import write_frame
 from wfo.runs.basis import Basis, SimulationPlan, basis_of
-from wfo.runs.simulation_report import Claim, PhasesReport, SimulationReport, Stretch
+from wfo.runs.simulation_report import Claim, PhasesReport, SimulatedSlice, SimulationReport
 from wfo.runs.slices import Slice
 
 if TYPE_CHECKING:
@@ -52,28 +52,28 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport | Phase
         require_drawable(path)
     basis = basis_of(plan, store)
     year = metrics.bars_per_year(basis.inputs.data.timeframe, basis.days)
-    stretches = tuple(_stretch(basis, chosen, year) for chosen in basis.slices)
-    written = tuple(_write(plan, basis, stretches))
-    claim = _claim(basis, stretches)
+    slices = tuple(_simulated(basis, chosen, year) for chosen in basis.slices)
+    written = tuple(_write(plan, basis, slices))
+    claim = _claim(basis, slices)
     if basis.whole:
         return PhasesReport(
             basis.title,
             basis.params,
             basis.assumed,
             basis.notes,
-            stretches,
+            slices,
             claim,
             written,
             basis.command,
         )
-    (only,) = stretches
+    (only,) = slices
     return SimulationReport(
         only.chart.title, basis.params, basis.assumed, basis.notes, only, claim, written
     )
 
 
-def _stretch(basis: Basis, chosen: Slice, year: float) -> Stretch:
-    """Simulate a stretch, and buy-and-hold beside it."""
+def _simulated(basis: Basis, chosen: Slice, year: float) -> SimulatedSlice:
+    """Simulate a slice of the bars, and buy-and-hold beside it."""
     import numpy as np
 
     inputs = basis.inputs
@@ -101,7 +101,7 @@ def _stretch(basis: Basis, chosen: Slice, year: float) -> Stretch:
         )
     )  # fmt: skip
     start = chosen.warmup - 1
-    return Stretch(
+    return SimulatedSlice(
         chosen=chosen,
         days=days,
         simulation=simulation,
@@ -119,7 +119,7 @@ def _stretch(basis: Basis, chosen: Slice, year: float) -> Stretch:
     )
 
 
-def _claim(basis: Basis, stretches: Sequence[Stretch]) -> Claim | None:
+def _claim(basis: Basis, slices: Sequence[SimulatedSlice]) -> Claim | None:
     """Return how the figures compare with those that the run has stored; None without a row."""
     import numpy as np
 
@@ -130,7 +130,7 @@ def _claim(basis: Basis, stretches: Sequence[Stretch]) -> Claim | None:
     where = f"{run.folder.path}, grid {run.grid!r}"
     compared, differences = 0, []
     if candidate is not None and not basis.changed:
-        for each in stretches:
+        for each in slices:
             own = as_stored(
                 Figures(*(np.array([getattr(each.simulation, f.name)], f.dtype) for f in STANDARD))
             )
@@ -147,7 +147,7 @@ def _claim(basis: Basis, stretches: Sequence[Stretch]) -> Claim | None:
     return Claim(named, where, basis.changed, compared, tuple(differences), version)
 
 
-def _write(plan: SimulationPlan, basis: Basis, stretches: Sequence[Stretch]) -> list[Path]:
+def _write(plan: SimulationPlan, basis: Basis, slices: Sequence[SimulatedSlice]) -> list[Path]:
     """Write the files that were asked for, and return them."""
     import polars as pl
 
@@ -159,7 +159,7 @@ def _write(plan: SimulationPlan, basis: Basis, stretches: Sequence[Stretch]) -> 
         if path is None:
             continue
         frames = []
-        for each in stretches:
+        for each in slices:
             found = frame(each.simulation, basis.inputs.bars[: each.chosen.end], each.chosen)
             if basis.whole:
                 number = pl.lit(each.chosen.number, dtype=pl.Int64).alias("phase")
@@ -168,7 +168,7 @@ def _write(plan: SimulationPlan, basis: Basis, stretches: Sequence[Stretch]) -> 
         write_frame(path, pl.concat(frames), remedy=_another(option))
         written.append(path)
     for path in plan.plots:
-        write_chart([each.chart for each in stretches], path, remedy=_another("--plot"))
+        write_chart([each.chart for each in slices], path, remedy=_another("--plot"))
         written.append(path)
     return written
 

@@ -1,4 +1,4 @@
-"""What a simulation came to, for those who asked for it, and the page that a trader reads."""
+"""What a simulation came to, as a value and as a page of text."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ _EXPOSED = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stretch:
-    """One stretch of bars: the set on it, and buy-and-hold.
+class SimulatedSlice:
+    """One slice of the bars: the set on it, and buy-and-hold.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class Claim:
         )
 
     def lines(self) -> list[str]:
-        """Return what a reader must know of it."""
+        """Return it in words, as lines of the page."""
         listed: tuple[str, ...] = ()
         if self.differences:
             head = f"Does NOT reproduce {self.named} in {self.where}:"
@@ -170,17 +170,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SimulationReport:
-    """What the simulation of one stretch came to.
+    """What the simulation of one slice came to.
 
     Attributes
     ----------
     title
-        Symbols, strategy and stretch in a line.
+        Symbols, strategy and slice in a line.
     params
         All parameters, in canonical order.
     assumed, notes
-        What is assumed, and what a reader must know of the bars and the stretch.
-    stretch
+        What is assumed, and notes on the bars and the slice.
+    simulated
         The bars, the set and buy-and-hold.
     claim
         How it compares with a run; None where it is of none.
@@ -192,7 +192,7 @@ class SimulationReport:
     params: Mapping[str, Number]
     assumed: tuple[Assumed, ...]
     notes: tuple[str, ...]
-    stretch: Stretch
+    simulated: SimulatedSlice
     claim: Claim | None
     written: tuple[Path, ...]
 
@@ -202,12 +202,12 @@ class SimulationReport:
     @property
     def simulation(self) -> Simulation:
         """Trades and equity."""
-        return self.stretch.simulation
+        return self.simulated.simulation
 
     @property
     def parts(self) -> PartMetrics:
         """Metrics in- and out-of-sample, and of the whole."""
-        return self.stretch.parts
+        return self.simulated.parts
 
     @property
     def obstacle(self) -> str | None:
@@ -223,11 +223,11 @@ class SimulationReport:
             Columns of a chart in plain characters; without it there is none.
         """
         lines = _head(self)
-        lines += ["", *_metrics_lines(self.stretch, _symbol(self.title))]
-        lines += ["", *_trades_lines(self.simulation, self.stretch.days)]
-        lines += _unfilled_lines((self.stretch,))
+        lines += ["", *_metrics_lines(self.simulated, _symbol(self.title))]
+        lines += ["", *_trades_lines(self.simulation, self.simulated.days)]
+        lines += _unfilled_lines((self.simulated,))
         if chart_width is not None:
-            lines += ["", *text_chart(self.stretch.chart, chart_width).splitlines()]
+            lines += ["", *text_chart(self.simulated.chart, chart_width).splitlines()]
         return "\n".join(lines + _written(self.written)) + "\n"
 
 
@@ -241,7 +241,7 @@ class PhasesReport:
         Symbols, strategy and candidate in a line.
     params, assumed, notes, claim, written
         As in `SimulationReport`.
-    stretches
+    slices
         The phases, in order.
     command
         What to type to see more of one of them; None where there is no such command.
@@ -251,13 +251,13 @@ class PhasesReport:
     params: Mapping[str, Number]
     assumed: tuple[Assumed, ...]
     notes: tuple[str, ...]
-    stretches: tuple[Stretch, ...]
+    slices: tuple[SimulatedSlice, ...]
     claim: Claim | None
     written: tuple[Path, ...]
     command: str | None = None
 
     def __repr__(self) -> str:
-        return f"PhasesReport({self.title}: {len(self.stretches)} phases)"
+        return f"PhasesReport({self.title}: {len(self.slices)} phases)"
 
     @property
     def obstacle(self) -> str | None:
@@ -273,10 +273,10 @@ class PhasesReport:
             Columns of a chart of each phase in plain characters; without it there is none.
         """
         lines = _head(self)
-        lines += ["", *_phase_lines(self.stretches, _symbol(self.title))]
-        lines += ["", *_money_lines(self.stretches)]
-        lines += _unfilled_lines(self.stretches)
-        for each in self.stretches if chart_width is not None else ():
+        lines += ["", *_phase_lines(self.slices, _symbol(self.title))]
+        lines += ["", *_money_lines(self.slices)]
+        lines += _unfilled_lines(self.slices)
+        for each in self.slices if chart_width is not None else ():
             lines += ["", *text_chart(each.chart, chart_width or _WIDTH).splitlines()]
         lines += _written(self.written)
         if self.command is not None:
@@ -320,13 +320,13 @@ def _params_lines(params: Mapping[str, int | float]) -> list[str]:
     ]
 
 
-# One stretch
+# One slice
 
 
-def _metrics_lines(stretch: Stretch, symbol: str) -> list[str]:
+def _metrics_lines(simulated: SimulatedSlice, symbol: str) -> list[str]:
     """Return all metrics of the set, in each part beside buy-and-hold's."""
     own, held = (
-        [getattr(parts, name) for name in _PARTS] for parts in (stretch.parts, stretch.held)
+        [getattr(parts, name) for name in _PARTS] for parts in (simulated.parts, simulated.held)
     )
     rows = [("", *["Set", "B&H"] * 3)]
     for d in DEFINITIONS:
@@ -334,13 +334,13 @@ def _metrics_lines(stretch: Stretch, symbol: str) -> list[str]:
             _short(getattr(m, d.name), d.unit) for pair in zip(own, held, strict=True) for m in pair
         )
         rows.append((d.heading, *cells))
-    longs = [_short(share, "share") for share in stretch.long]
+    longs = [_short(share, "share") for share in simulated.long]
     rows.append(("Held long, %", *(c for share in longs for c in (share, _short(1.0, "share")))))
     exposed = [
         None if m.total_return is None else m.total_return * share
-        for m, share in zip(held, stretch.long, strict=True)
+        for m, share in zip(held, simulated.long, strict=True)
     ]
-    if stretch.often_out:
+    if simulated.often_out:
         pairs = zip(own, exposed, strict=True)
         rows.append(
             (
@@ -352,11 +352,11 @@ def _metrics_lines(stretch: Stretch, symbol: str) -> list[str]:
         f"{name}: {m.first} to {m.last}, {m.bars:,} bars"
         for name, m in zip(("In-sample", "out-of-sample"), own[:2], strict=True)
     ]
-    year = f"{stretch.benchmark.bars_per_year:,.0f}"
+    year = f"{simulated.benchmark.bars_per_year:,.0f}"
     said = _HELD.format(symbol=symbol)
-    if stretch.benchmark.idle:
+    if simulated.benchmark.idle:
         said += f" {_HELD_IDLE}"
-    if stretch.often_out:
+    if simulated.often_out:
         said += " " + _EXPOSED.format(name="the last row")
     note = f"A year has {year} bars; - is what is not defined. wfo.metrics has the formulas."
     return [
@@ -393,9 +393,9 @@ def _short(value: float | None, unit: str) -> str:
 # All phases
 
 
-def _phase_lines(stretches: Sequence[Stretch], symbol: str) -> list[str]:
+def _phase_lines(slices: Sequence[SimulatedSlice], symbol: str) -> list[str]:
     """Return returns and drawdowns of every phase, each beside buy-and-hold's."""
-    shorts = any((s.simulation.trades["side"] == "short").any() for s in stretches)
+    shorts = any((s.simulation.trades["side"] == "short").any() for s in slices)
     rows: list[tuple[str, ...]] = [
         ("Phase", "Return", "Drawdown", "Long", "Return", "A year", "Drawdown", "Trades", "Long")
     ]
@@ -403,7 +403,7 @@ def _phase_lines(stretches: Sequence[Stretch], symbol: str) -> list[str]:
     def shares(*values: float | None) -> list[str]:
         return [shown(v, "share") for v in values]
 
-    for s in stretches:
+    for s in slices:
         b, own, held = s.benchmark, s.parts, s.held
         rows.append(
             (
@@ -449,17 +449,17 @@ def _phase_lines(stretches: Sequence[Stretch], symbol: str) -> list[str]:
         else "In percent; Long is the share of bars held long, so that short ones count as cash."
     )
     said = f"{said} {_HELD.format(symbol=symbol)}"
-    idle = [s.chosen.number for s in stretches if s.benchmark.idle]
+    idle = [s.chosen.number for s in slices if s.benchmark.idle]
     if idle:
         said += f" {_HELD_IDLE[:-1]}: in phase {', '.join(map(str, idle))}."
-    if any(s.often_out for s in stretches):
+    if any(s.often_out for s in slices):
         said += " " + _EXPOSED.format(name="'exposed'")
     spans = [
         (
             str(s.chosen.number),
             *(f"{m.first} to {m.last}" for m in (s.parts.in_sample, s.parts.out_of_sample)),
         )
-        for s in stretches
+        for s in slices
     ]
     return [
         *table([("Phase", "In-sample", "Out-of-sample"), *spans], "<<<"),
@@ -467,15 +467,15 @@ def _phase_lines(stretches: Sequence[Stretch], symbol: str) -> list[str]:
         f"{head:<{second}}Out-of-sample",
         *lines,
         *_wrapped(said, "  "),
-        *_beaten(stretches),
+        *_beaten(slices),
     ]
 
 
-def _beaten(stretches: Sequence[Stretch]) -> list[str]:
+def _beaten(slices: Sequence[SimulatedSlice]) -> list[str]:
     """Say in how many phases the set is above buy-and-hold, as the gates compare."""
-    returns = sum(s.oos_return > s.benchmark.return_floor for s in stretches)
-    risks = sum(s.by_drawdown > s.benchmark.risk_floor for s in stretches)
-    count = len(stretches)
+    returns = sum(s.oos_return > s.benchmark.return_floor for s in slices)
+    risks = sum(s.by_drawdown > s.benchmark.risk_floor for s in slices)
+    count = len(slices)
     text = (
         f"Out-of-sample the set is above buy-and-hold in {returns} of {count} phases by return,"
         f" and in {risks} of {count} by profit divided by drawdown."
@@ -483,10 +483,10 @@ def _beaten(stretches: Sequence[Stretch]) -> list[str]:
     return _wrapped(text, "  ")
 
 
-def _money_lines(stretches: Sequence[Stretch]) -> list[str]:
+def _money_lines(slices: Sequence[SimulatedSlice]) -> list[str]:
     """Return profits and drawdowns in currency, and the profits' sum."""
     rows: list[tuple[str, ...]] = [("Phase", *["Set", "B&H"] * 3)]
-    for s in stretches:
+    for s in slices:
         sim, held = s.simulation, s.benchmark.held
         ratios = (s.by_drawdown, profit_by_drawdown(held.oos_pnl, held.oos_dd))
         rows.append(
@@ -496,12 +496,12 @@ def _money_lines(stretches: Sequence[Stretch]) -> list[str]:
                 *(shown(r if math.isfinite(r) else None, "ratio") for r in ratios),
             )
         )
-    own = sum(s.simulation.oos_pnl for s in stretches)
-    other = sum(s.benchmark.held.oos_pnl for s in stretches)
+    own = sum(s.simulation.oos_pnl for s in slices)
+    other = sum(s.benchmark.held.oos_pnl for s in slices)
     lines = []
-    if len(stretches) > 1:
+    if len(slices) > 1:
         rows.append(("Sum", *(shown(v, "money") for v in (own, other)), "", "", "", ""))
-        if _overlap(stretches):
+        if _overlap(slices):
             lines = _wrapped(
                 "The sum is over overlapping phases: what is earned on bars that several of them"
                 " share counts in each.",
@@ -511,24 +511,24 @@ def _money_lines(stretches: Sequence[Stretch]) -> list[str]:
     return ["Out-of-sample in currency", *_paired(rows, heads), *lines]
 
 
-def _overlap(stretches: Sequence[Stretch]) -> bool:
+def _overlap(slices: Sequence[SimulatedSlice]) -> bool:
     """Whether out-of-sample parts share bars."""
-    parts = sorted((s.chosen.split, s.chosen.end) for s in stretches)
+    parts = sorted((s.chosen.split, s.chosen.end) for s in slices)
     return any(after[0] < before[1] for before, after in pairwise(parts))
 
 
 # Trades
 
 
-def _unfilled_lines(stretches: Sequence[Stretch]) -> list[str]:
+def _unfilled_lines(slices: Sequence[SimulatedSlice]) -> list[str]:
     """Say how many entries could pay for no lot."""
-    found = [(s.chosen.number, u) for s in stretches if (u := s.simulation.unfilled) is not None]
+    found = [(s.chosen.number, u) for s in slices if (u := s.simulation.unfilled) is not None]
     if not found:
         return []
     count, entries = (sum(getattr(u, name) for _, u in found) for name in ("count", "entries"))
     least = min((u for _, u in found), key=lambda u: u.lot_cost)
     where = ""
-    if len(stretches) > 1:
+    if len(slices) > 1:
         numbers = ", ".join(str(number) for number, _ in found)
         where = f"Phase{'s'[: len(found) - 1]} {numbers}"
     about = count, entries, least.lot_size, least.lot_cost, least.equity, where

@@ -1,4 +1,4 @@
-"""Which bars a single simulation takes: a phase of a schedule, or a split of one's own."""
+"""Which bars a single simulation takes: a phase of a schedule, or a given split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wfo.windows import LEAST_WARMUP, Phases, Windows
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The bars up to `end`, with their boundaries, and what the stretch is called.
+    """The bars up to `end`, with their boundaries, and what the slice is called.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Slice:
     name
         For a title.
     notes
-        What a reader must know of it.
+        A note on it for the page.
     number
         Which phase of its schedule it is; None if it is none.
     """

@@ -19,7 +19,7 @@ from wfo.runs.found import Facts, OtherFound, StrategyReport, compare_reports
 from wfo.runs.judged import Judged, judge
 from wfo.runs.lots import lot_facts
 from wfo.runs.machine import Clock, Machine
-from wfo.runs.manifest import Manifest, Outcome
+from wfo.runs.manifest import Completion, Manifest
 from wfo.runs.market import Market
 from wfo.runs.whole import Whole
 from wfo.selection.comparable import rounded, with_drawdown_shares
@@ -266,8 +266,8 @@ class Stages:
             write_text(path, comparison.to_csv())
             files.append(path)
         files += [*paths, config, folder.manifest]
-        before = manifest.outcome.timings if manifest.outcome else {}
-        outcome = Outcome(
+        before = manifest.completion.timings if manifest.completion else {}
+        completion = Completion(
             trials=trials,
             results=tuple(_describe(r, self.ranges) for r in reports),
             comparison=comparison.to_dict(),
@@ -275,7 +275,9 @@ class Stages:
             sums=folder.digests([*folder.inputs(), *files[:-1]]),
             timings={**before, **self.clock.seconds},
         )
-        manifest = replace(manifest, status="complete", finished=machine.stamp(), outcome=outcome)
+        manifest = replace(
+            manifest, status="complete", finished=machine.stamp(), completion=completion
+        )
         manifest.write(folder.manifest)
         return manifest, tuple(files)
 

@@ -1,4 +1,4 @@
-"""Cells of prices and volumes, in the notations that files use, to float64."""
+"""Numerals of prices and volumes, in the notations that files use, to float64."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def find_notation(columns: list[pl.Series], separator: str) -> Notation:
         return "comma"
     if cells.str.contains(".", literal=True).any():
         return "point"
-    grouped = commas.str.strip_chars().str.contains(r"^\D?\d{1,3}(,\d{3})+$").all()
-    return "point" if separator == "," and grouped else "comma"
+    thousands = commas.str.strip_chars().str.contains(r"^\D?\d{1,3}(,\d{3})+$").all()
+    return "point" if separator == "," and thousands else "comma"
 
 
-def parse_figures(cells: pl.Series, notation: Notation) -> pl.Series:
+def parse_numerals(cells: pl.Series, notation: Notation) -> pl.Series:
     """Turn one column into float64, null where a cell is not a number.
 
     Parameters
@@ -76,13 +76,13 @@ def parse_figures(cells: pl.Series, notation: Notation) -> pl.Series:
     numbers = text.cast(pl.Float64, strict=False) if notation == "point" else None
     if numbers is not None and numbers.null_count() == cells.null_count():
         return numbers
-    group, mark = (",", r"\.") if notation == "point" else (r"\.", ",")
-    whole = rf"(?:\d{{1,3}}(?:[{group} ']\d{{3}})+|\d+)?"
+    separator, mark = (",", r"\.") if notation == "point" else (r"\.", ",")
+    whole = rf"(?:\d{{1,3}}(?:[{separator} ']\d{{3}})+|\d+)?"
     shape = rf"^([+-]?{whole}(?:{mark}\d*)?(?:E[+-]?\d+)?)([KMB]?)$"
     parts = text.str.to_uppercase().str.extract_groups(shape).struct.unnest()
-    figure, suffix = (parts.to_series(0), parts.to_series(1))
-    figure = figure.str.replace_all(rf"[{group} ']", "").str.replace(mark, ".")
+    numeral, suffix = (parts.to_series(0), parts.to_series(1))
+    numeral = numeral.str.replace_all(rf"[{separator} ']", "").str.replace(mark, ".")
     factor = suffix.replace_strict(
         {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9}, default=1.0, return_dtype=pl.Float64
     )
-    return figure.cast(pl.Float64, strict=False) * factor
+    return numeral.cast(pl.Float64, strict=False) * factor
