@@ -1,4 +1,4 @@
-"""Read who imports whom, from the sources of the package and of its core.
+"""Read which file imports which, from the sources of the package and of its core.
 
 An arrow goes from the file that names another to the file that it names. Both readers return
 ``{file: {file, …}}``, paths relative to the folder that they were given, without arrows from a file

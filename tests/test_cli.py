@@ -633,7 +633,7 @@ def test_run_after_an_interrupted_one(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_that_is_swallowed_is_raised_again(number: int, tmp_path: Path) -> None:
     # Compiled modules do so while they are imported, and leave CPython's mark of an interrupt that
-    # nobody handled; so does exec of a text.
+    # was not handled; so does exec of a text.
     code = """if True:
     import sys, time
     import wfo.build

@@ -609,7 +609,7 @@ def stopped_short(x: float, settings: Settings) -> tuple[list[Bar], dict[Bounds,
     capital, slip, fee = settings.capital, settings.slip, settings.fee
 
     def after(equity: float) -> tuple[list[tuple[int, float]], list[int]]:
-        """From bar 103 on: a long of 201, for somebody with this equity."""
+        """From bar 103 on: a long of 201, bought with this equity."""
         if equity <= 0:
             return [(t, equity) for t in (103, 104, 105)], []
         cost = (at - 1) * (1 + slip) * (1 + fee)

@@ -155,7 +155,7 @@ def test_sealed_file_comes_back_as_it_went_in(tmp_path: Path) -> None:
     plain = json.loads(path.read_text())
     seal = plain.pop("seal")
     assert plain == SEALED
-    # What anybody can compute: the digest of the text with zeros in its place.
+    # What can be computed from the file alone: the digest of the text with zeros in its place.
     text = path.read_text().replace(seal, "0" * 64)
     assert seal == hashlib.sha256(text.encode()).hexdigest()
 
@@ -308,7 +308,7 @@ def test_a_run_has_its_place_and_its_symbol_counts(
     assert folder.count_trials("QQQ", counted) == 100
     trials = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("trials.json")]
     assert trials == ["QQQ/trials.json"]
-    # Whoever is given the folder alone finds the same count.
+    # The folder alone holds the same count.
     assert RunFolder(folder.path).read_trials("QQQ")["total"] == 100
 
 

@@ -228,7 +228,7 @@ def test_every_strategy_of_a_run_of_survivors(
     assert called.code == 0, called
     name = strategy or "atr_d_duals_ls"
     assert f"Reproduces candidate 1 of {len(candidates(dual, name))}" in called.text
-    # Only who reads the second symbol has it in the title.
+    # Only strategies that read the second symbol have it in the title.
     symbols = "NASDAQ with SP500" if "duals" in name else "NASDAQ"
     assert called.out.startswith(f"{symbols} 1day, {name}, candidate 1\n")
     assert "'sixty-forty'" in called.text
@@ -558,7 +558,7 @@ def test_above_buy_and_hold_is_counted_by_return_and_by_risk(
             marks = s["capital"] * bars["close"].to_numpy()[at.split - 1 : at.end] / paid
             earned, fall = marks[-1] - marks[0], (np.maximum.accumulate(marks) - marks).max()
             own = found[f"P{k}_OOS_PnL"]
-            # Above by more than a millionth: who never sells equals it up to rounding.
+            # Above by more than a millionth: a set that never sells equals it up to rounding.
             held, risk = earned / marks[0], earned / fall
             mine = own / (s["capital"] + found[f"P{k}_IS_PnL"])
             returns += mine > held + 1e-6 * abs(held)

@@ -264,7 +264,7 @@ def test_what_is_too_short_says_from_where_to_import(sample: Dates, bars: int, w
         assert found is not None
         needed, source = (dt.date.fromisoformat(text) for text in found.groups())
         assert needed == pl.Series([held[-1]]).dt.offset_by("-18mo")[0]
-        # Whoever does as told is not sent back a second time.
+        # What the message asks for is enough the first time.
         assert windows.resolve([d for d in sample[:end] if d >= source], warmup=warmup)
 
 

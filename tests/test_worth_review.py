@@ -152,7 +152,7 @@ def test_a_state_that_contradicts_itself_is_damaged(
     path.write_bytes(body + zlib.crc32(body).to_bytes(4, "little"))
     with pytest.raises(ResultsError, match=r"state is damaged: .*; 'wfo run' sweeps again"):
         make_survivors(tmp_path, grid).verify(lambda _: None)
-    # Whoever sweeps on believes nothing of it.
+    # A sweep that goes on uses nothing of it.
     again = make_survivors(tmp_path, grid)
     again.check(lambda _: None)
     assert not again.is_complete

@@ -196,11 +196,11 @@ def check_same_stamps(first: pl.DataFrame, second: pl.DataFrame, feed: str = "ba
     DataError
         With the first row that differs.
     """
-    who = "the second symbol" if feed == "bars2" else f"the feed {feed!r}"
+    name = "the second symbol" if feed == "bars2" else f"the feed {feed!r}"
     stamps = [frame[time_column(frame)] for frame in (first, second)]
     if len(stamps[0]) != len(stamps[1]) or stamps[0].dtype != stamps[1].dtype:
         raise DataError(
-            f"{who} has {len(stamps[1])} bars ({stamps[1].dtype}), the first"
+            f"{name} has {len(stamps[1])} bars ({stamps[1].dtype}), the first"
             f" {len(stamps[0])} ({stamps[0].dtype}); wfo.join_bars puts them on the same dates"
         )
     differ = stamps[0] != stamps[1]
@@ -208,7 +208,7 @@ def check_same_stamps(first: pl.DataFrame, second: pl.DataFrame, feed: str = "ba
         row = differ.arg_true()[0]
         raise DataError(
             f"bar {row} is {stamps[0][row]} for the first symbol and {stamps[1][row]} for"
-            f" {who.replace('the second symbol', 'the second')}; wfo.join_bars puts them on the"
+            f" {name.replace('the second symbol', 'the second')}; wfo.join_bars puts them on the"
             " same dates"
         )
 

@@ -128,7 +128,7 @@ def write_text(path: Path, text: str, *, remedy: str | None = None) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write a JSON file whole, indented for readers."""
+    """Write a JSON file whole, indented."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 

@@ -215,7 +215,7 @@ class Grid:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must be told: which parameters were left out, and what they are."""
+        """Notes for the page: which parameters were left out, and what they are."""
         return tuple(f"{name} is left out: {value:g}" for name, value in self.filled.items())
 
     @property
@@ -400,8 +400,8 @@ class Grid:
     def to_dict(self) -> dict[str, Any]:
         """Return the grid as plain values, for the manifest.
 
-        A strategy of one's own is stated by its definition too: the name of one of this package's
-        says all, beside the version.
+        A strategy from outside the package is stated by its definition too: the name of one of the
+        package's says all, beside the version.
         """
         strategy = self.strategy
         own = {} if is_built_in(strategy) else {"definition": strategy.definition}

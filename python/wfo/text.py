@@ -1,4 +1,4 @@
-"""Text for readers: tables in plain characters and for notebooks, and sizes."""
+"""Text of pages: tables in plain characters and for notebooks, and sizes."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def html_table(caption: str, rows: Iterable[Sequence[str]]) -> str:
 
 
 def size_text(count: float) -> str:
-    """Return a number of bytes for readers."""
+    """Return a number of bytes as text."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def percent(share: float) -> str:
-    """Return a share in percent for readers, with as many decimals as it takes to be seen.
+    """Return a share in percent as text, with as many decimals as it takes to be seen.
 
     What is neither nothing nor all is never rounded to either.
 

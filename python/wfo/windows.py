@@ -525,7 +525,7 @@ def _too_short(
     days: list[dt.date], first: dt.date | None, needed: dt.date, warmup: int, what: str
 ) -> DataError:
     # The warm-up comes before the first date that trades; its length in days is only estimated,
-    # and generously, since whoever imports from there should not be sent back a second time:
+    # and generously, so that bars imported from there on are enough the first time:
     # exchanges open on 250 days a year, 1.46 apart, and a week covers what holidays cluster.
     sessions = len(set(days))
     spacing = max(1.5, (days[-1] - days[0]).days / max(1, sessions - 1))

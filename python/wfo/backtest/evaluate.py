@@ -361,8 +361,8 @@ def iter_blocks(
 ) -> Iterator[tuple[int, int, list[Figures]]]:
     """Evaluate block by block, in flat index order.
 
-    The blocks are as large as a fraction of a second's work, so that whoever consumes them can
-    show progress, and an interrupt is heard between two of them. Those that are larger than the
+    The blocks are as large as a fraction of a second's work, so that progress can be shown, and an
+    interrupt takes effect, between two of them. Those that are larger than the
     engine's granule end with a whole one, but for the last of a span.
 
     Parameters

@@ -91,7 +91,7 @@ def sweep(
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`, or a `Strategy` of one's own.
+        Name from `wfo.strategies`, or a `Strategy`.
     bars
         ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first. A Polars, pandas
         or PyArrow frame.

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"error: {error}", err=True)
         code = FAILED
     except BrokenPipeError:
-        # The reader of a pipe has gone; a second complaint at exit would go to nobody as well.
+        # The pipe has no reader left; a second complaint at exit would be lost as well.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     except OSError as error:
@@ -142,7 +142,7 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 
 
 def _interrupted() -> int:
-    # Everything is cleaned up; whoever loses patience now would only spoil the exit code.
+    # Everything is cleaned up; a further interrupt would only spoil the exit code.
     signal.signal(signal.SIGTERM, _ignore)
     signal.signal(signal.SIGINT, _ignore)
     _remind(0)

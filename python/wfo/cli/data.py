@@ -228,7 +228,7 @@ def check(symbol: str | None, timeframe: str | None, data_dir: Path) -> None:
 
     store = DataStore(data_dir)
     stored = store.keys()
-    # Whoever checks all of a folder that has none is told so, whatever the sample has.
+    # A folder without bars is an error where all of it is checked, whatever the sample has.
     known = stored if symbol is None else [*stored, *store.sample_keys()]
     keys = [k for k in known if symbol in (None, k[0]) and timeframe in (None, k[1])]
     if not keys:

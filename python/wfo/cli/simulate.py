@@ -1,4 +1,4 @@
-"""``wfo simulate``: one parameter set, bar by bar, of a run or of one's own."""
+"""``wfo simulate``: one parameter set, bar by bar, of a run or a given one."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def run(
     symbol, symbol2
         Symbols in the store; a second one for strategies that read two.
     strategy
-        What to search: a name from `wfo.strategies`, or a `Strategy` of one's own.
+        What to search: a name from `wfo.strategies`, or a `Strategy`.
     allow_gaps
         Whether joining two symbols may drop more than 5 % of either's bars.
     timeframe
@@ -97,7 +97,7 @@ def run(
         What a range file does not refine is fixed at the plateau's ``"median"``, or at the
         ``"best"`` outcome's value.
     progress
-        Who hears how far it is; `wfo.progress.for_stream` tells it on standard error.
+        Where to tell how far it is; `wfo.progress.for_stream` tells it on standard error.
 
     Returns
     -------

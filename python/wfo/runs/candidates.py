@@ -135,7 +135,7 @@ class Run:
         path
             The file.
         strategy
-            Whose candidates it must be, where that is said.
+            The strategy of its candidates, where it must be a certain one.
 
         Raises
         ------

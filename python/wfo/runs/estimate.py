@@ -81,7 +81,7 @@ class Estimates:
     obstacle
         Why the run cannot fit; None if it can.
     notes
-        What a reader must be told of the grids.
+        Notes on the grids for the page.
     """
 
     strategies: tuple[Estimate, ...]
@@ -122,7 +122,7 @@ def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None)
     store
         Where the bars are.
     machine
-        Who says how much room there is.
+        What says how much room there is.
 
     Raises
     ------

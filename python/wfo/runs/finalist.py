@@ -128,7 +128,7 @@ def finalist(market: Market, strategy: Strategy, candidates: pl.DataFrame) -> Fi
     market
         What it is simulated on.
     strategy, candidates
-        Whose candidates, best first.
+        The strategy, and its candidates, best first.
     """
     if candidates.is_empty():
         return None

@@ -1,4 +1,4 @@
-"""A run's folder: where each result lives, and whose it is.
+"""A run's folder: where each result lives, and of which run it is.
 
 ``results/<SYMBOL>/`` holds ``run.json``, the bars it ran on, candidates, plateaus and ranges; below
 ``wfo/<strategy>/`` lies what its sweeps found (`wfo.sweeps`). ``run.json`` is sealed, and holds the
@@ -302,15 +302,15 @@ class RunFolder:
         return path.stat().st_size
 
     @contextlib.contextmanager
-    def hold(self, who: str) -> Iterator[None]:
+    def hold(self, holder: str) -> Iterator[None]:
         """Make the folder and hold it for one process, until the block ends or the process dies.
 
         If the block ends without a file in a folder that was made for it, that goes again.
 
         Parameters
         ----------
-        who
-            What another process is told that wants it meanwhile.
+        holder
+            What another process that wants it meanwhile reads in the message.
 
         Raises
         ------
@@ -330,22 +330,22 @@ class RunFolder:
                     if attempt == _ATTEMPTS:
                         raise
         if file is None:
-            holder = ""
+            other = ""
             with contextlib.suppress(OSError):
-                holder = path.read_text(encoding="utf-8").strip()
+                other = path.read_text(encoding="utf-8").strip()
             raise ResultsError(
-                f"{self.path} is in use by {holder or 'another process'}; wait for it, or choose"
+                f"{self.path} is in use by {other or 'another process'}; wait for it, or choose"
                 " another folder with --out"
             )
         with file:
-            # Who holds it is a courtesy, which a full disk does not allow.
+            # The name of the holder is a courtesy, which a full disk does not allow.
             with contextlib.suppress(OSError):
                 file.truncate(0)
-                os.write(file.fileno(), f"process {os.getpid()}: {who}".encode())
+                os.write(file.fileno(), f"process {os.getpid()}: {holder}".encode())
             try:
                 yield
             finally:
-                # Gone before it is let go, so that nobody comes to hold a file without a name. An
+                # Removed before it is let go, so that no process comes to hold a file without a name. An
                 # open file cannot be removed on Windows, where an empty one stays behind.
                 with contextlib.suppress(OSError):
                     path.unlink()

@@ -158,7 +158,7 @@ class Findings:
     strategies
         What was found, one item a strategy, the one that was asked for first.
     files
-        Those that a reader will open.
+        Those to open.
     moved
         Where an earlier run was moved: another one, or the same where this one started over.
     trials

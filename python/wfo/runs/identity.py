@@ -59,7 +59,7 @@ def kernel_digest(strategy: Strategy) -> str | None:
 def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
     """Return all that the figures of a run follow from, and what is kept of them.
 
-    Who survives follows from the sets of gates, whichever of them rules; they are no part of a run
+    What survives follows from the sets of gates, whichever of them rules; they are no part of a run
     that keeps everything.
     """
     identity = {"layout": LAYOUT, "version": core_version(), "symbol": task.plan.symbol}

@@ -47,7 +47,7 @@ class Inputs:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the results must know of the bars."""
+        """Notes on the bars for the pages of results."""
         if self.data2 is None or self.dropped is None:
             return ()
         first, second = self.dropped.first, self.dropped.second

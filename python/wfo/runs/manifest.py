@@ -155,7 +155,7 @@ class Completion:
     comparison
         The strategies side by side.
     files
-        Those that a reader will open, by their names below the folder.
+        Those to open, by their names below the folder.
     sums
         Digests of all files that no store checks.
     timings

@@ -51,7 +51,7 @@ def rescore(
     command
         How it was called, for the manifest.
     progress
-        Who hears how far it is.
+        Where to tell how far it is.
     machine
         Who says the time.
 

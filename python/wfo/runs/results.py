@@ -17,7 +17,7 @@ from wfo.text import table
 #: Columns of the list: wider ones break in a terminal.
 _WIDTH = 100
 
-#: What a reader is told of a run that is not complete, by its status.
+#: What the list says of a run that is not complete, by its status.
 _UNFINISHED = {
     "running": "not finished: it is under way, or was killed",
     "interrupted": "not finished: it was interrupted",
@@ -186,7 +186,7 @@ def list_results(out: Path, symbol: str | None = None) -> Results:
 
 
 def costs_text(settings: Mapping[str, Any]) -> str:
-    """Return slippage and fee for readers, in percent of a fill.
+    """Return slippage and fee as text, in percent of a fill.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ def run(
     store
         Where the bars are.
     progress
-        Who hears how far it is.
+        Where to tell how far it is.
     machine
         Who says how much room there is, and the time.
 

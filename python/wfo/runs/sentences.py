@@ -119,7 +119,7 @@ def overlapping(bar_spans: Sequence[tuple[int, int]]) -> str:
         return ""
     return (
         "The phases' out-of-sample parts overlap: a sum over phases counts some bars more than"
-        " once, and is no profit that anyone could have made."
+        " once, and is no profit that could have been made."
     )
 
 
@@ -150,7 +150,7 @@ def left_out(values: Sequence[str], strategy: str) -> str:
     values
         A parameter and its value each.
     strategy
-        Whose grid it is.
+        The strategy of the grid.
     """
     if not values:
         return ""
@@ -342,7 +342,7 @@ def outcomes_estimated(count: float, error: float, members: int, *, exact: bool)
 
 @_sentence
 def outcomes_known(known: int, candidates: int, total: float) -> str:
-    """Say how many outcomes the candidates are, where nobody can say it of all stable ones."""
+    """Say how many outcomes the candidates are, where it is not known of all stable ones."""
     if not math.isnan(total) or not candidates:
         return ""
     return (
@@ -696,7 +696,7 @@ def nothing_found_before(bounds: str) -> str:
         return ""
     return (
         "None: by the phases before the last one, no part of the grid is better than the whole;"
-        " nobody could have known then where to trade."
+        " where to trade could not have been known then."
     )
 
 

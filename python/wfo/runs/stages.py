@@ -241,7 +241,7 @@ class Stages:
         Returns
         -------
         manifest, files
-            What was written, and the files that a reader will open.
+            What was written, and the files to open.
 
         Raises
         ------

@@ -35,7 +35,7 @@ class Sweeping:
     store
         Where to.
     progress, clock
-        Who hears how far it is, and who times it.
+        Where to tell how far it is, and what times it.
     """
 
     job: Job

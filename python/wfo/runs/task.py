@@ -104,7 +104,7 @@ class Task:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader must be told of the grids: which parameters they leave out."""
+        """Notes on the grids for the page: which parameters they leave out."""
         return [f"{g.strategy.name}: {'; '.join(g.notes)}" for g in self.grids if g.notes]
 
     @property

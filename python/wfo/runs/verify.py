@@ -30,7 +30,7 @@ def verify(
     threads
         By default one for each core.
     progress
-        Who hears how far it is.
+        Where to tell how far it is.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def verify(
     """
     progress = progress or Silent()
     folder.read_manifest()
-    # Where nobody may write, nobody does.
+    # Where writing is not allowed, no other process writes either.
     writable = os.access(folder.path, os.W_OK)
     with folder.hold("wfo verify") if writable else contextlib.nullcontext():
         manifest = folder.read_manifest()

@@ -1,4 +1,4 @@
-"""Kernels: who computes a strategy. A kernel is a name; its module is imported when it is used."""
+"""Kernels: what computes a strategy. A kernel is a name; its module is imported when it is used."""
 
 from __future__ import annotations
 

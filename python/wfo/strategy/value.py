@@ -1,6 +1,6 @@
 """What a strategy is to everything that searches it: a value that says what is computed, from what.
 
-Whoever sweeps, scores or exports asks the value and knows no strategy by name.
+Sweeps, scoring and exports ask the value and know no strategy by name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Strategy:
     parameters
         In canonical order: in a flat index the last one varies fastest.
     kernel
-        Who computes it.
+        What computes it.
     lookback
         Returns the longest lookback, in bars, that any mix of the values it is given asks for:
         a mapping of every parameter to its values.
@@ -115,7 +115,7 @@ class Strategy:
         engines = [name for kernel in self.kernels for name in kernel.engines]
         if len(set(engines)) < len(engines):
             raise InputError(f"{self.name} has the engines {engines}; each needs a name of its own")
-        # Read now, so that a wrong one is told to whoever writes it.
+        # Read now, so that a wrong one is an error where it is written.
         _ = self.rules
         for name in self.map_axes or ():
             self.parameter(name)
@@ -229,7 +229,7 @@ class Strategy:
         -------
         values, filled
             All parameters in canonical order; and those that were left out, with their defaults,
-            for a reader to be told.
+            for the page.
 
         Raises
         ------

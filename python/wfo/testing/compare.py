@@ -89,7 +89,7 @@ def figure_differences(wanted: Figures, found: Figures, scale: float) -> list[st
 
 
 def _close(wanted: Any, found: Any, scale: float) -> bool:
-    # NaN is close to nothing, so a cell that nobody wrote is a difference.
+    # NaN is close to nothing, so a cell that was never written is a difference.
     return bool(np.all(np.abs(np.subtract(wanted, found)) <= TOLERANCE * scale))
 
 

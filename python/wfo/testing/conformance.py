@@ -1,4 +1,4 @@
-"""The suite: what every strategy must keep to, whatever it trades and whoever computes it."""
+"""The suite: what every strategy must keep to, whatever it trades and whatever computes it."""
 
 from __future__ import annotations
 
