@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from wfo.backtest.values import Unfilled
 from wfo.bars import Prices
 from wfo.cli import cli
 from wfo.data import BarsOrigin, DataStore
-from wfo.strategy import get_strategy
+from wfo.strategy import Parameter, PythonKernel, Strategy, Walk, get_strategy
 from wfo.testing import random_bars
 
 LONG, BOTH, HULL = "atr_d_l", "atr_d_ls", "atr_d_hma_ls"
@@ -295,8 +296,98 @@ def test_a_run_says_what_its_lots_did(
     assert (
         "Entries took place, and no lot could be bought: 2 combinations (of all 4) enter" in said
     ) == idle
-    assert ("Some entries could buy no lot: of 2 combinations (of all 4)" in said) == missing
+    assert (
+        "Some entries could buy no lot: 2 of the 2 combinations that enter (of all 4)" in said
+    ) == missing
     assert ("More capital (--capital) or a smaller lot" in said) == (idle or missing)
+
+
+def test_the_phases_of_a_run_say_which_of_them_could_buy_no_lot(
+    call: Callable[..., str], tmp_path: Path
+) -> None:
+    grid = tmp_path / "small.yaml"
+    grid.write_text(_GRID.format(offsets="0.5"), "utf-8")
+    said = call(
+        "run", "--strategy", LONG, "--grid", str(grid), "--lot-size", "1", "--capital", "130000",
+        "--sizing", "fixed", "--wfe", "0", "--dd-ratio", "1000", "--min-phases", "1",
+    )  # fmt: skip
+    assert " none of them trades a share. One lot of 1 was worth" in said
+    done = CliRunner().invoke(cli, ["simulate", str(tmp_path / "results" / "DEAR")])
+    assert done.exit_code == 0, done.output
+    text = " ".join(done.stdout.split())
+    found = re.search(r"Phases ([\d, ]+): (\d+) of (\d+) entries could buy no lot", text)
+    assert found is not None, text
+    numbers = [int(n) for n in found[1].split(",")]
+    assert numbers == sorted(numbers)
+    assert int(found[2]) < int(found[3])
+
+
+def test_buy_and_hold_says_that_it_could_buy_no_lot(bars: pl.DataFrame) -> None:
+    costs = {"slip": 0.01, "fee": 0.02}
+    given = wfo.Settings(lot_size=2_000.0, **costs)
+    held = wfo.buy_and_hold(bars, split=700, settings=given)
+    cost = 2_000.0 * float(bars["open"][100]) * 1.01 * 1.02
+    assert cost > 100_000.0
+    assert held.unfilled is not None
+    assert held.unfilled.lot_cost == pytest.approx(cost, rel=1e-12)
+    assert (held.unfilled.count, held.unfilled.entries, held.unfilled.equity) == (1, 1, 100_000.0)
+    assert wfo.buy_and_hold(bars, split=700, settings=wfo.Settings(**costs)).unfilled is None
+
+
+def test_a_function_in_python_is_simulated_with_fractions_too(bars: pl.DataFrame) -> None:
+    """It buys at the open of the first trading bar, sells ten bars later, and buys again."""
+    strategy = Strategy(
+        "twice",
+        "Buys twice.",
+        (Parameter("wait", "int", 1, 100, "bars"),),
+        PythonKernel(f"{__name__}:twice"),
+        lambda _: 1,
+    )
+    opened = bars["open"].to_list()
+    dear = opened[100] * 1.001
+
+    def found(wait: int, size: float) -> Unfilled | None:
+        used = wfo.Settings(capital=dear, lot_size=size)
+        given = {"split": 700, "settings": used, "engine": "auto"}
+        return wfo.simulate(strategy, bars, {"wait": wait}, **given).unfilled
+
+    lacking = set()
+    for wait in (3, 10, 25, 50):
+        left = dear + opened[100 + wait] - opened[100]
+        lacking.add(left < opened[100 + 2 * wait])
+        own = found(wait, 1.0)
+        assert (own is not None) == (left < opened[100 + 2 * wait])
+        assert own is None or (own.count, own.entries) == (1, 2)
+        both = found(wait, 2.0)
+        assert both is not None
+        assert (both.count, both.entries) == (2, 2)
+        assert found(wait, 0.0) is None
+    assert lacking == {True, False}
+
+
+def twice(feeds: Any, sets: Any, settings: Any, warmup: int) -> Walk:
+    """Hold for some bars, wait for as many, and buy once more."""
+    prices = feeds["bars"]
+    wait = sets[0][1][0]
+    equity = np.full(len(prices["close"]), settings.capital)
+    money, trades, since = settings.capital, [], -1
+    for entry in (warmup, warmup + 2 * wait):
+        price = prices["open"][entry]
+        shares = money / price
+        if settings.lot_size:
+            shares = np.floor(shares / settings.lot_size) * settings.lot_size
+        last = entry == warmup + 2 * wait
+        stop = len(equity) if last else entry + wait
+        equity[entry:stop] = money + shares * (prices["close"][entry:stop] - price)
+        if last:
+            since = entry if shares else -1
+            break
+        pnl = shares * (prices["open"][stop] - price)
+        money += pnl
+        equity[stop:] = money
+        if shares:
+            trades.append((1, entry, price, stop, prices["open"][stop], pnl))
+    return Walk(trades, equity, since)
 
 
 def test_unfilled_entries_know_whether_they_are_all() -> None:

@@ -74,7 +74,7 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
     "missing_by_lots": (
         LOTS | {"idle": 2, "missing": 90, "phases": [2, 3]},
         (
-            "of 150 combinations (of 200 sampled from 1,280) that enter, 90 miss entries in some"
+            "90 of the 150 combinations that enter (of 200 sampled from 1,280) miss entries in some"
             " phase. In phases 2 and 3 none of them trades a share. One lot of 1"
         ),
         LOTS | {"idle": 150, "missing": 150, "phases": [1, 2, 3]},

@@ -40,7 +40,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         The names that exist.
     """
     names = sorted(known)
-    # Case is the commonest slip ('qqq' for 'QQQ'), and difflib sees it as a total mismatch.
+    # Case is the commonest error ('qqq' for 'QQQ'), and difflib sees it as a total mismatch.
     by_fold = {n.casefold(): n for n in names}
     close = difflib.get_close_matches(name.casefold(), by_fold, n=1)
     if close:

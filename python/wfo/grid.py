@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     IndexArray = NDArray[np.int64]
 
-#: More values on one axis are a slip of the pen, and would fill memory before anything else fails.
+#: More values on one axis are a typing error, and would fill memory before anything else fails.
 _LONGEST_AXIS = 100_000
 
 #: Points of parameters that share constraints: each is looked at, which takes seconds for so many.

@@ -8,7 +8,7 @@ from decimal import Decimal
 from wfo.grid import Grid, grid_names, grid_strategies
 from wfo.strategy import Number, Parameter
 
-#: Values from which on an even axis is written as a span.
+#: Values from which on an even axis is written as a range.
 _SPAN = 3
 
 
@@ -55,7 +55,7 @@ def grid_yaml(grids: Sequence[Grid], head: str = "") -> str:
         "# Saved as my.yaml and changed as you like:",
         f"#   wfo grids my.yaml --strategy {first}",
         f"#   wfo run --symbol QQQ --strategy {first} --grid my.yaml",
-        "# A value is a number, a list, or a span of which both ends are values. What is left out",
+        "# A value is a number, a list, or a range of which both ends are values. What is left out",
         "# takes its default, and the run says so.",
     ]
     for grid in grids:

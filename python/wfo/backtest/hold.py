@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.benchmark import bought, held_marks
 from wfo.backtest.checks import Position, checked_bounds, position
 from wfo.backtest.recount import Records, recount
-from wfo.backtest.values import EngineResult, Simulation
+from wfo.backtest.values import EngineResult, Simulation, Unfilled
 from wfo.bars import prices
 from wfo.data.foreign import polars_frame
 from wfo.data.frames import time_column
@@ -69,7 +70,7 @@ def buy_and_hold(
     # One bar before the purchase has the capital as its mark.
     bounds = checked_bounds(at, first, 1, len(stamps), stamps=stamps)
     start, first_oos, _ = bounds
-    shares, _ = bought(float(columns.open[start]), used)
+    shares, cost = bought(float(columns.open[start]), used)
     whole, real = np.zeros(0, np.int64), np.zeros(0)
     equity = held_marks(columns, bounds, used)
     # Lots may be too large for a single one.
@@ -85,4 +86,8 @@ def buy_and_hold(
         "exit_price": real,
         "pnl": real,
     }
-    return Simulation.of(EngineResult(found, trades, equity, (whole, real)), stamps, bounds, NAME)
+    held = Simulation.of(EngineResult(found, trades, equity, (whole, real)), stamps, bounds, NAME)
+    if shares > 0:
+        return held
+    lot_cost = used.lot_size * cost
+    return replace(held, unfilled=Unfilled(1, 1, used.lot_size, lot_cost, used.capital))

@@ -345,8 +345,8 @@ class RunFolder:
             try:
                 yield
             finally:
-                # Removed before it is let go, so that no process comes to hold a file without a name. An
-                # open file cannot be removed on Windows, where an empty one stays behind.
+                # Removed before it is let go, so that no process comes to hold a file without a
+                # name. An open file cannot be removed on Windows, where an empty one stays behind.
                 with contextlib.suppress(OSError):
                     path.unlink()
                     for folder in made:

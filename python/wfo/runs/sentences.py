@@ -257,8 +257,8 @@ def missing_by_lots(
         return ""
     none = f" In phase{_s(phases)} {_listed(phases)} none of them trades a share." if phases else ""
     return (
-        f"Some entries could buy no lot: of {entering:,} combinations {_looked_at(swept, total)}"
-        f" that enter, {missing:,} miss entries in some phase.{none} {_lot_worth(lot, money)}"
+        f"Some entries could buy no lot: {missing:,} of the {entering:,} combinations that enter"
+        f" {_looked_at(swept, total)} miss entries in some phase.{none} {_lot_worth(lot, money)}"
         f" {_BUY_MORE}"
     )
 

@@ -162,8 +162,8 @@ def random_bars(rng: np.random.Generator, n: int) -> pl.DataFrame:
         columns = np.maximum(np.round(columns / tick), 1) * tick
         columns = np.round(columns, 4)
     if rng.random() < 0.3:
-        stretch = slice(int(rng.integers(n)), None)
-        columns[:, stretch][:, : int(rng.integers(1, 40))] = columns[3, stretch][0]  # quiet prices
+        quiet = slice(int(rng.integers(n)), None)
+        columns[:, quiet][:, : int(rng.integers(1, 40))] = columns[3, quiet][0]
     dates = pl.date_range(
         pl.date(2000, 1, 1), pl.date(2000, 1, 1) + pl.duration(days=n - 1), eager=True
     )
