@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wfo.strategy import Strategy
 
 #: The index of a bar, or a date: then the first bar on or after it.
-Position = int | dt.date | str
+BarOrDate = int | dt.date | str
 
 #: First trading bar, first out-of-sample bar, one past the last bar.
 Bounds = tuple[int, int, int]
@@ -78,13 +78,13 @@ def whole(value: object) -> int | None:
         return None
 
 
-def position(name: str, value: object, stamps: pl.Series) -> int:
+def bar_index(name: str, value: object, stamps: pl.Series) -> int:
     """Return the index of a bar that is given by its index or by a date.
 
     Parameters
     ----------
     name
-        What the position is called in messages.
+        What it is called in messages.
     value
         An index, or a ``date``, ``datetime`` or their ISO text: then it is the first bar on or
         after it. A date begins at midnight in the bars' time zone, and a ``datetime`` without a

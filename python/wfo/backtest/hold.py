@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.benchmark import bought, held_marks
-from wfo.backtest.checks import Position, checked_bounds, position
+from wfo.backtest.checks import BarOrDate, bar_index, checked_bounds
 from wfo.backtest.recount import Records, recount
 from wfo.backtest.values import EngineResult, Simulation, Unfilled
 from wfo.bars import prices
@@ -27,8 +27,8 @@ NAME = "buy-and-hold"
 def buy_and_hold(
     bars: Any,
     *,
-    split: Position,
-    warmup: Position | None = None,
+    split: BarOrDate,
+    warmup: BarOrDate | None = None,
     settings: AccountSettings | None = None,
 ) -> Simulation:
     """Buy at the open of the first trading bar, with the whole capital, and never sell.
@@ -55,7 +55,7 @@ def buy_and_hold(
     Raises
     ------
     WfoError
-        If a position, setting or bar cannot be used; the message names it and what would do.
+        If a boundary, setting or bar cannot be used; the message names it and what would do.
     """
     import numpy as np
 
@@ -65,8 +65,8 @@ def buy_and_hold(
     frame = polars_frame(bars)
     columns = prices(frame)
     stamps = frame[time_column(frame)]
-    first = None if warmup is None else position("warmup", warmup, stamps)
-    at = position("split", split, stamps)
+    first = None if warmup is None else bar_index("warmup", warmup, stamps)
+    at = bar_index("split", split, stamps)
     # One bar before the purchase has the capital as its mark.
     bounds = checked_bounds(at, first, 1, len(stamps), stamps=stamps)
     start, first_oos, _ = bounds

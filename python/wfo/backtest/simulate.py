@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.benchmark import held_marks
 from wfo.backtest.checks import (
-    Position,
+    BarOrDate,
+    bar_index,
     checked_bounds,
     checked_labels,
-    position,
 )
 from wfo.backtest.engines import choose_engine, require_engine
 from wfo.backtest.feeds import FIRST, read_feeds
@@ -34,10 +34,10 @@ Params = Mapping[str, Any]
 def simulate(
     strategy: str | Strategy,
     bars: Any,
-    params: Params | Sequence[tuple[Position, Params]],
+    params: Params | Sequence[tuple[BarOrDate, Params]],
     *,
-    split: Position,
-    warmup: Position | None = None,
+    split: BarOrDate,
+    warmup: BarOrDate | None = None,
     bars2: Any = None,
     feeds: Mapping[str, Any] | None = None,
     settings: AccountSettings | None = None,
@@ -81,7 +81,7 @@ def simulate(
     Raises
     ------
     WfoError
-        If a parameter, position or bar cannot be used; the message names it and what would do.
+        If a parameter, boundary or bar cannot be used; the message names it and what would do.
     """
     named = get_strategy(strategy)
     dated = not isinstance(params, Mapping) and _is_dated(params)
@@ -93,8 +93,8 @@ def simulate(
     require_engine(engine, named)
     read = read_feeds(named, bars, bars2, feeds)
     assert read.stamps is not None  # noqa: S101  # frames have them
-    first = None if warmup is None else position("warmup", warmup, read.stamps)
-    at = position("split", split, read.stamps)
+    first = None if warmup is None else bar_index("warmup", warmup, read.stamps)
+    at = bar_index("split", split, read.stamps)
     bounds = checked_bounds(at, first, need, read.bars, stamps=read.stamps)
     used = named.settings_of(settings)
     if dated:
@@ -139,7 +139,7 @@ def _dated_sets(
     InputError
         If the first one begins too late, or they do not ascend.
     """
-    bars = [position(f"params[{i}]: date", when, stamps) for i, when in enumerate(whens)]
+    bars = [bar_index(f"params[{i}]: date", when, stamps) for i, when in enumerate(whens)]
     if min(bars) < 0:
         raise InputError(
             f"a parameter set begins with bar {min(bars)}; the index of a bar is 0 or more"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from wfo.backtest.benchmark import benchmark
-from wfo.backtest.checks import Bounds, Position, check_grid, checked_bounds, position
+from wfo.backtest.checks import BarOrDate, Bounds, bar_index, check_grid, checked_bounds
 from wfo.backtest.evaluate import Evaluator, iter_blocks, largest_block
 from wfo.backtest.feeds import read_feeds
 from wfo.backtest.figures import Choice, cell_bytes, empty, is_extended
@@ -35,8 +35,8 @@ def sweep(
     bars: Any,
     grid: Grid | Mapping[str, Any] | str | Path,
     *,
-    split: Position,
-    warmup: Position | None = None,
+    split: BarOrDate,
+    warmup: BarOrDate | None = None,
     windows: None = None,
     bars2: Any = None,
     feeds: Mapping[str, Any] | None = None,
@@ -72,8 +72,8 @@ def sweep(
     bars: Any,
     grid: Grid | Mapping[str, Any] | str | Path,
     *,
-    split: Position | None = None,
-    warmup: Position | None = None,
+    split: BarOrDate | None = None,
+    warmup: BarOrDate | None = None,
     windows: Schedule | None = None,
     bars2: Any = None,
     feeds: Mapping[str, Any] | None = None,
@@ -128,7 +128,7 @@ def sweep(
     Raises
     ------
     WfoError
-        If a parameter, position or bar cannot be used, or the result would not fit memory; the
+        If a parameter, boundary or bar cannot be used, or the result would not fit memory; the
         message names it and what would do.
     """
     named = get_strategy(strategy)
@@ -143,8 +143,8 @@ def sweep(
         if split is None:
             raise InputError("a sweep needs split=, the first out-of-sample bar, or windows=")
         phases = [None]
-        first = None if warmup is None else position("warmup", warmup, stamps)
-        at = position("split", split, stamps)
+        first = None if warmup is None else bar_index("warmup", warmup, stamps)
+        at = bar_index("split", split, stamps)
         bounds = [checked_bounds(at, first, grid.need, read.bars, stamps=stamps)]
     else:
         if split is not None or warmup is not None:
