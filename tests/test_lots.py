@@ -300,6 +300,8 @@ def test_a_run_says_what_its_lots_did(
         "Some entries could buy no lot: 2 of the 2 combinations that enter (of all 4)" in said
     ) == missing
     assert ("More capital (--capital) or a smaller lot" in said) == (idle or missing)
+    assert ("Next, see what there is with fractions of shares: wfo" in said) == idle
+    assert said.endswith("--lot-size 0") == idle
 
 
 def test_the_phases_of_a_run_say_which_of_them_could_buy_no_lot(
@@ -348,7 +350,7 @@ def test_a_function_in_python_is_simulated_with_fractions_too(bars: pl.DataFrame
 
     def found(wait: int, size: float) -> Unfilled | None:
         used = wfo.Settings(capital=dear, lot_size=size)
-        given = {"split": 700, "settings": used, "engine": "auto"}
+        given: dict[str, Any] = {"split": 700, "settings": used, "engine": "auto"}
         return wfo.simulate(strategy, bars, {"wait": wait}, **given).unfilled
 
     lacking = set()

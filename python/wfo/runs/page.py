@@ -701,6 +701,12 @@ def _next(report: Findings) -> list[str]:
             "Next, see the most stable outcome trade by trade:",
             f"  wfo simulate {folder} --candidate {candidate} --plot terminal",
         ]
+    lots = item.lots
+    if lots is not None and lots.entering and lots.idle == lots.entering:
+        return [
+            "Next, see what there is with fractions of shares:",
+            f"  {report.manifest.command} --lot-size 0",
+        ]
     scores = item.scores
     most = max(k for k, count in enumerate(scores.valid_phases) if count)
     if most:
