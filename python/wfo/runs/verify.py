@@ -30,7 +30,7 @@ def verify(
     threads
         By default one for each core.
     progress
-        Where to tell how far it is.
+        Who hears how far it is.
 
     Returns
     -------
