@@ -31,7 +31,8 @@ PYTHON = (
     ("wfo/sweeps/", "wfo/tradestation/"),
     ("wfo/runs/",),
     ("wfo/__init__.py",),
-    ("wfo/cli/", "wfo/testing/"),
+    ("wfo/testing/",),
+    ("wfo/cli/",),
     ("wfo/__main__.py",),
 )
 
