@@ -1,21 +1,48 @@
-"""What all tests share: the folder of real bars, and how properties are searched."""
+"""What all tests share: the folder of real bars, how properties are searched, what runs where."""
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import hypothesis
 import pytest
-
-# Examples are the same in every run: a failure that comes and goes teaches nobody.
-hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, database=None)
-hypothesis.settings.load_profile("suite")
 
 # The tests of a project of its own need its wheel; test_wheel runs them where that is installed.
 collect_ignore = ["sma_cross"]
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_BARS = ROOT.parent / "shared" / "data"
+
+# The examples of "suite" are the same in every run, so that a change cannot fail by examples that
+# have nothing to do with it. Those of "random" are others each time: `make slow` looks further.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile(
+    "random", derandomize=False, deadline=None, database=None, print_blob=True
+)
+hypothesis.settings.load_profile("suite")
+
+# A shell starts commands in the background with interrupts ignored, and children inherit that;
+# runs that tests interrupt could then not be interrupted.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The Numba engine takes 20 seconds to compile: once is enough for all processes of the tests.
+os.environ.setdefault("WFO_JIT_CACHE", str(ROOT / "target" / "jit"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share what a file makes once in one process, under ``--dist loadgroup``.
+
+    Groups are handed out before single tests, the largest first, so that single tests fill up
+    what is left at the end.
+    """
+    for item in items:
+        fixtures = getattr(item, "_fixtureinfo").name2fixturedefs
+        if any(f[-1].scope in {"module", "session"} and f[-1].baseid for f in fixtures.values()):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 # 128 combinations in 4 cells: too few for plateaus, whose search takes most of a small run's time.
 TINY = """
