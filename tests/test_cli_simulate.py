@@ -876,31 +876,29 @@ def test_numbers_far_down_a_csv_file_are_read_as_they_are(call: Callable[..., Ca
     assert "bb_deviation 2.5," in called.out
 
 
-def test_candidates_of_another_strategy(
-    call: Callable[..., Called], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_candidates_of_another_strategy(call: Callable[..., Called]) -> None:
     long = get_strategy("atr_d_l")
     extra = dataclasses.replace(long.parameters[1], name="another_multiplier")
     twin = dataclasses.replace(long, name="atr_d_l_twin")
     other = dataclasses.replace(
         long, name="other", parameters=(*long.parameters, extra), tradestation=None
     )
-    # Those of the package are looked up before, so that no one adds them.
-    wfo.strategies()
-    known = {own.name: own for own in (long, twin, other)}
-    monkeypatch.setattr(registry._REGISTRY, "known", known)
     # By its columns, whatever the file is called.
     frame_of(2, another_multiplier=2.0).write_csv("best.csv")
-    called = call(*SIMULATE, "--from-candidates", "best.csv")
+    with registry.separate([twin, other]):
+        called = call(*SIMULATE, "--from-candidates", "best.csv")
     assert called.code == 1
     assert "best.csv is no candidates file of atr_d_l: it is one of other" in called.err
     # By its name, where the columns are the same.
     frame_of(2).write_csv("candidates_atr_d_l_twin_coarse.csv")
-    called = call(*SIMULATE, "--from-candidates", "candidates_atr_d_l_twin_coarse.csv")
+    with registry.separate([twin, other]):
+        called = call(*SIMULATE, "--from-candidates", "candidates_atr_d_l_twin_coarse.csv")
     assert called.code == 1
     assert "no candidates file of atr_d_l: it is one of atr_d_l_twin" in called.err
     frame_of(2).write_csv("candidates_atr_d_l_coarse.csv")
-    assert call(*SIMULATE, "--from-candidates", "candidates_atr_d_l_coarse.csv").code == 0
+    with registry.separate([twin, other]):
+        called = call(*SIMULATE, "--from-candidates", "candidates_atr_d_l_coarse.csv")
+    assert called.code == 0, called
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -16,8 +16,9 @@ import yaml
 
 import wfo
 from wfo import _core
-from wfo.backtest import choose_engine, engine_names, iter_sweep, read_feeds
-from wfo.backtest.evaluate import iter_blocks
+from wfo.backtest import Figures, choose_engine, engine_names, iter_sweep, read_feeds
+from wfo.backtest.evaluate import BlockSizes, iter_blocks
+from wfo.strategy import get_strategy
 
 FIGURES = ("is_pnl", "oos_pnl", "is_dd", "oos_dd", "is_trades", "oos_trades")
 ENGINES = ("factored", "direct", "reference")
@@ -165,7 +166,7 @@ def test_one_result_a_phase(bars: pl.DataFrame, grid: wfo.Grid, engine: str) -> 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_results_do_not_depend_on_threads_nor_blocks(
-    bars: pl.DataFrame, grid: wfo.Grid, monkeypatch: pytest.MonkeyPatch, engine: str
+    bars: pl.DataFrame, grid: wfo.Grid, engine: str
 ) -> None:
     def swept(threads: Any = None) -> Any:
         return wfo.sweep("atr_d_l", bars, grid, split=SPLIT, engine=engine, threads=threads)
@@ -173,9 +174,21 @@ def test_results_do_not_depend_on_threads_nor_blocks(
     one = swept(1)
     assert same(one, swept(3))
     assert same(one, swept(np.int64(2)))
-    monkeypatch.setattr("wfo.backtest.evaluate._FIRST_BLOCK", 5)
-    monkeypatch.setattr("wfo.backtest.evaluate._LARGEST_BLOCK", 7)
-    assert same(one, swept())
+    small = BlockSizes(first=5, largest=7)
+    feeds = read_feeds(get_strategy("atr_d_l"), bars)
+    blocks = list(iter_sweep(feeds, grid, None, [one.bounds], engine, sizes=small))
+    assert max(stop - start for start, stop, _ in blocks) <= 7
+    for name in Figures._fields:
+        pieces = np.concatenate([getattr(found, name) for _, _, (found,) in blocks])
+        assert np.array_equal(pieces, getattr(one, name)), name
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seconds": 0.0}, {"first": 0}, {"first": 8, "largest": 7}], ids=str
+)
+def test_blocks_that_hold_nothing_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(wfo.InputError, match="need some time, and 1 <= first <= largest"):
+        BlockSizes(**wrong)
 
 
 class Counted:
@@ -192,7 +205,7 @@ class Counted:
     def __len__(self) -> int:
         return self.length
 
-    def perf_counter(self) -> float:
+    def clock(self) -> float:
         return self.now
 
     def range(self, start: int, stop: int, *, stored: bool = False) -> list[Any]:
@@ -201,11 +214,11 @@ class Counted:
         return []
 
 
-def blocks(monkeypatch: pytest.MonkeyPatch, grid: wfo.Grid, counted: Counted) -> list[int]:
+def blocks(grid: wfo.Grid, counted: Counted) -> list[int]:
     """Sweep a grid with it, and return the sizes of the blocks."""
-    monkeypatch.setattr("wfo.backtest.evaluate.time", counted)
     counted.length = len(grid)
-    given = iter_blocks(counted)  # type: ignore[arg-type]  # what it needs of an evaluator
+    sizes = BlockSizes(clock=counted.clock)
+    given = iter_blocks(counted, sizes=sizes)  # type: ignore[arg-type]  # what it needs of one
     assert [(start, stop) for start, stop, _ in given] == counted.asked
     # One after the other, from the first combination to the last.
     edges = [0, *(stop for _, stop in counted.asked)]
@@ -215,10 +228,10 @@ def blocks(monkeypatch: pytest.MonkeyPatch, grid: wfo.Grid, counted: Counted) ->
 
 
 @pytest.mark.parametrize("granule", [1, 3, 7, 700, 1000, 5003, 400_000])
-def test_blocks_end_with_whole_granules(monkeypatch: pytest.MonkeyPatch, granule: int) -> None:
+def test_blocks_end_with_whole_granules(granule: int) -> None:
     grid = wfo.Grid.load("phase1_slim", "atr_d_l")
     counted = Counted(granule, second=1e-7)
-    sizes = blocks(monkeypatch, grid, counted)
+    sizes = blocks(grid, counted)
     assert max(sizes) <= 1 << 21
     large = [(start, size) for (start, _), size in zip(counted.asked, sizes, strict=True)]
     large = [(start, size) for start, size in large[:-1] if size > granule]
@@ -228,31 +241,31 @@ def test_blocks_end_with_whole_granules(monkeypatch: pytest.MonkeyPatch, granule
     assert (large[0][0] + large[0][1]) % granule == 0
 
 
-def test_a_granule_beyond_the_largest_block_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_granule_beyond_the_largest_block_is_cut() -> None:
     grid = wfo.Grid.load("phase1_slim", "atr_d_l")
-    sizes = blocks(monkeypatch, grid, Counted(granule=1 << 22, second=1e-9))
+    sizes = blocks(grid, Counted(granule=1 << 22, second=1e-9))
     assert max(sizes) == 1 << 21
 
 
-def test_blocks_are_as_large_as_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_are_as_large_as_their_time() -> None:
     """A second each, once they have found their size."""
     grid = wfo.Grid.load("smoke", "atr_d_l")
     for second, wanted in ((1 / 100, 100), (1 / 37, 37), (2.0, 1)):
-        sizes = blocks(monkeypatch, grid, Counted(granule=1, second=second))
+        sizes = blocks(grid, Counted(granule=1, second=second))
         assert sizes[0] == 512
         assert set(sizes[1:-1]) <= {wanted, wanted - 1}
-    sizes = blocks(monkeypatch, grid, Counted(granule=30, second=1 / 100))
+    sizes = blocks(grid, Counted(granule=30, second=1 / 100))
     assert sizes[0] == 510
     assert set(sizes[1:-1]) == {90}
 
 
-def test_blocks_do_not_dwindle(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_do_not_dwindle() -> None:
     """Not even where what a block costs beside its combinations is more than its time."""
     grid = wfo.Grid.load("coarse", "atr_d_l")
-    sizes = blocks(monkeypatch, grid, Counted(granule=10_000, second=1e-5, fixed=2.5))
+    sizes = blocks(grid, Counted(granule=10_000, second=1e-5, fixed=2.5))
     assert len(sizes) > 5
     assert set(sizes[:-1]) == {512}
-    sizes = blocks(monkeypatch, grid, Counted(granule=100, second=1e-5, fixed=2.5))
+    sizes = blocks(grid, Counted(granule=100, second=1e-5, fixed=2.5))
     assert sizes[0] == 500
     assert set(sizes[2:-1]) == {100}
 

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,6 @@ import pytest
 
 import wfo
 from wfo.backtest import Evaluator, choose_engine, memory, read_feeds
-from wfo.backtest import sweep as sweeping
 from wfo.backtest.figures import EXTENDED_NAMES, NAMES, STANDARD_NAMES
 from wfo.backtest.spaces import GridSpace, SetSpace
 from wfo.metrics import simulation_metrics
@@ -403,13 +402,12 @@ def test_dates_that_cannot_be(bars: pl.DataFrame, grid: wfo.Grid) -> None:
 # Memory
 
 
-def test_what_does_not_fit_is_refused_at_once(
-    bars: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweeping, "available_memory", lambda: 8_000_000_000)
+def test_what_does_not_fit_is_refused_at_once(bars: pl.DataFrame) -> None:
     begun = time.perf_counter()
     with pytest.raises(wfo.InputError) as caught:
-        wfo.sweep("atr_d_ls", bars, "phase1_slim", windows="default")
+        wfo.sweep(
+            "atr_d_ls", bars, "phase1_slim", windows="default", memory_limit=8_000_000_000
+        )
     assert time.perf_counter() - begun < 1
     said = str(caught.value)
     grid = wfo.Grid.load("phase1_slim", "atr_d_ls")
@@ -425,37 +423,43 @@ def test_what_does_not_fit_is_refused_at_once(
         assert part in said
 
 
-def test_extended_figures_take_more(
-    bars: pl.DataFrame, grid: wfo.Grid, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_fit_the_machine_is_refused(bars: pl.DataFrame) -> None:
+    """Whatever machine it is: two petabytes."""
+    axes = {"atr_multiplier": range(1, 10_001), "bb_deviation": range(1, 10_001)}
+    axes |= {"vol_threshold": range(1, 100_001), "atr_buy_multiplier": range(1, 6)}
+    grid = wfo.Grid({**dict(wfo.Grid.load("smoke", "atr_d_l").values), **axes})
+    if memory.available_memory() is None:
+        pytest.skip("the system does not say how much memory is left")
+    with pytest.raises(wfo.InputError, match="of memory, and .* are available"):
+        wfo.sweep("atr_d_l", bars, grid, split=SPLIT)
+
+
+def test_extended_figures_take_more(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     # 64 combinations, and a block of as many: 40 bytes each, 352 extended, 16 more a label.
     labels = np.arange(len(bars)) % 500
-    for room, options in ((5_119, {}), (45_055, {"figures": "extended"})):
-        monkeypatch.setattr(sweeping, "available_memory", lambda room=room: room)
+    for room, figures in ((5_119, "standard"), (45_055, "extended")):
+        options: Any = {"split": SPLIT, "figures": figures}
         with pytest.raises(wfo.InputError, match="available"):
-            wfo.sweep("atr_d_ls", bars, grid, split=SPLIT, **options)  # type: ignore[call-overload]
-        monkeypatch.setattr(sweeping, "available_memory", lambda room=room: room + 1)
-        found = wfo.sweep("atr_d_ls", bars, grid, split=SPLIT, **options)  # type: ignore[call-overload]
+            wfo.sweep("atr_d_ls", bars, grid, **options, memory_limit=room)
+        found = wfo.sweep("atr_d_ls", bars, grid, **options, memory_limit=room + 1)
         assert found.nbytes * 2 == room + 1
     with pytest.raises(
         wfo.InputError,
         match=r"keeps the standard ones on disk, .*takes less, figures='standard' too, and",
     ):
-        wfo.sweep("atr_d_ls", bars, grid, split=SPLIT, figures="extended", labels=labels)
+        wfo.sweep("atr_d_ls", bars, grid, **options, labels=labels, memory_limit=45_056)
 
 
-def test_available_memory_is_what_the_system_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_available_memory_is_what_the_system_says(tmp_path: Path) -> None:
     found = memory.available_memory()
     assert found is None or found > 1_000_000
     limit, used = tmp_path / "max", tmp_path / "current"
-    monkeypatch.setattr(memory, "_GROUPS", ((str(limit), str(used)),))
+    groups = ((str(limit), str(used)),)
     limit.write_text("50000000\n")
     used.write_text("20000000\n")
-    assert memory.available_memory() == 30_000_000
+    assert memory.available_memory(groups) == 30_000_000
     limit.write_text("max\n")
-    assert memory.available_memory() != 30_000_000
+    assert memory.available_memory(groups) != 30_000_000
 
 
 # How they look
@@ -565,17 +569,23 @@ def test_combinations_that_an_evaluator_does_not_have(
     assert [len(c) for p in (found.list([]), found.blocks([], 3)) for c in p[0]] == [0] * 12
 
 
-def test_engines_are_chosen_without_writing_out_an_axis(
-    grid: wfo.Grid, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Unwritten(GridSpace):
+    """A grid whose axes cannot be written out."""
+
+    @property
+    def axes(self) -> NoReturn:
+        raise AssertionError("an axis is written out")
+
+
+def test_engines_are_chosen_without_writing_out_an_axis(grid: wfo.Grid) -> None:
     """An axis of many sets of values takes seconds to write out."""
     space = GridSpace(grid)
     assert space.positions == [positions for positions, _ in space.axes]
     table = SetSpace(np.zeros((2, 16)))
     assert table.positions == [positions for positions, _ in table.axes]
-    monkeypatch.setattr(wfo.Grid, "engine_axes", None)
     named = wfo.strategies()["atr_d_ls"]
-    assert choose_engine("auto", named, wfo.Settings(), space=space).engine.name == "factored"
+    chosen = choose_engine("auto", named, wfo.Settings(), space=Unwritten(grid))
+    assert chosen.engine.name == "factored"
 
 
 def test_of_sets_before_the_first_trading_bar_the_last_one_holds(

@@ -425,17 +425,18 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
         Grid.load(path, "atr_d_l")
 
 
-def test_a_file_without_the_strategy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_the_strategy(tmp_path: Path) -> None:
     # One more strategy, otherwise the same, comes for this test.
     import dataclasses
 
     from wfo.strategy import registry
 
     other = dataclasses.replace(wfo.strategies()["atr_d_l"], name="atr_d_other")
-    monkeypatch.setattr(registry._REGISTRY, "known", wfo.strategies())
-    wfo.register(other)
     path = written(tmp_path, "atr_d_other:\n  atr_period: [4]\n")
-    with pytest.raises(wfo.InputError, match=r"mine\.yaml has no grid for atr_d_l; .*atr_d_other"):
+    with (
+        registry.separate([other]),
+        pytest.raises(wfo.InputError, match=r"mine\.yaml has no grid for atr_d_l; .*atr_d_other"),
+    ):
         Grid.load(path, "atr_d_l")
 
 

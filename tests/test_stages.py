@@ -81,9 +81,10 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+def own_registry() -> Iterator[None]:
     """What a test registers is forgotten after it."""
-    monkeypatch.setattr(registry, "_REGISTRY", registry._Registry())
+    with registry.separate():
+        yield
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,10 @@ TOY = strategy("fast", "slow")
 
 
 @pytest.fixture
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[registry._Registry]:
+def own_registry() -> Iterator[registry.Registry]:
     """A registry that a test may fill."""
-    fresh = registry._Registry()
-    monkeypatch.setattr(registry, "_REGISTRY", fresh)
-    return fresh
+    with registry.separate() as fresh:
+        yield fresh
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
@@ -159,7 +158,7 @@ def test_own_settings_are_checked_and_written_down() -> None:
 # The registry
 
 
-def test_a_registered_strategy_is_known_by_its_name(own_registry: registry._Registry) -> None:
+def test_a_registered_strategy_is_known_by_its_name(own_registry: registry.Registry) -> None:
     assert wfo.register(TOY) is TOY
     assert list(wfo.strategies())[-1] == "toy"
     assert len(wfo.strategies()) == 7
@@ -179,7 +178,7 @@ def test_a_registered_strategy_is_known_by_its_name(own_registry: registry._Regi
         wfo.register("toy")  # type: ignore[arg-type]  # on purpose
 
 
-def test_a_value_goes_wherever_a_name_does(own_registry: registry._Registry) -> None:
+def test_a_value_goes_wherever_a_name_does(own_registry: registry.Registry) -> None:
     grid = wfo.Grid({"fast": [1, 2], "slow": 3}, strategy=TOY)
     assert (len(grid), grid.need, grid.strategy) == (2, 3, TOY)
     assert wfo.Grid.from_dict(grid.to_dict(), strategy=TOY) == grid
@@ -194,7 +193,7 @@ def test_a_value_goes_wherever_a_name_does(own_registry: registry._Registry) -> 
     assert one.equity.tolist() == two.equity.tolist()
 
 
-def test_a_grid_file_for_a_value(own_registry: registry._Registry, tmp_path: Any) -> None:
+def test_a_grid_file_for_a_value(own_registry: registry.Registry, tmp_path: Any) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("toy:\n  fast: [1, 2]\n  slow: 3\natr_d_l:\n  atr_period: 4\n")
     assert len(wfo.Grid.load(path, TOY)) == 2
@@ -203,7 +202,7 @@ def test_a_grid_file_for_a_value(own_registry: registry._Registry, tmp_path: Any
 
 
 def test_packages_name_theirs_as_entry_points(
-    own_registry: registry._Registry, monkeypatch: pytest.MonkeyPatch
+    own_registry: registry.Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed(monkeypatch, toy="test_strategy:TOY", more="test_strategy:MORE")
     assert list(wfo.strategies())[6:] == ["toy", "more_a", "more_b"]
@@ -223,7 +222,7 @@ NO_STRATEGY = [5]
     ],
 )
 def test_a_broken_entry_point_costs_a_warning(
-    own_registry: registry._Registry, monkeypatch: pytest.MonkeyPatch, value: str, message: str
+    own_registry: registry.Registry, monkeypatch: pytest.MonkeyPatch, value: str, message: str
 ) -> None:
     installed(monkeypatch, broken=value, toy="test_strategy:TOY")
     with pytest.warns(RuntimeWarning, match=f"broken = {value} are left out: .*{message}"):
@@ -234,7 +233,7 @@ def test_a_broken_entry_point_costs_a_warning(
 
 
 def test_a_known_name_needs_no_look_at_packages(
-    own_registry: registry._Registry, monkeypatch: pytest.MonkeyPatch
+    own_registry: registry.Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: 1 / 0)
     assert get_strategy("atr_d_l").name == "atr_d_l"
@@ -243,7 +242,7 @@ def test_a_known_name_needs_no_look_at_packages(
 # Views
 
 
-def test_the_page_of_a_strategy_without_views(own_registry: registry._Registry) -> None:
+def test_the_page_of_a_strategy_without_views(own_registry: registry.Registry) -> None:
     wfo.register(strategy("fast", "slow", constraints=("fast < slow",)))
     page = CliRunner().invoke(cli, ["strategies", "toy"]).output
     assert page.splitlines() == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.checks import (
@@ -34,15 +35,45 @@ if TYPE_CHECKING:
 #: Figures, one item a phase.
 PhaseFigures = list[Figures]
 
-#: Seconds that a block of a sweep should take: short enough for Ctrl-C and a progress line, long
-#: enough for two granules. Rows of one have so much in common that cut ones cost more, and at the
-#: end of a single one threads wait for each other.
-_BLOCK_SECONDS = 1.0
-_FIRST_BLOCK = 512
-_LARGEST_BLOCK = 1 << 21
-
 #: Combinations of a sample that are swept together.
 _SAMPLE_BLOCK = 1 << 13
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSizes:
+    """How a sweep is cut into blocks; results do not depend on it.
+
+    Attributes
+    ----------
+    seconds
+        Time that a block should take. The default is short enough for Ctrl-C and a progress line,
+        long enough for two granules: rows of one have so much in common that cut ones cost more,
+        and at the end of a single one threads wait for each other.
+    first, largest
+        Combinations of the first block, before any was timed, and of any block at most.
+    clock
+        Returns the time, in seconds from any start.
+
+    Raises
+    ------
+    InputError
+        If a block would hold no combination, or take no time.
+    """
+
+    seconds: float = 1.0
+    first: int = 512
+    largest: int = 1 << 21
+    clock: Callable[[], float] = time.perf_counter
+
+    def __post_init__(self) -> None:
+        if self.seconds <= 0 or self.first < 1 or self.largest < self.first:
+            raise InputError(
+                f"blocks of {self.seconds} s, the first of {self.first} combinations, the largest"
+                f" of {self.largest}; they need some time, and 1 <= first <= largest"
+            )
+
+
+_USUAL = BlockSizes()
 
 
 class Evaluator:
@@ -328,6 +359,7 @@ def iter_sweep(
     stored: bool = False,
     figures: Choice = "standard",
     labels: ArrayLike | None = None,
+    sizes: BlockSizes = _USUAL,
 ) -> Iterator[tuple[int, int, list[Figures]]]:
     """Sweep a grid block by block, in flat index order.
 
@@ -339,6 +371,8 @@ def iter_sweep(
         First combinations and ends of the stretches to sweep; by default the whole grid.
     stored
         Whether figures come in the types of result files.
+    sizes
+        How large the blocks are.
 
     Yields
     ------
@@ -350,7 +384,7 @@ def iter_sweep(
     evaluator = Evaluator(
         grid.strategy, feeds, grid, bounds, settings, engine, threads, figures, labels
     )
-    return iter_blocks(evaluator, spans=spans, stored=stored)
+    return iter_blocks(evaluator, spans=spans, stored=stored, sizes=sizes)
 
 
 def iter_blocks(
@@ -358,6 +392,7 @@ def iter_blocks(
     *,
     spans: Sequence[tuple[int, int]] | None = None,
     stored: bool = False,
+    sizes: BlockSizes = _USUAL,
 ) -> Iterator[tuple[int, int, list[Figures]]]:
     """Evaluate block by block, in flat index order.
 
@@ -373,6 +408,8 @@ def iter_blocks(
         First combinations and ends of the stretches; by default all of it.
     stored
         Whether figures come in the types of result files.
+    sizes
+        How large the blocks are.
 
     Yields
     ------
@@ -382,9 +419,9 @@ def iter_blocks(
         One item a phase.
     """
     granule = evaluator.granule
-    size = _FIRST_BLOCK
+    size = sizes.first
     # What part of a granule costs beside its combinations must not make blocks ever smaller.
-    least = min(granule, _FIRST_BLOCK)
+    least = min(granule, sizes.first)
     for first, end in ((0, len(evaluator)),) if spans is None else spans:
         start = first
         while start < end:
@@ -394,13 +431,13 @@ def iter_blocks(
             if size >= granule:
                 stop -= stop % granule
             stop = min(stop, end)
-            begun = time.perf_counter()
+            begun = sizes.clock()
             found = evaluator.range(start, stop, stored=stored)
-            seconds = time.perf_counter() - begun
+            seconds = sizes.clock() - begun
             yield start, stop, found
             # At most four times the last block, since the first ones also fill caches.
-            wanted = (stop - start) * _BLOCK_SECONDS / max(seconds, 1e-6)
-            size = int(max(least, min(wanted, 4 * size, _LARGEST_BLOCK)))
+            wanted = (stop - start) * sizes.seconds / max(seconds, 1e-6)
+            size = int(max(least, min(wanted, 4 * size, sizes.largest)))
             start = stop
 
 
@@ -457,4 +494,4 @@ def sweeping_engine(grid: Grid, settings: AccountSettings | None) -> str:
 
 def largest_block() -> int:
     """Return the combinations that `iter_sweep` yields together at most."""
-    return _LARGEST_BLOCK
+    return _USUAL.largest

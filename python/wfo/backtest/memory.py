@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 #: Files of control groups that state a limit, and what is used of it; of version 2 and 1.
@@ -12,12 +13,16 @@ _GROUPS = (
 )
 
 
-def available_memory() -> int | None:
+def available_memory(groups: Sequence[tuple[str, str]] = _GROUPS) -> int | None:
     """Return the bytes that a process can still take without swapping; None if nothing says.
 
-    Where a control group limits the process, what is left of its limit counts.
+    Parameters
+    ----------
+    groups
+        Files with the limit of a control group, and with what is used of it: where one limits the
+        process, what is left of its limit counts.
     """
-    found = [n for n in (_of_the_system(), *(_of_a_group(*files) for files in _GROUPS)) if n]
+    found = [n for n in (_of_the_system(), *(_of_a_group(*files) for files in groups)) if n]
     return min(found, default=None)
 
 

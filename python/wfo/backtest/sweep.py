@@ -45,6 +45,7 @@ def sweep(
     threads: int | None = None,
     figures: Choice = "standard",
     labels: ArrayLike | None = None,
+    memory_limit: int | None = None,
 ) -> SweepResult: ...
 
 
@@ -64,6 +65,7 @@ def sweep(
     threads: int | None = None,
     figures: Choice = "standard",
     labels: ArrayLike | None = None,
+    memory_limit: int | None = None,
 ) -> list[SweepResult]: ...
 
 
@@ -82,6 +84,7 @@ def sweep(
     threads: int | None = None,
     figures: Choice = "standard",
     labels: ArrayLike | None = None,
+    memory_limit: int | None = None,
 ) -> SweepResult | list[SweepResult]:
     """Sweep a whole grid over one phase, or over all phases of a schedule at once.
 
@@ -120,6 +123,9 @@ def sweep(
         profit and loss, by side, bars in the market, relative drawdown and sums of returns too.
     labels
         One whole number from 0 on a bar, for sums of returns by label; extended figures only.
+    memory_limit
+        Bytes that the result may take with the block under way; by default what the system says is
+        left.
 
     Returns
     -------
@@ -151,10 +157,11 @@ def sweep(
             raise InputError("windows= brings its own split and warmup; leave those out")
         phases = windows = _phases(windows, stamps, grid.need)
         bounds = [checked_bounds(p.split, p.warmup, grid.need, read.bars, p.end) for p in windows]
-    _require_room(grid, len(bounds), cell_bytes(extended=extended), figures)
+    room = available_memory() if memory_limit is None else memory_limit
+    _require_room(grid, len(bounds), cell_bytes(extended=extended), figures, room)
     evaluator = Evaluator(named, read, grid, bounds, settings, engine, threads, figures, labels)
     count = evaluator.label_count
-    _require_room(grid, len(bounds), cell_bytes(extended=extended, labels=count), figures)
+    _require_room(grid, len(bounds), cell_bytes(extended=extended, labels=count), figures, room)
     out = [empty(len(grid), extended=extended, labels=count) for _ in bounds]
     for start, stop, block in iter_blocks(evaluator):
         for held, found in zip(out, block, strict=True):
@@ -205,7 +212,9 @@ def _phases(windows: Schedule, stamps: pl.Series, need: int) -> Sequence[Phase]:
     return phases
 
 
-def _require_room(grid: Grid, phases: int, cell: int, figures: str) -> None:
+def _require_room(
+    grid: Grid, phases: int, cell: int, figures: str, room: int | None
+) -> None:
     """Raise unless the figures of a whole grid fit the memory that is left.
 
     Raises
@@ -215,7 +224,6 @@ def _require_room(grid: Grid, phases: int, cell: int, figures: str) -> None:
     """
     # Beside the result there is a block under way.
     size = (len(grid) + min(len(grid), largest_block())) * phases * cell
-    room = available_memory()
     if room is None or size <= room:
         return
     extended = figures == "extended"

@@ -1,6 +1,6 @@
 """The registry of strategies: those of the package, of installed packages, and of the caller.
 
-All come through one door. The package's own family is a line in `_BUILT_IN`; another package names
+All go through `Registry.add`. The package's own family is a line in `_BUILT_IN`; another package names
 its strategies as entry points of the group ``wfo.strategies``, each a `Strategy` or several::
 
     [project.entry-points."wfo.strategies"]
@@ -9,8 +9,10 @@ its strategies as entry points of the group ``wfo.strategies``, each a `Strategy
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import warnings
+from collections.abc import Iterable, Iterator
 
 from wfo.errors import InputError, did_you_mean
 from wfo.strategy.value import Strategy
@@ -22,8 +24,16 @@ _BUILT_IN = ("wfo.atr_d.catalogue:ATR_D",)
 GROUP = "wfo.strategies"
 
 
-class _Registry:
-    """Strategies by name, and what of them was looked up already."""
+class Registry:
+    """Strategies by name, and what of them was looked up already.
+
+    Attributes
+    ----------
+    known
+        All that were added or looked up so far, by name.
+    own
+        Those of this package, by name.
+    """
 
     def __init__(self) -> None:
         self.known: dict[str, Strategy] = {}
@@ -32,6 +42,13 @@ class _Registry:
         self.installed = False
 
     def add(self, strategy: Strategy) -> None:
+        """Make a strategy known.
+
+        Raises
+        ------
+        InputError
+            If another one has its name.
+        """
         before = self.known.get(strategy.name)
         if before is not None and before != strategy:
             raise InputError(
@@ -44,6 +61,7 @@ class _Registry:
             self.known[strategy.name] = strategy
 
     def load_built_in(self) -> None:
+        """Look up the strategies of this package, once."""
         if self.built_in:
             return
         for path in _BUILT_IN:
@@ -54,6 +72,7 @@ class _Registry:
         self.built_in = True
 
     def load_installed(self) -> None:
+        """Look up those of installed packages too, once; what cannot be loaded is a warning."""
         if self.installed:
             return
         from importlib.metadata import entry_points
@@ -77,7 +96,27 @@ class _Registry:
             warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
-_REGISTRY = _Registry()
+#: The last one is in use.
+_REGISTRIES = [Registry()]
+
+
+@contextlib.contextmanager
+def separate(strategies: Iterable[Strategy] = ()) -> Iterator[Registry]:
+    """Have a registry of its own inside a ``with`` block; what is registered there is left behind.
+
+    Parameters
+    ----------
+    strategies
+        What is known inside beside this package's own and those of installed packages.
+    """
+    own = Registry()
+    _REGISTRIES.append(own)
+    try:
+        for strategy in strategies:
+            register(strategy)
+        yield own
+    finally:
+        _REGISTRIES.remove(own)
 
 
 def register(strategy: Strategy) -> Strategy:
@@ -101,8 +140,8 @@ def register(strategy: Strategy) -> Strategy:
     """
     if not isinstance(strategy, Strategy):
         raise InputError(f"register takes a wfo.Strategy, not {strategy!r}")
-    _REGISTRY.load_built_in()
-    _REGISTRY.add(strategy)
+    _REGISTRIES[-1].load_built_in()
+    _REGISTRIES[-1].add(strategy)
     return strategy
 
 
@@ -113,14 +152,14 @@ def strategies() -> dict[str, Strategy]:
     ``wfo.strategies``, and those given to `wfo.register`. An entry point that cannot be loaded is
     left out, with a warning that says why.
     """
-    _REGISTRY.load_installed()
-    return dict(_REGISTRY.known)
+    _REGISTRIES[-1].load_installed()
+    return dict(_REGISTRIES[-1].known)
 
 
 def is_built_in(strategy: Strategy) -> bool:
     """Return whether a strategy is one of this package's own, and not another of that name."""
-    _REGISTRY.load_built_in()
-    return _REGISTRY.own.get(strategy.name) == strategy
+    _REGISTRIES[-1].load_built_in()
+    return _REGISTRIES[-1].own.get(strategy.name) == strategy
 
 
 def get_strategy(strategy: str | Strategy) -> Strategy:
@@ -133,12 +172,12 @@ def get_strategy(strategy: str | Strategy) -> Strategy:
     """
     if isinstance(strategy, Strategy):
         return strategy
-    _REGISTRY.load_built_in()
+    _REGISTRIES[-1].load_built_in()
     if isinstance(strategy, str):
         # What is known needs no look at the installed packages, which takes its time.
-        if strategy not in _REGISTRY.known:
-            _REGISTRY.load_installed()
-        if strategy in _REGISTRY.known:
-            return _REGISTRY.known[strategy]
+        if strategy not in _REGISTRIES[-1].known:
+            _REGISTRIES[-1].load_installed()
+        if strategy in _REGISTRIES[-1].known:
+            return _REGISTRIES[-1].known[strategy]
     hint = did_you_mean(str(strategy), strategies())
     raise InputError(f"there is no strategy {strategy!r}{hint}")
