@@ -40,9 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     what is left at the end.
     """
     for item in items:
-        fixtures = getattr(item, "_fixtureinfo").name2fixturedefs
-        if any(f[-1].scope in {"module", "session"} and f[-1].baseid for f in fixtures.values()):
+        # What no fixture of a file is shared by goes to whichever process is free.
+        fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
+        shared = (f[-1].scope in {"module", "session"} and f[-1].baseid for f in fixtures)
+        if any(shared):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
 
 # 128 combinations in 4 cells: too few for plateaus, whose search takes most of a small run's time.
 TINY = """

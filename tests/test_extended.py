@@ -405,9 +405,7 @@ def test_dates_that_cannot_be(bars: pl.DataFrame, grid: wfo.Grid) -> None:
 def test_what_does_not_fit_is_refused_at_once(bars: pl.DataFrame) -> None:
     begun = time.perf_counter()
     with pytest.raises(wfo.InputError) as caught:
-        wfo.sweep(
-            "atr_d_ls", bars, "phase1_slim", windows="default", memory_limit=8_000_000_000
-        )
+        wfo.sweep("atr_d_ls", bars, "phase1_slim", windows="default", memory_limit=8_000_000_000)
     assert time.perf_counter() - begun < 1
     said = str(caught.value)
     grid = wfo.Grid.load("phase1_slim", "atr_d_ls")
@@ -430,7 +428,7 @@ def test_what_does_not_fit_the_machine_is_refused(bars: pl.DataFrame) -> None:
     grid = wfo.Grid({**dict(wfo.Grid.load("smoke", "atr_d_l").values), **axes})
     if memory.available_memory() is None:
         pytest.skip("the system does not say how much memory is left")
-    with pytest.raises(wfo.InputError, match="of memory, and .* are available"):
+    with pytest.raises(wfo.InputError, match=r"of memory, and .* are available"):
         wfo.sweep("atr_d_l", bars, grid, split=SPLIT)
 
 

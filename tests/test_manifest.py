@@ -6,15 +6,16 @@ import dataclasses
 import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from noting import run_noted
 
 from wfo.data import sample_store
 from wfo.errors import ResultsError
 from wfo.files import read_sealed, write_sealed
-from wfo.runs import identity, sweeping
 from wfo.runs.folder import RunFolder
+from wfo.runs.machine import Machine
 from wfo.runs.manifest import Manifest
 from wfo.runs.plan import RunPlan
 from wfo.runs.rescore import rescore
@@ -64,16 +65,24 @@ def as_read(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"gates": data["gates"] | {"min_trades": 0, "beat": None}}
 
 
+class Earlier(NamedTuple):
+    """A run of an earlier version, what its manifest said, and what it computed on."""
+
+    plan: RunPlan
+    folder: RunFolder
+    said: dict[str, Any]
+    machine: Machine
+
+
 @pytest.fixture(params=NAMES[:1])
-def earlier(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[RunPlan, RunFolder, dict[str, Any]]:
+def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Earlier:
     """A run of all figures whose manifest is the one that the earlier version wrote."""
     said = json.loads(text(request.param))
     # Another version is another run.
-    monkeypatch.setattr(identity, "core_version", lambda: said["build"]["version"])
+    machine = Machine(version=lambda: said["build"]["version"])
     plan = plan_of(request.param, tmp_path)
-    report = run(plan, sample_store())
+    report, swept = run_noted(plan, machine)
+    assert swept
     if "rescored" in said:
         rescore(report.folder, gates=Gates.from_dict(said["gates"]))
     sums = read_sealed(report.folder.manifest)["sums"]
@@ -85,7 +94,7 @@ def earlier(
     # How Polars lays out a file is its own affair.
     said["sums"] = {name: sums[name] for name in said["sums"]}
     write_sealed(report.folder.manifest, said)
-    return plan, report.folder, said
+    return Earlier(plan, report.folder, said, machine)
 
 
 def known(found: Any, said: Any) -> Any:
@@ -104,10 +113,8 @@ def test_what_an_earlier_version_wrote_comes_back_as_it_was(name: str) -> None:
     assert json.dumps(found) == json.dumps(as_read(data)), "the order of the keys is kept too"
 
 
-def test_an_earlier_run_is_the_same_run_and_finds_the_same(
-    earlier: tuple[RunPlan, RunFolder, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan, folder, said = earlier
+def test_an_earlier_run_is_the_same_run_and_finds_the_same(earlier: Earlier) -> None:
+    plan, folder, said, machine = earlier
     files, _ = verify(folder)
     assert files == sum(1 for p in folder.path.rglob("*") if p.is_file())
     assert "benchmarks" not in said, "they follow from the bars"
@@ -116,9 +123,8 @@ def test_an_earlier_run_is_the_same_run_and_finds_the_same(
     assert known(report.manifest.to_dict()["results"], said["results"]) == said["results"]
     assert report.manifest.command == said["command"]
     # Nothing is swept when it is asked for again, and it stays where it is.
-    monkeypatch.setattr(sweeping, "iter_sweep", None)
-    again = run(plan, sample_store())
-    assert again.moved is None
+    again, swept = run_noted(plan, machine)
+    assert (again.moved, swept) == (None, False)
     assert again.manifest.fingerprint == said["fingerprint"]
     assert again.manifest.to_dict()["sweeps"] == said["sweeps"]
     assert again.manifest.benchmarks == report.manifest.benchmarks
@@ -126,13 +132,11 @@ def test_an_earlier_run_is_the_same_run_and_finds_the_same(
     assert strict.valid_phases == report.strategies[0].scores.others[0].valid_phases
 
 
-def test_survivors_of_an_earlier_version_are_swept_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_survivors_of_an_earlier_version_are_swept_again(tmp_path: Path) -> None:
     said = json.loads(text(NAMES[1]))
-    monkeypatch.setattr(identity, "core_version", lambda: said["build"]["version"])
+    machine = Machine(version=lambda: said["build"]["version"])
     plan = plan_of(NAMES[1], tmp_path)
-    report = run(plan, sample_store())
+    report = run(plan, sample_store(), machine=machine)
     folder = report.folder
     said["sums"] = read_sealed(folder.manifest)["sums"]
     said["sweeps"] = read_sealed(folder.manifest)["sweeps"]
@@ -144,15 +148,14 @@ def test_survivors_of_an_earlier_version_are_swept_again(
             ResultsError, match="state was written by an earlier version; run again"
         ):
             again(folder)
-    later = run(plan, sample_store())
+    later, swept = run_noted(plan, machine)
+    assert swept
     assert later.moved == folder.path / ".history" / said["fingerprint"][:8]
     assert later.strategies[0].scores.valid_phases == report.strategies[0].scores.valid_phases
 
 
-def test_benchmarks_of_other_phases_are_not_believed(
-    earlier: tuple[RunPlan, RunFolder, dict[str, Any]],
-) -> None:
-    _, folder, said = earlier
+def test_benchmarks_of_other_phases_are_not_believed(earlier: Earlier) -> None:
+    _, folder, said, _ = earlier
     rescore(folder)
     data = read_sealed(folder.manifest)
     held = data["benchmarks"]
@@ -166,20 +169,15 @@ def test_benchmarks_of_other_phases_are_not_believed(
 
 
 @pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
-def test_an_earlier_run_that_was_stopped_is_gone_on_with(
-    status: str,
-    earlier: tuple[RunPlan, RunFolder, dict[str, Any]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    plan, folder, said = earlier
+def test_an_earlier_run_that_was_stopped_is_gone_on_with(status: str, earlier: Earlier) -> None:
+    plan, folder, said, machine = earlier
     found = ("trials", "results", "comparison", "files", "sums", "timings", "rescored")
     stopped = {key: value for key, value in said.items() if key not in found}
     write_sealed(folder.manifest, stopped | {"status": status, "gates": plan.gates.to_dict()})
     with pytest.raises(ResultsError, match=f"did not finish.*: {said['command']}"):
         folder.read_manifest()
-    monkeypatch.setattr(sweeping, "iter_sweep", None)
-    report = run(plan, sample_store())
-    assert report.moved is None
+    report, swept = run_noted(plan, machine)
+    assert (report.moved, swept) == (None, False)
     assert report.manifest.fingerprint == said["fingerprint"]
     assert report.manifest.is_complete
 

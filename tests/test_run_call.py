@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import datetime as dt
+import io
 import json
 import re
 import shlex
@@ -27,7 +28,7 @@ from wfo.cli import cli, main
 from wfo.data import sample_store
 from wfo.files import read_sealed
 from wfo.progress import Plain
-from wfo.runs import identity, sweeping
+from wfo.runs import identity
 from wfo.runs.folder import RunFolder
 from wfo.runs.report import RunReport
 from wfo.runs.rescore import rescore
@@ -76,26 +77,39 @@ def tiny(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], str]]:
-    """Calls a command line in this process, and returns what it printed."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    numbers += [signal.SIGALRM] if sys.platform != "win32" else []
-    before = {n: signal.getsignal(n) for n in numbers}
+class Command:
+    """Calls a command line in this process, and returns what it printed.
 
-    def call(line: str) -> str:
+    Attributes
+    ----------
+    told
+        What the last one said on standard error.
+    """
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.told = ""
+
+    def __call__(self, line: str) -> str:
         program, *arguments = shlex.split(line)
         assert program == "wfo"
-        capsys.readouterr()
+        self._capsys.readouterr()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", [program, *arguments])
             with pytest.raises(SystemExit) as exit_:
                 main(arguments)
-        out, err = capsys.readouterr()
-        assert exit_.value.code == 0, err
+        out, self.told = self._capsys.readouterr()
+        assert exit_.value.code == 0, self.told
         return out
 
-    yield call
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """Calls of command lines, after which signals are handled as before."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers += [signal.SIGALRM] if sys.platform != "win32" else []
+    before = {n: signal.getsignal(n) for n in numbers}
+    yield Command(capsys)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -121,22 +135,22 @@ def untimed(page: str) -> str:
     return re.sub(r"^Took .*? s\.$", "Took", page, flags=re.MULTILINE)
 
 
-def interrupted(
-    monkeypatch: pytest.MonkeyPatch,
-    call: Callable[[], object],
-    error: type[BaseException] = KeyboardInterrupt,
-) -> None:
-    """Call, and stop it in front of its sweep."""
-    with monkeypatch.context() as patch:
+class Interrupting(io.StringIO):
+    """A stream that interrupts a run when it says that its sweep is over."""
 
-        def stop(*_: object, **__: object) -> None:
+    def write(self, text: str) -> int:
+        if ": sweeping " in text:
             raise KeyboardInterrupt
+        return super().write(text)
 
-        patch.setattr(sweeping, "iter_sweep", stop)
-        with pytest.raises(error):
-            call()
+
+def interrupted(call: Callable[[], object], error: type[BaseException] = KeyboardInterrupt) -> None:
+    """Call, and see that it was stopped before its sweep was stored."""
+    with pytest.raises(error):
+        call()
     (folder,) = Path("results").iterdir()
     assert read_sealed(folder / "run.json")["status"] == "interrupted"
+    assert not list(folder.rglob("*.npy"))
 
 
 def test_it_leaves_what_the_command_leaves(tiny: Path, command: Callable[[str], str]) -> None:
@@ -242,10 +256,10 @@ def test_a_call_that_was_stopped_goes_on_with_its_command(
     tiny: Path,
     tmp_path: Path,
     command: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = wfo.run("NASDAQ", "atr_d_l", grid=tiny, out=tmp_path / "whole")
-    interrupted(monkeypatch, lambda: wfo.run("NASDAQ", "atr_d_l", grid=tiny))
+    stopped = Plain(Interrupting())
+    interrupted(lambda: wfo.run("NASDAQ", "atr_d_l", grid=tiny, progress=stopped))
     command(read_sealed(Path("results/NASDAQ/run.json"))["command"])
     assert not Path("results/NASDAQ/.history").exists()
     assert contents(Path("results/NASDAQ")) == contents(whole.folder.path)
@@ -260,19 +274,19 @@ def test_a_command_that_was_stopped_goes_on_with_a_call(
     line = ["run", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--grid", str(tiny)]
 
     def called() -> None:
-        cli.main(args=line, prog_name="wfo", standalone_mode=False)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", Interrupting())
+            cli.main(args=line, prog_name="wfo", standalone_mode=False)
 
     # The command line turns an interrupt into an error of its own.
-    interrupted(monkeypatch, called, click.exceptions.Abort)
+    interrupted(called, click.exceptions.Abort)
     report = wfo.run("NASDAQ", "atr_d_l", grid=tiny)
     assert report.moved is None
     assert contents(report.folder.path) == contents(whole.folder.path)
     assert wfo.run("NASDAQ", "atr_d_l", grid=tiny, fresh=True).moved is not None
 
 
-def test_a_grid_and_a_schedule_of_ones_own(
-    command: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_grid_and_a_schedule_of_ones_own(command: Command) -> None:
     grid = wfo.Grid(VALUES | SHORTS, name="mine")
     spans = wfo.Windows.preset("default").spans
     windows = wfo.Windows("two", spans[2:], min_phases=2)
@@ -290,12 +304,12 @@ def test_a_grid_and_a_schedule_of_ones_own(
     assert "--grid results/NASDAQ/given/mine.yaml" in report.manifest.command
     assert "--windows results/NASDAQ/given/two.yaml" in report.manifest.command
     before = contents(folder.path)
-    with monkeypatch.context() as patch:
-        patch.setattr(sweeping, "iter_sweep", None)
-        command(report.manifest.command)
+    command(report.manifest.command)
+    assert ": sweeping " not in command.told
     assert contents(folder.path) == before
     # Starting over moves the files too, and they are still there to be named.
     command(f"{report.manifest.command} --fresh")
+    assert ": sweeping " in command.told
     after = contents(folder.path)
     before.pop("trials.json")
     after.pop("trials.json")

@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import TINY
+from noting import run_noted
 from polars import selectors as cs
 from polars.testing import assert_frame_equal, assert_series_equal
 
@@ -34,7 +35,7 @@ from wfo.data import fingerprint, sample_store
 from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed
 from wfo.progress import Tick
-from wfo.runs import stages, sweeping
+from wfo.runs import stages
 from wfo.runs.folder import RunFolder
 from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
@@ -441,13 +442,15 @@ def test_other_gates_are_the_same_run_scored_otherwise(plan: Any, tmp_path: Path
     assert contents(report.folder.path, *timed) == contents(alone.folder.path, *timed)
 
 
-def test_runs_can_take_turns_and_are_swept_once(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_can_take_turns_and_are_swept_once(plan: Any) -> None:
     first, second = plan(), plan(settings=Settings(slip=0.001))
-    before = contents(run(first, sample_store()).folder.path, "run.json", "trials.json")
-    run(second, sample_store())
-    monkeypatch.setattr(sweeping, "iter_sweep", None)
+    report, swept = run_noted(first)
+    assert swept
+    before = contents(report.folder.path, "run.json", "trials.json")
+    assert run_noted(second)[1]
     for each in (first, second, first):
-        report = run(each, sample_store())
+        report, swept = run_noted(each)
+        assert not swept
         folder = report.folder.path
         assert report.moved is not None
         (moved,) = (folder / HISTORY).iterdir()
@@ -471,17 +474,15 @@ def test_a_run_of_the_history_is_never_replaced(plan: Any) -> None:
 
 
 @pytest.mark.parametrize("gone", [1, 2, 3])
-def test_move_that_was_cut_short_is_taken_back(
-    gone: int, plan: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_move_that_was_cut_short_is_taken_back(gone: int, plan: Any) -> None:
     folder = run(plan(), sample_store()).folder.path
     before = contents(folder, "run.json")
     target = folder / HISTORY / manifest(folder)["fingerprint"][:8]
     target.mkdir(parents=True)
     for name in ("wfo", "bars.parquet", "candidates_atr_d_l_tiny.csv")[:gone]:
         (folder / name).rename(target / name)
-    monkeypatch.setattr(sweeping, "iter_sweep", None)
-    assert run(plan(), sample_store()).moved is None
+    report, swept = run_noted(plan())
+    assert (report.moved, swept) == (None, False)
     assert contents(folder, "run.json") == before
     assert not list((folder / HISTORY).iterdir())
 
@@ -531,17 +532,15 @@ def test_manifest_that_cannot_be_read_is_moved_with_its_files(text: str, plan: A
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", "", None])
-def test_manifest_that_cannot_be_read_does_not_cost_the_sweep(
-    text: str | None, plan: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_manifest_that_cannot_be_read_does_not_cost_the_sweep(text: str | None, plan: Any) -> None:
     folder = run(plan(), sample_store()).folder.path
     before = contents(folder, "run.json")
     if text is None:
         (folder / "run.json").unlink()
     else:
         (folder / "run.json").write_text(text)
-    monkeypatch.setattr(sweeping, "iter_sweep", None)
-    assert run(plan(), sample_store()).moved is None
+    report, swept = run_noted(plan())
+    assert (report.moved, swept) == (None, False)
     assert contents(folder, "run.json") == before
     assert manifest(folder)["status"] == "complete"
 

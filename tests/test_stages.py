@@ -29,7 +29,9 @@ from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
 from wfo.runs.rescore import rescore
 from wfo.runs.run import run
+from wfo.runs.stored import stored_sweeps
 from wfo.runs.verify import verify
+from wfo.runs.whole import Whole
 from wfo.selection import scoring
 from wfo.selection.gates import Gates
 from wfo.selection.regions import sample, sample_digits
@@ -645,16 +647,20 @@ def test_the_market_reads_what_the_run_has_kept(whole: Made) -> None:
     )
 
 
-def test_responses_that_do_not_fit_memory_change_no_byte(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_responses_that_do_not_fit_memory_change_no_byte(whole: Made, tmp_path: Path) -> None:
+    report = whole.dense[2]
+    (item,) = report.strategies
+    market = Market.of_run(report.folder, report.manifest, report.benchmarks, 1)
+    (kept,) = stored_sweeps(report.folder, report.manifest, OWN, 1)
     texts = []
-    for name, room in (("memory", 1 << 30), ("file", 0)):
-        monkeypatch.setattr("wfo.runs.whole.RESPONSE_BYTES", room)
-        plan = RunPlan("NASDAQ", "atr_d_l", grid="smoke", out=tmp_path / name)
-        report = run(plan, sample_store())
-        found = report.folder.sensitivity("atr_d_l", "smoke", "csv")
-        texts.append(found.read_text(encoding="utf-8"))
+    for room in (1 << 30, 0):
+        looked = Whole.of(kept, item.scores.min_phases, market, tmp_path, response_bytes=room)
+        mapped = [isinstance(y, np.memmap) for y in looked._responses or ()]
+        assert mapped == [room == 0] * 2
+        kept.select(None, lambda _: None, beside=looked.add)
+        texts.append(looked.sensitivity(item.scores.min_phases).to_csv())
         # What was mapped leaves nothing behind.
-        assert not list(report.folder.path.glob(".responses-*"))
+        assert not list(tmp_path.iterdir())
     assert texts[0] == texts[1]
+    written = report.folder.sensitivity("atr_d_l", item.grid.name, "csv")
+    assert texts[0] == written.read_text(encoding="utf-8")

@@ -212,9 +212,7 @@ def _phases(windows: Schedule, stamps: pl.Series, need: int) -> Sequence[Phase]:
     return phases
 
 
-def _require_room(
-    grid: Grid, phases: int, cell: int, figures: str, room: int | None
-) -> None:
+def _require_room(grid: Grid, phases: int, cell: int, figures: str, room: int | None) -> None:
     """Raise unless the figures of a whole grid fit the memory that is left.
 
     Raises

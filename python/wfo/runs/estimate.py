@@ -131,7 +131,7 @@ def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None)
         estimate says so.
     """
     machine = machine or Machine()
-    task = Task.of(plan, store)
+    task = Task.of(plan, store, machine.version())
     folder = plan.folder
     job = going_on(task, folder, machine)
     phases, threads = len(task.phases), task.threads

@@ -28,13 +28,6 @@ def fingerprint(data: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def core_version() -> str:
-    """Return the version alone; `build_info` asks git for the rest, which takes its time."""
-    from wfo import _core
-
-    return _core.__version__
-
-
 def kernel_digest(strategy: Strategy) -> str | None:
     """Return a hash of the file of a strategy's kernel; None of this package's, and of no file.
 
@@ -62,7 +55,7 @@ def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
     What survives follows from the sets of gates, whichever of them rules; they are no part of a run
     that keeps everything.
     """
-    identity = {"layout": LAYOUT, "version": core_version(), "symbol": task.plan.symbol}
+    identity = {"layout": LAYOUT, "version": task.version, "symbol": task.plan.symbol}
     identity |= _searched(task)
     identity |= {"grids": [_computed(g) for g in task.grids], "stores": dict(stores)}
     if SurvivorStore.kind in stores.values():
@@ -75,7 +68,7 @@ def sweep_key(task: Task, grid: Grid) -> str:
     """Return what the figures of one sweep follow from, hashed; the version is part of it."""
     prints = task.inputs.fingerprints
     parts = {
-        "version": core_version(),
+        "version": task.version,
         "data": prints if grid.strategy.dual_symbol else prints[:1],
         "windows": task.phases.to_dict(),
         "settings": task.settings.to_dict(),

@@ -1,4 +1,4 @@
-"""What a run takes from the machine it is on: room, memory, the time."""
+"""What a run takes from the machine it is on: room, memory, the time, and what computes."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ def machine_memory() -> int | None:
         return None
 
 
+def core_version() -> str:
+    """Return the version alone; `build_info` asks git for the rest, which takes its time."""
+    from wfo import _core
+
+    return _core.__version__
+
+
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
@@ -48,11 +55,14 @@ class Machine:
         Returns the bytes of memory that there are; None where that is not known.
     now
         Returns the time, in UTC.
+    version
+        Returns the version of what computes: figures of another one belong to another run.
     """
 
     free: Callable[[Path], int] = disk_free
     memory: Callable[[], int | None] = machine_memory
     now: Callable[[], dt.datetime] = _now
+    version: Callable[[], str] = core_version
 
     def stamp(self) -> str:
         """Return the time as a manifest has it."""

@@ -55,7 +55,7 @@ def run(
     """
     progress, machine, clock = progress or Silent(), machine or Machine(), Clock()
     with clock.stage("bars"):
-        task = Task.of(plan, store)
+        task = Task.of(plan, store, machine.version())
     for note in task.notes:
         progress.say(note)
     folder = plan.folder

@@ -42,6 +42,8 @@ class Task:
         The bars.
     benchmarks
         Buy-and-hold of the first symbol, an item a phase.
+    version
+        Of what computes.
     """
 
     plan: RunPlan
@@ -51,10 +53,11 @@ class Task:
     inputs: Inputs
     phases: Phases
     benchmarks: tuple[Benchmark, ...]
+    version: str
 
     @classmethod
-    def of(cls, plan: RunPlan, store: DataStore) -> Task:
-        """Read and check all that a plan names.
+    def of(cls, plan: RunPlan, store: DataStore, version: str) -> Task:
+        """Read and check all that a plan names, for what computes, of that version.
 
         Raises
         ------
@@ -83,7 +86,7 @@ class Task:
         plan.gates.required(len(phases), phases.min_phases)
         settings = requested.settings_of(plan.settings)
         held = phase_benchmarks(inputs.bars, plan.timeframe, phases, settings)
-        return cls(plan, requested, grids, schedule, inputs, phases, held)
+        return cls(plan, requested, grids, schedule, inputs, phases, held, version)
 
     def on(self, inputs: Inputs) -> Task:
         """Return the same task on other bars.

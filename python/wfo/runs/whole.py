@@ -63,7 +63,14 @@ class Whole:
         self._responses = responses
 
     @classmethod
-    def of(cls, kept: SweepStore, least: int, market: Market, folder: Path) -> Whole:
+    def of(
+        cls,
+        kept: SweepStore,
+        least: int,
+        market: Market,
+        folder: Path,
+        response_bytes: int = RESPONSE_BYTES,
+    ) -> Whole:
         """Return what is to be looked at of a store.
 
         Parameters
@@ -76,6 +83,8 @@ class Whole:
             Where a sample is swept that the store does not have.
         folder
             Where responses go that are too many for memory.
+        response_bytes
+            What each of the two responses may take of memory.
         """
         import numpy as np
 
@@ -84,8 +93,8 @@ class Whole:
         responses = None
         if kept.holds_all:
             responses = (
-                _room(len(grid), "int64", folder),
-                _room(len(grid), "uint8", folder),
+                _room(len(grid), "int64", folder, response_bytes),
+                _room(len(grid), "uint8", folder, response_bytes),
             )
         else:
             swept = kept.sampled
@@ -131,11 +140,11 @@ class Whole:
         )
 
 
-def _room(count: int, dtype: str, folder: Path) -> Any:
-    """Return an array of zeros: in memory, or in a file that goes with it."""
+def _room(count: int, dtype: str, folder: Path, most: int) -> Any:
+    """Return an array of zeros: in memory up to so many bytes, or in a file that goes with it."""
     import numpy as np
 
-    if count * np.dtype(dtype).itemsize <= RESPONSE_BYTES:
+    if count * np.dtype(dtype).itemsize <= most:
         return np.zeros(count, dtype)
     # Without a name and closed, the file goes when the array that is mapped onto it does.
     with (

@@ -1,7 +1,7 @@
 """The registry of strategies: those of the package, of installed packages, and of the caller.
 
-All go through `Registry.add`. The package's own family is a line in `_BUILT_IN`; another package names
-its strategies as entry points of the group ``wfo.strategies``, each a `Strategy` or several::
+All go through `Registry.add`. The package's own family is a line in `_BUILT_IN`; another package
+names its strategies as entry points of the group ``wfo.strategies``, each a `Strategy` or several::
 
     [project.entry-points."wfo.strategies"]
     sma = "my_package.strategies:SMA_CROSS"
