@@ -40,10 +40,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     what is left at the end.
     """
     for item in items:
-        # What no fixture of a file is shared by goes to whichever process is free.
+        file = item.getparent(pytest.Module)
         fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
-        shared = (f[-1].scope in {"module", "session"} and f[-1].baseid for f in fixtures)
-        if any(shared):
+        own = (f[-1] for f in fixtures if file is not None and f[-1].baseid == file.nodeid)
+        if any(fixture.scope in {"module", "session"} for fixture in own):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 

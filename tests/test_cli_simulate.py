@@ -17,16 +17,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 import pytest
+from strategies import strategy
 
 import wfo
-import wfo.backtest.simulate
 import wfo.data
 from wfo import charts
 from wfo.cli import main
 from wfo.data import sample_store
 from wfo.metrics import DEFINITIONS, compute_metrics, simulation_metrics
 from wfo.runs.inputs import load_inputs
-from wfo.strategy import Feed, get_strategy, registry
+from wfo.strategy import Feed, PythonKernel, Walk, get_strategy, registry
 
 SAMPLE = str(Path(wfo.data.__file__).parent / "sample")
 SIMULATE = ("simulate", "--symbol", "NASDAQ", "--strategy", "atr_d_l", "--data-dir", SAMPLE)
@@ -244,23 +244,44 @@ def test_settings_and_engine_reach_the_simulation(call: Callable[..., Called]) -
     assert pl.read_parquet("e.parquet")["equity"].to_list() == sim.equity[at.warmup - 1 :].tolist()
 
 
-def test_reference_engine(call: Callable[..., Called], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reference_engine(call: Callable[..., Called]) -> None:
     pytest.importorskip("numba")
-    simulate = wfo.backtest.simulate.simulate
-    engines = []
-
-    def spy(*arguments: Any, **options: Any) -> wfo.Simulation:
-        engines.append(options["engine"])
-        return simulate(*arguments, **options)
-
-    monkeypatch.setattr("wfo.backtest.simulate.simulate", spy)
     options = ("--slip", "0.001", "--entry-style", "breakout")
     called = call(*SIMULATE, *ALL, *options)
     for engine in ("reference", "factored"):
         again = call(*SIMULATE, *ALL, *options, "--engine", engine)
         assert again.code == 0, again
         assert printed(again.out) == printed(called.out)
-    assert engines == ["direct", "reference", "factored"]
+
+
+def ending_at(capital: float, feeds: Any, settings: wfo.AccountSettings, warmup: int) -> Walk:
+    """Nothing until the first trading bar, and then so much."""
+    equity = np.full(len(feeds["bars"]["close"]), capital)
+    equity[:warmup] = settings.capital
+    return Walk(trades=[], equity=equity)
+
+
+def richer(feeds: Any, sets: Any, settings: wfo.AccountSettings, warmup: int) -> Walk:
+    return ending_at(110_000.0, feeds, settings, warmup)
+
+
+def poorer(feeds: Any, sets: Any, settings: wfo.AccountSettings, warmup: int) -> Walk:
+    return ending_at(90_000.0, feeds, settings, warmup)
+
+
+def test_the_engine_is_the_one_that_is_named(call: Callable[..., Called]) -> None:
+    """Of a strategy whose engines do not agree, as they should."""
+    kernel, reference = (
+        PythonKernel(f"test_cli_simulate:{n}", engines=(n,)) for n in ("richer", "poorer")
+    )
+    own = strategy("fast", kernel=kernel, reference=reference, lookback=lambda values: 1)
+    line = ("simulate", "--symbol", "NASDAQ", "--data-dir", SAMPLE, "--strategy", "toy")
+    with registry.separate([own]):
+        called = [call(*line, "--set", "fast=1", "--engine", n) for n in ("poorer", "richer")]
+        lacking = call(*line, "--set", "fast=1", "--engine", "reference")
+    assert [c.code for c in called] == [0, 0], called
+    assert [printed(c.out)["Net profit"][2] for c in called] == ["-10,000", "10,000"]
+    assert lacking.code == 1, lacking
 
 
 # Where the bars are cut

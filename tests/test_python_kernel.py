@@ -44,6 +44,28 @@ def hand(feeds: Any, sets: Any, settings: Any, warmup: int) -> Walk:
     return HAND
 
 
+#: What cannot be of it, and what is said of that.
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"equity": np.ones(7)}, r"marks of shape \(7,\), not \(8,\)"),
+    ({"equity": np.full(8, np.nan)}, "a mark that is no number"),
+    ({"equity": np.full(8, 99.0)}, "a mark before the first trading bar"),
+    ({"trades": [(0, 2, 1, 3, 1, 1)]}, "neither long"),
+    ({"trades": [(1, 1, 1, 3, 1, 1)]}, "a trade outside"),
+    ({"trades": [(1, 2, 1, 8, 1, 1)]}, "a trade outside"),
+    ({"trades": [(1, 4, 1, 3, 1, 1)]}, "ends before it begins"),
+    ({"trades": [(1, 2, 1, 5, 1, 1), (1, 2, 1, 4, 1, 1)]}, "in the order of their exits"),
+    ({"reversals": [(5, 1), (4, 1)]}, "reversals that are not in order"),
+    ({"open_since": 8}, "open_since = 8, which is no trading bar"),
+]
+
+
+def wrong(feeds: Any, sets: Any, settings: Any, warmup: int) -> Walk:
+    """Return what cannot be; which of it, the first parameter says."""
+    ((_, (number, _)),) = sets
+    change, _ = WRONG[number]
+    return HAND._replace(**change)
+
+
 def own(function: str = "hand", **more: Any) -> wfo.Strategy:
     kernel = PythonKernel(f"test_python_kernel:{function}")
     return strategy("fast", "slow", kernel=kernel, lookback=lambda values: 1, **more)
@@ -150,27 +172,12 @@ def test_a_sweep_goes_through_sets_and_phases() -> None:
     assert (stored.is_pnl.dtype, stored.is_trades.dtype) == (np.float32, np.uint16)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"equity": np.ones(7)}, r"marks of shape \(7,\), not \(8,\)"),
-        ({"equity": np.full(8, np.nan)}, "a mark that is no number"),
-        ({"equity": np.full(8, 99.0)}, "a mark before the first trading bar"),
-        ({"trades": [(0, 2, 1, 3, 1, 1)]}, "neither long"),
-        ({"trades": [(1, 1, 1, 3, 1, 1)]}, "a trade outside"),
-        ({"trades": [(1, 2, 1, 8, 1, 1)]}, "a trade outside"),
-        ({"trades": [(1, 4, 1, 3, 1, 1)]}, "ends before it begins"),
-        ({"trades": [(1, 2, 1, 5, 1, 1), (1, 2, 1, 4, 1, 1)]}, "in the order of their exits"),
-        ({"reversals": [(5, 1), (4, 1)]}, "reversals that are not in order"),
-        ({"open_since": 8}, "open_since = 8, which is no trading bar"),
-    ],
-)
-def test_what_cannot_be_is_refused(
-    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], message: str
-) -> None:
-    monkeypatch.setattr("test_python_kernel.HAND", HAND._replace(**change))
-    with pytest.raises(EngineError, match=f"kernel test_python_kernel:hand returns .*{message}"):
-        wfo.simulate(own(), BARS, {"fast": 1, "slow": 2}, **CALL, settings=CAPITAL)
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_what_cannot_be_is_refused(number: int) -> None:
+    _, message = WRONG[number]
+    match = f"kernel test_python_kernel:wrong returns .*{message}"
+    with pytest.raises(EngineError, match=match):
+        wfo.simulate(own("wrong"), BARS, {"fast": number, "slow": 2}, **CALL, settings=CAPITAL)
 
 
 def test_a_function_that_is_missing_says_so() -> None:
