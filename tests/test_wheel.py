@@ -26,17 +26,27 @@ def build(project: Path, folder: Path) -> Path:
     return found
 
 
-def environment(folder: Path, *needed: str) -> Path:
-    """Install what is needed into an empty environment, without a network; its binaries' folder."""
+def binaries_of(environment: Path) -> Path:
+    """The folder of an environment's binaries."""
+    return environment / ("Scripts" if os.name == "nt" else "bin")
+
+
+def install(environment: Path, *needed: str) -> None:
+    """Install into an environment, without a network; this one's pip does it, it has none."""
     if not WHEELHOUSE.is_dir():
         pytest.skip(f"needs the dependencies' wheels in {WHEELHOUSE}, which make test fetches")
-    venv.create(folder, with_pip=True)
-    binaries = folder / ("Scripts" if os.name == "nt" else "bin")
-    command = [str(binaries / "python"), "-m", "pip", "install", "--quiet", "--no-index"]
+    command = [sys.executable, "-m", "pip", "--python", str(binaries_of(environment) / "python")]
+    command += ["install", "--quiet", "--no-index", "--find-links", str(WHEELHOUSE)]
     # Most modules are never imported here, so that compiling all of them would be in vain.
-    command += ["--no-compile", "--find-links", str(WHEELHOUSE)]
-    subprocess.run([*command, *needed], check=True)
-    return binaries
+    subprocess.run([*command, "--no-compile", *needed], check=True)
+
+
+def linked(source: str, target: str) -> None:
+    """Copy a file without its content, where the system can."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @pytest.fixture(scope="session")
@@ -48,15 +58,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The binaries folder of an environment that holds the wheel and what it depends on."""
-    return environment(tmp_path_factory.mktemp("empty") / "venv", str(wheel))
+    folder = tmp_path_factory.mktemp("empty") / "venv"
+    venv.create(folder)
+    install(folder, str(wheel))
+    return binaries_of(folder)
 
 
 @pytest.fixture(scope="session")
-def extended(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def extended(wheel: Path, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The binaries folder of one that also holds Numba, pytest and the wheel of a strategy."""
     plugin = build(PLUGIN, tmp_path_factory.mktemp("plugin"))
     folder = tmp_path_factory.mktemp("extended") / "venv"
-    return environment(folder, str(wheel), str(plugin), "numba", "pytest")
+    # Most of it is there already. Commands name the environment that they were installed into, so
+    # the wheel that has one is installed anew.
+    shutil.copytree(installed.parent, folder, symlinks=True, copy_function=linked)
+    install(folder, "--force-reinstall", "--no-deps", str(wheel))
+    install(folder, str(plugin), "numba", "pytest")
+    return binaries_of(folder)
 
 
 def run(binaries: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
