@@ -124,7 +124,7 @@ def whole(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="module")
-def cut(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+def cut(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The best 100 of which survivors keep about a third, and regions from a part of the grid."""
     out = tmp_path_factory.mktemp("cut")
     with pytest.MonkeyPatch.context() as patch:
@@ -138,7 +138,7 @@ def cut(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
             )
             return run(plan, sample_store())
 
-        yield Made({2: of("dense")}, {2: of("survivors")})
+        return Made({2: of("dense")}, {2: of("survivors")})
 
 
 # Both stores, any threads
