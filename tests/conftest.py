@@ -32,19 +32,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.setdefault("WFO_JIT_CACHE", str(ROOT / "target" / "jit"))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share what a file makes once in one process, under ``--dist loadgroup``.
+# What takes longest, in this order; the other files fill up what is left at the end.
+LONGEST = ("test_resume", "test_wheel", "test_runs", "test_stages", "test_parity", "test_plateaus")
 
-    Groups are handed out before single tests, the largest first, so that single tests fill up
-    what is left at the end.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, since ``make test`` gives whole files to processes.
+
+    A file goes to one process, so that what its fixtures make once is made once.
     """
-    for item in items:
-        file = item.getparent(pytest.Module)
-        fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
-        own = (f[-1] for f in fixtures if file is not None and f[-1].baseid == file.nodeid)
-        if any(fixture.scope in {"module", "session"} for fixture in own):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    rank = {name: k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 # 128 combinations in 4 cells: too few for plateaus, whose search takes most of a small run's time.
