@@ -1,7 +1,7 @@
 """The compiled module in several threads at once, with and without a global interpreter lock.
 
-It needs NumPy and pytest and no other library, so that it also runs where an interpreter without the
-lock has wheels of little else.
+It needs NumPy and pytest and no other library, so that it also runs where an interpreter without
+the lock has wheels of little else.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 import click
+from click.shell_completion import CompletionItem
 
 from wfo.errors import WfoError
 
@@ -62,6 +63,14 @@ class _Lazy(click.Group):
             )
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands without importing them, and the group's own options."""
+        named = [
+            (name, text) for name, (_, text) in _COMMANDS.items() if name.startswith(incomplete)
+        ]
+        own = [CompletionItem(name, help=text) for name, text in named]
+        return own + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
@@ -78,6 +87,11 @@ def cli() -> None:
       wfo demo
       wfo data import QQQ.csv --symbol QQQ
       wfo run --symbol QQQ --strategy atr_d_l --grid coarse
+
+    \b
+    Completion by the tab key, in this session or from a shell's start-up file:
+      eval "$(_WFO_COMPLETE=bash_source wfo)"     # or zsh_source
+      _WFO_COMPLETE=fish_source wfo | source
     """
 
 

@@ -61,7 +61,8 @@ class ConfiguredCommand(click.Command):
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         helping = self.get_help_option(ctx)
         asked = helping is not None and given.get(helping.name)
-        if given.get("config") and not asked:
+        # A line that is still typed is completed by what stands in it, whatever its file says.
+        if given.get("config") and not asked and not ctx.resilient_parsing:
             path = Path(given["config"])
             words, written_out = _read(path, ctx)
             ctx.meta[_KEY] = Config(path, written_out)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from wfo.cli.completion import complete_symbols, complete_timeframes
 from wfo.errors import DataError, InputError
 from wfo.text import table
 
@@ -59,11 +60,18 @@ def data() -> None:
 
 @data.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--symbol", required=True, callback=_symbol, help="Name to store the bars under.")
+@click.option(
+    "--symbol",
+    required=True,
+    callback=_symbol,
+    shell_complete=complete_symbols,
+    help="Name to store the bars under.",
+)
 @click.option(
     "--timeframe",
     default="1day",
     callback=_timeframe,
+    shell_complete=complete_timeframes,
     metavar="TIMEFRAME",
     help="Length of a bar: 1min, 5min, 15min, 30min, 1hour, 4hour, 1day or 1week.",
 )
@@ -202,10 +210,11 @@ def list_(data_dir: Path) -> None:
 
 
 @data.command("check")
-@click.argument("symbol", required=False, callback=_symbol)
+@click.argument("symbol", required=False, callback=_symbol, shell_complete=complete_symbols)
 @click.option(
     "--timeframe",
     callback=_timeframe,
+    shell_complete=complete_timeframes,
     metavar="TIMEFRAME",
     show_default="all that are stored",
     help="Length of a bar, such as 5min or 1day.",

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import click
 
+from wfo.cli.completion import complete_symbols
 from wfo.cli.run import out_option
 
 
 @click.command()
-@click.option("--symbol", help="Only runs of this symbol, alone or beside another.")
+@click.option(
+    "--symbol",
+    shell_complete=complete_symbols,
+    help="Only runs of this symbol, alone or beside another.",
+)
 @out_option
 def results(symbol: str | None, out: Path) -> None:
     """List the runs: what was searched, how much of it is stable, when, and where it lies.

@@ -14,6 +14,13 @@ import click
 
 from wfo.atr_d.settings import Settings
 from wfo.backtest import available_threads
+from wfo.cli.completion import (
+    complete_grids,
+    complete_strategies,
+    complete_symbols,
+    complete_timeframes,
+    complete_windows,
+)
 from wfo.cli.config import ConfiguredCommand, config_option, written_out
 from wfo.cli.data import data_dir_option
 from wfo.selection.gates import BEATS, PRESETS, Gates
@@ -178,9 +185,21 @@ setting_options = _options(
 #: A run's folder, or its symbols, for commands that read it.
 run_options = _options(
     click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False)),
-    click.option("--symbol", help="Symbol whose run below OUT is meant, instead of its folder."),
-    click.option("--symbol2", help="Second symbol of that run, if it has one."),
-    click.option("--timeframe", help="Length of that run's bars, if they are not daily."),
+    click.option(
+        "--symbol",
+        shell_complete=complete_symbols,
+        help="Symbol whose run below OUT is meant, instead of its folder.",
+    ),
+    click.option(
+        "--symbol2",
+        shell_complete=complete_symbols,
+        help="Second symbol of that run, if it has one.",
+    ),
+    click.option(
+        "--timeframe",
+        shell_complete=complete_timeframes,
+        help="Length of that run's bars, if they are not daily.",
+    ),
     click.option("--name", help="Name of that run, if it was given one."),
 )
 
@@ -193,21 +212,42 @@ threads_option = click.option(
 
 @click.command(cls=ConfiguredCommand)
 @config_option
-@click.option("--symbol", required=True, help="Symbol in the store; 'wfo data list' shows them.")
-@click.option("--symbol2", help="Second symbol, for strategies that read one.")
+@click.option(
+    "--symbol",
+    required=True,
+    shell_complete=complete_symbols,
+    help="Symbol in the store; 'wfo data list' shows them.",
+)
+@click.option(
+    "--symbol2",
+    shell_complete=complete_symbols,
+    help="Second symbol, for strategies that read one.",
+)
 @click.option(
     "--allow-gaps",
     is_flag=True,
     help="Join two symbols even if more than 5 % of either's bars are dropped.",
 )
-@click.option("--strategy", required=True, help="Strategy; 'wfo strategies' lists them.")
+@click.option(
+    "--strategy",
+    required=True,
+    shell_complete=complete_strategies,
+    help="Strategy; 'wfo strategies' lists them.",
+)
 @click.option(
     "--grid",
     default="phase1_slim",
     show_default=True,
+    shell_complete=complete_grids,
     help="Grid by name ('wfo grids') or a .yaml file.",
 )
-@click.option("--timeframe", default="1day", show_default=True, help="Length of the bars.")
+@click.option(
+    "--timeframe",
+    default="1day",
+    show_default=True,
+    shell_complete=complete_timeframes,
+    help="Length of the bars.",
+)
 @click.option(
     "--name",
     help="Keep the run beside others of the same bars, in OUT/SYMBOL/runs/NAME, instead of moving"
@@ -217,6 +257,7 @@ threads_option = click.option(
     "--windows",
     default="default",
     show_default=True,
+    shell_complete=complete_windows,
     help="Schedule: default, sixty-forty, or a .yaml file.",
 )
 @click.option(

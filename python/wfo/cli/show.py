@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wfo.cli.completion import complete_grids, complete_strategies
+
 if TYPE_CHECKING:
     from wfo.strategy import Strategy
 
 
 @click.command()
-@click.argument("name", required=False)
-@click.option("--strategy", default="atr_d_l", show_default=True, help="Strategy to show it for.")
+@click.argument("name", required=False, shell_complete=complete_grids)
+@click.option(
+    "--strategy",
+    default="atr_d_l",
+    show_default=True,
+    shell_complete=complete_strategies,
+    help="Strategy to show it for.",
+)
 @click.option(
     "--yaml", "as_yaml", is_flag=True, help="Print the grid as a file of your own to start from."
 )
@@ -53,7 +61,7 @@ def grids(name: str | None, strategy: str, as_yaml: bool) -> None:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_strategies)
 def strategies(name: str | None) -> None:
     """List the strategies, or show one.
 

@@ -11,6 +11,13 @@ import click
 from click.core import ParameterSource
 
 from wfo.atr_d.settings import Settings
+from wfo.cli.completion import (
+    complete_engines,
+    complete_strategies,
+    complete_symbols,
+    complete_timeframes,
+    complete_windows,
+)
 from wfo.cli.data import data_dir_option
 from wfo.cli.run import out_option, setting_options
 
@@ -73,14 +80,26 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     help="Instead of a run's folder: a candidates file, CSV or Parquet.",
     callback=_table_file,
 )
-@click.option("--symbol", help="Symbol in the store; 'wfo data list' shows them.  [of a run: its]")
-@click.option("--symbol2", help="Second symbol, for strategies that read one.  [of a run: its]")
+@click.option(
+    "--symbol",
+    shell_complete=complete_symbols,
+    help="Symbol in the store; 'wfo data list' shows them.  [of a run: its]",
+)
+@click.option(
+    "--symbol2",
+    shell_complete=complete_symbols,
+    help="Second symbol, for strategies that read one.  [of a run: its]",
+)
 @click.option(
     "--allow-gaps",
     is_flag=True,
     help="Join two symbols even if more than 5 % of either's bars are dropped.",
 )
-@click.option("--strategy", help="Strategy; 'wfo strategies' lists them.  [of a run: its first]")
+@click.option(
+    "--strategy",
+    shell_complete=complete_strategies,
+    help="Strategy; 'wfo strategies' lists them.  [of a run: its first]",
+)
 @click.option(
     "--set",
     "sets",
@@ -89,10 +108,15 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     callback=_sets,
     help="A parameter; once for each, or for those that differ from the candidate's.",
 )
-@click.option("--timeframe", help="Length of the bars.  [default: 1day; of a run: its]")
+@click.option(
+    "--timeframe",
+    shell_complete=complete_timeframes,
+    help="Length of the bars.  [default: 1day; of a run: its]",
+)
 @click.option("--name", help="Name of the symbol's run that is meant, where it has one.")
 @click.option(
     "--windows",
+    shell_complete=complete_windows,
     help="Schedule: default, sixty-forty, or a .yaml file.  [default: default; of a run: its]",
 )
 @click.option(
@@ -118,7 +142,9 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 )
 @setting_options
 @click.option(
-    "--engine", help="Engine: auto, factored, direct, or the reference.  [default: direct]"
+    "--engine",
+    shell_complete=complete_engines,
+    help="Engine: auto, factored, direct, or the reference.  [default: direct]",
 )
 @data_dir_option
 @out_option

@@ -1,0 +1,90 @@
+"""What shells complete: names of the store, of strategies, grids, schedules and bars' lengths.
+
+Click's script for a shell, ``_WFO_COMPLETE=bash_source wfo``, calls the program at every press of
+the key. Completion therefore reads names only, and what cannot be read completes to nothing: a
+message would appear in the middle of the line that is typed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+
+def _matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_symbols(
+    ctx: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete symbols of the store that the line, or else the environment, names; and samples."""
+    from wfo.data import DataStore
+    from wfo.errors import WfoError
+
+    folder = ctx.params.get("data_dir") or os.environ.get("WFO_DATA_DIR") or "data"
+    store = DataStore(Path(folder))
+    try:
+        keys = [*store.keys(), *store.sample_keys()]
+    except (OSError, WfoError):
+        return []
+    return _matching(dict.fromkeys(symbol for symbol, _ in keys), incomplete)
+
+
+def complete_strategies(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the strategies, installed ones too."""
+    from wfo.errors import WfoError
+    from wfo.strategy import strategies as catalogue
+
+    try:
+        found = catalogue().values()
+    except WfoError:
+        return []
+    return [CompletionItem(s.name, help=s.title) for s in found if s.name.startswith(incomplete)]
+
+
+def complete_grids(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the shipped grids, or else files."""
+    from wfo.grid import grid_names
+
+    named = grid_names().items()
+    own = [CompletionItem(name, help=text) for name, text in named if name.startswith(incomplete)]
+    return _or_file(own, incomplete)
+
+
+def complete_windows(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the shipped schedules, or else files."""
+    from wfo.windows import preset_names
+
+    return _or_file(_matching(preset_names(), incomplete), incomplete)
+
+
+def complete_timeframes(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete lengths of bars."""
+    from wfo.data.timeframes import TIMEFRAMES
+
+    return _matching(TIMEFRAMES, incomplete)
+
+
+def complete_engines(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the engines that the package has."""
+    from wfo.backtest import engine_names
+
+    return _matching(engine_names(), incomplete)
+
+
+def _or_file(own: list[CompletionItem], incomplete: str) -> list[CompletionItem]:
+    # The shell drops what stands before an item of files, so that item is the first one.
+    return [CompletionItem(incomplete, type="file"), *own]
