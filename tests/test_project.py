@@ -1,0 +1,118 @@
+"""What lies beside the code: addresses, versions, workflows, and the source archive."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+
+import wfo
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CARGO: dict[str, Any] = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+REPOSITORY = PROJECT["project"]["urls"]["Repository"]
+#: What an index shows apart from the repository, where a path in it leads nowhere.
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+PROSE = re.sub(r"^```.*?^```", "", README, flags=re.M | re.S)
+
+
+def targets(prose: str) -> list[str]:
+    """Where a page's links lead, written in place or at its end."""
+    named = re.findall(r"^\[[^\]]+\]: (\S+)$", prose, re.M)
+    return re.findall(r"\]\(([^)\s]+)\)", prose) + named
+
+
+def test_links_of_the_readme_are_absolute_and_lead_to_files() -> None:
+    found = targets(PROSE)
+    assert found
+    for target in found:
+        assert target.startswith("https://"), target
+        inside = re.fullmatch(re.escape(REPOSITORY) + r"/(blob|tree)/main/(.+)", target)
+        assert inside, f"{target} is not in {REPOSITORY}"
+        path = ROOT / inside[2]
+        assert path.is_file() if inside[1] == "blob" else path.is_dir(), target
+
+
+def test_links_of_the_readme_have_a_definition() -> None:
+    defined = set(re.findall(r"^\[([^\]]+)\]: ", README, re.M))
+    used = set(re.findall(r"\]\[([^\]]+)\]", PROSE))
+    assert used == defined
+
+
+def test_addresses_of_the_repository_are_the_one_of_pyproject() -> None:
+    pages = [ROOT / "README.md", ROOT / "CITATION.cff", ROOT / "pyproject.toml"]
+    pages += sorted((ROOT / ".github").rglob("*.md"))
+    for page in pages:
+        for found in re.findall(r"https://github\.com/[\w./-]+", page.read_text(encoding="utf-8")):
+            assert found == REPOSITORY or found.startswith(f"{REPOSITORY}/"), f"{page}: {found}"
+
+
+def test_versions_and_licences_agree() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    package = CARGO["workspace"]["package"]
+    assert citation["version"] == package["version"] == wfo.__version__
+    assert citation["license"] == package["license"] == PROJECT["project"]["license"]
+    assert citation["repository-code"] == REPOSITORY
+
+
+def steps(workflow: Path) -> list[dict[str, Any]]:
+    jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values()
+    return [step for job in jobs for step in job["steps"]]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned_to_commits(workflow: Path) -> None:
+    used = [step["uses"] for step in steps(workflow) if "uses" in step]
+    assert used
+    for each in used:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", each), each
+    pins: dict[str, set[str]] = {}
+    for name, pin in (each.split("@") for each in used):
+        pins.setdefault(name, set()).add(pin)
+    assert all(len(found) == 1 for found in pins.values()), pins
+
+
+def test_the_lowest_versions_are_tested() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    oldest = CARGO["workspace"]["package"]["rust-version"]
+    assert jobs["env"]["OLDEST_RUST"] in {oldest, f"{oldest}.0"}
+    lowest = jobs["jobs"]["lowest"]["steps"]
+    (python,) = [
+        step["with"]["python-version"] for step in lowest if "setup" in step.get("uses", "")
+    ]
+    assert PROJECT["project"]["requires-python"] == f">={python}"
+    commands = [step["run"] for step in lowest if "run" in step]
+    assert any("--resolution lowest-direct" in command for command in commands)
+    assert any("OLDEST_RUST" in command for command in commands)
+
+
+def test_the_source_archive_is_whole(tmp_path: Path) -> None:
+    """What is needed to build and use it, and nothing that was made here."""
+    command = [sys.executable, "-m", "maturin", "sdist", "--out", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (archive,) = tmp_path.iterdir()
+    top = f"wfo-{wfo.__version__}/"
+    assert archive.name == f"{top[:-1]}.tar.gz"
+    with tarfile.open(archive) as opened:
+        names = {name.removeprefix(top) for name in opened.getnames()}
+    wanted = {"CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE", "PKG-INFO", "README.md"}
+    assert wanted | {"pyproject.toml"} <= names
+    tracked = ["git", "-C", str(ROOT), "ls-files", "python", "rust"]
+    done = subprocess.run(tracked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("needs the repository, to know which files are part of the project")
+    assert set(done.stdout.split()) - names == set()
+    assert {name.split("/")[0] for name in names - wanted} == {"pyproject.toml", "python", "rust"}
+    made = re.compile(r"\.(so|pyd|pyc)$|__pycache__")
+    assert not [name for name in names if made.search(name)]
