@@ -190,6 +190,12 @@ macro_rules! kernel_bindings {
 }
 
 /// Makes an extension module of a [`Family`](crate::Family): `export_kernel!(name, "name", Family)`.
+///
+/// The module needs no global interpreter lock: its one class is frozen, and a [`Kernel`] and what it
+/// shares are `Send` and `Sync`, so that threads meet nothing else that changes. A kernel with state of
+/// its own outside them, a static or a library behind it, has to guard that itself.
+///
+/// [`Kernel`]: wfo_core::Kernel
 #[macro_export]
 macro_rules! export_kernel {
     ($name:ident, $module:literal, $Family:ty) => {

@@ -7,7 +7,8 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use rayon::ThreadPool;
 
-/// Pools that are in use, by their number of threads.
+/// Pools that are in use, by their number of threads. Threads stay attached to the interpreter while
+/// they wait for it: nothing that is done under it may need the interpreter.
 static POOLS: Mutex<Option<HashMap<usize, Weak<ThreadPool>>>> = Mutex::new(None);
 
 /// A pool of so many threads, shared by all that ask for as many.

@@ -1,4 +1,18 @@
 //! The module `wfo._core`: the strategies that come with the package, and its scoring.
+//!
+//! It needs no global interpreter lock. What makes that sound, and what a change must keep:
+//!
+//! - Classes are `Send` and `Sync`, or PyO3 refuses them. Threads share the frozen ones. `Effects`,
+//!   `Selection`, `Sketch` and `Tally` change by `&mut self`: PyO3 counts borrows atomically, so that a
+//!   call meets an object either alone or not at all, and raises `RuntimeError` where another thread
+//!   is in it. `merge` and `add_to_all` borrow several objects by the same rule, and wait for none.
+//! - What calls share besides is behind a mutex or a `OnceLock`: the pools of threads, the scratch of
+//!   a sweep, what the factored engine keeps between calls. No Python code runs under any of them, so
+//!   that a thread which waits for one never holds up another that has it.
+//! - Arrays that are read are registered with the numpy crate, under its own mutex. Nothing keeps
+//!   Python from writing to them meanwhile, with the lock or without it, since kernels run detached:
+//!   what a call reads is not to be written to until it returns. Feeds are copied first.
+//! - The `unsafe` code of the core is about instructions and row numbers and shares nothing.
 
 mod atr_d;
 mod block;
