@@ -145,7 +145,7 @@ class Measured(NamedTuple):
     prepared, peak
         Growth of resident memory in the first run, by preparing and at its most, in bytes.
     worker
-        Bytes that each worker holds, as the engine says; NaN where it does not.
+        Bytes that each worker holds, as the engine reports them; NaN where it does not.
     busy
         Share of the threads' time that they computed.
     """
@@ -193,7 +193,7 @@ def resident(name: str) -> float:
 
 
 def progress(sweep: Sweep) -> Callable[[int, int], None]:
-    """Return a function that says from time to time how far a sweep has come."""
+    """Return a function that prints from time to time how much of a sweep is done."""
     last = time.perf_counter()
 
     def say(repeat: int, call: int) -> None:
@@ -259,7 +259,7 @@ def alone(sweep: Sweep) -> Measured:
 
 @functools.cache
 def clock_loop() -> Callable[[int], Any] | None:
-    """Compile a loop in which every operation waits for the one before; None without Numba."""
+    """Compile a loop in which every operation needs the one before; None without Numba."""
     if importlib.util.find_spec("numba") is None:
         return None
     from numba import njit
@@ -500,7 +500,7 @@ def plan(arguments: argparse.Namespace, task: Task, engine: str) -> Iterator[Swe
     granule = task.open(engine, 1).granule
     wanted = arguments.combinations or SAMPLES[engine]
     calls = sample(len(task.grid), granule, int(min(wanted, len(task.grid))))
-    # The reference is read, not raced: it knows one thread.
+    # The reference has one thread: it is a definition, and its speed is no aim.
     for threads in (1,) if engine == "reference" else arguments.threads:
         yield Sweep(task, engine, thread_count(threads), calls, arguments.repeats)
 

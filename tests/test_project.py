@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -116,3 +118,56 @@ def test_the_source_archive_is_whole(tmp_path: Path) -> None:
     assert {name.split("/")[0] for name in names - wanted} == {"pyproject.toml", "python", "rust"}
     made = re.compile(r"\.(so|pyd|pyc)$|__pycache__")
     assert not [name for name in names if made.search(name)]
+
+
+@pytest.fixture(scope="module")
+def build_script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build script of the bindings, compiled."""
+    if shutil.which("rustc") is None or shutil.which("git") is None:
+        pytest.skip("needs rustc and git")
+    script = tmp_path_factory.mktemp("script") / "script.exe"  # as Windows asks
+    source = str(ROOT / "rust" / "wfo-py" / "build.rs")
+    subprocess.run(["rustc", "--edition", "2024", source, "-o", str(script)], check=True)
+    return script
+
+
+def commit_of(script: Path, top: Path, given: str | None = None) -> str:
+    """The commit that a build below `top` is told."""
+    package = top / "rust" / "wfo-py"
+    package.mkdir(parents=True, exist_ok=True)
+    around = {k: v for k, v in os.environ.items() if k != "WFO_COMMIT" and k[:4] != "GIT_"}
+    around |= {} if given is None else {"WFO_COMMIT": given}
+    done = subprocess.run(
+        [str(script)], cwd=package, env=around, capture_output=True, text=True, check=True
+    )
+    (found,) = re.findall(r"^cargo:rustc-env=WFO_COMMIT=(.*)$", done.stdout, re.M)
+    assert isinstance(found, str)
+    return found
+
+
+def repository(folder: Path) -> str:
+    """Make a repository with a commit, and return that."""
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@localhost"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "one"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    return head.stdout.strip()
+
+
+def test_a_build_knows_its_commit(build_script: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    head = repository(own)
+    assert commit_of(build_script, own) == head[:12]
+    assert commit_of(build_script, own, "") == head[:12]
+    assert commit_of(build_script, own, "0123456789abcdef" * 2 + "01234567") == "0123456789ab"
+
+
+def test_a_source_archive_knows_no_commit(build_script: Path, tmp_path: Path) -> None:
+    """Nor does it take that of a repository into which it is unpacked."""
+    assert commit_of(build_script, tmp_path / "alone") == "unknown"
+    other = tmp_path / "other"
+    other.mkdir()
+    repository(other)
+    assert commit_of(build_script, other / "wfo-0.1.0") == "unknown"
+    assert commit_of(build_script, other / "wfo-0.1.0", "0123456789ab") == "0123456789ab"

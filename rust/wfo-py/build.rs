@@ -1,4 +1,4 @@
-//! Tells the bindings what they are built from.
+//! Passes commit, compiler, profile and target to the bindings, which report them.
 
 use std::process::Command;
 
