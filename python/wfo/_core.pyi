@@ -1,8 +1,8 @@
 """The compiled core. Its functions trust nothing: bad values raise `wfo.InputError`.
 
 Everything may be called from several threads at once, and computes without the interpreter's lock.
-Only objects that change are of one thread at a time: a second one gets a `RuntimeError`. Arrays that
-a call reads are not to be written to until it returns.
+Only objects that change are of one thread at a time: a second one gets a `RuntimeError`. Arrays
+that a call reads are not to be written to until it returns.
 """
 
 from collections.abc import Sequence
