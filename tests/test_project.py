@@ -171,3 +171,40 @@ def test_a_source_archive_knows_no_commit(build_script: Path, tmp_path: Path) ->
     repository(other)
     assert commit_of(build_script, other / "wfo-0.1.0") == "unknown"
     assert commit_of(build_script, other / "wfo-0.1.0", "0123456789ab") == "0123456789ab"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="README has a way without make for Windows")
+def test_make_says_that_it_compiles_where_it_does(tmp_path: Path) -> None:
+    """With stand-ins for pip and wfo, that only say what they are called with."""
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    binaries, stamps = tmp_path / ".venv" / "bin", tmp_path / ".venv" / "stamps"
+    for folder in (binaries, stamps, tmp_path / "rust"):
+        folder.mkdir(parents=True)
+    for name in ("python", "wfo"):
+        (binaries / name).write_text(f'#!/bin/sh\necho "{name} $*"\n')
+        (binaries / name).chmod(0o755)
+    sources = ["Cargo.toml", "Cargo.lock", "README.md", "pyproject.toml", "rust/lib.rs"]
+    for age, name in enumerate((*sources, ".venv/stamps/venv")):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000 + age, 1000 + age))
+
+    def demo() -> list[str]:
+        command = ["make", "--silent", "--no-print-directory", "demo"]
+        around = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=around, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()
+
+    first, installing, ran = demo()
+    assert re.fullmatch(r"Building wfo: .* compiled, .*minutes .* the first time\.", first)
+    assert "pip install" in installing
+    assert ran == "wfo demo"
+    assert demo() == ["wfo demo"]
+    (tmp_path / "target" / "release").mkdir(parents=True)
+    os.utime(stamps / "install", (2000, 2000))
+    os.utime(tmp_path / "rust" / "lib.rs", (3000, 3000))
+    again, *_ = demo()
+    assert re.fullmatch(r"Building wfo: what changed is compiled, .*minutes .*", again)
