@@ -24,6 +24,9 @@ THREADS = 8
 BARS = 700
 PHASES = [(150, 300, 500), (300, 500, 700)]
 
+#: A class whose objects change.
+Statistics = _core.Tally
+
 _T = TypeVar("_T")
 
 
@@ -105,7 +108,7 @@ def test_sweeps_of_their_own_in_several_threads(engine: str) -> None:
 
 def counted(threads: int) -> bytes:
     size, sweep = prepared("factored")
-    found = _core.Tally(len(PHASES), _core.Gates(0.35, 3.0), [], threads)
+    found = Statistics(len(PHASES), _core.Gates(0.35, 3.0), [], threads)
     for start in range(0, size, 100):
         stop = min(start + 100, size)
         found.add(start, sweep.run_stored(start, stop))
@@ -122,7 +125,7 @@ def test_an_object_that_changes_is_of_one_thread_at_a_time() -> None:
     """A second one is refused and changes nothing: what is counted is what was not refused."""
     size, sweep = prepared("factored")
     block = sweep.run_stored(0, size)
-    shared = _core.Tally(len(PHASES), _core.Gates(0.35, 3.0), [], 2)
+    shared = Statistics(len(PHASES), _core.Gates(0.35, 3.0), [], 2)
 
     def add() -> int:
         done = 0
@@ -138,7 +141,7 @@ def test_an_object_that_changes_is_of_one_thread_at_a_time() -> None:
     done = sum(together([add] * THREADS))
     assert done >= 1
     assert len(shared) == done * size
-    alone = _core.Tally(len(PHASES), _core.Gates(0.35, 3.0), [], 2)
+    alone = Statistics(len(PHASES), _core.Gates(0.35, 3.0), [], 2)
     for _ in range(done):
         alone.add(None, block)
     assert shared.to_bytes() == alone.to_bytes()

@@ -2,10 +2,10 @@
 //!
 //! It needs no global interpreter lock. What makes that sound, and what a change must keep:
 //!
-//! - Classes are `Send` and `Sync`, or PyO3 refuses them. Threads share the frozen ones. `Effects`,
-//!   `Selection`, `Sketch` and `Tally` change by `&mut self`: PyO3 counts borrows atomically, so that a
-//!   call meets an object either alone or not at all, and raises `RuntimeError` where another thread
-//!   is in it. `merge` and `add_to_all` borrow several objects by the same rule, and wait for none.
+//! - Classes are `Send` and `Sync`, or PyO3 refuses them. Threads share the frozen ones. The others
+//!   change by `&mut self`: PyO3 counts borrows atomically, so that a call has its object for itself,
+//!   or raises `RuntimeError` where a call of another thread has it. `merge` and `add_to_all` borrow
+//!   several objects by the same rule, and wait for none.
 //! - What calls share besides is behind a mutex or a `OnceLock`: the pools of threads, the scratch of
 //!   a sweep, what the factored engine keeps between calls. No Python code runs under any of them, so
 //!   that a thread which waits for one never holds up another that has it.
