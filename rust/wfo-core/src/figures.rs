@@ -487,8 +487,8 @@ impl<'a> ExtendedCells<'a> {
     }
 }
 
-/// Cells of consecutive combinations that can be cut and copied, whatever figures they hold.
-pub(crate) trait Cut: Sized {
+/// Cells of consecutive combinations that can be split and copied, whatever figures they hold.
+pub(crate) trait SplitCells: Sized {
     /// Number of cells.
     fn len(&self) -> usize;
     /// Whether there is no cell.
@@ -501,7 +501,7 @@ pub(crate) trait Cut: Sized {
     fn copy_from(&mut self, other: &Self);
 }
 
-impl Cut for Cells<'_> {
+impl SplitCells for Cells<'_> {
     #[inline(always)]
     fn len(&self) -> usize {
         self.len()
@@ -527,7 +527,7 @@ impl ExtendedCells<'_> {
     }
 }
 
-impl Cut for ExtendedCells<'_> {
+impl SplitCells for ExtendedCells<'_> {
     fn len(&self) -> usize {
         self.parts[0].wins.len()
     }

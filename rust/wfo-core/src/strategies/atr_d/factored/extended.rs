@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::execution::account::{Account, Holding, Side};
 use crate::execution::extended::{Extended, Labels};
 use crate::execution::settings::{AccountSettings, Sizing};
-use crate::figures::{Cut, ExtendedCells};
+use crate::figures::{ExtendedCells, SplitCells};
 
 /// What the stops of a block may take.
 const MAPS_BYTES: usize = 4 << 20;
@@ -327,7 +327,7 @@ struct DistinguishExtended<'a, C> {
     rows: usize,
 }
 
-impl<C: Cut> Job for DistinguishExtended<'_, C> {
+impl<C: SplitCells> Job for DistinguishExtended<'_, C> {
     type Output = Result<Vec<Tile<C>>>;
 
     #[inline(always)]

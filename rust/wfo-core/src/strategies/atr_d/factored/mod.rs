@@ -65,7 +65,7 @@ use crate::error::Result;
 use crate::execution::extended::{Diary, Labels};
 use crate::execution::settings::AccountSettings;
 use crate::execution::touches::Way;
-use crate::figures::{Cells, Columns, Cut, Figures, PhaseCells, Simulation};
+use crate::figures::{Cells, Columns, Figures, PhaseCells, Simulation, SplitCells};
 use crate::kernel::{Kernel, Sets};
 use crate::market::feeds::Feeds;
 use crate::market::slice::Slice;
@@ -480,7 +480,7 @@ impl Sweep {
 
     /// Cuts the combinations of a range into tiles: rows with equal tightenings together, and as many
     /// entries as make the building of the rows' stops worth while.
-    fn tiles<C: Cut>(&self, range: &Range<u64>, mut phases: Vec<C>) -> Vec<Tile<C>> {
+    fn tiles<C: SplitCells>(&self, range: &Range<u64>, mut phases: Vec<C>) -> Vec<Tile<C>> {
         let Layout { entries, .. } = self.layout;
         let (row_len, entry_len) = (self.layout.row_len() as u64, self.layout.entry_len());
         let mut wanted = self.tile_entries();
@@ -539,7 +539,7 @@ impl Sweep {
     /// Finds the rows of a tile that lead in some phase. What is left are blocks of at most so many rows
     /// and walks, these of about one length, that go together.
     #[inline(always)]
-    fn distinguish<C: Cut>(
+    fn distinguish<C: SplitCells>(
         &self,
         tile: Tile<C>,
         (most, walks): (usize, usize),
@@ -612,7 +612,7 @@ impl Sweep {
     }
 
     /// Whether a tile has a combination with these entries.
-    fn is_wanted<C: Cut>(&self, rows: &[Row<C>], item: Item) -> bool {
+    fn is_wanted<C: SplitCells>(&self, rows: &[Row<C>], item: Item) -> bool {
         let Layout { modes, boths, .. } = &self.layout;
         let mut cells = (0..modes.len()).flat_map(|m| (0..boths.len()).map(move |b| (m, b)));
         cells.any(|(mode, both)| {

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use super::maps::{Run, View, bar};
 use super::walk::Span;
-use crate::figures::Cut;
+use crate::figures::SplitCells;
 
 /// Consecutive combinations of one row that a worker writes.
 pub(super) struct Piece<C> {
@@ -25,7 +25,7 @@ pub(super) struct Piece<C> {
     pub phases: Vec<C>,
 }
 
-impl<C: Cut> Piece<C> {
+impl<C: SplitCells> Piece<C> {
     /// The cells of the combinations from position `first` of a row on.
     pub fn new(first: usize, phases: Vec<C>) -> Self {
         Self { first, len: phases.first().map_or(0, C::len), phases }
@@ -61,7 +61,7 @@ pub(super) struct Row<C> {
     pub runs: Option<Box<[Run]>>,
 }
 
-impl<C: Cut> Row<C> {
+impl<C: SplitCells> Row<C> {
     pub fn new(row: usize, computed: Piece<C>) -> Self {
         let copies = computed.phases.iter().map(|_| Vec::new()).collect();
         Self { row, stops: 0, computed, copies, runs: None }
@@ -162,7 +162,7 @@ impl<C> Default for Distinct<C> {
     }
 }
 
-impl<C: Cut> Distinct<C> {
+impl<C: SplitCells> Distinct<C> {
     /// Adds a row whose stops are those behind `before` runs and ends of stops, and forgets them where
     /// it leads nothing.
     pub fn add(
@@ -247,7 +247,11 @@ impl Stops {
 
 /// Divides rows into blocks of at most so many rows, and so many phases that they lead, which should
 /// fill the blocks.
-pub(super) fn blocks<C: Cut>(rows: Vec<Row<C>>, most: usize, leading: usize) -> Vec<Vec<Row<C>>> {
+pub(super) fn blocks<C: SplitCells>(
+    rows: Vec<Row<C>>,
+    most: usize,
+    leading: usize,
+) -> Vec<Vec<Row<C>>> {
     /// Rows that are looked at to fill a block.
     const WINDOW: usize = 32;
     let mut waiting: Vec<Option<Row<C>>> = rows.into_iter().map(Some).collect();
