@@ -139,7 +139,7 @@ def test_grids_and_windows_written_out_are_taken_unless_named() -> None:
     grid, windows = written_out(ctx, "grid"), written_out(ctx, "windows")
     assert isinstance(grid, GridText)
     assert grid.of("atr_d_l").values["atr_period"] == (4, 8)
-    assert windows == wfo.Windows("run-windows", (wfo.windows.Span(36, 0, 0.5),), min_phases=1)
+    assert windows == wfo.Windows("run-windows", (wfo.windows.DateSpan(36, 0, 0.5),), min_phases=1)
     named = context(text, "--grid", "smoke")
     assert written_out(named, "grid") is None
     assert named.params["grid"] == "smoke"

@@ -19,7 +19,7 @@ from wfo.backtest import Figures, as_stored
 from wfo.backtest.benchmark import Benchmark, Held
 from wfo.backtest.engines import engines_of
 from wfo.selection.gates import Gates, gate_sets
-from wfo.selection.scoring import SetCounts, gate_words, score_figures, score_tally
+from wfo.selection.scoring import SetCounts, gate_words, score_figures, score_statistics
 from wfo.sweeps import DenseStore, SurvivorStore, SweepStore
 
 STRICT = Gates.preset("strict")
@@ -131,12 +131,12 @@ def test_gates_by_hand(gates: Gates, valid: list[int]) -> None:
 
 def test_nothing_left_counts_as_all_lost() -> None:
     gates = Gates(beat="return").core([held(-2000.0, 10.0, 5.0), held(-500.0, 10.0, 5.0)])
-    tally = _core.Tally(2, gates, [], 1)
+    statistics = _core.GridStatistics(2, gates, [], 1)
     columns = [np.array([v, v], np.float32) for v in (-1000.0, 10.1, 1.0, 1.0)]
     trades = np.zeros(2, np.uint16)
-    tally.add(None, [(*columns, trades, trades)] * 2)
+    statistics.add(None, [(*columns, trades, trades)] * 2)
     # Buy-and-hold that has lost all is a floor of -1, which is not exceeded by -1; nor is 10 / 500.
-    assert [alone[5] for alone in tally.alone] == [0, 0]
+    assert [alone[5] for alone in statistics.alone] == [0, 0]
 
 
 # Sets that never sell
@@ -190,7 +190,7 @@ def stores_of(
 
 
 def candidates(store: SweepStore) -> pl.DataFrame:
-    return score_tally(
+    return score_statistics(
         store.grid,
         store.counted,
         lambda selection: store.select(selection, lambda _: None),
@@ -294,7 +294,8 @@ def test_the_trial_in_both_stores(
     wanted = {Gates(): 66_758, STRICT: 4_174, gates: stable}
     for store in stores_of(tmp_path, qqq[0].grid, gates, qqq):
         found = {
-            g: SetCounts.of(store.grid, tally, g, 3).stable for g, tally in store.counted.items()
+            g: SetCounts.of(store.grid, statistics, g, 3).stable
+            for g, statistics in store.counted.items()
         }
         assert found == wanted
         assert len(candidates(store)) == stable

@@ -15,8 +15,8 @@ import wfo
 from wfo import _core
 from wfo.backtest import Figures
 from wfo.errors import InputError
-from wfo.selection import scoring
 from wfo.selection.gates import Gates
+from wfo.selection.options import ScoreOptions
 from wfo.selection.outcomes import Outcomes, central
 from wfo.selection.scoring import Scores, score_figures
 
@@ -147,18 +147,15 @@ def test_the_two_zeros_are_equal() -> None:
 
 
 @pytest.mark.parametrize(("block", "threads"), [(7, 1), (64, 2), (1 << 19, 3)])
-def test_neither_blocks_nor_threads_matter(
-    block: int, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_neither_blocks_nor_threads_matter(block: int, threads: int) -> None:
     grid = wfo.Grid(ONE | SPREAD | {"atr_smooth_period": range(1, 60)})
     phases = few_figures(len(grid), 11)
     wanted = scores_of(grid, phases)
-    monkeypatch.setattr(scoring, "_BLOCK", block)
-    monkeypatch.setattr(scoring, "available_threads", lambda: threads)
-    found = scores_of(grid, phases)
+    found = scores_of(grid, phases, options=ScoreOptions(block=block), threads=threads)
     assert found.candidates.equals(wanted.candidates)
     assert found.outcomes == wanted.outcomes
-    kept = [scores_of(grid, phases, kept=50).outcomes for _ in range(2)]
+    few = ScoreOptions(kept=50, block=block)
+    kept = [scores_of(grid, phases, options=few, threads=n).outcomes for n in (threads, 2)]
     assert kept[0] == kept[1]
 
 
@@ -167,7 +164,7 @@ def test_what_is_not_kept_is_counted_all_the_same() -> None:
     phases = few_figures(len(grid), 3)
     everything = scores_of(grid, phases)
     assert everything.outcomes is not None
-    few = scores_of(grid, phases, kept=9)
+    few = scores_of(grid, phases, options=ScoreOptions(kept=9))
     found = few.candidates
     assert few.index is not None
     # Sizes are those among the candidates: a run of equal scores may be cut.
@@ -176,7 +173,7 @@ def test_what_is_not_kept_is_counted_all_the_same() -> None:
     )
     total = everything.outcomes.total
     assert few.outcomes == Outcomes(9, found["Outcome"].n_unique(), total, exact=True, error=0)
-    none = scores_of(grid, phases, kept=0)
+    none = scores_of(grid, phases, options=ScoreOptions(kept=0))
     assert none.outcomes == Outcomes(0, 0, total, exact=True, error=0)
 
 
@@ -197,7 +194,7 @@ def test_very_many_outcomes_are_estimated() -> None:
     rows = np.stack([p.oos_pnl.astype(np.float32) for p in phases] + [phases[0].is_pnl])
     true = len(np.unique(rows, axis=1).T)
     assert true > 150_000
-    found = scores_of(grid, phases, kept=100).outcomes
+    found = scores_of(grid, phases, options=ScoreOptions(kept=100)).outcomes
     assert found is not None
     assert (found.exact, found.label, found.candidates) == (False, "estimated", 100)
     assert 0 < found.error < 0.015 * true
@@ -213,7 +210,7 @@ def stored(phases: list[Figures], rows: Any = slice(None)) -> list[tuple[Any, ..
     return [tuple(c[rows].astype(t) for c, t in zip(p, types, strict=True)) for p in phases]
 
 
-def test_a_sketch_estimates_what_a_selection_does_in_any_cuts_and_order() -> None:
+def test_a_sketch_counts_what_a_selection_does_in_any_cuts_and_order() -> None:
     n = 300_000
     phases = many_figures(n)
     # A tenth is valid in one phase less, and a hundredth in two.
@@ -233,20 +230,20 @@ def test_a_sketch_estimates_what_a_selection_does_in_any_cuts_and_order() -> Non
         sketches[2] = _core.Sketch.from_bytes(data, 3, GATES, 2)
         sketches[2].add(part)
     assert len({sketch.to_bytes() for sketch in sketches}) == 1
-    tally = _core.Tally(3, GATES, [], 2)
-    tally.add(0, block)
+    statistics = _core.GridStatistics(3, GATES, [], 2)
+    statistics.add(0, block)
     often = np.sum([p.oos_pnl > 0 for p in phases], axis=0)
     rows = np.concatenate([np.stack([np.float64(c) for c in p]) for p in block])
     for least in (1, 2, 3):
-        selection = _core.Selection(tally.ranking(), GATES, least, 10, 2)
+        selection = _core.Selection(statistics.ranking(), GATES, least, 10, 2)
         selection.add(0, block)
-        total, error = sketches[0].estimate(least)
+        total, error = sketches[0].outcomes(least)
         assert (total, error) == selection.outcomes
         true = len(np.unique(rows[:, often >= least], axis=1).T)
         assert 0 < error < 0.015 * true
         assert abs(total - true) < 4 * error
         # None of them trades as often.
-        assert strict.estimate(least) == (0, 0)
+        assert strict.outcomes(least) == (0, 0)
 
 
 def test_a_few_outcomes_beside_very_many_are_counted() -> None:
@@ -257,8 +254,8 @@ def test_a_few_outcomes_beside_very_many_are_counted() -> None:
     sketch = _core.Sketch(3, GATES, 2, 2)
     sketch.add(stored(phases))
     rows = np.concatenate([np.stack([np.float64(c) for c in p]) for p in stored(phases, few)])
-    assert sketch.estimate(2)[1] > 0
-    assert sketch.estimate(3) == (len(np.unique(rows, axis=1).T), 0)
+    assert sketch.outcomes(2)[1] > 0
+    assert sketch.outcomes(3) == (len(np.unique(rows, axis=1).T), 0)
 
 
 def test_a_sketch_trusts_nothing() -> None:
@@ -268,7 +265,7 @@ def test_a_sketch_trusts_nothing() -> None:
     assert sketch.least == 2
     for least in (1, 4):
         with pytest.raises(InputError, match=f"least = {least} "):
-            sketch.estimate(least)
+            sketch.outcomes(least)
     for least in (0, 4):
         with pytest.raises(InputError, match=f"least = {least} "):
             _core.Sketch(3, GATES, least, 1)

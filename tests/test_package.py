@@ -187,7 +187,7 @@ def test_every_error_is_of_the_family() -> None:
 
 def test_the_core_raises_errors_of_the_family() -> None:
     with pytest.raises(wfo.InputError):
-        _core.Tally(0, _core.Gates(0.35, 3.0), [], 1)
+        _core.GridStatistics(0, _core.Gates(0.35, 3.0), [], 1)
 
 
 def test_build_info_says_what_this_is() -> None:

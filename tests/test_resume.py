@@ -27,11 +27,21 @@ from wfo.errors import ResultsError
 from wfo.runs import sweeping
 from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Machine
+from wfo.runs.options import RunOptions
 from wfo.runs.plan import RunPlan
-from wfo.runs.rescore import rescore
-from wfo.runs.run import run
-from wfo.runs.verify import verify
-from wfo.sweeps import dense, survivors
+from wfo.runs.rescore import rescore as rescore_by
+from wfo.runs.run import run as run_by
+from wfo.runs.verify import verify as verify_by
+from wfo.sweeps import StoreOptions
+
+#: Stores whose blocks and states are so small that the tiny grid has several.
+SMALL = RunOptions(
+    store=StoreOptions(block=1024, checksum_rows=256, state_seconds=0, state_share=0)
+)
+
+run = functools.partial(run_by, options=SMALL)
+rescore = functools.partial(rescore_by, options=SMALL)
+verify = functools.partial(verify_by, options=SMALL)
 
 #: Combinations of the tiny grid.
 COUNT = 7680
@@ -121,10 +131,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks so small that the tiny grid has several."""
     monkeypatch.setattr(evaluate, "_LARGEST_BLOCK", 1500)
-    monkeypatch.setattr(dense, "BLOCK", 1024)
-    monkeypatch.setattr(survivors, "_ROWS", 256)
-    monkeypatch.setattr(survivors, "_STATE_SECONDS", -1.0)
-    monkeypatch.setattr(survivors, "_STATE_SHARE", 0)
 
 
 @pytest.fixture

@@ -37,12 +37,14 @@ from wfo.files import read_sealed, write_sealed
 from wfo.progress import Tick
 from wfo.runs import stages
 from wfo.runs.folder import RunFolder
+from wfo.runs.options import RunOptions
 from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
 from wfo.runs.rescore import rescore
 from wfo.runs.run import run
+from wfo.selection.options import ScoreOptions
 from wfo.selection.plateaus import Plateau, Plateaus
-from wfo.selection.scoring import Cells, Gates, score_tally
+from wfo.selection.scoring import Cells, Gates
 from wfo.settings import AccountSettings
 
 MONEY = ("is_pnl", "oos_pnl", "is_dd", "oos_dd")
@@ -322,14 +324,15 @@ def test_nothing_stable_leaves_headings(plan: Any) -> None:
 def test_plateau_without_candidates_is_recorded_without_a_score(
     plan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = functools.partial(score_tally, kept=1)
-    monkeypatch.setattr(stages, "score_tally", few)
-    best = run(plan(), sample_store()).strategies[0].scores.candidates.row(0, named=True)
+    few = RunOptions(score=ScoreOptions(kept=1))
+    best = (
+        run(plan(), sample_store(), options=few).strategies[0].scores.candidates.row(0, named=True)
+    )
     cell = (best["atr_multiplier"], best["atr_buy_multiplier"])
     other = next(c for c in itertools.product((13.0, 24.0), (0.5, 2.5)) if c != cell)
     monkeypatch.setattr(stages, "detect_plateaus", two_plateaus(cell, other))
     progress = _Interrupting(0)
-    folder = run(plan(), sample_store(), progress=progress).folder.path
+    folder = run(plan(), sample_store(), progress=progress, options=few).folder.path
     (result,) = manifest(folder)["results"]
     assert [p["stability"] for p in result["plateaus"]["plateaus"]] == [50.0, None]
     assert pl.read_csv(folder / "plateaus_atr_d_l_tiny.csv")["stability"].to_list() == [50.0, None]

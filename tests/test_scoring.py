@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 
 import wfo
 from wfo.backtest import Figures
-from wfo.selection import scoring
+from wfo.selection.options import ScoreOptions
 from wfo.selection.scoring import GATE_NAMES, Scores, score_figures
 
 GATES = wfo.Gates()
@@ -378,15 +378,13 @@ def test_ties_go_to_the_lower_index() -> None:
     same = phase([100.0] * n)
     scores = scores_of(line(n), [same] * 3)
     assert indices(line(n), scores.candidates) == list(range(n))
-    few = scores_of(line(n), [same] * 3, kept=7)
+    few = scores_of(line(n), [same] * 3, options=ScoreOptions(kept=7))
     assert indices(line(n), few.candidates) == list(range(7))
 
 
 @pytest.mark.parametrize("block", [1, 3, 64, 600, 10_000])
 @pytest.mark.parametrize("kept", [0, 1, 5, 40, 2_000_000])
-def test_blocks_and_cuts_do_not_matter(
-    monkeypatch: pytest.MonkeyPatch, block: int, kept: int
-) -> None:
+def test_blocks_and_cuts_do_not_matter(block: int, kept: int) -> None:
     grid = grid_of(
         atr_multiplier=[2, 3, 5], atr_buy_multiplier=[1, 2], atr_smooth_period=range(1, 101)
     )
@@ -394,15 +392,25 @@ def test_blocks_and_cuts_do_not_matter(
     options: dict[str, Any] = {"min_phases": 1}
     whole = scores_of(grid, figures, **options)
     assert whole.stable > 100
-    monkeypatch.setattr(scoring, "_BLOCK", block)
     ticks: list[int] = []
-    cut = scores_of(grid, figures, kept=kept, tick=ticks.append, **options)
+    pieces = ScoreOptions(kept=kept, block=block)
+    cut = scores_of(grid, figures, options=pieces, tick=ticks.append, **options)
     assert cut.candidates.equals(whole.candidates.head(kept))
     assert np.array_equal(cut.cells.stable, whole.cells.stable)
     for name in ("stable", "min_phases", "phase_counts", "valid_phases", "warnings"):
         assert getattr(cut, name) == getattr(whole, name)
     assert sum(ticks) == 2 * len(grid)
     assert len(ticks) == 2 * -(-len(grid) // block)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("kept", -1), ("kept", True), ("block", 0), ("block", 1.5)]
+)
+def test_options_out_of_range_are_named(name: str, value: Any) -> None:
+    with pytest.raises(
+        wfo.InputError, match=f"^{name} = {value!r} must be a whole number, . or more"
+    ):
+        ScoreOptions(**{name: value})
 
 
 def test_cells_count_all_stable_ones() -> None:
@@ -416,7 +424,7 @@ def test_cells_count_all_stable_ones() -> None:
     figures = tied(grid, 4, seed=1)
     wanted = plain(grid, figures, 1)
     for kept in (2_000_000, 3):
-        scores = scores_of(grid, figures, min_phases=1, kept=kept)
+        scores = scores_of(grid, figures, min_phases=1, options=ScoreOptions(kept=kept))
         assert len(scores.candidates) == min(kept, len(wanted))
         assert scores.stable == len(wanted)
         cells = scores.cells

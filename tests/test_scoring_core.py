@@ -86,56 +86,56 @@ def part(phases: Sequence[Phase], start: int, stop: int) -> list[Phase]:
     return [tuple(column[start:stop] for column in phase) for phase in phases]
 
 
-def tally_of(
+def statistics_of(
     phases: Sequence[Phase], cuts: Sequence[int] = (), *, first: int = 0, threads: int = 2
-) -> _core.Tally:
+) -> _core.GridStatistics:
     n = len(phases[0][0])
-    tally = _core.Tally(len(phases), GATES, AXES, threads)
+    statistics = _core.GridStatistics(len(phases), GATES, AXES, threads)
     ends = [0, *cuts, n]
     for start, stop in reversed(list(itertools.pairwise(ends))):
-        tally.add(first + start, part(phases, start, stop))
-    return tally
+        statistics.add(first + start, part(phases, start, stop))
+    return statistics
 
 
-def test_a_tally_counts_what_the_definition_says() -> None:
+def test_grid_statistics_count_what_the_definition_says() -> None:
     n, first = 700, 1_000
     phases = figures(n, 3, seed=1)
-    tally = tally_of(phases, [13, 400], first=first)
-    assert len(tally) == n
+    statistics = statistics_of(phases, [13, 400], first=first)
+    assert len(statistics) == n
     for k, phase in enumerate(phases):
         rows = [passed(phase, i) for i in range(n)]
-        assert tally.alone[k] == [sum(r[g] for r in rows) for g in range(6)]
-        assert tally.together[k] == [sum(all(r[: g + 1]) for r in rows) for g in range(6)]
+        assert statistics.alone[k] == [sum(r[g] for r in rows) for g in range(6)]
+        assert statistics.together[k] == [sum(all(r[: g + 1]) for r in rows) for g in range(6)]
     times = np.sum(validity(phases), axis=0)
-    assert tally.valid_phases == np.bincount(times, minlength=4).tolist()
+    assert statistics.valid_phases == np.bincount(times, minlength=4).tolist()
     cells = np.zeros((5, 4, 4), np.uint64)
     for i, t in enumerate(times):
         cells[(first + i) // 12 % 5, (first + i) // 3 % 4, t] += 1
-    assert tally.cells.dtype == np.uint64
-    assert np.array_equal(tally.cells, cells)
-    sample = _core.Tally(3, GATES, AXES, 1)
+    assert statistics.cells.dtype == np.uint64
+    assert np.array_equal(statistics.cells, cells)
+    sample = _core.GridStatistics(3, GATES, AXES, 1)
     sample.add(None, phases)
     assert sample.cells.sum() == 0
-    assert sample.valid_phases == tally.valid_phases
+    assert sample.valid_phases == statistics.valid_phases
 
 
-def test_tallies_and_their_bytes_depend_on_what_is_counted_alone() -> None:
+def test_grid_statistics_and_their_bytes_depend_on_what_is_counted_alone() -> None:
     phases = figures(500, 4, seed=2)
-    whole = tally_of(phases, threads=1)
-    cut = tally_of(phases, [1, 2, 77, 300], threads=2)
-    merged = _core.Tally(4, GATES, AXES, 2)
+    whole = statistics_of(phases, threads=1)
+    cut = statistics_of(phases, [1, 2, 77, 300], threads=2)
+    merged = _core.GridStatistics(4, GATES, AXES, 2)
     for start, stop in ((200, 500), (0, 200)):
-        other = _core.Tally(4, GATES, AXES, 1)
+        other = _core.GridStatistics(4, GATES, AXES, 1)
         other.add(start, part(phases, start, stop))
-        merged.merge(_core.Tally.from_bytes(other.to_bytes(), 1))
+        merged.merge(_core.GridStatistics.from_bytes(other.to_bytes(), 1))
     data = whole.to_bytes()
     assert cut.to_bytes() == merged.to_bytes() == data
-    again = _core.Tally.from_bytes(data, 2)
+    again = _core.GridStatistics.from_bytes(data, 2)
     assert again.to_bytes() == data
     assert np.array_equal(again.cells, whole.cells)
-    assert tally_of(figures(500, 4, seed=3)).to_bytes() != data
+    assert statistics_of(figures(500, 4, seed=3)).to_bytes() != data
     with pytest.raises(wfo.InputError, match="differ in their gates"):
-        whole.merge(_core.Tally(4, _core.Gates(0.3, DD_RATIO), AXES, 1))
+        whole.merge(_core.GridStatistics(4, _core.Gates(0.3, DD_RATIO), AXES, 1))
 
 
 def test_sets_of_gates_are_counted_together_as_alone() -> None:
@@ -145,15 +145,15 @@ def test_sets_of_gates_are_counted_together_as_alone() -> None:
         _core.Gates(WFE, DD_RATIO, 8, "risk", 1.0, [2.0, 1.5]),
         _core.Gates(0.5, 2.0, 0, "return", 100.0, [0.2, 0.3]),
     ]
-    tallies = [_core.Tally(2, gates, AXES, 2) for gates in sets]
+    by_set = [_core.GridStatistics(2, gates, AXES, 2) for gates in sets]
     for start, stop in ((200, 500), (0, 200)):
-        _core.Tally.add_to_all(tallies, start, part(phases, start, stop))
-    for gates, tally in zip(sets, tallies, strict=True):
-        alone = _core.Tally(2, gates, AXES, 1)
+        _core.GridStatistics.add_to_all(by_set, start, part(phases, start, stop))
+    for gates, statistics in zip(sets, by_set, strict=True):
+        alone = _core.GridStatistics(2, gates, AXES, 1)
         alone.add(0, phases)
-        assert tally.to_bytes() == alone.to_bytes()
-        assert tally.gates == gates
-        assert _core.Tally.from_bytes(tally.to_bytes(), 1).gates == gates
+        assert statistics.to_bytes() == alone.to_bytes()
+        assert statistics.gates == gates
+        assert _core.GridStatistics.from_bytes(statistics.to_bytes(), 1).gates == gates
     by_hand = [0, 0]
     for k, floor in enumerate((2.0, 1.5)):
         oos_pnl, oos_dd, trades = phases[k][1], phases[k][3], phases[k][5]
@@ -161,10 +161,10 @@ def test_sets_of_gates_are_counted_together_as_alone() -> None:
             others = passed(phases[k], i)
             risk = float(oos_pnl[i]) / float(oos_dd[i])
             by_hand[k] += all(others) and trades[i] >= 8 and risk > floor
-    assert [together[-1] for together in tallies[1].together] == by_hand
+    assert [together[-1] for together in by_set[1].together] == by_hand
     assert min(by_hand) > 0
     with pytest.raises((RuntimeError, TypeError)):
-        _core.Tally.add_to_all([tallies[0], tallies[0]], 0, phases)
+        _core.GridStatistics.add_to_all([by_set[0], by_set[0]], 0, phases)
 
 
 def test_gates_that_cannot_be_are_refused() -> None:
@@ -174,35 +174,35 @@ def test_gates_that_cannot_be_are_refused() -> None:
         _core.Gates(WFE, DD_RATIO, 0, "luck")
     for capital, floors in ((1.0, [1.0]), (0.0, [1.0, 1.0]), (math.nan, [1.0, 1.0])):
         with pytest.raises(wfo.InputError, match=r"floors = 1|capital"):
-            _core.Tally(2, _core.Gates(WFE, DD_RATIO, 0, "risk", capital, floors), AXES, 1)
+            _core.GridStatistics(2, _core.Gates(WFE, DD_RATIO, 0, "risk", capital, floors), AXES, 1)
     one, other = (_core.Gates(WFE, DD_RATIO, 0, "risk", 1.0, [f]) for f in (1.0, 2.0))
     assert one != other
     assert one == _core.Gates(WFE, DD_RATIO, 0, "risk", 1.0, [1.0])
 
 
 def test_damaged_bytes_are_refused() -> None:
-    data = tally_of(figures(300, 2, seed=4)).to_bytes()
+    data = statistics_of(figures(300, 2, seed=4)).to_bytes()
     rng = np.random.default_rng(5)
     for cut in range(len(data)):
-        with pytest.raises(wfo.InputError, match="these bytes are no tally"):
-            _core.Tally.from_bytes(data[:cut], 1)
+        with pytest.raises(wfo.InputError, match="these bytes are no grid statistics"):
+            _core.GridStatistics.from_bytes(data[:cut], 1)
     for _ in range(300):
         damaged = bytearray(data)
         damaged[rng.integers(len(data))] ^= int(rng.integers(1, 256))
-        with pytest.raises(wfo.InputError, match="these bytes are no tally"):
-            _core.Tally.from_bytes(bytes(damaged), 1)
-        with pytest.raises(wfo.InputError, match="these bytes are no tally"):
-            _core.Tally.from_bytes(data[:9] + rng.bytes(60), 1)
-    with pytest.raises(wfo.InputError, match="these bytes are no tally"):
-        _core.Tally.from_bytes(data + b"\0", 1)
+        with pytest.raises(wfo.InputError, match="these bytes are no grid statistics"):
+            _core.GridStatistics.from_bytes(bytes(damaged), 1)
+        with pytest.raises(wfo.InputError, match="these bytes are no grid statistics"):
+            _core.GridStatistics.from_bytes(data[:9] + rng.bytes(60), 1)
+    with pytest.raises(wfo.InputError, match="these bytes are no grid statistics"):
+        _core.GridStatistics.from_bytes(data + b"\0", 1)
     for version in (b"\1", b"\2"):
         with pytest.raises(wfo.InputError, match="were written by an earlier version; run again"):
-            _core.Tally.from_bytes(data[:8] + version + data[9:], 1)
+            _core.GridStatistics.from_bytes(data[:8] + version + data[9:], 1)
 
 
 def test_ranks_are_percentiles_of_the_valid_profits() -> None:
     phases = figures(400, 3, seed=6)
-    ranking = tally_of(phases, [100]).ranking()
+    ranking = statistics_of(phases, [100]).ranking()
     assert len(ranking) == 3
     valid = validity(phases)
     assert ranking.counts == [sum(v) for v in valid]
@@ -227,9 +227,9 @@ def test_ranks_of_millions_are_those_of_a_sort() -> None:
     profit = profit.astype(np.float32)
     one, trades = np.ones(n, np.float32), np.ones(n, np.uint16)
     block = [(one, profit, one, 0 * one, trades, trades)]
-    tally = _core.Tally(1, GATES, AXES, 2)
-    tally.add(0, block)
-    assert np.array_equal(tally.ranking().percentiles(0, profit), 100 * rankdata(profit) / n)
+    statistics = _core.GridStatistics(1, GATES, AXES, 2)
+    statistics.add(0, block)
+    assert np.array_equal(statistics.ranking().percentiles(0, profit), 100 * rankdata(profit) / n)
 
 
 @pytest.mark.parametrize("least", [1, 2, 3])
@@ -238,13 +238,13 @@ def test_ranks_of_millions_are_those_of_a_sort() -> None:
 def test_a_selection_keeps_the_best(least: int, kept: int, records: bool) -> None:
     phases = figures(600, 3, seed=8)
     first = 5_000_000_000
-    ranking = tally_of(phases).ranking()
+    ranking = statistics_of(phases).ranking()
     selection = _core.Selection(ranking, GATES, least, kept, 2)
-    sieve = _core.Sieve([(None, GATES, [(least, math.inf)])], 2)
+    passing = _core.SurvivorFilter([(None, GATES, [(least, math.inf)])], 2)
     for start, stop in ((300, 600), (0, 7), (7, 300)):
         block: Any = part(phases, start, stop)
         if records:
-            selection.add_records(sieve.sift(first + start, block))
+            selection.add_records(passing.apply(first + start, block))
         else:
             selection.add(first + start, block)
     wanted_ranks = ranks(phases)
@@ -269,19 +269,18 @@ def test_a_selection_keeps_the_best(least: int, kept: int, records: bool) -> Non
         assert np.array_equal(found[f"P{k + 1}_OOS_Rank"], rank, equal_nan=True)
 
 
-def test_an_estimate_is_as_far_off_as_it_says() -> None:
+def test_provisional_ranks_are_as_far_off_as_they_say() -> None:
     phases = figures(800, 2, seed=9)
-    sample = _core.Tally(2, GATES, AXES, 2)
+    sample = _core.GridStatistics(2, GATES, AXES, 2)
     sample.add(None, part(phases, 0, 100))
-    estimate = sample.estimate()
-    whole = tally_of(phases)
-    deviation = estimate.deviation(whole)
-    assert deviation == estimate.deviation(whole.ranking())
+    provisional = sample.provisional_ranks()
+    whole = statistics_of(phases)
+    deviation = provisional.deviation(whole.ranking())
     final = ranks(phases)
     for k in range(2):
         # A block in which the other phase is not valid: stability is the rank.
         block: Any = [p if j == k else (0 * p[0], *p[1:]) for j, p in enumerate(phases)]
-        found = estimate.stabilities(1, block)
+        found = provisional.stabilities(1, block)
         off = np.abs(found - final[k])
         assert np.array_equal(np.isnan(found), np.isnan(final[k]))
         assert np.nanmax(off) == deviation[k]
@@ -291,11 +290,11 @@ def test_an_estimate_is_as_far_off_as_it_says() -> None:
         assert np.nanmax(found) < 100
 
 
-def test_a_sieve_lets_through_records_in_order() -> None:
+def test_a_survivor_filter_passes_records_in_order() -> None:
     phases = figures(500, 3, seed=10)
     first = 1 << 40
-    estimate = tally_of(phases, [250]).estimate()
-    scores = estimate.stabilities(1, phases)
+    provisional = statistics_of(phases, [250]).provisional_ranks()
+    scores = provisional.stabilities(1, phases)
     times = np.sum(validity(phases), axis=0)
     assert np.array_equal(np.isnan(scores), times < 1)
     classes = [(3, 40.0), (2, 70.0)]
@@ -305,40 +304,40 @@ def test_a_sieve_lets_through_records_in_order() -> None:
         if any(times[i] >= least and scores[i] >= cut for least, cut in classes)
     ]
     assert 0 < len(wanted) < np.count_nonzero(times >= 2)
-    sieve = _core.Sieve([(estimate, GATES, classes)], 2)
+    passing = _core.SurvivorFilter([(provisional, GATES, classes)], 2)
     found = b"".join(
-        sieve.sift(first + a, part(phases, a, b)).tobytes() for a, b in ((0, 3), (3, 500))
+        passing.apply(first + a, part(phases, a, b)).tobytes() for a, b in ((0, 3), (3, 500))
     )
     assert found == b"".join(
         struct.pack("<Q", first + i)
         + b"".join(struct.pack("<4f2H", *(column[i] for column in p)) for p in phases)
         for i in wanted
     )
-    none = _core.Sieve([(estimate, GATES, [])], 1)
-    assert len(none.sift(0, phases)) == 0
+    none = _core.SurvivorFilter([(provisional, GATES, [])], 1)
+    assert len(none.apply(0, phases)) == 0
 
 
 def test_what_is_not_contiguous_is_read_too() -> None:
     phases = figures(400, 2, seed=11)
     every: Any = [tuple(column[::2] for column in p) for p in phases]
     copied: Any = [tuple(np.ascontiguousarray(column) for column in p) for p in every]
-    tallies = [_core.Tally(2, GATES, AXES, 2) for _ in range(2)]
-    for tally, block in zip(tallies, (every, copied), strict=True):
-        tally.add(0, block)
-    assert tallies[0].to_bytes() == tallies[1].to_bytes()
+    by_set = [_core.GridStatistics(2, GATES, AXES, 2) for _ in range(2)]
+    for statistics, block in zip(by_set, (every, copied), strict=True):
+        statistics.add(0, block)
+    assert by_set[0].to_bytes() == by_set[1].to_bytes()
 
 
 def test_bad_input_is_an_error_of_the_family() -> None:
     phases: Any = figures(10, 2, seed=12)
-    tally = tally_of(phases)
-    ranking = tally.ranking()
+    statistics = statistics_of(phases)
+    ranking = statistics.ranking()
     with pytest.raises(wfo.InputError, match="1 phases given where there are 2"):
-        tally.add(0, phases[:1])
+        statistics.add(0, phases[:1])
     short: Any = [phases[0], tuple(column[:9] for column in phases[1])]
     with pytest.raises(wfo.InputError, match="phase 2: 'is_pnl' has 9 combinations"):
-        tally.add(0, short)
+        statistics.add(0, short)
     with pytest.raises(TypeError):
-        tally.add(0, [tuple(c.astype(np.float64) for c in p) for p in phases])
+        statistics.add(0, [tuple(c.astype(np.float64) for c in p) for p in phases])
     one = (1, 1, np.zeros(1, np.uint32))
     for axes in (
         [(0, 1, one[2]), one],
@@ -347,7 +346,7 @@ def test_bad_input_is_an_error_of_the_family() -> None:
         [one, (1, 2, np.full(3, 2, np.uint32))],
     ):
         with pytest.raises(wfo.InputError, match="out of range"):
-            _core.Tally(2, GATES, axes, 1)
+            _core.GridStatistics(2, GATES, axes, 1)
     for least in (0, 3):
         with pytest.raises(wfo.InputError, match=f"least = {least}"):
             _core.Selection(ranking, GATES, least, 1, 1)
@@ -361,7 +360,7 @@ def test_bad_input_is_an_error_of_the_family() -> None:
             selection.add(0, [strange, strange])
     endless = (one, np.full(1, np.inf, np.float32), one, 0 * one, trades, trades)
     with pytest.raises(wfo.InputError, match="value 0 = inf cannot be ranked"):
-        tally.add(0, [endless, endless])
+        statistics.add(0, [endless, endless])
 
 
 def sweep_of(engine: str) -> tuple[wfo.Grid, Any]:

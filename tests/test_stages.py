@@ -25,6 +25,7 @@ from wfo.data import sample_store
 from wfo.runs import gathered
 from wfo.runs.finalist import Finalist, FinalistPhase, finalist
 from wfo.runs.market import Market
+from wfo.runs.options import RunOptions
 from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
 from wfo.runs.rescore import rescore
@@ -32,11 +33,11 @@ from wfo.runs.run import run
 from wfo.runs.stored import stored_sweeps
 from wfo.runs.verify import verify
 from wfo.runs.whole import Whole
-from wfo.selection import scoring
 from wfo.selection.gates import Gates
+from wfo.selection.options import ScoreOptions
 from wfo.selection.regions import sample, sample_digits
 from wfo.strategy import PythonKernel, Walk, registry
-from wfo.sweeps import survivors
+from wfo.sweeps import StoreOptions
 from wfo.windows import Windows
 
 #: 35 cells of 96 combinations: enough for a map, and some lines of the grid are sampled.
@@ -54,6 +55,9 @@ atr_d_l:
   atr_smooth_period: [2]
   equity_price_method: [0]
 """
+
+#: The best 100, of 1,200 whose figures survivors keep.
+CUT = RunOptions(store=StoreOptions(kept=1_200), score=ScoreOptions(kept=100))
 
 #: Of both plateaus can be found here, where strict leaves too little of so small a grid.
 OWN = Gates(min_trades=1)
@@ -128,15 +132,13 @@ def cut(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The best 100 of which survivors keep about a third, and regions from a part of the grid."""
     out = tmp_path_factory.mktemp("cut")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(survivors, "KEPT", 1_200)
-        patch.setattr(scoring, "KEPT", 100)
         patch.setattr(gathered, "sample", functools.partial(sample, count=1_000))
 
         def of(store: str) -> RunReport:
             plan = RunPlan(
                 "NASDAQ", "atr_d_l", grid=grid_file, gates=OWN, store=store, out=out / store
             )
-            return run(plan, sample_store())
+            return run(plan, sample_store(), options=CUT)
 
         return Made({2: of("dense")}, {2: of("survivors")})
 

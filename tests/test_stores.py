@@ -14,13 +14,14 @@ import wfo
 from wfo.data import sample_store
 from wfo.errors import InputError
 from wfo.runs.folder import RunFolder
+from wfo.runs.options import RunOptions
 from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
 from wfo.runs.rescore import rescore
 from wfo.runs.run import run
-from wfo.selection import scoring
+from wfo.selection.options import ScoreOptions
 from wfo.selection.scoring import Gates
-from wfo.sweeps import survivors
+from wfo.sweeps import StoreOptions
 
 #: Stores know no strategy, so that one will do; the others take as long, and with shorts longer.
 STRATEGIES = [
@@ -29,12 +30,15 @@ STRATEGIES = [
 ]
 
 
+def few(total: int) -> RunOptions:
+    """An eighth of so many combinations kept, and a few candidates."""
+    return RunOptions(StoreOptions(kept=total // 8), ScoreOptions(kept=total // 200))
+
+
 def both(
-    strategy: str, grid: str, tmp_path: Path, kept: int, candidates: int, patch: pytest.MonkeyPatch
+    strategy: str, grid: str, tmp_path: Path, options: RunOptions | None = None
 ) -> tuple[RunReport, RunReport]:
-    """Run a grid with either store; survivors keep about `kept`, of which `candidates` are best."""
-    patch.setattr(survivors, "KEPT", kept)
-    patch.setattr(scoring, "KEPT", candidates)
+    """Run a grid with either store."""
     second = "SP500" if "duals" in strategy else None
 
     def of(store: str) -> RunReport:
@@ -42,7 +46,7 @@ def both(
         plan = RunPlan(
             "NASDAQ", strategy, symbol2=second, grid=grid, out=out, store=store, expand=False
         )
-        return run(plan, sample_store())
+        return run(plan, sample_store(), options=options)
 
     return of("dense"), of("survivors")
 
@@ -72,19 +76,12 @@ def agree(found: tuple[RunReport, RunReport], *, sure: bool = True) -> Any:
 def coarse(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunReport, RunReport]:
     """Both stores of one grid, an eighth kept and a few candidates; for reading only."""
     total = len(wfo.Grid.load("coarse", "atr_d_l"))
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("coarse")
-        return both("atr_d_l", "coarse", folder, total // 8, total // 200, patch)
+    return both("atr_d_l", "coarse", tmp_path_factory.mktemp("coarse"), few(total))
 
 
 @pytest.fixture
-def copies(
-    coarse: tuple[RunReport, RunReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[RunReport, RunReport]:
+def copies(coarse: tuple[RunReport, RunReport], tmp_path: Path) -> tuple[RunReport, RunReport]:
     """The same, to be scored again."""
-    total = len(wfo.Grid.load("coarse", "atr_d_l"))
-    monkeypatch.setattr(survivors, "KEPT", total // 8)
-    monkeypatch.setattr(scoring, "KEPT", total // 200)
 
     def copied(report: RunReport, name: str) -> RunReport:
         folder = shutil.copytree(report.folder.path, tmp_path / name)
@@ -95,15 +92,12 @@ def copies(
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_coarse_grids_come_to_the_same(
-    strategy: str,
-    coarse: tuple[RunReport, RunReport],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    strategy: str, coarse: tuple[RunReport, RunReport], tmp_path: Path
 ) -> None:
     total = len(wfo.Grid.load("coarse", strategy))
     found = coarse
     if strategy != "atr_d_l":
-        found = both(strategy, "coarse", tmp_path, total // 8, total // 200, monkeypatch)
+        found = both(strategy, "coarse", tmp_path, few(total))
     # Few combinations that share few profits: the bound on what the cut may have cost is coarse.
     scores = agree(found, sure=strategy != "atr_d_hma_l")
     assert len(scores.candidates) == total // 200
@@ -113,47 +107,44 @@ def test_coarse_grids_come_to_the_same(
     assert records < scores.stable, "the cut matters"
 
 
-def test_where_all_stable_ones_fit_nothing_is_cut(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = both("atr_d_l", "coarse", tmp_path, survivors.KEPT, scoring.KEPT, monkeypatch)
+def test_where_all_stable_ones_fit_nothing_is_cut(tmp_path: Path) -> None:
+    found = both("atr_d_l", "coarse", tmp_path)
     scores = agree(found)
     assert len(scores.candidates) == scores.stable
 
 
 def test_survivors_can_be_rescored_with_more_phases_and_refuse_the_rest(
-    copies: tuple[RunReport, RunReport], monkeypatch: pytest.MonkeyPatch
+    copies: tuple[RunReport, RunReport],
 ) -> None:
     total = len(wfo.Grid.load("coarse", "atr_d_l"))
     found = copies
     dense, kept = (report.folder for report in found)
     before = outcome(found[1])
     for gates, said in (
-        (Gates(wfe=0.5), "--wfe 0.5: who is valid was counted by --gates v4 and --gates strict"),
+        (Gates(wfe=0.5), "--wfe 0.5: what is valid was counted by --gates v4 and --gates strict"),
         (Gates(dd_ratio=2.0), "--dd-ratio 2"),
         (Gates(beat="return"), "--beat return"),
         (Gates(min_phases=2), "--min-phases 2: figures are kept only of .* 3 phases or more"),
     ):
         with pytest.raises(InputError, match=f"atr_d_l keeps survivors only.*{said}.*'wfo run'"):
-            rescore(kept, gates=gates)
+            rescore(kept, gates=gates, options=few(total))
         assert outcome(found[1]) == before
         assert kept.read_manifest().gates == Gates()
     more = Gates(min_phases=4)
     # The cut was made for those valid in three: of a long list some are missing, which is said.
-    monkeypatch.setattr(scoring, "KEPT", total)
-    some = rescore(kept, gates=more).strategies[0].scores
+    long, short = (RunOptions(score=ScoreOptions(kept=count)) for count in (total, 50))
+    some = rescore(kept, gates=more, options=long).strategies[0].scores
     missing = some.stable - len(some.candidates)
     assert missing > 0
     assert f"{missing:,} are missing" in some.warnings[-1]
     assert some.at_risk >= missing
-    monkeypatch.setattr(scoring, "KEPT", 50)
-    one, two = (rescore(folder, gates=more).strategies[0].scores for folder in (dense, kept))
+    again = (rescore(folder, gates=more, options=short) for folder in (dense, kept))
+    one, two = (report.strategies[0].scores for report in again)
     assert one.stable == two.stable < found[0].strategies[0].scores.stable
     assert two.at_risk == 0
     assert outcome(found[1]) == outcome(found[0]) != before
     # And back again: what was stored is the same.
-    monkeypatch.setattr(scoring, "KEPT", total // 200)
-    rescore(kept, gates=Gates())
+    rescore(kept, gates=Gates(), options=few(total))
     assert outcome(found[1]) == before
 
 
@@ -161,11 +152,13 @@ def test_survivors_can_be_rescored_by_the_other_set_and_back(
     copies: tuple[RunReport, RunReport],
 ) -> None:
     found = copies
+    options = few(len(wfo.Grid.load("coarse", "atr_d_l")))
     before = outcome(found[1])
     strict = Gates.preset("strict")
     first = found[0].strategies[0].scores
     for gates in (strict, Gates()):
-        one, two = (rescore(r.folder, gates=gates).strategies[0].scores for r in found)
+        again = (rescore(r.folder, gates=gates, options=options) for r in found)
+        one, two = (report.strategies[0].scores for report in again)
         assert outcome(found[0]) == outcome(found[1])
         assert (outcome(found[1]) == before) == (gates != strict)
         assert one.phase_counts == two.phase_counts
@@ -183,9 +176,7 @@ def test_survivors_can_be_rescored_by_the_other_set_and_back(
 
 
 @pytest.mark.slow
-def test_a_slice_of_the_full_grid_comes_to_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slice_of_the_full_grid_comes_to_the_same(tmp_path: Path) -> None:
     values = {
         name: list(axis) for name, axis in wfo.Grid.load("phase1_slim", "atr_d_ls").values.items()
     }
@@ -193,7 +184,7 @@ def test_a_slice_of_the_full_grid_comes_to_the_same(
     path = tmp_path / "slice.yaml"
     path.write_text("".join(f"{name}: {axis}\n" for name, axis in values.items()))
     assert len(wfo.Grid.load(path, "atr_d_ls")) == 74_649_600
-    found = both("atr_d_ls", str(path), tmp_path, survivors.KEPT, scoring.KEPT, monkeypatch)
+    found = both("atr_d_ls", str(path), tmp_path)
     scores = agree(found)
     assert len(scores.candidates) == 2_000_000
     assert scores.stable > 21_000_000, "the cut matters"

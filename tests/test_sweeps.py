@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,16 @@ import wfo
 from wfo import _core
 from wfo.backtest import Figures
 from wfo.backtest.benchmark import Benchmark, Held
-from wfo.errors import ResultsError
+from wfo.errors import InputError, ResultsError
 from wfo.sampling import sample_indices
 from wfo.selection.gates import PRESETS, Gates, gate_sets
-from wfo.selection.scoring import score_tally
-from wfo.sweeps import Block, DenseStore, SurvivorStore, SweepStore, dense, survivors
+from wfo.selection.options import ScoreOptions
+from wfo.selection.scoring import score_statistics
+from wfo.sweeps import Block, DenseStore, StoreOptions, SurvivorStore, SweepStore
 from wfo.sweeps.journal import Journal
+
+#: Blocks and states so small that some hundred combinations have several.
+SMALL = StoreOptions(block=64, checksum_rows=16, state_seconds=0, state_share=0)
 
 PHASES = 2
 GATES = Gates()
@@ -71,7 +76,7 @@ Make = Callable[..., SweepStore]
 
 
 def make_dense(folder: Path, grid: wfo.Grid, key: str = "key", gates: Gates = GATES) -> SweepStore:
-    return DenseStore(folder, grid, PHASES, gates, key, 2, benchmarks=BENCHMARKS)
+    return DenseStore(folder, grid, PHASES, gates, key, 2, benchmarks=BENCHMARKS, options=SMALL)
 
 
 def make_survivors(
@@ -80,6 +85,7 @@ def make_survivors(
     key: str = "key",
     gates: Gates = GATES,
     figures: Sequence[Figures] | None = None,
+    **options: int,
 ) -> SweepStore:
     found = figures_of(grid) if figures is None else figures
     return SurvivorStore(
@@ -92,19 +98,11 @@ def make_survivors(
         benchmarks=BENCHMARKS,
         min_phases=PHASES,
         sample=lambda indices: [Figures(*(c[indices] for c in f)) for f in found],
+        options=dataclasses.replace(SMALL, **options),
     )
 
 
 BOTH = pytest.mark.parametrize("make", [make_dense, make_survivors])
-
-
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks and states so small that some hundred combinations have several."""
-    monkeypatch.setattr(dense, "BLOCK", 64)
-    monkeypatch.setattr(survivors, "_ROWS", 16)
-    monkeypatch.setattr(survivors, "_STATE_SECONDS", -1.0)
-    monkeypatch.setattr(survivors, "_STATE_SHARE", 0)
 
 
 def fill(store: SweepStore, figures: Sequence[Figures], size: int, stop: int | None = None) -> bool:
@@ -169,7 +167,7 @@ def valid_by_hand(phase: Figures) -> Any:
 
 
 @BOTH
-def test_tally_counts_every_combination_once(make: Make, tmp_path: Path) -> None:
+def test_statistics_count_every_combination_once(make: Make, tmp_path: Path) -> None:
     grid = grid_of(40)
     figures = figures_of(grid)
     first = make(tmp_path, grid)
@@ -181,13 +179,13 @@ def test_tally_counts_every_combination_once(make: Make, tmp_path: Path) -> None
     verified.verify(counted.append)
     assert sum(counted) == len(grid)
     for gates in gate_sets(GATES):
-        alone = _core.Tally(PHASES, gates.core(BENCHMARKS), grid.map_axes, 1)
+        alone = _core.GridStatistics(PHASES, gates.core(BENCHMARKS), grid.map_axes, 1)
         alone.add(0, figures)
         for store in (first, checked, verified):
             assert store.counted[gates].to_bytes() == alone.to_bytes()
     for store in (first, checked, verified):
         assert list(store.counted) == list(gate_sets(GATES))
-        assert store.tally is store.counted[GATES]
+        assert store.ruling is store.counted[GATES]
 
 
 # Stopping
@@ -326,14 +324,14 @@ def test_journal_believes_whole_lines_only(tmp_path: Path) -> None:
 
 
 def candidates(store: SweepStore, gates: Gates = GATES) -> Any:
-    return score_tally(
+    return score_statistics(
         store.grid,
         store.counted,
         lambda selection: store.select(selection, lambda _: None),
         annual_factors=[None] * PHASES,
         gates=gates,
         min_phases=PHASES,
-        kept=60,
+        options=ScoreOptions(kept=60),
         lost_below=store.lost_below,
         outcomes=store.counted_outcomes,
     )
@@ -346,23 +344,20 @@ def counted_by_hand(figures: Sequence[Figures], least: int) -> int:
     return len(np.unique(np.concatenate(rows)[:, often >= least], axis=1).T)
 
 
-def test_outcomes_of_all_stable_ones_are_counted_while_sweeping(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(survivors, "KEPT", 80)
-    monkeypatch.setattr(survivors, "SAMPLE", 500)
+def test_outcomes_of_all_stable_ones_are_counted_while_sweeping(tmp_path: Path) -> None:
+    few = {"kept": 80, "sample": 500}
     grid = grid_of(200)
     # About one in three has the figures of another.
     same = np.random.default_rng(3).integers(len(grid), size=len(grid))
     figures = [Figures(*(c[same] for c in f)) for f in figures_of(grid)]
     full = make_dense(tmp_path / "dense", grid)
-    one, two = (make_survivors(tmp_path / n, grid, figures=figures) for n in ("one", "two"))
+    one, two = (make_survivors(tmp_path / n, grid, figures=figures, **few) for n in ("one", "two"))
     fill(full, figures, 100)
     fill(one, figures, 100)
     assert not fill(two, figures, 7, stop=600)
-    two = make_survivors(tmp_path / "two", grid, figures=figures)
+    two = make_survivors(tmp_path / "two", grid, figures=figures, **few)
     fill(two, figures, 1000)
-    read = make_survivors(tmp_path / "two", grid, figures=figures)
+    read = make_survivors(tmp_path / "two", grid, figures=figures, **few)
     read.verify(lambda _: None)
     wanted = counted_by_hand(figures, PHASES)
     expected = candidates(full)
@@ -394,7 +389,15 @@ def test_survivors_count_outcomes_of_as_few_phases_as_are_asked_for(tmp_path: Pa
     grid = grid_of(100)
     figures = figures_of(grid)
     store = SurvivorStore(
-        tmp_path, grid, PHASES, GATES, "key", 2, benchmarks=BENCHMARKS, min_phases=1
+        tmp_path,
+        grid,
+        PHASES,
+        GATES,
+        "key",
+        2,
+        benchmarks=BENCHMARKS,
+        min_phases=1,
+        options=SMALL,
     )
     fill(store, figures, 100)
     for least in (1, 2):
@@ -404,15 +407,13 @@ def test_survivors_count_outcomes_of_as_few_phases_as_are_asked_for(tmp_path: Pa
 @pytest.mark.parametrize("kept", [10_000, 400, 200, 80])
 @pytest.mark.parametrize("seed", range(4))
 def test_survivors_give_the_candidates_of_all_figures_or_say_what_is_at_risk(
-    seed: int, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seed: int, kept: int, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(survivors, "KEPT", kept)
-    monkeypatch.setattr(survivors, "SAMPLE", 5000)
     grid = grid_of(1000)
     figures = figures_of(grid, seed)
     full, cut = (
         make_dense(tmp_path / "a", grid),
-        make_survivors(tmp_path / "b", grid, figures=figures),
+        make_survivors(tmp_path / "b", grid, figures=figures, kept=kept, sample=5000),
     )
     fill(full, figures, 500)
     fill(cut, figures, 500)
@@ -421,7 +422,7 @@ def test_survivors_give_the_candidates_of_all_figures_or_say_what_is_at_risk(
     assert found.stable == expected.stable > 400
     np.testing.assert_array_equal(found.cells.stable, expected.cells.stable)
     assert found.phase_counts == expected.phase_counts
-    limit = cut.lost_below(cut.tally.ranking(), PHASES)
+    limit = cut.lost_below(cut.ruling.ranking(), PHASES)
     rows = len(np.load(tmp_path / "b/survivors.npy"))
     if kept == 10_000:
         assert limit == -math.inf
@@ -513,11 +514,8 @@ def test_a_state_of_an_earlier_version_says_so(tmp_path: Path) -> None:
         make_survivors(tmp_path, grid).verify(lambda _: None)
 
 
-def test_survivors_keep_what_relaxing_may_need(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(survivors, "KEPT", 60)
-    monkeypatch.setattr(survivors, "_FEW", 10)
+def test_survivors_keep_what_relaxing_may_need(tmp_path: Path) -> None:
+    options = dataclasses.replace(SMALL, kept=60, enough_stable=10)
     grid = grid_of(100)
     for last, classes in ((2, [4, 3, 2]), (3, [4, 3]), (4, [4])):
         # All are valid in as many phases, and in no more.
@@ -536,18 +534,19 @@ def test_survivors_keep_what_relaxing_may_need(
             benchmarks=BENCHMARKS * 2,
             min_phases=4,
             sample=lambda indices, f=figures: [Figures(*(c[indices] for c in p)) for p in f],
+            options=options,
         )
         fill(sweep, figures, 100)
         # A class for each threshold down to the one that enough of the sample reach.
         for least in (4, 3, 2):
             assert (sweep.refuses(GATES, least) is None) == (least in classes)
-        scores = score_tally(
+        scores = score_statistics(
             grid,
             sweep.counted,
             lambda selection, s=sweep: s.select(selection, lambda _: None),
             annual_factors=[None] * 4,
             min_phases=4,
-            kept=20,
+            options=ScoreOptions(kept=20),
             lost_below=sweep.lost_below,
         )
         assert scores.min_phases == last
@@ -565,3 +564,33 @@ def test_sample_is_spread_over_the_grid_and_always_the_same() -> None:
     assert sample_indices(100, 1000).max() <= 99
     # SplitMix64 from seed 0, as its authors' program prints it: e220a8397b1dcdaf first.
     assert found[0] == int((0xE220A8397B1DCDAF >> 11) / 2**53 * (10**12 / (1 << 16)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("block", 0, "1 or more"),
+        ("kept", 2.5, "a whole number"),
+        ("sample", True, "a whole number"),
+        ("enough_stable", -3, "1 or more"),
+        ("checksum_rows", "16", "a whole number"),
+        ("state_seconds", -0.5, "0 or more"),
+        ("state_share", math.nan, "0 or more"),
+        ("state_share", math.inf, "a number"),
+    ],
+)
+def test_options_out_of_range_are_named(name: str, value: Any, allowed: str) -> None:
+    with pytest.raises(InputError, match=f"^{name} = {re.escape(repr(value))} must be.*{allowed}"):
+        StoreOptions(**{name: value})
+
+
+@BOTH
+def test_a_sweep_of_other_sizes_begins_anew(make: Make, tmp_path: Path) -> None:
+    grid = grid_of(40)
+    figures = figures_of(grid)
+    fill(make(tmp_path, grid), figures, 10, stop=150)
+    other = make(tmp_path, grid)
+    other.options = StoreOptions(block=32, kept=77)
+    other.check(lambda _: None)
+    assert other.open() == [(0, 240)]
+    other.close()

@@ -17,12 +17,13 @@ from wfo.data import sample_store
 from wfo.errors import ResultsError
 from wfo.files import read_sealed
 from wfo.runs.folder import RunFolder
+from wfo.runs.options import RunOptions
 from wfo.runs.plan import RunPlan
 from wfo.runs.rescore import rescore
 from wfo.runs.run import run
 from wfo.runs.verify import verify
 from wfo.selection.scoring import Gates
-from wfo.sweeps import dense
+from wfo.sweeps import StoreOptions
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +67,9 @@ def damage(path: Path, at: int = -1) -> Path:
     return path
 
 
-def complaint(folder: RunFolder) -> str:
+def complaint(folder: RunFolder, options: RunOptions | None = None) -> str:
     with pytest.raises(ResultsError) as caught:
-        verify(folder)
+        verify(folder, options=options)
     return str(caught.value)
 
 
@@ -187,13 +188,12 @@ def test_trials_of_a_run_with_a_name_are_the_symbols(
             verify(each)
 
 
-def test_the_first_damaged_block_of_every_file_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dense, "BLOCK", 32)
+def test_the_first_damaged_block_of_every_file_is_named(tmp_path: Path) -> None:
+    small = RunOptions(store=StoreOptions(block=32))
     grid = tmp_path / "tiny.yaml"
     grid.write_text(TINY)
-    sweep = run(RunPlan("NASDAQ", "atr_d_l", grid=grid, out=tmp_path), sample_store()).folder
+    plan = RunPlan("NASDAQ", "atr_d_l", grid=grid, out=tmp_path)
+    sweep = run(plan, sample_store(), options=small).folder
     phase = sweep.sweep("atr_d_l") / "phase1"
     # Values of 4 bytes, counted from the end of 128: in blocks 3; 2 and 3; 0 and 3.
     damage(phase / "is_pnl.npy", -4 * 10)
@@ -201,7 +201,8 @@ def test_the_first_damaged_block_of_every_file_is_named(
         damage(phase / "oos_pnl.npy", at)
     damage(phase / "is_dd.npy", -4 * 127)
     damage(phase / "is_dd.npy", -4 * 10)
-    found = dict(re.findall(r"(\w+)\.npy is damaged: combinations (\d+ to \d+)", complaint(sweep)))
+    text = complaint(sweep, small)
+    found = dict(re.findall(r"(\w+)\.npy is damaged: combinations (\d+ to \d+)", text))
     assert found == {"is_pnl": "96 to 127", "oos_pnl": "64 to 95", "is_dd": "0 to 31"}
 
 

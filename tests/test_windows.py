@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 import wfo
-from wfo.windows import Span
+from wfo.windows import DateSpan
 
 Dates = list[dt.date]
 
@@ -269,10 +269,10 @@ def test_what_is_too_short_says_from_where_to_import(sample: Dates, bars: int, w
 
 
 def test_a_schedule_of_ones_own_does_not_shrink(sample: Dates) -> None:
-    windows = wfo.Windows("long", (Span(25 * 12, 0, 0.5),), 1)
+    windows = wfo.Windows("long", (DateSpan(25 * 12, 0, 0.5),), 1)
     with pytest.raises(wfo.DataError, match="'long' needs to trade from 1993-12-31 on"):
         windows.resolve(sample)
-    millennia = wfo.Windows("millennia", (Span(36_000, 0, 0.5),), 1)
+    millennia = wfo.Windows("millennia", (DateSpan(36_000, 0, 0.5),), 1)
     with pytest.raises(wfo.DataError, match="too little history"):
         millennia.resolve(sample)
 
@@ -304,7 +304,11 @@ def test_a_schedule_in_yaml(tmp_path: Path, sample: Dates) -> None:
     )
     for name in (path, str(path)):
         windows = wfo.Windows.load(name)
-        assert windows.spans == (Span(120, 60, 0.6), Span(18, 0, 0.75), Span(30, 0, 0.5))
+        assert windows.spans == (
+            DateSpan(120, 60, 0.6),
+            DateSpan(18, 0, 0.75),
+            DateSpan(30, 0, 0.5),
+        )
         assert (windows.name, windows.min_phases) == ("mine", 2)
     phases = windows.resolve(sample)
     assert golden(phases)[0] == SAMPLE_DEFAULT[0]
@@ -391,7 +395,7 @@ def calendars(draw: st.DrawFn) -> Dates:
 
 
 spans = st.builds(
-    lambda start, length, share: Span(start + length, start, share),
+    lambda start, length, share: DateSpan(start + length, start, share),
     st.integers(0, 48),
     st.integers(6, 60),
     st.floats(0.2, 0.8),
@@ -445,7 +449,7 @@ def test_a_hole_in_the_history_is_named(sample: Dates, years: tuple[int, ...]) -
 
 
 def test_a_share_that_leaves_no_day_out_of_sample_is_an_error(sample: Dates) -> None:
-    windows = wfo.Windows("all in", (Span(48, 0, 0.9999),), 1)  # 1460.85 of 1461 days
+    windows = wfo.Windows("all in", (DateSpan(48, 0, 0.9999),), 1)  # 1460.85 of 1461 days
     with pytest.raises(wfo.DataError, match="phase 1"):
         windows.resolve(sample)
 
@@ -520,7 +524,7 @@ def test_what_is_no_history_is_named(dates: object, message: str) -> None:
 @pytest.mark.parametrize("least", [0, 3, 1.5, True])
 def test_phases_asked_for_lie_within_the_schedule(least: int) -> None:
     with pytest.raises(wfo.InputError, match=f"min_phases = {least}"):
-        wfo.Windows("two", (Span(24, 0, 0.5), Span(48, 0, 0.5)), least)
+        wfo.Windows("two", (DateSpan(24, 0, 0.5), DateSpan(48, 0, 0.5)), least)
 
 
 def test_a_schedule_survives_its_manifest(sample: Dates) -> None:

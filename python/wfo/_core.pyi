@@ -1,4 +1,4 @@
-"""The compiled core. Its functions trust nothing: bad values raise `wfo.InputError`.
+"""The compiled core. Its functions check their arguments: bad values raise `wfo.InputError`.
 
 Everything may be called from several threads at once, and computes without the interpreter's lock.
 Only objects that change are of one thread at a time: a second one gets a `RuntimeError`. Arrays
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Effects",
-    "Estimate",
     "Gates",
+    "GridStatistics",
+    "ProvisionalRanks",
     "Ranking",
     "Selection",
-    "Sieve",
     "Sketch",
+    "SurvivorFilter",
     "Sweep",
-    "Tally",
     "__version__",
     "build_info",
     "check_bars",
@@ -253,8 +253,8 @@ class Gates:
     def __ne__(self, other: object, /) -> bool: ...
 
 @final
-class Tally:
-    """What is counted over all combinations, in blocks of any size and order.
+class GridStatistics:
+    """Counts and distributions over a grid, filled in blocks of any size and order.
 
     Parameters
     ----------
@@ -276,15 +276,17 @@ class Tally:
         gates: Gates,
         axes: Sequence[tuple[int, int, NDArray[np.uint32]]],
         threads: int,
-    ) -> Tally: ...
+    ) -> GridStatistics: ...
     def add(self, start: int | None, block: Sequence[_Stored]) -> None:
         """Count consecutive combinations from flat index `start` on; None: a sample without cells.
 
-        An error that is due to figures, an infinite profit, leaves a part of the block counted.
+        After an error that is due to figures, an infinite profit, a part of the block is counted.
         """
 
     @staticmethod
-    def add_to_all(tallies: Sequence[Tally], start: int | None, block: Sequence[_Stored]) -> None:
+    def add_to_all(
+        by_set: Sequence[GridStatistics], start: int | None, block: Sequence[_Stored]
+    ) -> None:
         """Do what `add` of each does, all at once, which takes less time.
 
         They are of as many phases; the threads are those of the first.
@@ -318,20 +320,20 @@ class Tally:
     def ranking(self) -> Ranking:
         """Return the final ranks of all phases."""
 
-    def estimate(self) -> Estimate:
+    def provisional_ranks(self) -> ProvisionalRanks:
         """Return provisional ranks of all phases, there for every positive profit."""
 
-    def merge(self, other: Tally) -> None:
-        """Add what `other` counted, which has the same phases, gates and axes."""
+    def merge(self, other: GridStatistics) -> None:
+        """Add the counts of `other`, which has the same phases, gates and axes."""
 
     def to_bytes(self) -> bytes:
-        """Return the tally as bytes, the same for all tallies that counted the same."""
+        """Return the statistics as bytes, the same for all that counted the same."""
 
     @staticmethod
-    def from_bytes(data: bytes, threads: int) -> Tally:
+    def from_bytes(data: bytes, threads: int) -> GridStatistics:
         """Rebuild what `to_bytes` returned; raise `wfo.InputError` for anything else.
 
-        That is also what an earlier version has returned.
+        Bytes of an earlier version are refused too.
         """
 
 # Sums of a response: of all combinations, for each axis by its values, and for each pair of axes by
@@ -466,25 +468,25 @@ class Ranking:
         """
 
 @final
-class Estimate:
+class ProvisionalRanks:
     """Provisional percentile ranks: averages over profits within 1/4,096 of one another."""
 
     def stabilities(self, least: int, block: Sequence[_Stored]) -> NDArray[np.float64]:
         """Return provisional stability, float64[m]; NaN where valid in fewer than `least` phases.
 
-        The gates are those of the tally that this was made from.
+        The gates are those of the statistics that the ranks were read from.
         """
 
-    def deviation(self, tally_or_ranking: Tally | Ranking) -> list[float]:
+    def deviation(self, ranking: Ranking) -> list[float]:
         """Return for each phase the largest difference from a final rank, over all profits."""
 
 @final
-class Sieve:
-    """What of a block may become a candidate, while final ranks are not known.
+class SurvivorFilter:
+    """Passes combinations that may become candidates, while final ranks are not known.
 
-    A combination passes if for any class ``(least, cut)`` of any set it is valid by the set's gates
-    in at least `least` phases and its provisional stability is `cut` or more. Without an estimate
-    every cut is passed.
+    A combination passes if for any class ``(least, score)`` of any set it is valid by the set's
+    gates in at least `least` phases and its provisional stability is `score` or more. Without
+    provisional ranks every stability is enough.
 
     Parameters
     ----------
@@ -496,10 +498,10 @@ class Sieve:
 
     def __new__(
         cls,
-        sets: Sequence[tuple[Estimate | None, Gates, Sequence[tuple[int, float]]]],
+        sets: Sequence[tuple[ProvisionalRanks | None, Gates, Sequence[tuple[int, float]]]],
         threads: int,
-    ) -> Sieve: ...
-    def sift(self, start: int, block: Sequence[_Stored]) -> NDArray[np.uint8]:
+    ) -> SurvivorFilter: ...
+    def apply(self, start: int, block: Sequence[_Stored]) -> NDArray[np.uint8]:
         """Return records of those that pass, in flat index order; the first combination is `start`.
 
         A record is the flat index as uint64, and for each phase four float32 and two uint16 in the
@@ -538,7 +540,7 @@ class Sketch:
     def least(self) -> int:
         """The fewest valid phases that may be asked for."""
 
-    def estimate(self, least: int) -> tuple[float, float]:
+    def outcomes(self, least: int) -> tuple[float, float]:
         """Return how many outcomes are valid in at least `least` phases, and its standard error.
 
         The same as `Selection.outcomes` of one that has seen all of them. Both are NaN where
@@ -577,7 +579,7 @@ class Selection:
         """Add consecutive combinations from flat index `start` on; their profits must be ranked."""
 
     def add_records(self, records: NDArray[np.uint8]) -> None:
-        """Add what `Sieve.sift` returned."""
+        """Add what `SurvivorFilter.apply` returned."""
 
     @property
     def stable(self) -> int:
@@ -602,5 +604,5 @@ class Selection:
         figures are equal from 1 on, in the order of their first rows, ``Outcome_Size`` uint32 is
         how many rows have it, and ``Outcome_Central`` uint8 is 1 for the row of each with the least
         sum over `axes` of steps to the others, of equals the first. The axes are those of all
-        parameters, each as in `Tally`.
+        parameters, each as in `GridStatistics`.
         """

@@ -33,7 +33,7 @@ _DAYS_A_YEAR = 365.25
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DateSpan:
     """A phase before it meets a history: months before today, and the in-sample share."""
 
     from_months: int
@@ -214,7 +214,7 @@ class Windows:
     """
 
     name: str
-    spans: tuple[Span, ...]
+    spans: tuple[DateSpan, ...]
     min_phases: int = 3
     shrinks: bool = False
 
@@ -292,7 +292,7 @@ class Windows:
         """
         try:
             _only(data, "phases", "min_phases")
-            spans = tuple(_span(p) for p in data["phases"])
+            spans = tuple(_date_span(p) for p in data["phases"])
             least = data.get("min_phases", min(3, len(spans)))
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
@@ -404,7 +404,7 @@ class Windows:
         known = _PRESETS.get(str(data["name"]))
         if known is not None and known.to_dict() == dict(data):
             return known
-        return cls(data["name"], tuple(_span(p) for p in data["phases"]), data["min_phases"])
+        return cls(data["name"], tuple(_date_span(p) for p in data["phases"]), data["min_phases"])
 
 
 def _no_schedule(where: str, error: Exception) -> InputError:
@@ -417,7 +417,7 @@ def _no_schedule(where: str, error: Exception) -> InputError:
 def _preset(name: str, *shares: float) -> Windows:
     starts = (10, 8, 6, 4)
     ends = (5, 3, 1, 0)
-    spans = tuple(Span(12 * a, 12 * b, s) for a, b, s in zip(starts, ends, shares, strict=True))
+    spans = tuple(DateSpan(12 * a, 12 * b, s) for a, b, s in zip(starts, ends, shares, strict=True))
     return Windows(name, spans, shrinks=True)
 
 
@@ -498,9 +498,9 @@ def _months_before(day: dt.date, months: int) -> dt.date:
     return day.replace(year=year, month=month, day=min(day.day, last))
 
 
-def _span(data: Mapping[str, Any]) -> Span:
+def _date_span(data: Mapping[str, Any]) -> DateSpan:
     _only(data, "from", "to", "in_sample")
-    return Span(_months(data["from"]), _months(data["to"]), float(data["in_sample"]))
+    return DateSpan(_months(data["from"]), _months(data["to"]), float(data["in_sample"]))
 
 
 def _only(data: Mapping[str, Any], *known: str) -> None:

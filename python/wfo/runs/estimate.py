@@ -175,8 +175,10 @@ def measure(
 
     threads = thread_count(threads)
     evaluator = Evaluator(grid.strategy, data, grid, bounds, settings, threads=threads)
-    tallies = [_core.Tally(len(bounds), g, grid.map_axes, threads) for g in gates]
-    _core.Tally.add_to_all(tallies, None, evaluator.range(0, min(len(grid), _FIRST), stored=True))
+    by_set = [_core.GridStatistics(len(bounds), g, grid.map_axes, threads) for g in gates]
+    _core.GridStatistics.add_to_all(
+        by_set, None, evaluator.range(0, min(len(grid), _FIRST), stored=True)
+    )
     size = min(len(grid), max(2 * evaluator.granule, _PIECE))
     pieces = len(grid) // size
     swept, spent = 0, 0.0
@@ -184,7 +186,7 @@ def measure(
         start = _spread(number, pieces) * size
         begun = time.perf_counter()
         block = evaluator.range(start, start + size, stored=True)
-        _core.Tally.add_to_all(tallies, None, block)
+        _core.GridStatistics.add_to_all(by_set, None, block)
         spent += time.perf_counter() - begun
         swept += size
         if spent > seconds and number:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from wfo.backtest import largest_block
 from wfo.backtest.figures import CELL_BYTES, cell_bytes
 from wfo.grid import Grid
-from wfo.selection.scoring import KEPT
+from wfo.runs.options import RunOptions
+from wfo.selection.options import KEPT
 from wfo.sweeps import DenseStore, SurvivorStore
 
 #: Bytes that a candidate takes in the two candidates files together, at most.
@@ -19,15 +20,18 @@ RESPONSE_BYTES = 1 << 30
 _BASE_BYTES = 330_000_000
 
 
-def bytes_needed(kind: str, combinations: int, phases: int, sets: int = 2) -> int:
+def bytes_needed(
+    kind: str, combinations: int, phases: int, sets: int = 2, options: RunOptions | None = None
+) -> int:
     """Return the bytes that a sweep and its candidates take on disk, at most.
 
     So many sets of gates are counted.
     """
-    candidates = min(combinations, KEPT) * _CANDIDATE_BYTES
+    options = options or RunOptions()
+    candidates = min(combinations, options.score.kept) * _CANDIDATE_BYTES
     if kind == DenseStore.kind:
         return DenseStore.bytes_needed(combinations, phases) + candidates
-    return SurvivorStore.bytes_needed(combinations, phases, sets=sets) + candidates
+    return SurvivorStore.bytes_needed(combinations, phases, options.store.kept, sets) + candidates
 
 
 def memory_needed(grid: Grid, phases: int, threads: int, kept: int = KEPT, *, sets: int = 2) -> int:
@@ -40,7 +44,7 @@ def memory_needed(grid: Grid, phases: int, threads: int, kept: int = KEPT, *, se
     """
     block = min(len(grid), largest_block()) * phases
     figures = block * (cell_bytes() + 2 * CELL_BYTES)
-    tally = sets * phases * min(len(grid) * 16, 70_000_000)
+    statistics = sets * phases * min(len(grid) * 16, 70_000_000)
     ranks = phases * min(len(grid) * 4, 130_000_000)
     row = 8 + CELL_BYTES * phases
     columns = 8 + 8 + 1 + 28 * phases
@@ -48,4 +52,4 @@ def memory_needed(grid: Grid, phases: int, threads: int, kept: int = KEPT, *, se
     responses = sum(min(len(grid) * size, RESPONSE_BYTES) for size in (8, 1))
     candidates = min(len(grid), kept) * (row * 3 // 2 + columns + frame)
     workers = threads * 16_000_000
-    return _BASE_BYTES + tally + max(figures + workers, ranks + responses + candidates)
+    return _BASE_BYTES + statistics + max(figures + workers, ranks + responses + candidates)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wfo.backtest.evaluate import sweeping_engine
 from wfo.build import build_info
@@ -16,6 +16,7 @@ from wfo.runs.given import given_files
 from wfo.runs.identity import fingerprint, run_identity, sweep_key
 from wfo.runs.machine import Machine, existing, host
 from wfo.runs.manifest import Manifest, SweepRecord
+from wfo.runs.options import RunOptions
 from wfo.runs.task import Task
 from wfo.selection.gates import gate_sets
 from wfo.sweeps import SurvivorStore
@@ -32,10 +33,13 @@ class Job:
         What to do.
     stores
         Kind of the store, for each strategy.
+    options
+        How stores and scoring work.
     """
 
     task: Task
     stores: Mapping[str, str]
+    options: RunOptions = field(default_factory=RunOptions)
 
     @property
     def fingerprint(self) -> str:
@@ -52,7 +56,7 @@ class Job:
         """The bytes that the results take on disk, at most."""
         phases, sets = len(self.task.phases), len(gate_sets(self.task.plan.gates))
         return sum(
-            bytes_needed(self.stores[g.strategy.name], len(g), phases, sets)
+            bytes_needed(self.stores[g.strategy.name], len(g), phases, sets, self.options)
             for g in self.task.grids
         )
 
@@ -84,10 +88,8 @@ class Job:
         )
 
     def _sweep(self, grid: Grid) -> SweepRecord:
-        from wfo.sweeps import survivors
-
         kind = self.stores[grid.strategy.name]
-        kept = survivors.KEPT if kind == SurvivorStore.kind else None
+        kept = self.options.store.kept if kind == SurvivorStore.kind else None
         return SweepRecord(kind, sweep_key(self.task, grid), kept)
 
     def write_inputs(self, folder: RunFolder) -> None:
@@ -130,7 +132,8 @@ def check_fits(job: Job, folder: RunFolder, machine: Machine) -> None:
             f" smaller grid{smaller}, or another disk with --out"
         )
     sets = len(gate_sets(task.plan.gates))
-    memory = max(memory_needed(g, phases, task.threads, sets=sets) for g in task.grids)
+    kept = job.options.score.kept
+    memory = max(memory_needed(g, phases, task.threads, kept, sets=sets) for g in task.grids)
     there = machine.memory()
     if there is not None and memory > there:
         raise ResultsError(

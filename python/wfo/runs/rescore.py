@@ -12,6 +12,7 @@ from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Manifest, Rescored, run_ranges
 from wfo.runs.market import Market
+from wfo.runs.options import RunOptions
 from wfo.runs.plan import CSV_ROWS
 from wfo.runs.report import RunReport
 from wfo.runs.stages import Stages
@@ -32,6 +33,7 @@ def rescore(
     command: str = "",
     progress: Progress | None = None,
     machine: Machine | None = None,
+    options: RunOptions | None = None,
 ) -> RunReport:
     """Score the stored figures of a run again, with other gates, without a sweep.
 
@@ -54,6 +56,8 @@ def rescore(
         Where to tell how far it is.
     machine
         Who says the time.
+    options
+        How stores and scoring work.
 
     Raises
     ------
@@ -62,12 +66,13 @@ def rescore(
         of a run that keeps survivors were applied while sweeping.
     """
     progress, machine, clock = progress or Silent(), machine or Machine(), Clock()
+    options = options or RunOptions()
     # Before anything is held or made: there may be no such folder.
     folder.read_manifest(scored=False)
     with folder.hold(command):
         manifest = folder.read_manifest(scored=False)
         gates, ranges = gates or manifest.gates, ranges or run_ranges(manifest)
-        stores = stored_sweeps(folder, manifest, gates, thread_count(threads))
+        stores = stored_sweeps(folder, manifest, gates, thread_count(threads), options.store)
         asked = gates.required(len(manifest.phases), manifest.phases.min_phases)
         _check_inputs(folder, manifest)
         for kept in stores:
@@ -77,7 +82,7 @@ def rescore(
         # From here on the folder may hold files of two scorings, and says so until the last is
         # written.
         replace(manifest, status="rescoring").write(folder.manifest)
-        stages = Stages(folder, market, gates, csv_rows, ranges, progress, clock)
+        stages = Stages(folder, market, gates, csv_rows, ranges, progress, clock, options.score)
         reports = tuple(stages.find(kept) for kept in stores)
         rescored = Rescored(command, machine.stamp())
         held = stores[0].benchmarks

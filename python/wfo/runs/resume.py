@@ -12,6 +12,7 @@ from wfo.runs.inputs import Inputs
 from wfo.runs.job import Job
 from wfo.runs.machine import Machine
 from wfo.runs.manifest import Manifest
+from wfo.runs.options import RunOptions
 from wfo.runs.task import Task
 from wfo.sweeps import DenseStore, SurvivorStore
 
@@ -19,31 +20,34 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def going_on(task: Task, folder: RunFolder, machine: Machine) -> Job:
+def going_on(
+    task: Task, folder: RunFolder, machine: Machine, options: RunOptions | None = None
+) -> Job:
     """Return the run that is in the folder, where the plan is to go on with it, or a new one.
 
     A run that has not ended goes on with the bars that it began with, as long as those of today
     are the same and more; other bars are another run.
     """
     earlier = None if task.plan.fresh else folder.earlier()
-    begun = None if earlier is None else _begun(task, folder, earlier)
-    return begun or Job(task, _choose_stores(task, folder, machine))
+    options = options or RunOptions()
+    begun = None if earlier is None else _begun(task, folder, earlier, options)
+    return begun or Job(task, _choose_stores(task, folder, machine, options), options)
 
 
-def _begun(task: Task, folder: RunFolder, earlier: Manifest) -> Job | None:
+def _begun(task: Task, folder: RunFolder, earlier: Manifest, options: RunOptions) -> Job | None:
     """Return the task as the run of the folder, stored as that one is; None if it is another."""
     stores = {name: sweep.store for name, sweep in earlier.sweeps.items()}
     asked = task.plan.store == "auto" or set(stores.values()) <= {task.plan.store}
     if not asked or stores.keys() != set(task.names):
         return None
-    same = Job(task, stores)
+    same = Job(task, stores, options)
     if same.fingerprint == earlier.fingerprint:
         return same
     snapshot = None if earlier.is_swept else _snapshot(folder, earlier, task.inputs)
     if snapshot is not None:
         # Windows that were laid over more bars may not fit these.
         with contextlib.suppress(InputError):
-            same = Job(task.on(snapshot), stores)
+            same = Job(task.on(snapshot), stores, options)
             if same.fingerprint == earlier.fingerprint:
                 return same
     return None
@@ -68,13 +72,15 @@ def _kept(path: Path, today: pl.DataFrame) -> pl.DataFrame | None:
     return kept if kept.equals(today.head(len(kept))) else None
 
 
-def _choose_stores(task: Task, folder: RunFolder, machine: Machine) -> dict[str, str]:
+def _choose_stores(
+    task: Task, folder: RunFolder, machine: Machine, options: RunOptions
+) -> dict[str, str]:
     """Return a store for each strategy; the large grids are the first to be cut down."""
     if task.plan.store != "auto":
         return dict.fromkeys(task.names, task.plan.store)
     stores = dict.fromkeys(task.names, DenseStore.kind)
     room = machine.free(folder.path) / 2
     for grid in sorted(task.grids, key=len, reverse=True):
-        if Job(task, stores).bytes_needed > room:
+        if Job(task, stores, options).bytes_needed > room:
             stores[grid.strategy.name] = SurvivorStore.kind
     return stores

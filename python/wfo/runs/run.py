@@ -16,6 +16,7 @@ from wfo.runs.job import Job, check_fits
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Manifest
 from wfo.runs.market import Market
+from wfo.runs.options import RunOptions
 from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
 from wfo.runs.resume import going_on
@@ -33,6 +34,7 @@ def run(
     *,
     progress: Progress | None = None,
     machine: Machine | None = None,
+    options: RunOptions | None = None,
 ) -> RunReport:
     """Carry out a run from stored bars to exported ranges.
 
@@ -46,6 +48,8 @@ def run(
         Where to tell how far it is.
     machine
         Who says how much room there is, and the time.
+    options
+        How stores and scoring work.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def run(
     # A count of trials that is damaged is found before anything is done.
     folder.read_trials(plan.symbol)
     with folder.hold(plan.command):
-        job = going_on(task, folder, machine)
+        job = going_on(task, folder, machine, options)
         check_fits(job, folder, machine)
         sweeps = [Sweeping.of(job, grid, folder, progress, clock) for grid in job.task.grids]
         moved = _make_room(job, folder, sweeps)
@@ -82,7 +86,16 @@ def run(
                 sweep.run(manifest)
                 trials = folder.count_trials(plan.symbol, search(job.task, sweep.grid))
             market = Market.of_task(job.task)
-            stages = Stages(folder, market, plan.gates, plan.csv_rows, plan.ranges, progress, clock)
+            stages = Stages(
+                folder,
+                market,
+                plan.gates,
+                plan.csv_rows,
+                plan.ranges,
+                progress,
+                clock,
+                job.options.score,
+            )
             reports = tuple(stages.find(sweep.store) for sweep in sweeps)
             manifest, files = stages.finish(reports, manifest, trials, machine)
     return RunReport(folder, job.task.phases, reports, files, moved, trials, clock.total, manifest)

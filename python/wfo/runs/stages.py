@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,10 @@ from wfo.selection.comparable import rounded, with_drawdown_shares
 from wfo.selection.comparison import standing
 from wfo.selection.explained import Sensitivity
 from wfo.selection.gates import Gates
+from wfo.selection.options import ScoreOptions
 from wfo.selection.plateaus import Plateaus, detect_plateaus, detect_unscored
 from wfo.selection.regions import Region
-from wfo.selection.scoring import Scores, score_tally, stable_threshold
+from wfo.selection.scoring import Scores, score_statistics, stable_threshold
 from wfo.selection.sensitivity import region_sensitivity
 from wfo.sweeps import SweepStore
 from wfo.tradestation.ranges import PlateauRanges, RangeOptions, config_csv, plateau_ranges
@@ -62,6 +63,8 @@ class Stages:
         How ranges are made.
     progress, clock
         Who hears how far it is, and who times it.
+    options
+        How scoring works.
     """
 
     folder: RunFolder
@@ -71,6 +74,7 @@ class Stages:
     ranges: RangeOptions
     progress: Progress
     clock: Clock
+    options: ScoreOptions = field(default_factory=ScoreOptions)
 
     def find(self, kept: SweepStore) -> StrategyReport:
         """Score what a store holds, judge it, and write what follows from it.
@@ -138,9 +142,9 @@ class Stages:
         ):
             asked = self.gates.required(len(market.phases), market.phases.min_phases)
             given = self.gates.min_phases is not None
-            least, _ = stable_threshold(asked, kept.tally.valid_phases, given=given)
+            least, _ = stable_threshold(asked, kept.ruling.valid_phases, given=given)
             whole = Whole.of(kept, least, market, self.folder.path)
-            scores = score_tally(
+            scores = score_statistics(
                 grid,
                 kept.counted,
                 lambda selection: kept.select(selection, tick, beside=whole.add),
@@ -148,6 +152,7 @@ class Stages:
                 benchmarks=market.benchmarks,
                 gates=self.gates,
                 min_phases=market.phases.min_phases,
+                options=self.options,
                 lost_below=kept.lost_below,
                 outcomes=kept.counted_outcomes,
                 threads=kept.threads,

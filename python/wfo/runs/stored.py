@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,18 @@ from wfo.runs.manifest import Manifest
 from wfo.runs.task import phase_benchmarks
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
-from wfo.sweeps import DenseStore, SurvivorStore, SweepStore
+from wfo.sweeps import DenseStore, StoreOptions, SurvivorStore, SweepStore
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 def stored_sweeps(
-    folder: RunFolder, manifest: Manifest, gates: Gates, threads: int
+    folder: RunFolder,
+    manifest: Manifest,
+    gates: Gates,
+    threads: int,
+    options: StoreOptions | None = None,
 ) -> list[SweepStore]:
     """Return the stores of a run's sweeps.
 
@@ -36,6 +40,8 @@ def stored_sweeps(
         they were swept, and are refused where these gates were not among those.
     threads
         For counting.
+    options
+        Sizes that the stores were written by.
 
     Raises
     ------
@@ -43,13 +49,23 @@ def stored_sweeps(
         If the manifest does not say what buy-and-hold is, and the run's bars cannot be read.
     """
     phases, held = manifest.phases, run_benchmarks(folder, manifest)
+    options = options or StoreOptions()
     stores: list[SweepStore] = []
     for grid in manifest.load_grids():
         name = grid.strategy.name
         sweep = manifest.sweeps[name]
         place = folder.sweep(name)
         if sweep.store == DenseStore.kind:
-            dense = DenseStore(place, grid, len(phases), gates, sweep.key, threads, benchmarks=held)
+            dense = DenseStore(
+                place,
+                grid,
+                len(phases),
+                gates,
+                sweep.key,
+                threads,
+                benchmarks=held,
+                options=options,
+            )
             stores.append(dense)
         else:
             kept = SurvivorStore(
@@ -61,7 +77,7 @@ def stored_sweeps(
                 threads,
                 benchmarks=held,
                 min_phases=manifest.gates.required(len(phases), phases.min_phases),
-                kept=sweep.kept,
+                options=replace(options, kept=sweep.kept or options.kept),
             )
             stores.append(kept)
     return stores

@@ -17,7 +17,7 @@ from wfo.runs.identity import sweep_key
 from wfo.runs.job import Job
 from wfo.runs.machine import Clock
 from wfo.runs.manifest import Manifest
-from wfo.sweeps import DenseStore, Span, SurvivorStore, SweepStore
+from wfo.sweeps import DenseStore, IndexRange, SurvivorStore, SweepStore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,10 +51,12 @@ class Sweeping:
         """Return the sweep of one grid of a job, before anything is read or written."""
         task, name = job.task, grid.strategy.name
         place, phases, gates = folder.sweep(name), len(task.phases), task.plan.gates
-        key, held = sweep_key(task, grid), task.benchmarks
+        key, held, options = sweep_key(task, grid), task.benchmarks, job.options.store
         store: SweepStore
         if job.stores[name] == DenseStore.kind:
-            store = DenseStore(place, grid, phases, gates, key, task.threads, benchmarks=held)
+            store = DenseStore(
+                place, grid, phases, gates, key, task.threads, benchmarks=held, options=options
+            )
         else:
 
             def sample(indices: NDArray[np.int64]) -> Sequence[Figures]:
@@ -70,6 +72,7 @@ class Sweeping:
                 benchmarks=held,
                 min_phases=task.least,
                 sample=sample,
+                options=options,
             )
         return cls(job, grid, store, progress, clock)
 
@@ -100,22 +103,22 @@ class Sweeping:
         total, store = len(self.grid), self.store
         present = store.present()
         try:
-            spans = store.open()
-            left = sum(stop - start for start, stop in spans)
+            ranges = store.open()
+            left = sum(stop - start for start, stop in ranges)
             if present and left:
                 self.progress.say(
                     f"{self.name}: {total - left:,} of {total:,} combinations are stored and"
                     " intact; sweeping the rest"
                 )
             with self.clock.stage(f"sweep {self.name}"):
-                if spans:
-                    self._sweep(spans, left)
+                if ranges:
+                    self._sweep(ranges, left)
                 store.finish()
         finally:
             store.close()
         self._write_meta(manifest)
 
-    def _sweep(self, spans: Sequence[Span], left: int) -> None:
+    def _sweep(self, ranges: Sequence[IndexRange], left: int) -> None:
         task = self.job.task
         title = f"{self.name}: sweeping {len(task.phases)} phases"
         blocks = iter_sweep(
@@ -124,7 +127,7 @@ class Sweeping:
             task.settings,
             task.bounds,
             threads=task.plan.threads,
-            spans=spans,
+            spans=ranges,
             stored=True,
         )
         with self.progress.stage(title, left) as tick:

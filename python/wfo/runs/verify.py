@@ -14,12 +14,17 @@ from wfo.files import read_sealed
 from wfo.progress import Progress, Silent
 from wfo.runs.folder import RunFolder
 from wfo.runs.manifest import Manifest
+from wfo.runs.options import RunOptions
 from wfo.runs.stored import stored_sweeps, sweep_damages
 from wfo.sweeps import SweepStore
 
 
 def verify(
-    folder: RunFolder, *, threads: int | None = None, progress: Progress | None = None
+    folder: RunFolder,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    options: RunOptions | None = None,
 ) -> tuple[int, int]:
     """Check that every file of a complete run is as it was written.
 
@@ -31,6 +36,8 @@ def verify(
         By default one for each core.
     progress
         Who hears how far it is.
+    options
+        How the stores of the run worked.
 
     Returns
     -------
@@ -63,7 +70,10 @@ def verify(
         stores: list[SweepStore] = []
         # What they need of the bars may be damaged, which is no reason to name nothing else.
         with found.collected(found.kept):
-            stores = stored_sweeps(folder, manifest, manifest.gates, thread_count(threads))
+            sizes_of = (options or RunOptions()).store
+            stores = stored_sweeps(
+                folder, manifest, manifest.gates, thread_count(threads), sizes_of
+            )
         for kept in stores:
             found.kept += sweep_damages(kept, progress)
             sizes += [p.stat().st_size for p in kept.folder.rglob("*") if p.is_file()]

@@ -28,6 +28,7 @@ from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.selection.comparable import comparable_columns
 from wfo.selection.gates import Gates as Gates  # noqa: PLC0414  # it has its name here too
+from wfo.selection.options import KEPT, ScoreOptions
 from wfo.selection.outcomes import Outcomes
 
 if TYPE_CHECKING:
@@ -41,12 +42,6 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
-
-#: Candidates kept, best first; the counts behind the plateaus cover all stable combinations.
-KEPT = 2_000_000
-
-#: Combinations a pass looks at together: a tenth of a second at most, so that Ctrl-C is heard.
-_BLOCK = 1 << 19
 
 #: Fewest valid phases that can still be called stable, when none reaches the number asked for.
 FALLBACK_PHASES = 2
@@ -155,7 +150,7 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class SetCounts:
-    """What is counted by one set of gates, whether it rules or not.
+    """Counts by one set of gates, whether it rules or not.
 
     Attributes
     ----------
@@ -173,7 +168,7 @@ class SetCounts:
     cells
         Counts of all stable combinations over the map plane; None where the strategy has no map.
     warnings
-        What a reader of the counts must know.
+        What the counts do not show by themselves.
     """
 
     gates: Gates
@@ -185,35 +180,37 @@ class SetCounts:
     warnings: tuple[str, ...] = field(default=())
 
     @classmethod
-    def of(cls, grid: Grid, tally: _core.Tally, gates: Gates, asked: int) -> SetCounts:
-        """Return what a tally says.
+    def of(
+        cls, grid: Grid, statistics: _core.GridStatistics, gates: Gates, asked: int
+    ) -> SetCounts:
+        """Return the counts of grid statistics.
 
         Parameters
         ----------
         grid
             The grid that was counted.
-        tally
+        statistics
             Of all its combinations.
         gates
-            Those of the tally.
+            Those of the statistics.
         asked
             Valid phases asked for.
         """
         import numpy as np
 
-        valid_phases = tally.valid_phases
-        least, said = stable_threshold(asked, valid_phases, given=gates.min_phases is not None)
+        valid_phases = statistics.valid_phases
+        least, notes = stable_threshold(asked, valid_phases, given=gates.min_phases is not None)
         cells = None
         if grid.strategy.map_axes is not None:
-            counted = tally.cells[:, :, least:].sum(axis=2).astype(np.int64)
+            counted = statistics.cells[:, :, least:].sum(axis=2).astype(np.int64)
             cells = Cells(counted, grid.map_totals())
-        pairs = zip(tally.alone, tally.together, strict=True)
+        pairs = zip(statistics.alone, statistics.together, strict=True)
         counts = tuple(
             PhaseCounts(k, tuple(alone), tuple(together), gates)
             for k, (alone, together) in enumerate(pairs, 1)
         )
         stable = sum(valid_phases[least:])
-        return cls(gates, counts, tuple(valid_phases), least, stable, cells, tuple(said))
+        return cls(gates, counts, tuple(valid_phases), least, stable, cells, tuple(notes))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as plain values, for the manifest."""
@@ -231,7 +228,7 @@ class SetCounts:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What scoring makes of a sweep.
+    """Result of scoring a sweep.
 
     Attributes
     ----------
@@ -248,11 +245,11 @@ class Scores:
     valid_phases
         How many combinations are valid in 0, 1, 2 … phases.
     warnings
-        What a reader of the candidates must know.
+        What the candidates do not show by themselves.
     at_risk
         How many of the candidates are missing, or may have taken the place of better ones, since
         not all figures were kept; 0 where all were, or where the last candidate is better than any
-        that was let go.
+        that was not kept.
     index
         Flat indices of the candidates, int64[m].
     outcomes
@@ -260,9 +257,9 @@ class Scores:
     benchmarks
         Buy-and-hold of each phase, where it is known.
     gates
-        The thresholds that all of this is by.
+        The thresholds that rule.
     others
-        What is counted by the other sets of gates.
+        Counts by the other sets of gates.
     """
 
     candidates: pl.DataFrame
@@ -333,8 +330,7 @@ def score(
         raise InputError("score takes the list of results that wfo.sweep returns for windows=")
     if gates is not None and not isinstance(gates, Gates):
         raise InputError(f"gates must be wfo.Gates(...), not {gates!r}")
-    if isinstance(kept, bool) or not isinstance(kept, int) or kept < 0:
-        raise InputError(f"kept = {kept!r} must be a whole number, 0 or more")
+    options = ScoreOptions(kept=kept)
     grid = phases[0].grid
     if any(p.grid != grid for p in phases):
         raise InputError("the results to score are not of one grid")
@@ -347,7 +343,7 @@ def score(
         benchmarks=held if len(held) == len(phases) else (),
         gates=gates,
         min_phases=min(phases[0].min_phases or 3, len(phases)),
-        kept=kept,
+        options=options,
     )
     for warning in scores.warnings:
         warnings.warn(warning, stacklevel=2)
@@ -362,7 +358,8 @@ def score_figures(
     benchmarks: Sequence[Benchmark] = (),
     gates: Gates | None = None,
     min_phases: int = 3,
-    kept: int = KEPT,
+    options: ScoreOptions | None = None,
+    threads: int | None = None,
     tick: Callable[[int], None] = lambda _: None,
 ) -> Scores:
     """Score figures that are read block by block.
@@ -382,8 +379,10 @@ def score_figures(
         Thresholds.
     min_phases
         Valid phases asked for where the gates do not say.
-    kept
-        Candidates kept.
+    options
+        How many candidates are kept, and in which pieces figures are read.
+    threads
+        By default one for each core.
     tick
         Called after every block of either pass with the number of combinations in it.
 
@@ -395,40 +394,42 @@ def score_figures(
     from wfo import _core
 
     gates = gates or Gates()
-    count, threads = len(annual_factors), available_threads()
-    # The distribution of valid profits, and who is valid how often.
-    tally = _core.Tally(count, gates.core(benchmarks), grid.map_axes, threads)
-    for start, stop in _blocks(len(grid)):
-        tally.add(start, [as_stored(f) for f in read(start, stop)])
+    options, count = options or ScoreOptions(), len(annual_factors)
+    threads = threads or available_threads()
+    # The distribution of valid profits, and how often combinations are valid.
+    statistics = _core.GridStatistics(count, gates.core(benchmarks), grid.map_axes, threads)
+    for start, stop in _blocks(len(grid), options.block):
+        statistics.add(start, [as_stored(f) for f in read(start, stop)])
         tick(stop - start)
 
     def select(selection: _core.Selection) -> None:
-        for start, stop in _blocks(len(grid)):
+        for start, stop in _blocks(len(grid), options.block):
             selection.add(start, [as_stored(f) for f in read(start, stop)])
             tick(stop - start)
 
-    return score_tally(
+    return score_statistics(
         grid,
-        {gates: tally},
+        {gates: statistics},
         select,
         annual_factors=annual_factors,
         benchmarks=benchmarks,
         gates=gates,
         min_phases=min_phases,
-        kept=kept,
+        options=options,
+        threads=threads,
     )
 
 
-def score_tally(
+def score_statistics(
     grid: Grid,
-    tallies: Mapping[Gates, _core.Tally],
+    counted: Mapping[Gates, _core.GridStatistics],
     select: Callable[[_core.Selection], None],
     *,
     annual_factors: Sequence[float | None],
     benchmarks: Sequence[Benchmark] = (),
     gates: Gates | None = None,
     min_phases: int = 3,
-    kept: int | None = None,
+    options: ScoreOptions | None = None,
     lost_below: Callable[[_core.Ranking, int], float] = lambda _ranking, _least: -math.inf,
     outcomes: Callable[[Gates, int], tuple[float, float] | None] = lambda _gates, _least: None,
     threads: int | None = None,
@@ -439,8 +440,8 @@ def score_tally(
     ----------
     grid
         The grid that was swept.
-    tallies
-        Of all its combinations, by the gates that rule and by others.
+    counted
+        Statistics of all its combinations, by the gates that rule and by others.
     select
         Lets a selection see all combinations that may be candidates; not called where none is
         stable.
@@ -452,8 +453,8 @@ def score_tally(
         Those that rule.
     min_phases
         Valid phases asked for where the gates do not say.
-    kept
-        Candidates kept; by default `KEPT`.
+    options
+        How many candidates are kept; by default two million.
     lost_below
         Returns, from final ranks and the valid phases of a stable combination, the stability up to
         which `select` may leave one out.
@@ -474,14 +475,14 @@ def score_tally(
     from wfo import _core
 
     gates = gates or Gates()
-    kept = KEPT if kept is None else kept
+    kept = (options or ScoreOptions()).kept
     asked = gates.required(len(annual_factors), min_phases)
-    counted = {g: SetCounts.of(grid, tally, g, asked) for g, tally in tallies.items()}
-    found, tally = counted.pop(gates), tallies[gates]
-    stable, least, said = found.stable, found.min_phases, list(found.warnings)
-    ranking = tally.ranking()
+    others = {g: SetCounts.of(grid, each, g, asked) for g, each in counted.items()}
+    found, statistics = others.pop(gates), counted[gates]
+    stable, least, notes = found.stable, found.min_phases, list(found.warnings)
+    ranking = statistics.ranking()
     selection = _core.Selection(
-        ranking, tally.gates, least, min(kept, stable), threads or available_threads()
+        ranking, statistics.gates, least, min(kept, stable), threads or available_threads()
     )
     if stable:
         select(selection)
@@ -489,7 +490,7 @@ def score_tally(
     del ranking
     rows = selection.finish(grid.parameter_axes)
     estimated = selection.outcomes if selection.stable == stable else outcomes(gates, least)
-    # What it holds is as much again.
+    # Its rows take as much memory as the columns.
     del selection
     index = rows["index"]
     candidates = _candidates(grid, rows, annual_factors, benchmarks)
@@ -501,13 +502,13 @@ def score_tally(
             f"of the {best:,} best combinations up to {doubtful:,}, those of a stability up to"
             f" {limit:.2f}, may not be the best: others like them were not kept"
         )
-        said = [*said, doubt]
+        notes.append(doubt)
     if missing:
         lack = (
             f"of the {best:,} best combinations {missing:,} are missing: the sweep did not keep"
             " their figures; a new one with these gates does"
         )
-        said = [*said, lack]
+        notes.append(lack)
     return Scores(
         candidates,
         found.cells,
@@ -515,25 +516,25 @@ def score_tally(
         least,
         found.phase_counts,
         found.valid_phases,
-        tuple(said),
+        tuple(notes),
         doubtful + missing,
         index,
         _outcomes(candidates, stable, *(estimated or (math.nan, math.nan))),
         tuple(benchmarks),
         gates,
-        tuple(counted.values()),
+        tuple(others.values()),
     )
 
 
-def _blocks(length: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, length, _BLOCK):
-        yield start, min(start + _BLOCK, length)
+def _blocks(length: int, size: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, length, size):
+        yield start, min(start + size, length)
 
 
 def stable_threshold(
     asked: int, valid_phases: Sequence[int], *, given: bool = False
 ) -> tuple[int, list[str]]:
-    """Return in how many phases the stable ones are valid, and what to say about it.
+    """Return in how many phases the stable ones are valid, and warnings about it.
 
     Parameters
     ----------
@@ -542,7 +543,7 @@ def stable_threshold(
     valid_phases
         How many combinations are valid in 0, 1, 2 … phases.
     given
-        Whether the number is the caller's own, which is kept. The schedule's is relaxed, one phase
+        Whether the number is given explicitly, which is kept. The schedule's is relaxed, one phase
         at a time, as long as no combination is stable.
     """
     last = asked if given else min(asked, FALLBACK_PHASES)
@@ -574,14 +575,14 @@ def _candidates(
     import numpy as np
     import polars as pl
 
-    # Sums over phases run in phase order, so that their bits do not depend on who adds them up.
+    # Sums over phases run in phase order, so that their bits do not depend on the grouping.
     total_pnl = np.zeros(len(rows["index"]))
     total_trades = np.zeros(len(rows["index"]), np.int64)
     for k in range(1, len(annual_factors) + 1):
         total_pnl += rows[f"P{k}_OOS_PnL"]
         total_trades += rows[f"P{k}_OOS_Trades"]
     index = rows.pop("index")
-    # Column by column: millions of rows should not be there twice.
+    # Column by column, so that millions of rows are not in memory twice.
     frame = [pl.Series(p.name, grid.column(p.name, index)) for p in grid.strategy.parameters]
     frame.append(pl.Series("Stability_Score", rows.pop("Stability_Score")))
     frame.append(pl.Series("Phases_Valid", rows.pop("Phases_Valid")))

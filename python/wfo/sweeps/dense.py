@@ -1,9 +1,9 @@
 """All figures of a sweep on disk: an ``.npy`` file a figure and phase, in flat index order.
 
 Files are written and read as streams: mapped, their pages would count as memory. While a sweep is
-under way they are called ``.npy.part``, and the journal beside them names the blocks that are
-complete; they take their names, synced, when all are. Going on means reading what the journal
-names: what is there and has its checksum is kept, the rest is computed.
+under way they are called ``.npy.part``, and the journal beside them lists the blocks that are
+complete; they take their names, synced, when all are. A sweep that goes on reads the listed blocks:
+those that have their checksum are kept, the rest is computed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from wfo.files import PART, naming_the_file, sync_folder
 from wfo.grid import Grid
 from wfo.selection.gates import Gates
 from wfo.sweeps.journal import Journal, Sums
-from wfo.sweeps.store import Block, Look, Span, SweepStore, Tick
+from wfo.sweeps.options import StoreOptions
+from wfo.sweeps.store import Block, IndexRange, Look, SweepStore, Tick
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,10 +36,7 @@ if TYPE_CHECKING:
     from wfo import _core
     from wfo.backtest.benchmark import Benchmark
 
-#: Combinations of a block of the journal: 20 MB of figures for four phases.
-BLOCK = 1 << 18
-
-#: Bytes after which files are synced while the sweep goes on, lest its end wait for all of them.
+#: Bytes after which files are synced during the sweep, so that its end has few left to sync.
 _SYNC_BYTES = 1 << 28
 
 
@@ -58,8 +56,11 @@ class DenseStore(SweepStore):
         threads: int,
         *,
         benchmarks: Sequence[Benchmark],
+        options: StoreOptions | None = None,
     ) -> None:
-        super().__init__(folder, grid, phases, gates, key, threads, benchmarks=benchmarks)
+        super().__init__(
+            folder, grid, phases, gates, key, threads, benchmarks=benchmarks, options=options
+        )
         #: Checksums of the blocks that are complete.
         self._done: dict[int, Sums] = {}
         self._files: list[IO[bytes]] = []
@@ -75,7 +76,7 @@ class DenseStore(SweepStore):
 
     @cached_property
     def _journal(self) -> Journal:
-        head = f"wfo-journal 1 dense {self.key} {len(self.grid)} {self.phases} {BLOCK}"
+        head = f"wfo-journal 1 dense {self.key} {len(self.grid)} {self.phases} {self.options.block}"
         return Journal(self.folder / "journal", head)
 
     @classmethod
@@ -90,9 +91,9 @@ class DenseStore(SweepStore):
     def check(self, tick: Tick) -> None:
         """Count what an earlier sweep has stored and is intact."""
         journal = self._journal.read()
-        blocks = -(-len(self.grid) // BLOCK)
-        for start, block, sums in self._read(sorted(b for b in journal if b < blocks), sums=True):
-            number = start // BLOCK
+        known = sorted(b for b in journal if b < self._blocks)
+        for start, block, sums in self._read(known, sums=True):
+            number = start // self.options.block
             if sums == journal[number]:
                 self._done[number] = sums
                 self._count(start, block)
@@ -109,15 +110,21 @@ class DenseStore(SweepStore):
         return self._journal.is_mine()
 
     def _missing(self) -> list[int]:
-        return [b for b in range(-(-len(self.grid) // BLOCK)) if b not in self._done]
+        return [b for b in range(self._blocks) if b not in self._done]
 
-    def open(self) -> list[Span]:
-        """Return the spans that are not stored, and make ready to write them."""
+    @property
+    def _blocks(self) -> int:
+        """How many blocks the grid has."""
+        return -(-len(self.grid) // self.options.block)
+
+    def open(self) -> list[IndexRange]:
+        """Return the ranges that are not stored, and make ready to write them."""
         if not self.is_complete:
             self._reopen()
+        size = self.options.block
         return [
-            (first * BLOCK, min((last + 1) * BLOCK, len(self.grid)))
-            for first, last in _runs(self._missing())
+            (first * size, min((last + 1) * size, len(self.grid)))
+            for first, last in _consecutive(self._missing())
         ]
 
     def verify(self, tick: Tick) -> None:
@@ -130,14 +137,13 @@ class DenseStore(SweepStore):
         """
         for column in self._columns:
             column.check()
-        journal = self._journal.read()
-        blocks = -(-len(self.grid) // BLOCK)
+        journal, blocks = self._journal.read(), self._blocks
         if not (set(journal) == set(range(blocks)) and self._journal.is_exactly(journal)):
             raise ResultsError(self._journal_damaged)
         for start, block, sums in self._read(range(blocks), sums=True):
             count = len(block[0].is_pnl)
             for column, found, stated in zip(
-                self._columns, sums, journal[start // BLOCK], strict=True
+                self._columns, sums, journal[start // self.options.block], strict=True
             ):
                 if found != stated:
                     raise ResultsError(self._damaged(column, start, count))
@@ -147,8 +153,8 @@ class DenseStore(SweepStore):
     def damages(self, tick: Tick) -> list[str]:
         """Return what is wrong, a text a file: of figures the first block that is damaged.
 
-        What the journal still says is believed line by line: where it is damaged too, figures are
-        compared as far as it goes.
+        Of a damaged journal the lines that are intact are used: figures are compared as far as
+        those go.
         """
         found: dict[Path, str] = {}
         for column in self._columns:
@@ -156,8 +162,7 @@ class DenseStore(SweepStore):
                 column.check()
             except ResultsError as error:
                 found[column.path] = str(error)
-        journal = self._journal.read()
-        blocks = -(-len(self.grid) // BLOCK)
+        journal, blocks = self._journal.read(), self._blocks
         if not (set(journal) == set(range(blocks)) and self._journal.is_exactly(journal)):
             found[self._journal.path] = self._journal_damaged
         try:
@@ -165,13 +170,13 @@ class DenseStore(SweepStore):
             for start, block, sums in self._read(numbers, sums=True):
                 count = len(block[0].is_pnl)
                 for column, got, stated in zip(
-                    self._columns, sums, journal[start // BLOCK], strict=True
+                    self._columns, sums, journal[start // self.options.block], strict=True
                 ):
                     if got != stated:
                         found.setdefault(column.path, self._damaged(column, start, count))
                 tick(count)
         except ResultsError as error:
-            # A file that cannot be read at all, for want of rights or a broken disk.
+            # A file that cannot be read at all, for lack of rights or on a broken disk.
             return [*found.values(), str(error)]
         return list(found.values())
 
@@ -188,8 +193,8 @@ class DenseStore(SweepStore):
     def select(
         self, selection: _core.Selection | None, tick: Tick, *, beside: Look | None = None
     ) -> None:
-        """Let `selection` see every combination, and `beside` too."""
-        for start, block, _ in self._read(range(-(-len(self.grid) // BLOCK)), sums=False):
+        """Add every combination to `selection`, and show it to `beside` too."""
+        for start, block, _ in self._read(range(self._blocks), sums=False):
             if selection is not None:
                 selection.add(start, block)
             if beside is not None:
@@ -235,10 +240,10 @@ class DenseStore(SweepStore):
         columns = [column for figures in block for column in figures]
         if start != self._at:
             self._begin_block(start)
-        done = 0
+        done, size = 0, self.options.block
         while done < count:
             at = start + done
-            stop = min(count, done + BLOCK - at % BLOCK)
+            stop = min(count, done + size - at % size)
             for i, (file, values) in enumerate(zip(self._files, columns, strict=True)):
                 piece = values[done:stop].data
                 with naming_the_file(self._columns[i].path):
@@ -246,18 +251,18 @@ class DenseStore(SweepStore):
                 self._sums[i] = zlib.crc32(piece, self._sums[i])
             self._unsynced += (stop - done) * self.phases * CELL_BYTES
             self._at = start + stop
-            if self._at % BLOCK == 0 or self._at == len(self.grid):
-                self._end_block((self._at - 1) // BLOCK)
+            if self._at % size == 0 or self._at == len(self.grid):
+                self._end_block((self._at - 1) // size)
             done = stop
         if self._unsynced > _SYNC_BYTES and (self._syncing is None or self._syncing.done()):
             if self._syncing is not None:
-                # A disk says once that it could not keep something.
+                # The system reports a failed write once.
                 self._syncing.result()
             self._unsynced = 0
             self._syncing = self._syncer.submit(self._sync)
 
     def _begin_block(self, start: int) -> None:
-        assert start % BLOCK == 0  # noqa: S101  # spans begin where blocks do
+        assert start % self.options.block == 0  # noqa: S101  # ranges begin where blocks do
         for column, file in zip(self._columns, self._files, strict=True):
             with naming_the_file(column.path):
                 file.seek(column.offset(start) if start else 0)
@@ -289,12 +294,12 @@ class DenseStore(SweepStore):
         """
         if self._files:
             self._wait()
-            if len(self._done) != -(-len(self.grid) // BLOCK):
+            if len(self._done) != self._blocks:
                 raise ResultsError(f"{self.folder}: only {len(self._done)} blocks are complete")
             for column, file in zip(self._columns, self._files, strict=True):
                 with naming_the_file(column.path):
                     file.flush()
-                    # What stood behind the end was never ours.
+                    # Bytes behind the end are of no combination.
                     file.truncate(column.offset(len(self.grid)))
             if self._syncing is not None:
                 self._syncing.result()
@@ -309,10 +314,10 @@ class DenseStore(SweepStore):
             self._journal.write(self._done)
 
     def close(self) -> None:
-        """Let go of the files; what was written stays for the next time."""
+        """Close the files; what was written stays for the next sweep."""
         for job in (self._job, self._syncing):
             if job is not None:
-                # Its error, if it is not the one on its way, is met again by whoever goes on.
+                # Another error than the one that is raised occurs again when the sweep goes on.
                 with contextlib.suppress(Exception):
                     job.result()
         self._close()
@@ -320,7 +325,7 @@ class DenseStore(SweepStore):
     def _close(self) -> None:
         if self._files:
             for file in self._files:
-                # Closing flushes, and a full disk would say so here once more.
+                # Closing flushes, which on a full disk fails once more.
                 with contextlib.suppress(OSError):
                     file.close()
             self._files = []
@@ -331,7 +336,7 @@ class DenseStore(SweepStore):
     # Reading
 
     def _read(self, numbers: Sequence[int], *, sums: bool) -> Iterator[tuple[int, Block, Sums]]:
-        """Yield blocks with their checksums, the next one being read meanwhile."""
+        """Yield blocks with their checksums; a thread reads the next one meanwhile."""
         with ThreadPoolExecutor(1, "wfo-read") as pool:
             ahead: list[Future[tuple[int, Block, Sums]]] = []
             for number in numbers:
@@ -342,8 +347,8 @@ class DenseStore(SweepStore):
                 yield job.result()
 
     def _read_block(self, number: int, sums: bool) -> tuple[int, Block, Sums]:
-        start = number * BLOCK
-        stop = min(start + BLOCK, len(self.grid))
+        start = number * self.options.block
+        stop = min(start + self.options.block, len(self.grid))
         block = self.read(start, stop)
         columns = [column for figures in block for column in figures]
         found: Sums = ()
@@ -353,8 +358,8 @@ class DenseStore(SweepStore):
         return start, block, found
 
 
-def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of each run of consecutive numbers."""
+def _consecutive(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of each series of consecutive numbers."""
     first = last = None
     for number in numbers:
         if last is not None and number == last + 1:
@@ -406,14 +411,14 @@ class _Column:
         return not self.part.exists() and self.size() == self.offset(self.combinations)
 
     def size(self) -> int:
-        """Return the bytes that there are of it."""
+        """Return its bytes on disk."""
         for path in (self.path, self.part):
             with contextlib.suppress(OSError):
                 return path.stat().st_size
         return 0
 
     def check(self) -> None:
-        """Raise unless the file is there in its size.
+        """Raise unless the file exists in its size.
 
         Raises
         ------
@@ -429,7 +434,7 @@ class _Column:
             )
 
     def head(self) -> bytes:
-        """Return what the file has in the header's place."""
+        """Return the bytes of the file where the header belongs."""
         for path in (self.path, self.part):
             with contextlib.suppress(OSError), path.open("rb") as file:
                 return file.read(len(self.header))
@@ -455,7 +460,7 @@ class _Column:
             except OSError as error:
                 raise ResultsError(f"{path} cannot be read: {error}") from error
         if len(found) < stop - start:
-            # Whose checksum fails. A pad of the right length keeps the other columns readable.
+            # Its checksum fails. Padding to the right length keeps the other columns readable.
             found = np.pad(found, (0, stop - start - len(found)))
         return found
 

@@ -1,9 +1,9 @@
 """The journal of a sweep: which blocks of its figures are complete, and their checksums.
 
 It is a text file of one line a block, appended when the block's bytes have been handed to the
-system. Nothing is synced for it: whoever goes on reads every block that it names and believes the
-checksum alone, so that a line whose bytes were lost with the power is found, and a line that was
-itself lost costs its block. Every line ends with a checksum of itself.
+system. Nothing is synced for it: a sweep that goes on reads every block that it names and relies
+on the checksum alone, so that a line whose bytes were lost with the power is found, and a line that
+was itself lost costs its block. Every line ends with a checksum of itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Journal:
     path
         The file; it need not exist.
     head
-        What the journal is about, one line: lines under another head are not believed.
+        Identity of the sweep, one line: lines under another head are not used.
     """
 
     def __init__(self, path: Path, head: str) -> None:
@@ -46,7 +46,7 @@ class Journal:
         if lines[0] != self._head:
             return {}
         found = {}
-        # The last one has no end: it was being written, or there is nothing behind the newline.
+        # The last one has no end: it is incomplete, or there is nothing behind the newline.
         for line in lines[1:-1]:
             fields = line.split(" ")
             if len(fields) > 1 and line == _signed(" ".join(fields[:-1])):
@@ -84,14 +84,14 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         if self._file is not None:
-            # Closing flushes, and a full disk would say so here once more.
+            # Closing flushes, which on a full disk fails once more.
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
 
     def add(self, block: int, sums: Sequence[int]) -> None:
         """Append a block that is complete, between entering and leaving."""
-        assert self._file is not None  # noqa: S101  # a programmer's error
+        assert self._file is not None  # noqa: S101  # it is open between entering and leaving
         self._file.write(_line(block, sums) + "\n")
         self._file.flush()
 

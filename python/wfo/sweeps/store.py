@@ -1,4 +1,4 @@
-"""What the stores of a sweep have in common."""
+"""The interface of the stores of a sweep."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from wfo.backtest import Figures
 from wfo.errors import ResultsError
 from wfo.grid import Grid
 from wfo.selection.gates import Gates, gate_sets
+from wfo.sweeps.options import StoreOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 #: Figures of consecutive combinations in the types of result files, one item a phase.
 Block = Sequence[Figures]
 
-#: First combination, and one past the last.
-Span = tuple[int, int]
+#: First flat index, and one past the last.
+IndexRange = tuple[int, int]
 
-#: Sees the figures of combinations from a flat index on.
+#: Called with a flat index and the figures of combinations from it on.
 Look = Callable[[int, Block], None]
 
 #: Called with the number of combinations that were just finished.
@@ -35,7 +36,7 @@ Tick = Callable[[int], None]
 
 
 class SweepStore(abc.ABC):
-    """Keeps what a sweep finds, and goes on where it was left.
+    """Stores the figures of a sweep, and goes on where an earlier one ended.
 
     Parameters
     ----------
@@ -46,18 +47,20 @@ class SweepStore(abc.ABC):
     gates
         Those that rule.
     key
-        What the figures follow from, hashed: what was stored under another key is not believed.
+        What the figures follow from, hashed: files under another key are not used.
     threads
         For counting.
     benchmarks
         Buy-and-hold of each phase.
+    options
+        Sizes and intervals.
 
     Attributes
     ----------
     sets
         The sets of gates that are counted, the ruling one among them.
-    tallies
-        What is counted over the combinations that are stored, an item a set.
+    statistics
+        Over the combinations that are stored, an item a set.
     """
 
     kind: ClassVar[str]
@@ -65,7 +68,7 @@ class SweepStore(abc.ABC):
     #: Whether the figures of every combination are kept.
     holds_all: ClassVar[bool] = False
 
-    #: What to do about files that are damaged.
+    #: What repairs files that are damaged.
     again = "'wfo run' computes what is damaged again"
 
     def __init__(
@@ -78,6 +81,7 @@ class SweepStore(abc.ABC):
         threads: int,
         *,
         benchmarks: Sequence[Benchmark],
+        options: StoreOptions | None = None,
     ) -> None:
         self.folder = folder
         self.grid = grid
@@ -86,43 +90,44 @@ class SweepStore(abc.ABC):
         self.key = key
         self.threads = threads
         self.benchmarks = tuple(benchmarks)
+        self.options = options or StoreOptions()
         self.sets = gate_sets(gates)
-        self.tallies = self._new_tallies()
-        #: What counts and stores a block, beside whatever the caller goes on with.
+        self.statistics = self._new_statistics()
+        #: Counts and stores a block while the caller computes the next one.
         self._job: Future[None] | None = None
 
     def _wait(self) -> None:
-        """Wait for the block before, and raise what became of it."""
+        """Wait for the block before, and raise its error if it has one."""
         job, self._job = self._job, None
         if job is not None:
             job.result()
 
     @property
-    def counted(self) -> dict[Gates, _core.Tally]:
-        """The tallies by their sets of gates."""
-        return dict(zip(self.sets, self.tallies, strict=True))
+    def counted(self) -> dict[Gates, _core.GridStatistics]:
+        """The statistics by their sets of gates."""
+        return dict(zip(self.sets, self.statistics, strict=True))
 
     @property
-    def tally(self) -> _core.Tally:
-        """What is counted by the gates that rule."""
+    def ruling(self) -> _core.GridStatistics:
+        """The statistics by the gates that rule."""
         return self.counted[self.gates]
 
-    def _new_tallies(self) -> list[_core.Tally]:
+    def _new_statistics(self) -> list[_core.GridStatistics]:
         from wfo import _core
 
         axes, threads = self.grid.map_axes, self.threads
         gates = (g.core(self.benchmarks) for g in self.sets)
-        return [_core.Tally(self.phases, g, axes, threads) for g in gates]
+        return [_core.GridStatistics(self.phases, g, axes, threads) for g in gates]
 
     def _count(self, start: int, block: Block) -> None:
         """Count combinations from `start` on by all sets."""
         from wfo import _core
 
-        _core.Tally.add_to_all(self.tallies, start, block)
+        _core.GridStatistics.add_to_all(self.statistics, start, block)
 
     @property
     def meta(self) -> Path:
-        """``meta.json``, which is there when the sweep is complete."""
+        """``meta.json``, which exists when the sweep is complete."""
         return self.folder / "meta.json"
 
     @abc.abstractmethod
@@ -143,20 +148,19 @@ class SweepStore(abc.ABC):
         """Whether something is stored, and under this key."""
 
     @abc.abstractmethod
-    def open(self) -> list[Span]:
-        """Return the spans that are not stored, and make ready to write them."""
+    def open(self) -> list[IndexRange]:
+        """Return the ranges that are not stored, and make ready to write them."""
 
     @abc.abstractmethod
     def append(self, start: int, block: Block) -> None:
-        """Take combinations from `start` on; those of a span come in order, without gaps.
+        """Take combinations from `start` on; those of a range come in order, without gaps.
 
-        They are counted and written beside whatever the caller goes on with; it must leave the
-        block alone.
+        They are counted and written while the caller goes on; it must not change the block.
         """
 
     @abc.abstractmethod
     def finish(self) -> None:
-        """Give the files their names, once all is there.
+        """Give the files their names, once all combinations are stored.
 
         Raises
         ------
@@ -166,7 +170,7 @@ class SweepStore(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Let go of the files; what was written stays for the next time."""
+        """Close the files; what was written stays for the next sweep."""
 
     @abc.abstractmethod
     def verify(self, tick: Tick) -> None:
@@ -181,7 +185,7 @@ class SweepStore(abc.ABC):
     def damages(self, tick: Tick) -> list[str]:
         """Return what is wrong with the files of a sweep that is complete, a text a file.
 
-        Nothing is counted, and every file is looked at, however many are damaged.
+        Nothing is counted, and every file is read, however many are damaged.
         """
         try:
             self.verify(tick)
@@ -193,16 +197,16 @@ class SweepStore(abc.ABC):
     def select(
         self, selection: _core.Selection | None, tick: Tick, *, beside: Look | None = None
     ) -> None:
-        """Let `selection` see every combination that may be a candidate.
+        """Add every combination that may be a candidate to `selection`.
 
         Parameters
         ----------
         selection
-            None where nobody selects.
+            None where nothing is selected.
         tick
-            Hears how many were seen.
+            Called with the number of combinations that were read.
         beside
-            Sees all combinations too, each once, where all are kept.
+            Called with all combinations too, each once, where all are kept.
         """
 
     @abc.abstractmethod
@@ -224,7 +228,7 @@ class SweepStore(abc.ABC):
         Parameters
         ----------
         gates
-            What makes valid; it may compare with the store's buy-and-hold.
+            What makes a combination valid; it may compare with the store's buy-and-hold.
         block
             Figures of m combinations anywhere in the grid.
         """

@@ -1,18 +1,19 @@
-"""What of a sweep can still become a candidate, where all of it would not fit the disk.
+"""The part of a sweep that can still become a candidate, where all of it would not fit the disk.
 
-Of every combination the tallies are kept, one for each set of gates: who passes which gate, how
-often, in which cell of the map, and the distribution of valid profits that ranks are read from;
-beside them a sketch of how many different outcomes the valid ones are.
-Figures are kept only of those whose *provisional* stability reaches the cut of any of the sets.
-Ranks are known when the sweep is over, so before it begins a random sample of the grid is swept;
-its ranks stand in for the final ones, and about `KEPT` combinations lie above a cut, as many for
-each set. Nothing else depends on the sample: candidates are chosen by final ranks, and `lost_below`
-says, from the largest difference between the two kinds of rank, up to which stability one may have
-been let go. Where that lies below the last candidate, none was.
+Over all combinations grid statistics are kept, one item a set of gates: how many combinations pass
+each gate, in how many phases they are valid, in which cell of the map, and the distribution of
+valid profits that ranks are read from; beside them a sketch of how many different outcomes the
+valid ones are. Figures are kept only of combinations whose *provisional* stability reaches the
+threshold of any of the sets. Final ranks are known when the sweep is over, so before it begins a
+random sample of the grid is swept; its ranks stand in for the final ones, and the survivor filter
+passes about `StoreOptions.kept` combinations, as many by each set. Nothing else depends on the
+sample: candidates are chosen by final ranks, and `lost_below` bounds, by the largest difference
+between the two kinds of rank, the stability of a combination whose figures are not kept. Where the
+bound lies below the last candidate, none is missing.
 
-``survivors.npy`` holds the records in flat index order, one structured row each; ``state`` what is
-counted. The state is written whole from time to time, after the records that it counts are synced;
-going on means reading both, checking them, and sweeping what lies behind.
+``survivors.npy`` holds the records in flat index order, one structured row each; ``state`` holds
+what is counted. The state is written whole at intervals, after the records that it counts are
+synced. A sweep that goes on reads both, checks them, and computes the combinations behind.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from wfo.files import PART, naming_the_file, sync_folder, whole_file
 from wfo.grid import Grid
 from wfo.sampling import sample_indices
 from wfo.selection.gates import Gates
-from wfo.selection.regions import SAMPLED
 from wfo.selection.scoring import FALLBACK_PHASES
-from wfo.sweeps.store import Block, Look, Span, SweepStore, Tick
+from wfo.sweeps.options import KEPT, StoreOptions
+from wfo.sweeps.store import Block, IndexRange, Look, SweepStore, Tick
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,22 +49,6 @@ if TYPE_CHECKING:
     from wfo.backtest.benchmark import Benchmark
 
     FloatArray = NDArray[np.float64]
-
-#: Combinations whose figures are kept, about; ten times as many as there are candidates at most.
-KEPT = 20_000_000
-
-#: Combinations of the sample; regions are found in the same.
-SAMPLE = SAMPLED
-
-#: Seconds of work that a kill may cost, and how many times longer than writing a state takes they
-#: are at least.
-_STATE_SECONDS, _STATE_SHARE = 30.0, 50
-
-#: Sampled combinations that must be stable before nobody asks for those valid in fewer phases.
-_FEW = 100
-
-#: Records of a checksum.
-_ROWS = 1 << 16
 
 #: Bytes before the records, whatever their number.
 _HEADER = 2048
@@ -79,19 +64,19 @@ RECORD_NAMES = tuple(f.heading for f in STANDARD)
 
 @dataclass(slots=True)
 class _State:
-    """What is written beside the records."""
+    """Counts that are written beside the records."""
 
     #: Combinations that are counted, from the first one on.
     reached: int = 0
     rows: int = 0
-    #: CRC-32 of each `_ROWS` records; the last may be of fewer.
+    #: CRC-32 of each `StoreOptions.checksum_rows` records; the last may be of fewer.
     sums: list[int] = field(default_factory=list)
     #: The sets of gates that are counted; the rest of the lists has an item a set.
     sets: tuple[Gates, ...] = ()
-    #: Valid phases and provisional stability that a record reaches, in any one of the classes.
+    #: Valid phases and provisional stability that a record reaches in one of the classes at least.
     classes: list[list[tuple[int, float]]] = field(default_factory=list)
-    tallies: list[bytes] = field(default_factory=list)
-    #: Tallies of the sample, empty where no cut was needed.
+    statistics: list[bytes] = field(default_factory=list)
+    #: Statistics of the sample, empty where no threshold was needed.
     samples: list[bytes] = field(default_factory=list)
     #: Sums of effects over the combinations that are counted.
     effects: bytes = b""
@@ -100,7 +85,7 @@ class _State:
 
 
 class SurvivorStore(SweepStore):
-    """The tallies of all combinations, and the figures of those that may become candidates.
+    """Grid statistics, and the figures of combinations that may become candidates.
 
     Parameters
     ----------
@@ -108,8 +93,8 @@ class SurvivorStore(SweepStore):
         Valid phases that a stable combination needs.
     sample
         Sweeps the combinations at some flat indices, int64[m].
-    kept
-        Combinations whose figures are kept, about.
+    options
+        Sizes and intervals.
     """
 
     kind = "survivors"
@@ -127,15 +112,16 @@ class SurvivorStore(SweepStore):
         benchmarks: Sequence[Benchmark],
         min_phases: int,
         sample: Callable[[NDArray[np.int64]], Block] | None = None,
-        kept: int | None = None,
+        options: StoreOptions | None = None,
     ) -> None:
-        super().__init__(folder, grid, phases, gates, key, threads, benchmarks=benchmarks)
+        super().__init__(
+            folder, grid, phases, gates, key, threads, benchmarks=benchmarks, options=options
+        )
         self.min_phases = min_phases
         self._sample = sample
-        self._kept = KEPT if kept is None else kept
         self._state = _State()
         self._file: IO[bytes] | None = None
-        self._estimates: list[_core.Estimate | None] = []
+        self._provisional: list[_core.ProvisionalRanks | None] = []
         self._effects = self._new_effects(min_phases, self.sets)
         self._sketches = self._new_sketches()
         self._sampled: tuple[NDArray[np.int64], Block] | None = None
@@ -157,7 +143,7 @@ class SurvivorStore(SweepStore):
     def bytes_needed(cls, combinations: int, phases: int, kept: int = KEPT, sets: int = 2) -> int:
         """Return the bytes that such a sweep takes on disk, about and at most.
 
-        The cuts come from a sample, so that a few more than `kept` may pass. A distribution, of
+        Thresholds come from a sample, so that a few more than `kept` may pass. A distribution, of
         which every set of gates has its own, is a fraction of what it may be, and leaves room for
         a sketch of outcomes, a megabyte a phase at most; two states exist while one replaces the
         other.
@@ -178,8 +164,8 @@ class SurvivorStore(SweepStore):
     def check(self, tick: Tick) -> None:
         """Count what an earlier sweep has stored and is intact.
 
-        The tallies are of all combinations before: without them, or with other records, none is
-        known.
+        The statistics are of all combinations before: without them, or with other records, none
+        of those counts.
         """
         with contextlib.suppress(ResultsError):
             state = self._read_own_state()
@@ -200,8 +186,8 @@ class SurvivorStore(SweepStore):
             return False
         return True
 
-    def open(self) -> list[Span]:
-        """Return the span that is not stored, and make ready to write it."""
+    def open(self) -> list[IndexRange]:
+        """Return the range that is not stored, and make ready to write it."""
         if not self._state.classes:
             self._take(self._begin())
         reached, total = self._state.reached, len(self.grid)
@@ -210,7 +196,7 @@ class SurvivorStore(SweepStore):
         return [(reached, total)] if reached < total else []
 
     def verify(self, tick: Tick) -> None:
-        """Take what is counted.
+        """Read what is counted.
 
         Raises
         ------
@@ -225,14 +211,14 @@ class SurvivorStore(SweepStore):
         tick(state.reached)
 
     def damages(self, tick: Tick) -> list[str]:
-        """Return what is wrong, a text a file; records are compared with what the state says."""
+        """Return what is wrong, a text a file; records are compared with the state."""
         try:
             state = self._read_state()
         except ResultsError as error:
             missing = [] if self.path.is_file() else [f"there is no {self.path}; run again"]
             return [str(error), *missing]
         found = []
-        # Of the records one text will do: the first piece, or else what is about the whole file.
+        # One text for the records: about the first damaged piece, or else about the whole file.
         for checks in ((self._check_end, self._take), (self._check_records, self._check_whole)):
             try:
                 for check in checks:
@@ -251,7 +237,7 @@ class SurvivorStore(SweepStore):
             raise ResultsError(f"{self.path} is damaged: its header or size changed; {self.again}")
 
     def _begin(self) -> _State:
-        """Decide what will be kept."""
+        """Return the state of a new sweep, with the thresholds of the survivor filter."""
         from wfo import _core
 
         everything = [(self._lowest, -math.inf)]
@@ -261,19 +247,19 @@ class SurvivorStore(SweepStore):
             samples=[b"" for _ in self.sets],
         )
         total = len(self.grid)
-        if total > self._kept:
+        if total > self.options.kept:
             assert self._sample is not None  # noqa: S101  # only a sweep begins
-            indices = sample_indices(total, SAMPLE)
+            indices = sample_indices(total, self.options.sample)
             block = self._sample(indices)
             self._sampled = indices, block
-            sampled = self._new_tallies()
-            _core.Tally.add_to_all(sampled, None, block)
-            state.samples = [tally.to_bytes() for tally in sampled]
-            wanted = self._kept * len(indices) / total
+            sampled = self._new_statistics()
+            _core.GridStatistics.add_to_all(sampled, None, block)
+            state.samples = [each.to_bytes() for each in sampled]
+            wanted = self.options.kept * len(indices) / total
             state.classes = _classes(
-                [self._stabilities(tally, block) for tally in sampled], math.floor(wanted)
+                [self._stabilities(each, block) for each in sampled], math.floor(wanted)
             )
-        state.tallies = [tally.to_bytes() for tally in self._new_tallies()]
+        state.statistics = [each.to_bytes() for each in self._new_statistics()]
         state.effects = self._new_effects(self.min_phases, self.sets).to_bytes()
         state.sketches = [sketch.to_bytes() for sketch in self._new_sketches()]
         return state
@@ -289,20 +275,20 @@ class SurvivorStore(SweepStore):
         gates = (g.core(self.benchmarks) for g in self.sets)
         return [_core.Sketch(self.phases, g, self._lowest, self.threads) for g in gates]
 
-    def _stabilities(self, sampled: _core.Tally, block: Block) -> dict[int, FloatArray]:
-        """Return provisional stability in the sample, for each threshold that may be asked for.
+    def _stabilities(self, sampled: _core.GridStatistics, block: Block) -> dict[int, FloatArray]:
+        """Return provisional stability in the sample, by each number of valid phases.
 
-        Where hardly any of the sample is stable, those may be that are valid in a phase less, and
-        so on.
+        Where few of the sample are stable, combinations that are valid in a phase less may be
+        stable instead, and so on.
         """
         import numpy as np
 
-        estimate, valid_phases = sampled.estimate(), sampled.valid_phases
+        provisional, valid_phases = sampled.provisional_ranks(), sampled.valid_phases
         found = {}
         for least in range(self.min_phases, self._lowest - 1, -1):
-            # What is valid less often reaches nothing.
-            found[least] = np.nan_to_num(estimate.stabilities(least, block), nan=-math.inf)
-            if sum(valid_phases[least:]) >= _FEW:
+            # Combinations that are valid less often reach no threshold.
+            found[least] = np.nan_to_num(provisional.stabilities(least, block), nan=-math.inf)
+            if sum(valid_phases[least:]) >= self.options.enough_stable:
                 break
         return found
 
@@ -311,8 +297,8 @@ class SurvivorStore(SweepStore):
 
         self.sets = tuple(replace(g, min_phases=self.gates.min_phases) for g in state.sets)
         cores = [g.core(self.benchmarks) for g in self.sets]
-        tallies = [self._tally_of(data) for data in state.tallies]
-        if [tally.gates for tally in tallies] != cores:
+        statistics = [self._statistics_of(data) for data in state.statistics]
+        if [each.gates for each in statistics] != cores:
             raise ResultsError(
                 f"{self._state_path} was counted by other gates, or beside another buy-and-hold;"
                 f" {self.again}"
@@ -325,18 +311,20 @@ class SurvivorStore(SweepStore):
             ]
         except InputError as error:
             raise ResultsError(f"{self._state_path} is damaged: {error}; {self.again}") from error
-        self.tallies, self._effects, self._sketches = tallies, effects, sketches
-        self._estimates = [self._tally_of(d).estimate() if d else None for d in state.samples]
-        cuts = list(zip(self._estimates, cores, state.classes, strict=True))
-        self._sieve = _core.Sieve(cuts, self.threads)
-        # Last: whatever could not be read is not believed in part.
+        self.statistics, self._effects, self._sketches = statistics, effects, sketches
+        self._provisional = [
+            self._statistics_of(d).provisional_ranks() if d else None for d in state.samples
+        ]
+        thresholds = list(zip(self._provisional, cores, state.classes, strict=True))
+        self._filter = _core.SurvivorFilter(thresholds, self.threads)
+        # Last, so that a state that cannot be read is not used in part.
         self._state = state
 
-    def _tally_of(self, data: bytes) -> _core.Tally:
+    def _statistics_of(self, data: bytes) -> _core.GridStatistics:
         from wfo import _core
 
         try:
-            return _core.Tally.from_bytes(data, self.threads)
+            return _core.GridStatistics.from_bytes(data, self.threads)
         except InputError as error:
             raise ResultsError(f"{self._state_path} is damaged: {error}; {self.again}") from error
 
@@ -355,7 +343,7 @@ class SurvivorStore(SweepStore):
             self._file.truncate(end)
             self._file.seek(end)
         self._worker = ThreadPoolExecutor(1, "wfo-store")
-        self._due = time.monotonic() + _STATE_SECONDS
+        self._due = time.monotonic() + self.options.state_seconds
 
     def append(self, start: int, block: Block) -> None:
         """Count combinations from `start` on, and write those that may become candidates."""
@@ -366,38 +354,39 @@ class SurvivorStore(SweepStore):
         from wfo import _core
 
         assert self._file is not None  # noqa: S101  # it is open while it is written
-        assert start == self._state.reached  # noqa: S101  # a span comes in order
-        records = self._sieve.sift(start, block)
+        assert start == self._state.reached  # noqa: S101  # a range comes in order
+        records = self._filter.apply(start, block)
         self._count(start, block)
         self._effects.add(start, block)
         _core.Sketch.add_to_all(self._sketches, block)
         with naming_the_file(self.path):
             self._file.write(records.data)
-        state, at = self._state, 0
+        state, at, rows = self._state, 0, self.options.checksum_rows
         while at < len(records):
-            room = (_ROWS - state.rows % _ROWS) * self._row
+            room = (rows - state.rows % rows) * self._row
             piece = records[at : at + room]
-            if state.rows % _ROWS == 0:
+            if state.rows % rows == 0:
                 state.sums.append(0)
             state.sums[-1] = zlib.crc32(piece.data, state.sums[-1])
             state.rows += len(piece) // self._row
             at += len(piece)
         state.reached += len(block[0].is_pnl)
         begun = time.monotonic()
-        if begun > self._due:
+        if begun >= self._due:
             self._write_state()
-            # A slow disk is not kept busy with states.
-            ended = time.monotonic()
-            self._due = ended + max(_STATE_SECONDS, _STATE_SHARE * (ended - begun))
+            # On a slow disk states take a bounded share of the time.
+            ended, options = time.monotonic(), self.options
+            pause = max(options.state_seconds, options.state_share * (ended - begun))
+            self._due = ended + pause
 
     def _write_state(self) -> None:
-        """Write down how far the sweep is; the records that it counts are synced before."""
+        """Write how far the sweep is; the records that the state counts are synced before."""
         assert self._file is not None  # noqa: S101  # it is open while it is written
         with naming_the_file(self.path):
             self._file.flush()
             os.fsync(self._file.fileno())
         state = self._state
-        state.tallies = [tally.to_bytes() for tally in self.tallies]
+        state.statistics = [each.to_bytes() for each in self.statistics]
         state.effects = self._effects.to_bytes()
         state.sketches = [sketch.to_bytes() for sketch in self._sketches]
         head = self._identity() | {
@@ -406,15 +395,15 @@ class SurvivorStore(SweepStore):
             "sums": state.sums,
             "sets": _plain(state.sets),
             "classes": [
-                [[n, None if math.isinf(cut) else cut] for n, cut in classes]
+                [[n, None if math.isinf(score) else score] for n, score in classes]
                 for classes in state.classes
             ],
-            "tallies": [len(data) for data in state.tallies],
+            "tallies": [len(data) for data in state.statistics],
             "samples": [len(data) for data in state.samples],
             "effects": len(state.effects),
             "sketches": [len(data) for data in state.sketches],
         }
-        parts = b"".join([*state.tallies, *state.samples, state.effects, *state.sketches])
+        parts = b"".join([*state.statistics, *state.samples, state.effects, *state.sketches])
         data = _MAGIC + json.dumps(head).encode() + b"\n" + parts
         with whole_file(self._state_path) as part:
             part.write_bytes(data + zlib.crc32(data).to_bytes(4, "little"))
@@ -442,9 +431,9 @@ class SurvivorStore(SweepStore):
             sync_folder(self.folder)
 
     def close(self) -> None:
-        """Let go of the files; what was written stays for the next time."""
+        """Close the files; what was written stays for the next sweep."""
         if self._file is not None:
-            # The error, if it is not the one on its way, is met again by whoever goes on.
+            # Another error than the one that is raised occurs again when the sweep goes on.
             with contextlib.suppress(Exception):
                 self._wait()
             with contextlib.suppress(OSError):
@@ -473,12 +462,12 @@ class SurvivorStore(SweepStore):
         )
 
     def _identity(self) -> dict[str, Any]:
-        """Return what a state must be of."""
+        """Return the values that a state must have to be of this sweep."""
         return {
             "key": self.key,
             "combinations": len(self.grid),
             "phases": self.phases,
-            "kept": self._kept,
+            "kept": self.options.kept,
         }
 
     def _read_state(self) -> _State:
@@ -500,7 +489,7 @@ class SurvivorStore(SweepStore):
             raise ResultsError(f"{path} is damaged: {error!r}; {self.again}") from error
 
     def _parsed(self, body: bytes) -> _State:
-        """Return what the bytes of a state say; raise whatever it is that they do not say."""
+        """Return the state in these bytes; damaged ones raise errors of any kind."""
         path = self._state_path
         end = body.index(b"\n", len(_MAGIC))
         head = json.loads(body[len(_MAGIC) : end])
@@ -520,11 +509,12 @@ class SurvivorStore(SweepStore):
             [(operator.index(n), -math.inf if c is None else float(c)) for n, c in each]
             for each in head["classes"]
         ]
-        whole = 0 <= rows <= reached <= len(self.grid) and len(sums) == -(-rows // _ROWS)
+        pieces = -(-rows // self.options.checksum_rows)
+        whole = 0 <= rows <= reached <= len(self.grid) and len(sums) == pieces
         by_set = (classes, head["tallies"], head["samples"], sketches)
         of_all = all(len(each) == len(sets) for each in by_set)
         fair = all(
-            each and all(0 <= n <= self.phases and not math.isnan(cut) for n, cut in each)
+            each and all(0 <= n <= self.phases and not math.isnan(score) for n, score in each)
             for each in classes
         )
         if not (whole and of_all and fair and at == len(body)):
@@ -573,11 +563,12 @@ class SurvivorStore(SweepStore):
         import numpy as np
 
         path = self.path if self.path.exists() else self._part
+        rows = self.options.checksum_rows
         try:
             with path.open("rb") as file:
                 file.seek(_HEADER)
-                for at in range(0, state.rows, _ROWS):
-                    count = min(_ROWS, state.rows - at) * self._row
+                for at in range(0, state.rows, rows):
+                    count = min(rows, state.rows - at) * self._row
                     yield at, np.fromfile(file, np.uint8, count)
         except FileNotFoundError:
             if state.rows:
@@ -588,7 +579,7 @@ class SurvivorStore(SweepStore):
     def select(
         self, selection: _core.Selection | None, tick: Tick, *, beside: Look | None = None
     ) -> None:
-        """Let `selection` see every combination whose figures are kept; `beside` sees none."""
+        """Add every combination whose figures are kept to `selection`; `beside` is not called."""
         del beside
         if selection is not None:
             for _, records in self._records(self._state):
@@ -596,42 +587,43 @@ class SurvivorStore(SweepStore):
         tick(len(self.grid))
 
     def effects(self, asked: int) -> _core.Effects:
-        """Return the sums that were kept while sweeping."""
+        """Return the sums of the sweep."""
         del asked
         return self._effects
 
     def counted_outcomes(self, gates: Gates, least: int) -> tuple[float, float] | None:
-        """Return what was counted while sweeping; None if fewer phases were not looked at."""
+        """Return the counts of the sweep's sketch; None for fewer phases than it counts."""
         sketch = self._sketches[self.sets.index(gates)]
-        return sketch.estimate(least) if sketch.least <= least <= self.phases else None
+        return sketch.outcomes(least) if sketch.least <= least <= self.phases else None
 
     @property
     def sampled(self) -> tuple[NDArray[np.int64], Block] | None:
-        """The sample that the cuts were made of, where this process has swept it."""
+        """The sample that the thresholds come from, where this process has swept it."""
         return self._sampled
 
     def lost_below(self, ranking: _core.Ranking, least: int) -> float:
         """Return the stability up to which a stable combination may be missing in `select`.
 
         A provisional rank is at most ``d`` away from the final one, hence so is their mean, and
-        their deviation is at most ``d`` smaller. What was let go had a provisional stability below
-        the cut, therefore it has a final one of at most ``cut * (1 + d / 20) + factor * d``, where
-        the factor is that of all phases.
+        their deviation is at most ``d`` smaller. A combination that the filter has not passed had
+        a provisional stability below the threshold ``t``, therefore it has a final one of at most
+        ``t * (1 + d / 20) + factor * d``, where the factor is that of all phases.
         """
         at = self.sets.index(self.gates)
-        estimate = self._estimates[at]
-        cut = min(cut for n, cut in self._state.classes[at] if n <= least)
-        if estimate is None or math.isinf(cut):
+        provisional = self._provisional[at]
+        threshold = min(score for n, score in self._state.classes[at] if n <= least)
+        if provisional is None or math.isinf(threshold):
             return -math.inf
-        distance = max(estimate.deviation(ranking))
-        return cut * (1 + distance / 20) + (1 + 0.1 * (self.phases - 1)) * distance
+        distance = max(provisional.deviation(ranking))
+        return threshold * (1 + distance / 20) + (1 + 0.1 * (self.phases - 1)) * distance
 
     def refuses(self, gates: Gates, least: int) -> str | None:
         """Return the option that needs a new sweep, and why; None if there is none."""
         swept = [g.rules for g in self.sets]
         if gates.rules not in swept:
+            counted = " and ".join(map(_options_text, swept))
             return (
-                f"{_said(gates)}: who is valid was counted by {' and '.join(map(_said, swept))}"
+                f"{_options_text(gates)}: what is valid was counted by {counted}"
                 " while sweeping, and ranks are among those"
             )
         stored = min(n for n, _ in self._state.classes[swept.index(gates.rules)])
@@ -647,8 +639,8 @@ def _plain(sets: Iterable[Gates]) -> list[dict[str, Any]]:
     return [gates.to_dict() for gates in sets]
 
 
-def _said(gates: Gates) -> str:
-    """Return the options of a set of gates, as a command line has them."""
+def _options_text(gates: Gates) -> str:
+    """Return the options of a set of gates, as on a command line."""
     options = gates.rules.options or {"gates": "v4"}
     return " ".join(f"--{name} {value}" for name, value in options.items())
 
@@ -656,15 +648,15 @@ def _said(gates: Gates) -> str:
 def _classes(
     stabilities: Sequence[Mapping[int, FloatArray]], wanted: int
 ) -> list[list[tuple[int, float]]]:
-    """Return what a record reaches, for each set of gates.
+    """Return the thresholds of a record, for each set of gates.
 
     Parameters
     ----------
     stabilities
-        For each set, and each of its thresholds, the provisional stability of the sampled
-        combinations; minus infinity where one is not valid that often.
+        For each set, and each of its numbers of valid phases, the provisional stability of the
+        sampled combinations; minus infinity where one is not valid that often.
     wanted
-        How many of them are kept, about: the best by each threshold of each set, as many of each.
+        How many of them are kept, about: the best of each class of each set, as many of each.
     """
     import numpy as np
 
@@ -672,17 +664,17 @@ def _classes(
     # Falling, so that the n-th best is at n - 1.
     falling = [-np.sort(-column) for column in columns]
 
-    def cuts(each: int) -> list[float]:
-        # All that are valid pass where there are no more of them.
+    def thresholds(each: int) -> list[float]:
+        # Where no more are valid, all of them pass.
         return [float(best[each - 1]) if each <= len(best) else -math.inf for best in falling]
 
     def passing(each: int) -> int:
         passes = np.zeros(len(columns[0]), bool)
-        for column, cut in zip(columns, cuts(each), strict=True):
-            passes |= (column >= cut) & (column > -math.inf)
+        for column, score in zip(columns, thresholds(each), strict=True):
+            passes |= (column >= score) & (column > -math.inf)
         return int(passes.sum())
 
-    # Some are the best by several: the largest number of each by which there are not too many.
+    # Some are the best of several classes: the largest number of each with not too many in all.
     each, beyond = max(1, wanted // len(columns)), max(1, wanted) + 1
     while beyond - each > 1:
         middle = (each + beyond) // 2
@@ -690,5 +682,5 @@ def _classes(
             each = middle
         else:
             beyond = middle
-    found = iter(cuts(each))
-    return [[(least, next(found)) for least in thresholds] for thresholds in stabilities]
+    found = iter(thresholds(each))
+    return [[(least, next(found)) for least in columns] for columns in stabilities]

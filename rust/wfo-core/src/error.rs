@@ -246,7 +246,7 @@ pub enum Error {
         /// The length of the first one.
         expected: usize,
     },
-    /// A block, ranking or estimate of another number of phases.
+    /// A block or ranks of another number of phases.
     #[error("{given} phases given where there are {expected}")]
     BlockPhases {
         /// How many came.
@@ -264,18 +264,18 @@ pub enum Error {
         /// What would do.
         allowed: &'static str,
     },
-    /// Tallies of different things.
-    #[error("the tallies differ in their {what}, so they cannot be added up")]
-    TallyMismatch {
+    /// Grid statistics of different things.
+    #[error("the grid statistics differ in their {what}, so they cannot be added up")]
+    StatisticsMismatch {
         /// What is not the same in both.
         what: &'static str,
     },
     /// Sums that no longer fit.
     #[error("more than 2^64 combinations were counted")]
-    TallyFull,
-    /// Bytes that no tally was written as.
-    #[error("these bytes are no tally: {what}")]
-    TallyBytes {
+    StatisticsFull,
+    /// Bytes that no grid statistics were written as.
+    #[error("these bytes are no grid statistics: {what}")]
+    StatisticsBytes {
         /// What is wrong with them.
         what: &'static str,
     },

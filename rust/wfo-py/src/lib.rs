@@ -17,13 +17,13 @@
 mod atr_d;
 mod block;
 mod effects;
-mod estimate;
 mod gates;
+mod provisional;
 mod ranking;
 mod selection;
-mod sieve;
 mod sketch;
-mod tally;
+mod statistics;
+mod survivor_filter;
 
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
@@ -42,19 +42,19 @@ mod _core {
     #[pymodule_export]
     use super::effects::{PyEffects, line_squares, stable_line_squares};
     #[pymodule_export]
-    use super::estimate::PyEstimate;
-    #[pymodule_export]
     use super::gates::PyGates;
+    #[pymodule_export]
+    use super::provisional::PyProvisionalRanks;
     #[pymodule_export]
     use super::ranking::PyRanking;
     #[pymodule_export]
     use super::selection::PySelection;
     #[pymodule_export]
-    use super::sieve::PySieve;
-    #[pymodule_export]
     use super::sketch::PySketch;
     #[pymodule_export]
-    use super::tally::PyTally;
+    use super::statistics::PyGridStatistics;
+    #[pymodule_export]
+    use super::survivor_filter::PySurvivorFilter;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

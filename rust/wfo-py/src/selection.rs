@@ -9,8 +9,7 @@ use rayon::ThreadPool;
 use wfo_bindings::arrays::values;
 use wfo_bindings::errors::raise;
 use wfo_bindings::pools::pool;
-use wfo_core::scoring::tally::MapAxis;
-use wfo_core::scoring::{Ranking, Selected, Selection};
+use wfo_core::scoring::{MapAxis, Ranking, Selected, Selection};
 
 use crate::block::{Columns, StoredArrays};
 use crate::gates::PyGates;
@@ -58,7 +57,7 @@ impl PySelection {
         py.detach(|| pool.install(|| inner.add(start, &columns.block()?))).map_err(raise)
     }
 
-    /// Adds what a sieve let through.
+    /// Adds the records of combinations that passed a survivor filter.
     fn add_records(&mut self, py: Python<'_>, records: PyReadonlyArray1<'_, u8>) -> PyResult<()> {
         let records = values(&records);
         let (inner, pool) = (&mut self.inner, &self.pool);

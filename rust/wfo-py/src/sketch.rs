@@ -59,8 +59,8 @@ impl PySketch {
     }
 
     /// How many outcomes are valid in at least `least` phases, and the standard error of that.
-    fn estimate(&self, py: Python<'_>, least: usize) -> PyResult<(f64, f64)> {
-        py.detach(|| self.inner.estimate(least)).map_err(raise)
+    fn outcomes(&self, py: Python<'_>, least: usize) -> PyResult<(f64, f64)> {
+        py.detach(|| self.inner.outcomes(least)).map_err(raise)
     }
 
     /// The sketch as bytes.

@@ -7,6 +7,9 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::figures::{Count, Kind, Money, standard_figures};
 
+/// Most phases: numbers of valid phases are kept as bytes.
+pub(crate) const MOST_PHASES: usize = 255;
+
 /// Defines the columns of a phase from the list of figures.
 macro_rules! define_stored {
     ($($(#[$doc:meta])* $name:ident: $Kind:ident,)*) => {

@@ -3,15 +3,15 @@
 //! A parameter that changes no trade multiplies combinations without adding a result, so lists for
 //! people show an outcome once, by its most central member. Among rows that are held, outcomes are
 //! found [exactly](group): members have the same stability, so only rows of equal stability are
-//! compared. Over more rows than can be held they are [counted by a sample](super::sketch).
+//! compared. Over more rows than can be held they are counted by a sample, in `sketch`.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::block::Stored;
+use super::map_axis::MapAxis;
 use super::records::Unpacked;
-use super::tally::MapAxis;
 use crate::figures::standard_figures;
 
 /// Rows that are handed out together, up to the next one of another stability; few in tests, so that

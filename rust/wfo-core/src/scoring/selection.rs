@@ -5,22 +5,20 @@ use std::cmp::Ordering;
 use rayon::prelude::*;
 
 use super::block::Block;
+use super::chunks::{CHUNK, GATHERED, SLAB, parts};
 use super::distribution::Lookup;
-use super::estimate::Estimate;
 use super::gates::Gates;
+use super::map_axis::MapAxis;
 use super::outcomes::{self, Outcomes};
+use super::provisional::ProvisionalRanks;
+use super::ranking::Ranking;
 use super::records::{self, Unpacked, check_records, push_record, record_size};
 use super::sketch::{Clusters, Sample, Sampled};
 use super::stability::Scorer;
-use super::tally::{MapAxis, Ranking};
-use super::{CHUNK, SLAB, parts};
 use crate::error::{Error, Result};
 
 /// Rows held above those kept, at least, before they are cut back.
 const SLACK: usize = 1 << 16;
-
-/// Chunks whose rows are gathered together.
-const GATHERED: usize = 16;
 
 /// Where a row is among the others, and where its record stands.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +54,7 @@ pub struct Selection<R> {
     floor: Option<Key>,
     /// What turns most combinations away once there is a floor: provisional ranks are in a cache,
     /// final ones are not. With it, by how much a provisional stability can be too low.
-    filter: Option<(Estimate, f64)>,
+    filter: Option<(ProvisionalRanks, f64)>,
     /// Room for what the tasks of a slab find, kept between slabs: fresh memory for it would cost as
     /// much as finding it.
     found: Vec<Found>,
@@ -121,7 +119,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
     /// which is 0 where they are few enough to be counted.
     #[must_use]
     pub fn outcomes(&self) -> (f64, f64) {
-        self.sample.estimate(self.least)
+        self.sample.outcomes(self.least)
     }
 
     /// Adds a block of consecutive combinations from flat index `start` on.
@@ -135,7 +133,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
         self.take(block, |at| start + at as u64)
     }
 
-    /// Adds combinations that a [sieve](super::Sieve) let through.
+    /// Adds the records of combinations that passed a survivor filter.
     ///
     /// # Errors
     /// Bytes that are no whole records; a valid profit that the ranking does not hold, after which a
@@ -206,8 +204,8 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
                 continue;
             }
             let least = self.floor.map_or(f64::NEG_INFINITY, |floor| floor.score);
-            if let Some((estimate, margin)) = &self.filter {
-                estimate.score(scorer, block, range.clone())?;
+            if let Some((provisional, margin)) = &self.filter {
+                provisional.score(scorer, block, range.clone())?;
                 scorer.drop_below(least - margin);
             }
             scorer.score(block, range.clone(), self.ranking.as_ref().phases())?;
@@ -309,16 +307,16 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
     }
 }
 
-/// An estimate, and by how much a stability by its ranks can differ from one by those of `ranking`.
-fn filter(gates: Gates, ranking: &Ranking) -> (Estimate, f64) {
+/// Provisional ranks, and by how much a stability by them can differ from one by those of `ranking`.
+fn filter(gates: Gates, ranking: &Ranking) -> (ProvisionalRanks, f64) {
     let ranks = ranking.phases();
-    let estimate = Estimate::new(gates, ranks);
+    let provisional = ProvisionalRanks::new(gates, ranks);
     // Ranks that are all off by at most `off` have a mean and a deviation that are off by at most as
     // much. A mean is at most 100, and a deviation counts a twentieth.
-    let off = estimate.deviations(ranks).into_iter().fold(0.0, f64::max);
+    let off = provisional.deviations(ranks).into_iter().fold(0.0, f64::max);
     let bonus = 1.0 + 0.1 * (ranks.len() as f64 - 1.0);
     // More than rounding adds.
-    (estimate, bonus * (off + 100.0 * off / 20.0) + 1e-6)
+    (provisional, bonus * (off + 100.0 * off / 20.0) + 1e-6)
 }
 
 /// The best combinations, best first.

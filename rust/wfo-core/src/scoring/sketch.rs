@@ -16,21 +16,17 @@ use std::ops::{Range, RangeInclusive};
 
 use rayon::prelude::*;
 
-use super::block::Block;
-use super::codec::checksum;
+use super::block::{Block, MOST_PHASES};
+use super::checksum::checksum;
+use super::chunks::{CHUNK, GATHERED, SLAB, parts};
 use super::gates::Gates;
 use super::outcomes::{Bits, SEED, mix};
 use super::stability::Scorer;
-use super::tally::PHASES;
-use super::{CHUNK, SLAB, parts};
 use crate::error::{Error, Result};
 
 /// Outcomes that a sample holds at most, for a standard error of half a percent or less. Beyond
 /// that, half of them are dropped.
 const SAMPLED: usize = 1 << 16;
-
-/// Chunks whose outcomes are gathered together.
-const GATHERED: usize = 16;
 
 const MAGIC: &[u8; 8] = b"wfosketc";
 const VERSION: u8 = 1;
@@ -196,7 +192,7 @@ impl Sample {
     /// How many outcomes are valid in at least `least` phases, about, and the standard error of that,
     /// which is 0 where all were held. Neither is a number where nothing is held of very many, nor
     /// where `least` is none of the thresholds.
-    pub(crate) fn estimate(&self, least: usize) -> (f64, f64) {
+    pub(crate) fn outcomes(&self, least: usize) -> (f64, f64) {
         let at = least.checked_sub(self.first).filter(|&at| at < self.levels.len());
         let Some(at) = at else { return (f64::NAN, f64::NAN) };
         let mut clusters: Vec<u32> = self.held_by(at).collect();
@@ -228,7 +224,7 @@ impl Sketch {
     /// # Errors
     /// Fewer phases than one, or more than there are; more than 255; gates of another number.
     pub fn new(phases: usize, gates: Gates, least: usize) -> Result<Self> {
-        if !(1..=phases.min(PHASES)).contains(&least) || phases > PHASES {
+        if !(1..=phases.min(MOST_PHASES)).contains(&least) || phases > MOST_PHASES {
             let allowed =
                 "it must be from 1 to the number of phases, of which there are 255 at most";
             return Err(Error::CountRange { name: "least", value: least as u64, allowed });
@@ -248,12 +244,12 @@ impl Sketch {
     ///
     /// # Errors
     /// Fewer phases than are counted, or more than there are.
-    pub fn estimate(&self, least: usize) -> Result<(f64, f64)> {
+    pub fn outcomes(&self, least: usize) -> Result<(f64, f64)> {
         if !(self.least()..=self.phases).contains(&least) {
             let allowed = "it was not counted";
             return Err(Error::CountRange { name: "least", value: least as u64, allowed });
         }
-        Ok(self.sample.estimate(least))
+        Ok(self.sample.outcomes(least))
     }
 
     /// The sketch as bytes, the same for all of the same outcomes. The gates are not among them.
@@ -267,7 +263,7 @@ impl Sketch {
         let sample = &self.sample;
         let mut entries: Vec<_> = sample.held.iter().collect();
         entries.sort_unstable();
-        let mut out = Vec::with_capacity(64 + PHASES + entries.len() * ENTRY);
+        let mut out = Vec::with_capacity(64 + MOST_PHASES + entries.len() * ENTRY);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&[VERSION, self.phases as u8, sample.first as u8]);
         out.extend(sample.levels.iter().map(|&level| level as u8));
@@ -410,37 +406,37 @@ mod tests {
         assert!(up.counts.iter().all(|count| (1..=SAMPLED).contains(count)));
         assert_eq!((&up.levels, &up.counts, &up.held), (&down.levels, &down.counts, &down.held));
         for (least, wanted) in [(1, 400_000.0), (2, 200_000.0)] {
-            let (total, error) = up.estimate(least);
+            let (total, error) = up.outcomes(least);
             assert!((total - wanted).abs() < 4.0 * error, "{total} of {wanted}");
             assert!(error > 0.0 && error < 0.02 * wanted);
             // One that looks for these alone comes to the same.
             let mut alone = Sample::new(least..=least);
             alone.take(&all);
-            assert_eq!(alone.estimate(least), (total, error));
+            assert_eq!(alone.outcomes(least), (total, error));
         }
-        assert!(up.estimate(0).0.is_nan() && up.estimate(3).0.is_nan());
+        assert!(up.outcomes(0).0.is_nan() && up.outcomes(3).0.is_nan());
     }
 
     #[test]
     fn few_are_counted_whatever_there_is_beside_them() {
         let mut sample = Sample::new(1..=2);
-        assert_eq!(sample.estimate(1), (0.0, 0.0));
+        assert_eq!(sample.outcomes(1), (0.0, 0.0));
         sample.take(&sampled(0..900));
         sample.take(&sampled(0..900));
-        assert_eq!(sample.estimate(1), (600.0, 0.0));
-        assert_eq!(sample.estimate(2), (300.0, 0.0));
+        assert_eq!(sample.outcomes(1), (600.0, 0.0));
+        assert_eq!(sample.outcomes(2), (300.0, 0.0));
         sample.take(&sampled((0..600_000).filter(|number| number % 3 == 1)));
         assert!(sample.levels[0] > 0);
-        assert_eq!(sample.estimate(2), (300.0, 0.0));
+        assert_eq!(sample.outcomes(2), (300.0, 0.0));
     }
 
     #[test]
-    fn nothing_held_of_very_many_is_no_estimate() {
+    fn nothing_held_of_very_many_is_no_number() {
         let mut sample = Sample::new(1..=1);
         let alike = |number| Sampled { cluster: u32::MAX, outcome: number, times: 1 };
         sample.take(&(0..=SAMPLED as u64).map(alike).collect::<Vec<_>>());
         assert!(sample.held.is_empty());
-        assert!(sample.estimate(1).0.is_nan());
+        assert!(sample.outcomes(1).0.is_nan());
     }
 
     fn sketch(numbers: u64) -> Sketch {
@@ -463,7 +459,7 @@ mod tests {
         assert!(Sketch::from_bytes(&sketch(9).to_bytes(), 3, GATES).is_err());
         assert!(Sketch::new(2, GATES, 0).is_err() && Sketch::new(2, GATES, 3).is_err());
         assert!(Sketch::new(256, GATES, 1).is_err());
-        assert!(sketch(9).estimate(3).is_err());
+        assert!(sketch(9).outcomes(3).is_err());
     }
 
     proptest! {

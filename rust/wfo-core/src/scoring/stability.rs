@@ -9,8 +9,8 @@
 
 use std::ops::Range;
 
-use super::CHUNK;
 use super::block::Block;
+use super::chunks::CHUNK;
 use super::distribution::Lookup;
 use super::gates::Gates;
 use crate::error::{Error, Result};

@@ -4,30 +4,17 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::records::{Unpacked, record_size};
-use super::tally::MapAxis;
-use super::*;
+use super::block::{self, Block, Stored};
+use super::chunks::{CHUNK, SLAB, parts};
+use super::gates::{Beat, Gates, Measure};
+use super::map_axis::MapAxis;
+use super::provisional::ProvisionalRanks;
+use super::records::{self, Unpacked, record_size};
+use super::selection::Selection;
+use super::statistics::{self, GridStatistics};
+use super::statistics_codec;
+use super::survivor_filter::{SurvivorFilter, SurvivorThresholds};
 use crate::error::Error;
-
-/// A small tally that holds something of everything.
-pub(super) fn tally(axes: Option<[MapAxis; 2]>, gates: Gates, limit: usize) -> Tally {
-    let mut tally = Tally::with_limit(2, gates, axes, limit).expect("a tally");
-    let money = |from: f32| (0..12).map(|i| from + i as f32).collect::<Vec<f32>>();
-    let (earned, kept, dd) = (money(90.0), money(35.0), money(25.0));
-    let trades = vec![3; 12];
-    let phase = |oos_pnl| Stored {
-        is_pnl: &earned,
-        oos_pnl,
-        is_dd: &dd,
-        oos_dd: &dd,
-        is_trades: &trades,
-        oos_trades: &trades,
-    };
-    let block = Block::new(vec![phase(&kept), phase(&earned)]).expect("a block");
-    tally.add(Some(0), &block).expect("countable");
-    tally.add(None, &block).expect("countable");
-    tally
-}
 
 const GATES: Gates = Gates { wfe: 0.35, dd_ratio: 3.0, min_trades: 0, beat: None };
 
@@ -138,18 +125,30 @@ fn in_one(len: usize) -> Vec<std::ops::Range<usize>> {
     parts(len, len.max(1)).collect()
 }
 
-fn counted(columns: &[Unpacked], blocks: &[std::ops::Range<usize>], limit: usize) -> Tally {
-    let mut tally = Tally::with_limit(columns.len(), GATES, Some(AXES), limit).expect("a tally");
+fn counted(
+    columns: &[Unpacked],
+    blocks: &[std::ops::Range<usize>],
+    limit: usize,
+) -> GridStatistics {
+    let mut statistics =
+        GridStatistics::with_limit(columns.len(), GATES, Some(AXES), limit).expect("statistics");
     for range in blocks {
         let start = START + range.start as u64;
-        tally.add(Some(start), &block(columns, range.clone())).expect("countable");
+        statistics.add(Some(start), &block(columns, range.clone())).expect("countable");
     }
-    tally
+    statistics
 }
 
-/// A sieve of one set of gates.
-fn sieve(estimate: Option<Arc<Estimate>>, classes: &[(usize, f64)]) -> Sieve<Arc<Estimate>> {
-    Sieve::new(vec![Cut { estimate, gates: GATES, classes: classes.to_vec() }])
+/// A filter of one set of gates.
+fn filter(
+    provisional: Option<Arc<ProvisionalRanks>>,
+    classes: &[(usize, f64)],
+) -> SurvivorFilter<Arc<ProvisionalRanks>> {
+    SurvivorFilter::new(vec![SurvivorThresholds {
+        provisional,
+        gates: GATES,
+        classes: classes.to_vec(),
+    }])
 }
 
 /// Sets that ask for trades and a comparison with buy-and-hold, two of them like `GATES` in the rest.
@@ -195,7 +194,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn a_tally_counts_each_combination(
+    fn grid_statistics_counts_each_combination(
         all in figures(3),
         cuts in prop::collection::vec(any::<usize>(), 3),
         backwards in any::<bool>(),
@@ -232,26 +231,26 @@ proptest! {
         prop_assert_eq!(found.valid_phases(), times);
         prop_assert_eq!(found.cells(), &cells[..]);
 
-        // The same whatever the blocks, threads, and order, in one tally or several.
+        // The same whatever the blocks, threads, and order, in one statistics or several.
         let once = pool(1).install(|| counted(&columns, &in_one(all.len()), limit));
         let bytes = once.to_bytes();
         prop_assert_eq!(&found.to_bytes(), &bytes);
-        let mut parts = Tally::with_limit(3, GATES, Some(AXES), limit).expect("a tally");
+        let mut parts = GridStatistics::with_limit(3, GATES, Some(AXES), limit).expect("statistics");
         for range in &blocks {
             parts.merge(&counted(&columns, std::slice::from_ref(range), limit)).expect("of one kind");
         }
         prop_assert_eq!(&parts.to_bytes(), &bytes);
-        let again = codec::decode(&bytes, limit).expect("what was written");
+        let again = statistics_codec::decode(&bytes, limit).expect("what was written");
         prop_assert_eq!(&again.to_bytes(), &bytes);
         prop_assert_eq!(again.cells(), once.cells());
 
         // A sample counts no cells.
-        let mut sample = Tally::with_limit(3, GATES, Some(AXES), limit).expect("a tally");
+        let mut sample = GridStatistics::with_limit(3, GATES, Some(AXES), limit).expect("statistics");
         sample.add(None, &block(&columns, 0..all.len())).expect("countable");
         prop_assert!(sample.cells().iter().all(|&count| count == 0));
         prop_assert_eq!(sample.valid_phases(), once.valid_phases());
         prop_assert_eq!(sample.passed(), once.passed());
-        prop_assert_eq!(sample.estimate(), once.estimate());
+        prop_assert_eq!(sample.provisional_ranks(), once.provisional_ranks());
     }
 
     #[test]
@@ -264,20 +263,20 @@ proptest! {
         let columns = columns(&all);
         let sets = further(3);
         let new = |set: usize| {
-            Tally::with_limit(3, sets[set].clone(), Some(AXES), 20).expect("a tally")
+            GridStatistics::with_limit(3, sets[set].clone(), Some(AXES), 20).expect("statistics")
         };
         let mut together = order.map(new);
         for range in blocks(all.len(), &cuts, backwards) {
             let start = Some(START + range.start as u64);
-            let mut tallies: Vec<&mut Tally> = together.iter_mut().collect();
-            let add = || tally::add(&mut tallies, start, &block(&columns, range));
+            let mut by_set: Vec<&mut GridStatistics> = together.iter_mut().collect();
+            let add = || statistics::add(&mut by_set, start, &block(&columns, range));
             pool(2).install(add).expect("countable");
         }
         for (set, found) in order.into_iter().zip(&together) {
             let mut alone = new(set);
             alone.add(Some(START), &block(&columns, 0..all.len())).expect("countable");
             prop_assert_eq!(found.to_bytes(), alone.to_bytes());
-            let again = codec::decode(&found.to_bytes(), 20).expect("what was written");
+            let again = statistics_codec::decode(&found.to_bytes(), 20).expect("what was written");
             prop_assert_eq!(again.gates(), &sets[set]);
             let mut valid_phases = [0_u64; 4];
             let passed = |i: usize, k: usize| {
@@ -299,7 +298,7 @@ proptest! {
                 }
             }
             // The other ways to judge come to the same.
-            let scores = found.estimate().stabilities(1, &block(&columns, 0..all.len()));
+            let scores = found.provisional_ranks().stabilities(1, &block(&columns, 0..all.len()));
             for (i, score) in scores.expect("a block").into_iter().enumerate() {
                 prop_assert_eq!(score.is_nan(), (0..3).all(|k| passed(i, k).contains(&false)));
             }
@@ -307,24 +306,24 @@ proptest! {
     }
 
     #[test]
-    fn a_sieve_of_several_sets_lets_through_what_passes_any(
+    fn a_filter_of_several_sets_passes_what_passes_any(
         all in figures(3),
         cut in prop_oneof![0.0_f64..120.0, Just(f64::NEG_INFINITY)],
     ) {
         let columns = columns(&all);
         let block = block(&columns, 0..all.len());
         let cuts = further(3).map(|gates| {
-            let mut tally = Tally::with_limit(3, gates.clone(), None, 20).expect("a tally");
-            tally.add(None, &block).expect("countable");
-            Cut { estimate: Some(Arc::new(tally.estimate())), gates, classes: vec![(1, cut)] }
+            let mut statistics = GridStatistics::with_limit(3, gates.clone(), None, 20).expect("statistics");
+            statistics.add(None, &block).expect("countable");
+            SurvivorThresholds { provisional: Some(Arc::new(statistics.provisional_ranks())), gates, classes: vec![(1, cut)] }
         });
-        let sift = |cuts: Vec<Cut<Arc<Estimate>>>| {
-            let found = Sieve::new(cuts).sift(START, &block).expect("a block").concat();
+        let apply = |cuts: Vec<SurvivorThresholds<Arc<ProvisionalRanks>>>| {
+            let found = SurvivorFilter::new(cuts).apply(START, &block).expect("a block").concat();
             let records = found.chunks_exact(record_size(3)).map(<[u8]>::to_vec);
             records.map(|record| (records::index(&record), record)).collect::<Vec<_>>()
         };
-        let found = sift(cuts.to_vec());
-        let mut wanted: Vec<_> = cuts.into_iter().flat_map(|cut| sift(vec![cut])).collect();
+        let found = apply(cuts.to_vec());
+        let mut wanted: Vec<_> = cuts.into_iter().flat_map(|cut| apply(vec![cut])).collect();
         wanted.sort();
         wanted.dedup();
         prop_assert_eq!(found, wanted);
@@ -346,12 +345,12 @@ proptest! {
             MapAxis::with_table(stride, 4, &x),
             if apart { MapAxis::plain(1, 3) } else { MapAxis::with_table(stride, 3, &y) },
         ];
-        let new = |axes| Tally::with_limit(2, GATES, axes, 20).expect("a tally");
+        let new = |axes| GridStatistics::with_limit(2, GATES, axes, 20).expect("statistics");
         let (mut found, mut without) = (new(Some(axes)), new(None));
         for range in blocks(all.len(), &cuts, false) {
             let block = block(&columns, range.clone());
-            for tally in [&mut found, &mut without] {
-                tally.add(Some(start + range.start as u64), &block).expect("countable");
+            for statistics in [&mut found, &mut without] {
+                statistics.add(Some(start + range.start as u64), &block).expect("countable");
             }
         }
         let mut cells = vec![0_u64; 4 * 3 * 3];
@@ -364,11 +363,11 @@ proptest! {
         prop_assert_eq!(found.cells(), &cells[..]);
         prop_assert!(without.cells().is_empty());
         prop_assert_eq!(without.valid_phases(), found.valid_phases());
-        for tally in [&found, &without] {
-            let bytes = tally.to_bytes();
-            let again = codec::decode(&bytes, 20).expect("what was written");
-            prop_assert_eq!(again.axes(), tally.axes());
-            prop_assert_eq!(again.cells(), tally.cells());
+        for statistics in [&found, &without] {
+            let bytes = statistics.to_bytes();
+            let again = statistics_codec::decode(&bytes, 20).expect("what was written");
+            prop_assert_eq!(again.axes(), statistics.axes());
+            prop_assert_eq!(again.cells(), statistics.cells());
             prop_assert_eq!(again.to_bytes(), bytes);
         }
     }
@@ -382,7 +381,7 @@ proptest! {
     ) {
         let columns = columns(&all);
         let bytes = counted(&columns, &in_one(all.len()), 1_000).to_bytes();
-        let is_error = |bytes: &[u8]| matches!(Tally::from_bytes(bytes), Err(Error::TallyBytes { .. }));
+        let is_error = |bytes: &[u8]| matches!(GridStatistics::from_bytes(bytes), Err(Error::StatisticsBytes { .. }));
         prop_assert!(is_error(&bytes[..at.index(bytes.len())]));
         prop_assert!(is_error(&[&bytes[..], &garbage[..], &[0]].concat()));
         prop_assert!(is_error(&garbage));
@@ -405,13 +404,13 @@ proptest! {
         let ranking = counted(&columns, &in_one(all.len()), 1_000).ranking().expect("few values");
         let mut selection =
             Selection::new(Arc::new(ranking), GATES, least, kept).expect("a selection");
-        let sieve = sieve(None, &[(least, f64::INFINITY)]);
+        let filter = filter(None, &[(least, f64::INFINITY)]);
         pool(2).install(|| -> Result<(), Error> {
             for range in blocks(all.len(), &cuts, backwards) {
                 let start = START + range.start as u64;
                 let block = block(&columns, range);
                 if as_records {
-                    selection.add_records(&sieve.sift(start, &block)?.concat())?;
+                    selection.add_records(&filter.apply(start, &block)?.concat())?;
                 } else {
                     selection.add(start, &block)?;
                 }
@@ -446,7 +445,7 @@ proptest! {
     }
 
     #[test]
-    fn an_estimate_rises_and_says_how_far_it_is_off(
+    fn provisional_ranks_rise_and_have_a_bounded_error(
         all in figures(2),
         sample in 0_usize..120,
         limit in prop_oneof![Just(0_usize), Just(1_000)],
@@ -455,7 +454,7 @@ proptest! {
         let columns = columns(&all);
         let whole = counted(&columns, &in_one(all.len()), limit);
         let sampled = counted(&columns, &in_one(sample.min(all.len())), limit);
-        let estimate = sampled.estimate();
+        let provisional = sampled.provisional_ranks();
         let profits: Vec<f32> = {
             let mut profits: Vec<f32> = (0..400).map(|i| 1e-3 * 1.06_f32.powi(i)).collect();
             profits.extend(all.iter().flatten().map(|f| f[1]).filter(|p| *p > 0.0));
@@ -463,7 +462,7 @@ proptest! {
             profits.sort_by(f32::total_cmp);
             profits
         };
-        let deviation = estimate.deviation_of(&whole).expect("of one kind");
+        let deviation = provisional.deviation(&whole.ranking().expect("few values")).expect("of one kind");
         for (k, deviation) in deviation.into_iter().enumerate() {
             // Alone in a valid phase, stability is the rank itself.
             let mut one = vec![vec![[1e-30, 0.0, 1.0, 0.0]; 2]; profits.len()];
@@ -471,7 +470,7 @@ proptest! {
                 figures[k][1] = *profit;
             }
             let one = self::columns(&one);
-            let ranks = estimate.stabilities(1, &block(&one, 0..profits.len())).expect("a block");
+            let ranks = provisional.stabilities(1, &block(&one, 0..profits.len())).expect("a block");
             let valid: Vec<f64> = ranks.into_iter().filter(|r| !r.is_nan()).collect();
             prop_assert!(valid.len() > 400);
             prop_assert!(valid.is_sorted());
@@ -482,21 +481,21 @@ proptest! {
                     let mut alone = vec![[0.0; 4]; 2];
                     alone[k] = figures[k];
                     let alone = self::columns(&[alone]);
-                    let rank = estimate.stabilities(1, &block(&alone, 0..1)).expect("a block")[0];
+                    let rank = provisional.stabilities(1, &block(&alone, 0..1)).expect("a block")[0];
                     let exact = whole.ranking().expect("few").percentiles(k, &[all[i][k][1]]);
                     largest = largest.max((exact.expect("counted")[0] - rank).abs());
                 }
             }
             prop_assert_eq!(deviation, largest);
         }
-        let scores = estimate.stabilities(least, &block(&columns, 0..all.len())).expect("a block");
+        let scores = provisional.stabilities(least, &block(&columns, 0..all.len())).expect("a block");
         for (score, figures) in scores.iter().zip(&all) {
             prop_assert_eq!(score.is_nan(), valid_phases(figures) < least.max(1));
         }
     }
 
     #[test]
-    fn a_sieve_lets_through_what_reaches_a_cut(
+    fn a_filter_passes_what_reaches_a_threshold(
         all in figures(3),
         cuts in prop::collection::vec(any::<usize>(), 2),
         classes in prop::collection::vec((0_usize..5, prop_oneof![0.0_f64..120.0, Just(f64::NEG_INFINITY), Just(f64::NAN)]), 0..4),
@@ -504,14 +503,14 @@ proptest! {
         threads in 1_usize..3,
     ) {
         let columns = columns(&all);
-        let estimate = counted(&columns, &in_one(all.len() / 2), 10).estimate();
-        let scores = estimate.stabilities(0, &block(&columns, 0..all.len())).expect("a block");
-        let sieve = sieve((!blind).then(|| Arc::new(estimate)), &classes);
+        let provisional = counted(&columns, &in_one(all.len() / 2), 10).provisional_ranks();
+        let scores = provisional.stabilities(0, &block(&columns, 0..all.len())).expect("a block");
+        let filter = filter((!blind).then(|| Arc::new(provisional)), &classes);
         let mut found = Vec::new();
         for range in blocks(all.len(), &cuts, false) {
             let start = START + range.start as u64;
-            let sift = || sieve.sift(start, &block(&columns, range.clone()));
-            found.extend(pool(threads).install(sift).expect("a block").concat());
+            let apply = || filter.apply(start, &block(&columns, range.clone()));
+            found.extend(pool(threads).install(apply).expect("a block").concat());
         }
         let passes = |i: &usize| classes.iter().any(|&(least, cut)| {
             valid_phases(&all[*i]) >= least && if blind { !cut.is_nan() } else { scores[*i] >= cut }
@@ -566,13 +565,13 @@ fn large_blocks_are_the_sum_of_small_ones() {
     assert!(stable > 50_000);
     assert_eq!((stable, &best.index), (again, &same.index));
     assert_eq!(bits(&best.stability), bits(&same.stability));
-    let estimate = whole.estimate();
-    let sieve = sieve(Some(Arc::new(estimate.clone())), &[(2, 90.0)]);
-    let sifted = sieve.sift(0, &block(&columns, 0..n)).expect("a block").concat();
-    let scores = estimate.stabilities(2, &block(&columns, 0..n)).expect("a block");
+    let provisional = whole.provisional_ranks();
+    let filter = filter(Some(Arc::new(provisional.clone())), &[(2, 90.0)]);
+    let passing = filter.apply(0, &block(&columns, 0..n)).expect("a block").concat();
+    let scores = provisional.stabilities(2, &block(&columns, 0..n)).expect("a block");
     let passed = scores.iter().filter(|s| **s >= 90.0).count();
     assert!(passed > 1_000);
-    assert_eq!(sifted.len(), passed * record_size(2));
+    assert_eq!(passing.len(), passed * record_size(2));
 }
 
 #[test]
@@ -585,10 +584,10 @@ fn bad_input_is_an_error() {
     let error = Block::new(vec![columns[0].stored(), short]).expect_err("columns that differ");
     assert_eq!(error, Error::BlockLength { phase: 2, column: "oos_dd", len: 2, expected: 3 });
     let phases = Error::BlockPhases { given: 1, expected: 2 };
-    let mut tally = Tally::new(2, GATES, Some(AXES)).expect("a tally");
-    assert_eq!(tally.add(None, &one), Err(phases.clone()));
-    assert_eq!(tally.add(Some(u64::MAX - 2), &good), Err(Error::GridTooLarge));
-    tally.add(None, &good).expect("a block");
+    let mut statistics = GridStatistics::new(2, GATES, Some(AXES)).expect("statistics");
+    assert_eq!(statistics.add(None, &one), Err(phases.clone()));
+    assert_eq!(statistics.add(Some(u64::MAX - 2), &good), Err(Error::GridTooLarge));
+    statistics.add(None, &good).expect("a block");
     let [x, y] = AXES;
     for (phases, axes) in [
         (0, AXES),
@@ -599,41 +598,50 @@ fn bad_input_is_an_error() {
         (2, [MapAxis::with_table(1, 3, &[]), y.clone()]),
         (2, [x.clone(), MapAxis::with_table(1, 3, &[0, 3])]),
     ] {
-        assert!(matches!(Tally::new(phases, GATES, Some(axes)), Err(Error::CountRange { .. })));
+        assert!(matches!(
+            GridStatistics::new(phases, GATES, Some(axes)),
+            Err(Error::CountRange { .. })
+        ));
     }
     let beat = |floors: Vec<f64>, capital| {
         let floors = floors.into();
         Gates { beat: Some(Beat { measure: Measure::Risk, capital, floors }), ..GATES }
     };
     for gates in [beat(vec![1.0], 1.0), beat(vec![1.0; 3], 1.0), beat(vec![1.0; 2], 0.0)] {
-        assert!(Tally::new(2, gates, None).is_err());
+        assert!(GridStatistics::new(2, gates, None).is_err());
     }
     for (other, what) in [
-        (Tally::new(2, Gates { min_trades: 1, ..GATES }, Some(AXES)), "gates"),
-        (Tally::new(2, beat(vec![f64::NAN; 2], 1.0), Some(AXES)), "gates"),
-        (Tally::new(1, GATES, Some(AXES)), "number of phases"),
-        (Tally::new(2, Gates { wfe: 0.3, ..GATES }, Some(AXES)), "gates"),
-        (Tally::new(2, GATES, Some([y, x])), "map axes"),
-        (Tally::new(2, GATES, None), "map axes"),
+        (GridStatistics::new(2, Gates { min_trades: 1, ..GATES }, Some(AXES)), "gates"),
+        (GridStatistics::new(2, beat(vec![f64::NAN; 2], 1.0), Some(AXES)), "gates"),
+        (GridStatistics::new(1, GATES, Some(AXES)), "number of phases"),
+        (GridStatistics::new(2, Gates { wfe: 0.3, ..GATES }, Some(AXES)), "gates"),
+        (GridStatistics::new(2, GATES, Some([y, x])), "map axes"),
+        (GridStatistics::new(2, GATES, None), "map axes"),
     ] {
-        let error = tally.merge(&other.expect("a tally"));
-        assert_eq!(error, Err(Error::TallyMismatch { what }));
+        let error = statistics.merge(&other.expect("statistics"));
+        assert_eq!(error, Err(Error::StatisticsMismatch { what }));
     }
-    let estimate = tally.estimate();
-    assert_eq!(estimate.stabilities(1, &one), Err(phases.clone()));
-    let other = Tally::new(1, GATES, Some(AXES)).expect("a tally");
-    assert_eq!(estimate.deviation_of(&other), Err(phases.clone()));
-    let sieve = sieve(Some(Arc::new(estimate)), &[]);
-    assert_eq!(sieve.sift(0, &one), Err(phases.clone()));
-    let others =
-        [beat(vec![1.0; 3], 1.0)].map(|gates| Cut { gates, estimate: None, classes: vec![] });
-    let sieve = Sieve::<Arc<Estimate>>::new(others.to_vec());
-    assert!(matches!(sieve.sift(0, &good), Err(Error::CountRange { name: "floors", .. })));
-    let ranking = Arc::new(tally.ranking().expect("few values"));
+    let provisional = statistics.provisional_ranks();
+    assert_eq!(provisional.stabilities(1, &one), Err(phases.clone()));
+    let other = GridStatistics::new(1, GATES, Some(AXES)).expect("statistics");
+    assert_eq!(provisional.deviation(&other.ranking().expect("no values")), Err(phases.clone()));
+    let filter = filter(Some(Arc::new(provisional)), &[]);
+    assert_eq!(filter.apply(0, &one), Err(phases.clone()));
+    let others = [beat(vec![1.0; 3], 1.0)].map(|gates| SurvivorThresholds {
+        gates,
+        provisional: None,
+        classes: vec![],
+    });
+    let filter = SurvivorFilter::<Arc<ProvisionalRanks>>::new(others.to_vec());
+    assert!(matches!(filter.apply(0, &good), Err(Error::CountRange { name: "floors", .. })));
+    let ranking = Arc::new(statistics.ranking().expect("few values"));
     assert!(Selection::new(ranking.clone(), beat(vec![1.0; 3], 1.0), 1, 1).is_err());
     let bytes = [b"wfotally".as_slice(), &[2], &[0; 40]].concat();
     let what = "they were written by an earlier version; run again";
-    assert_eq!(Tally::from_bytes(&bytes).map(|_| ()), Err(Error::TallyBytes { what }));
+    assert_eq!(
+        GridStatistics::from_bytes(&bytes).map(|_| ()),
+        Err(Error::StatisticsBytes { what })
+    );
     assert!(matches!(ranking.percentiles(2, &[50.0]), Err(Error::CountRange { .. })));
     for least in [0, 3] {
         assert!(Selection::new(ranking.clone(), GATES, least, 1).is_err());
@@ -645,7 +653,7 @@ fn bad_input_is_an_error() {
     let error = selection.add(0, &block(&strange, 0..1));
     assert_eq!(error, Err(Error::NotRankable { index: 0, value: 51.0 }));
     let endless = self::columns(&[all[0].clone(), vec![[100.0, f32::INFINITY, 10.0, 5.0]; 2]]);
-    let error = tally.add(None, &block(&endless, 0..2));
+    let error = statistics.add(None, &block(&endless, 0..2));
     assert_eq!(error, Err(Error::NotRankable { index: 1, value: f32::INFINITY }));
 }
 

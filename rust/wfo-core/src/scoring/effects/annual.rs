@@ -1,8 +1,8 @@
 //! Annual returns of stored figures, in fixed point.
 
 use super::wide::Work;
-use crate::scoring::CHUNK;
 use crate::scoring::block::Stored;
+use crate::scoring::chunks::CHUNK;
 
 /// What a return of 1 is in fixed point.
 pub const UNIT: f64 = (1_u64 << 44) as f64;

@@ -5,12 +5,12 @@
 //! the sum of squares, that of returns, and those of all cells; for each set and threshold the count of
 //! all and those of all cells. A checksum stands at the end. Where a cell is follows from the lengths.
 
-use super::super::codec::checksum;
-use super::super::gates::Gates;
-use super::rows::Counts;
+use super::accumulator::Effects;
 use super::shape::Shape;
-use super::{Effects, THRESHOLDS};
+use super::sums::{Counts, THRESHOLDS};
 use crate::error::{Error, Result};
+use crate::scoring::checksum::checksum;
+use crate::scoring::gates::Gates;
 
 const MAGIC: &[u8; 8] = b"wfoeffct";
 const VERSION: u8 = 1;
@@ -18,8 +18,24 @@ const VERSION: u8 = 1;
 const SHORT: Error = Error::SumsBytes { what: "they end too early" };
 const WRONG: Error = Error::SumsBytes { what: "their numbers do not add up" };
 
-/// Writes what has settled.
-pub(super) fn encode(effects: &Effects) -> Vec<u8> {
+impl Effects {
+    /// The sums as bytes, the same for all that were made of the same. The gates are not among them.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(&self.settled())
+    }
+
+    /// The sums that were written as `bytes`, by these gates.
+    ///
+    /// # Errors
+    /// Bytes that no sums were written as, or those of another number of sets.
+    pub fn from_bytes(bytes: &[u8], gates: Vec<Gates>) -> Result<Self> {
+        decode(bytes, gates)
+    }
+}
+
+/// Writes sums whose rows are empty.
+fn encode(effects: &Effects) -> Vec<u8> {
     let sums = &effects.sums;
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
@@ -82,7 +98,7 @@ impl Reader<'_> {
     }
 }
 
-pub(super) fn decode(bytes: &[u8], gates: Vec<Gates>) -> Result<Effects> {
+fn decode(bytes: &[u8], gates: Vec<Gates>) -> Result<Effects> {
     let no = |what| Error::SumsBytes { what };
     let body = bytes.strip_prefix(MAGIC).ok_or(no("they begin otherwise"))?;
     if *body.first().ok_or(SHORT)? != VERSION {
@@ -142,7 +158,7 @@ pub(super) fn read(bytes: &[u8], gates: Vec<Gates>) -> Result<Effects> {
 /// grid has, and none counts for more than one.
 fn adds_up(effects: &Effects) -> bool {
     let (shape, sums) = (&effects.shape, &effects.sums);
-    let spans = shape.axes.iter().map(|axis| axis.cell..axis.cell + axis.len);
+    let axes = shape.axes.iter().map(|axis| axis.cell..axis.cell + axis.len);
     let pairs = shape.pairs.iter().map(|pair| pair.cell..pair.cell + shape.pair_len(pair));
     let most = i128::from(effects.len) << 49;
     let bounded = |sum: &i128| (-most..=most).contains(sum);
@@ -155,13 +171,13 @@ fn adds_up(effects: &Effects) -> bool {
     effects.len <= effects.size()
         && std::iter::once(&sums.total).chain(&sums.returns).all(bounded)
         && counts().all(|(all, cells)| std::iter::once(all).chain(cells).all(falls))
-        && spans.chain(pairs).all(|span| {
+        && axes.chain(pairs).all(|range| {
             let by_set = |(all, cells): (&Counts, &Vec<Counts>)| {
                 let lanes = 0..effects.thresholds;
-                let mut lanes = lanes.map(|l| sum_up(&cells[span.clone()], l) == all.0[l].into());
+                let mut lanes = lanes.map(|l| sum_up(&cells[range.clone()], l) == all.0[l].into());
                 lanes.all(|same| same)
             };
-            let returns = sums.returns[span.clone()].iter();
+            let returns = sums.returns[range.clone()].iter();
             returns.sum::<i128>() == sums.total && counts().all(by_set)
         })
 }

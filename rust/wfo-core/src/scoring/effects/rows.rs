@@ -4,8 +4,9 @@ use std::ops::{AddAssign, Range};
 
 use rayon::prelude::*;
 
-use super::shape::{Axis, Shape};
-use super::{Slab, Sums, THRESHOLDS};
+use super::shape::{Axis, Pair, Shape};
+use super::sums::{Counts, Slab, Sums};
+use crate::scoring::chunks::parts;
 
 /// Positions of a tile that a worker adds up together.
 const WIDTH: usize = 256;
@@ -13,25 +14,6 @@ const WIDTH: usize = 256;
 /// Tiles after which a sum of returns of at most 2^49 may no longer fit 64 bits, less one. Counters of
 /// 16 bits last longer.
 pub(super) const TILES: usize = (1 << 14) - 1;
-
-/// Counts of the combinations that are valid in so many phases or more.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts(pub [u64; THRESHOLDS]);
-
-impl AddAssign for Counts {
-    #[inline(always)]
-    fn add_assign(&mut self, other: Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(to, from)| *to += from);
-    }
-}
-
-impl Counts {
-    /// What four counters of 16 bits in one word hold.
-    #[inline(always)]
-    fn of(word: u64) -> Self {
-        Self(std::array::from_fn(|lane| word >> (16 * lane) & 0xffff))
-    }
-}
 
 /// A row for each value of each axis that is slower than a tile, or one of all where none is.
 #[derive(Debug, Clone)]
@@ -61,7 +43,7 @@ impl Rows {
     pub(super) fn new(shape: &Shape, sets: usize) -> Self {
         let rows = rows(shape);
         let width = shape.tile.div_ceil(shape.tile.div_ceil(WIDTH));
-        let columns = crate::scoring::parts(shape.tile, width).map(|range| Column {
+        let columns = parts(shape.tile, width).map(|range| Column {
             returns: vec![0; rows * range.len()],
             counts: vec![vec![0; rows * range.len()]; sets],
             tile_returns: Vec::new(),
@@ -107,7 +89,7 @@ impl Rows {
 
     /// Adds the sums of whole tiles to the pairs of axes that are both slower.
     fn add_pairs(&self, shape: &Shape, first: u64, tiles: usize, sums: &mut Sums) {
-        let slow = |pair: &&super::shape::Pair| pair.axes[1] < shape.lead;
+        let slow = |pair: &&Pair| pair.axes[1] < shape.lead;
         if !shape.pairs.iter().any(|pair| slow(&pair)) {
             return;
         }

@@ -1,6 +1,6 @@
 //! How a grid is cut into tiles, and where its sums stand.
 
-use super::Response;
+use super::response::Response;
 use crate::error::{Error, Result};
 
 /// Most cells of the rows. Two megabytes, and as much for each set of gates, stay in a near cache.

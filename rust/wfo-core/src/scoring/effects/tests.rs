@@ -2,9 +2,15 @@
 
 use proptest::prelude::*;
 
+use super::accumulator::Effects;
+use super::annual::{Means, UNIT, powered};
+use super::codec;
+use super::lines::{self, Squares};
+use super::shape::Shape;
 use super::wide::Width;
-use super::*;
-use crate::scoring::block::Stored;
+use crate::error::Result;
+use crate::scoring::block::{Block, Stored};
+use crate::scoring::gates::Gates;
 
 /// Stored columns of a phase.
 #[derive(Debug, Clone)]

@@ -1,39 +1,20 @@
-//! Sums that a functional analysis of variance is made of: what each parameter does to the figures.
-//!
-//! Two responses of every combination are summed by the value of each axis of the flat index and by
-//! the values of each pair of axes: the mean over phases of its [annual](annual) out-of-sample return,
-//! and, for each set of gates, whether it is valid in enough phases. From these come the parts of the
-//! variance that one or two parameters explain (Sobol' 1993); the part that one is involved in needs
-//! whole [lines] of the grid.
-//!
-//! Sums are integers, returns in units of 2^-44, so that neither the order of blocks nor threads
-//! matter. Combinations that follow one another share the digits of the slow axes: the fast axes make
-//! a *tile* of some thousand, which is added as a vector to one row for each slow axis. Rows are narrow
-//! (64 bits; four counters of 16), and are emptied into the sums before they can overflow.
+//! The sums of a grid, filled block by block.
 
-mod annual;
-mod codec;
-pub mod lines;
-mod rows;
-mod shape;
-mod wide;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::block::Block;
-use super::gates::Gates;
-use super::tally::PHASES;
-use super::{CHUNK, parts};
+use super::annual::Means;
+use super::lines::Squares;
+use super::response::Response;
+use super::rows::{Rows, TILES};
+use super::shape::Shape;
+use super::sums::{Slab, Sums};
+use super::wide::Width;
 use crate::error::{Error, Result};
-use annual::Means;
-pub use annual::{LIMIT, UNIT, powered};
-pub use lines::Squares;
-use rows::{Counts, Rows, TILES};
-use shape::Shape;
-use wide::Width;
-
-/// Numbers of valid phases that a combination may be called stable from, counted side by side.
-pub const THRESHOLDS: usize = 4;
+use crate::scoring::block::{Block, MOST_PHASES};
+use crate::scoring::chunks::{CHUNK, parts};
+use crate::scoring::gates::Gates;
 
 /// Combinations whose responses wait between the two steps of a block.
 const SLAB: usize = 1 << 16;
@@ -44,53 +25,19 @@ const SETS: usize = 8;
 /// What is summed over all combinations of a grid, by axis value and by pair of axes.
 #[derive(Debug, Clone)]
 pub struct Effects {
-    lengths: Vec<u64>,
-    capital: f64,
-    exponents: Vec<f64>,
+    pub(super) lengths: Vec<u64>,
+    pub(super) capital: f64,
+    pub(super) exponents: Vec<f64>,
     gates: Vec<Gates>,
     /// The fewest valid phases that are counted as stable, and how many thresholds there are.
-    first: usize,
-    thresholds: usize,
+    pub(super) first: usize,
+    pub(super) thresholds: usize,
     /// Combinations added.
-    len: u64,
-    sums: Sums,
-    shape: Shape,
+    pub(super) len: u64,
+    pub(super) sums: Sums,
+    pub(super) shape: Shape,
     rows: Rows,
     slab: Slab,
-}
-
-/// Sums by cell: the values of each axis of more than one, then the pairs of such axes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Sums {
-    squares: Squares,
-    /// Of all combinations.
-    total: i128,
-    /// Of all combinations, by set.
-    stable: Vec<Counts>,
-    /// By cell.
-    returns: Vec<i128>,
-    /// By set, then by cell.
-    counts: Vec<Vec<Counts>>,
-}
-
-impl Sums {
-    fn new(cells: usize, sets: usize) -> Self {
-        Self {
-            squares: Squares::default(),
-            total: 0,
-            stable: vec![Counts::default(); sets],
-            returns: vec![0; cells],
-            counts: vec![vec![Counts::default(); cells]; sets],
-        }
-    }
-}
-
-/// Responses of a slab.
-#[derive(Debug, Clone, Default)]
-struct Slab {
-    returns: Vec<i64>,
-    /// By set: in how many phases each is valid.
-    times: Vec<Vec<u8>>,
 }
 
 /// A part of a slab, to be filled with the responses of as many combinations from `first` on.
@@ -99,17 +46,6 @@ struct Task<'a> {
     returns: &'a mut [i64],
     /// By set.
     times: Vec<&'a mut [u8]>,
-}
-
-/// Sums of one response: by the values of every axis, and by those of every pair that is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response<T> {
-    /// Of all combinations.
-    pub total: T,
-    /// One item an axis.
-    pub singles: Vec<Vec<T>>,
-    /// One item a pair; the second axis varies faster.
-    pub pairs: Vec<Vec<T>>,
 }
 
 impl Effects {
@@ -137,7 +73,7 @@ impl Effects {
         Self::with_thresholds(lengths, capital, exponents, gates, first, thresholds)
     }
 
-    fn with_thresholds(
+    pub(super) fn with_thresholds(
         lengths: &[u64],
         capital: f64,
         exponents: &[f64],
@@ -147,7 +83,7 @@ impl Effects {
     ) -> Result<Self> {
         let phases = exponents.len();
         let counted = [
-            ("phases", phases, 1..=PHASES, "it must be from 1 to 255"),
+            ("phases", phases, 1..=MOST_PHASES, "it must be from 1 to 255"),
             ("sets of gates", gates.len(), 0..=SETS, "at most 8 are counted side by side"),
         ];
         for (name, value, range, allowed) in counted {
@@ -206,7 +142,7 @@ impl Effects {
 
     /// Numbers of valid phases from which on combinations are counted as stable.
     #[must_use]
-    pub fn thresholds(&self) -> std::ops::Range<usize> {
+    pub fn thresholds(&self) -> Range<usize> {
         self.first..self.first + self.thresholds
     }
 
@@ -363,7 +299,7 @@ impl Effects {
     }
 
     /// The same with empty rows.
-    fn settled(&self) -> Self {
+    pub(super) fn settled(&self) -> Self {
         let mut copy = self.clone();
         copy.settle();
         copy
@@ -398,21 +334,4 @@ impl Effects {
         }
         Ok(())
     }
-
-    /// The sums as bytes, the same for all that were made of the same. The gates are not among them.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        codec::encode(&self.settled())
-    }
-
-    /// The sums that were written as `bytes`, by these gates.
-    ///
-    /// # Errors
-    /// Bytes that no sums were written as, or those of another number of sets.
-    pub fn from_bytes(bytes: &[u8], gates: Vec<Gates>) -> Result<Self> {
-        codec::decode(bytes, gates)
-    }
 }
-
-#[cfg(test)]
-mod tests;

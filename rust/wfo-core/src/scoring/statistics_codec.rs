@@ -1,4 +1,4 @@
-//! Tallies as bytes.
+//! Grid statistics as bytes.
 //!
 //! A magic word and version; the thresholds `wfe` and `dd_ratio` as `f64`. Then numbers of seven bits
 //! a byte, the low ones first, but for what is `f64`: fewest trades, and what buy-and-hold must be
@@ -7,13 +7,15 @@
 //! stride, length, how long its table is (0 where positions are values) and the table; combinations,
 //! gates passed, valid phases, cells. For each phase how many different profits there are, and for each
 //! of them in rising order the gap to the bit pattern before and how often it occurs; most gaps and
-//! counts are small, and share a byte. A checksum stands at the end. Equal tallies give equal bytes.
+//! counts are small, and share a byte. A checksum stands at the end. Equal statistics give equal bytes.
 
 use rayon::prelude::*;
 
-use super::distribution::Distribution;
+use super::checksum::checksum;
+use super::distribution::{Distribution, LIMIT};
 use super::gates::{Beat, GATES, Gates, Measure, Passed};
-use super::tally::{MapAxis, Tally, cell_count};
+use super::map_axis::MapAxis;
+use super::statistics::{GridStatistics, cell_count};
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"wfotally";
@@ -23,15 +25,6 @@ const CHECKSUM: usize = 8;
 /// What buy-and-hold may have to be exceeded in, in the order of its numbers.
 const MEASURES: [Option<Measure>; 3] = [None, Some(Measure::Return), Some(Measure::Risk)];
 
-/// FNV-1a, over words of eight bytes and then the rest.
-pub(super) fn checksum(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3);
-    let words = bytes
-        .chunks(8)
-        .map(|chunk| chunk.iter().rev().fold(0, |word, &byte| (word << 8) | u64::from(byte)));
-    step(words.fold(0xcbf2_9ce4_8422_2325, step), bytes.len() as u64)
-}
-
 fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -40,11 +33,27 @@ fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-pub(super) fn encode(tally: &Tally) -> Vec<u8> {
+impl GridStatistics {
+    /// The statistics as bytes, the same for all that counted the same.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// The statistics that were written as `bytes`.
+    ///
+    /// # Errors
+    /// Bytes that no grid statistics were written as.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        decode(bytes, LIMIT)
+    }
+}
+
+fn encode(statistics: &GridStatistics) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
     out.push(VERSION);
-    let Gates { wfe, dd_ratio, min_trades, beat } = tally.gates();
+    let Gates { wfe, dd_ratio, min_trades, beat } = statistics.gates();
     for threshold in [wfe, dd_ratio] {
         out.extend_from_slice(&threshold.to_le_bytes());
     }
@@ -54,24 +63,24 @@ pub(super) fn encode(tally: &Tally) -> Vec<u8> {
     if let Some(Beat { capital, .. }) = beat {
         out.extend_from_slice(&capital.to_le_bytes());
     }
-    put(&mut out, tally.phases() as u64);
+    put(&mut out, statistics.phases() as u64);
     for floor in beat.iter().flat_map(|beat| beat.floors.iter()) {
         out.extend_from_slice(&floor.to_le_bytes());
     }
-    put(&mut out, tally.axes().map_or(0, |axes| axes.len() as u64));
-    for axis in tally.axes().into_iter().flatten() {
+    put(&mut out, statistics.axes().map_or(0, |axes| axes.len() as u64));
+    for axis in statistics.axes().into_iter().flatten() {
         put(&mut out, axis.stride);
         put(&mut out, axis.len);
         let table = axis.table.as_deref().unwrap_or_default();
         put(&mut out, table.len() as u64);
         table.iter().for_each(|&value| put(&mut out, value.into()));
     }
-    put(&mut out, tally.len());
-    let passed = tally.passed().iter().flat_map(|p| p.alone.iter().chain(&p.together));
-    for &count in passed.chain(tally.valid_phases()).chain(tally.cells()) {
+    put(&mut out, statistics.len());
+    let passed = statistics.passed().iter().flat_map(|p| p.alone.iter().chain(&p.together));
+    for &count in passed.chain(statistics.valid_phases()).chain(statistics.cells()) {
         put(&mut out, count);
     }
-    let encoded: Vec<Vec<u8>> = tally.distributions().par_iter().map(encode_profits).collect();
+    let encoded: Vec<Vec<u8>> = statistics.distributions().par_iter().map(encode_profits).collect();
     encoded.iter().for_each(|bytes| out.extend_from_slice(bytes));
     let sum = checksum(&out);
     out.extend_from_slice(&sum.to_le_bytes());
@@ -103,8 +112,8 @@ struct Reader<'a> {
     bytes: &'a [u8],
 }
 
-const SHORT: Error = Error::TallyBytes { what: "they end too early" };
-const WRONG: Error = Error::TallyBytes { what: "their numbers do not add up" };
+const SHORT: Error = Error::StatisticsBytes { what: "they end too early" };
+const WRONG: Error = Error::StatisticsBytes { what: "their numbers do not add up" };
 
 impl Reader<'_> {
     fn number(&mut self) -> Result<u64> {
@@ -200,8 +209,8 @@ impl Reader<'_> {
     }
 }
 
-pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<Tally> {
-    let no = |what| Error::TallyBytes { what };
+pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<GridStatistics> {
+    let no = |what| Error::StatisticsBytes { what };
     let body = bytes.strip_prefix(MAGIC).ok_or(no("they begin otherwise"))?;
     let (&version, _) = body.split_first().ok_or(SHORT)?;
     match version {
@@ -218,14 +227,15 @@ pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<Tally> {
 }
 
 /// Reads what stands between version and checksum.
-fn read(bytes: &[u8], limit: usize) -> Result<Tally> {
+fn read(bytes: &[u8], limit: usize) -> Result<GridStatistics> {
     let mut reader = Reader { bytes };
     let (gates, phases) = reader.gates()?;
     let axes = reader.axes()?;
     // Every cell takes a byte at least, so there are no more of them than bytes.
     let cells = cell_count(axes.as_ref(), phases as u64);
     let cells = cells.filter(|&c| c <= reader.bytes.len() as u64).ok_or(SHORT)? as usize;
-    let mut tally = Tally::with_limit(phases, gates, axes, limit).map_err(|_| WRONG)?;
+    let mut statistics =
+        GridStatistics::with_limit(phases, gates, axes, limit).map_err(|_| WRONG)?;
     let len = reader.number()?;
     let mut passed = Vec::with_capacity(phases);
     for _ in 0..phases {
@@ -255,16 +265,37 @@ fn read(bytes: &[u8], limit: usize) -> Result<Tally> {
     let profits = passed.iter().map(|p| reader.profits(limit, p.together[GATES - 1]));
     let distributions = profits.collect::<Result<_>>()?;
     if !reader.bytes.is_empty() {
-        return Err(Error::TallyBytes { what: "something follows their end" });
+        return Err(Error::StatisticsBytes { what: "something follows their end" });
     }
-    tally.set(len, passed, valid_phases, cells, distributions);
-    Ok(tally)
+    statistics.set(len, passed, valid_phases, cells, distributions);
+    Ok(statistics)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scoring::block::{Block, Stored};
     use proptest::prelude::*;
+
+    /// Small statistics that hold something of everything.
+    fn sample(axes: Option<[MapAxis; 2]>, gates: Gates, limit: usize) -> GridStatistics {
+        let mut statistics = GridStatistics::with_limit(2, gates, axes, limit).expect("statistics");
+        let money = |from: f32| (0..12).map(|i| from + i as f32).collect::<Vec<f32>>();
+        let (earned, kept, dd) = (money(90.0), money(35.0), money(25.0));
+        let trades = vec![3; 12];
+        let phase = |oos_pnl| Stored {
+            is_pnl: &earned,
+            oos_pnl,
+            is_dd: &dd,
+            oos_dd: &dd,
+            is_trades: &trades,
+            oos_trades: &trades,
+        };
+        let block = Block::new(vec![phase(&kept), phase(&earned)]).expect("a block");
+        statistics.add(Some(0), &block).expect("countable");
+        statistics.add(None, &block).expect("countable");
+        statistics
+    }
 
     #[test]
     fn numbers_have_one_spelling() {
@@ -283,7 +314,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn garbage_with_a_good_checksum_is_an_error_or_a_tally(
+        fn garbage_with_a_good_checksum_is_an_error_or_statistics(
             change in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
             limit in 0_usize..20,
             map in 0_usize..3,
@@ -303,8 +334,8 @@ mod tests {
                 beat: [None, beat(Measure::Return), beat(Measure::Risk)][further].clone(),
                 ..Gates::new(0.35, 3.0)
             };
-            let tally = super::super::tests::tally(axes, gates, limit);
-            let bytes = encode(&tally);
+            let statistics = sample(axes, gates, limit);
+            let bytes = encode(&statistics);
             let body = &bytes[MAGIC.len() + 1..bytes.len() - CHECKSUM];
             prop_assert!(read(body, limit).is_ok());
             let mut body = body.to_vec();

@@ -1,76 +1,22 @@
 //! What is counted over all combinations of a grid.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 
-use super::block::{Block, Stored};
-use super::distribution::{Distribution, INFINITY, LIMIT, Ranks};
-use super::estimate::Estimate;
+use super::block::{Block, MOST_PHASES, Stored};
+use super::chunks::{CHUNK, SLAB, parts};
+use super::distribution::{Distribution, INFINITY, LIMIT};
 use super::gates::{Gates, Passed};
-use super::{CHUNK, SLAB, codec, parts};
+use super::map_axis::MapAxis;
+use super::provisional::ProvisionalRanks;
+use super::ranking::Ranking;
 use crate::error::{Error, Result};
-
-/// Most phases of a tally: numbers of phases are kept as bytes.
-pub(crate) const PHASES: usize = 255;
 
 /// Most cells of the map, two gigabytes of them.
 const CELLS: u64 = 1 << 28;
 
-/// A parameter of the map plane. Flat index `i` is at position `i / stride % positions` of the
-/// parameter's index axis; which of its values that is, says the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MapAxis {
-    /// Combinations from one position to the next.
-    pub stride: u64,
-    /// How many values there are, the length of the map.
-    pub len: u64,
-    /// The value at each position; `None` where the positions are the values.
-    pub table: Option<Arc<[u32]>>,
-}
-
-impl MapAxis {
-    /// A parameter that is an index axis of its own.
-    #[must_use]
-    pub fn plain(stride: u64, len: u64) -> Self {
-        Self { stride, len, table: None }
-    }
-
-    /// A parameter that shares its index axis with others. A table that counts from 0 up to `len` is
-    /// none, so that equal axes are equal.
-    #[must_use]
-    pub fn with_table(stride: u64, len: u64, table: &[u32]) -> Self {
-        let plain = table.len() as u64 == len && (0..).zip(table).all(|(at, &value)| at == value);
-        Self { stride, len, table: (!plain).then(|| table.into()) }
-    }
-
-    /// Positions of the index axis.
-    #[must_use]
-    pub fn positions(&self) -> u64 {
-        self.table.as_ref().map_or(self.len, |table| table.len() as u64)
-    }
-
-    pub(crate) fn check(&self) -> Result<()> {
-        for (name, value) in
-            [("stride", self.stride), ("length", self.len), ("positions", self.positions())]
-        {
-            if value == 0 {
-                let allowed = "a map axis has at least 1";
-                return Err(Error::CountRange { name, value, allowed });
-            }
-        }
-        let beyond = |value: &&u32| u64::from(**value) >= self.len;
-        if let Some(&value) = self.table.iter().flat_map(|table| table.iter()).find(beyond) {
-            let allowed = "a map axis counts its values from 0";
-            return Err(Error::CountRange { name: "table", value: value.into(), allowed });
-        }
-        Ok(())
-    }
-}
-
 /// What is counted over all combinations.
 #[derive(Debug, Clone)]
-pub struct Tally {
+pub struct GridStatistics {
     gates: Gates,
     axes: Option<[MapAxis; 2]>,
     len: u64,
@@ -78,12 +24,12 @@ pub struct Tally {
     valid_phases: Vec<u64>,
     cells: Vec<u64>,
     distributions: Vec<Distribution>,
-    /// Room for a slab, kept between blocks: for each chunk one item a tally that is added to together
+    /// Room for a slab, kept between blocks: for each chunk one item a statistics that is added to together
     /// with this one.
     chunks: Vec<Vec<Chunk>>,
 }
 
-/// What a chunk adds to a tally.
+/// What a chunk adds to a statistics.
 #[derive(Debug, Clone)]
 struct Chunk {
     /// Its combinations.
@@ -188,7 +134,7 @@ impl ChunkPhase {
     }
 }
 
-impl Tally {
+impl GridStatistics {
     /// Nothing counted yet. Without axes there is no map.
     ///
     /// # Errors
@@ -205,7 +151,7 @@ impl Tally {
         axes: Option<[MapAxis; 2]>,
         limit: usize,
     ) -> Result<Self> {
-        if !(1..=PHASES).contains(&phases) {
+        if !(1..=MOST_PHASES).contains(&phases) {
             let allowed = "it must be from 1 to 255";
             return Err(Error::CountRange { name: "phases", value: phases as u64, allowed });
         }
@@ -300,19 +246,19 @@ impl Tally {
     /// More profits close together than ranks can count.
     pub fn ranking(&self) -> Result<Ranking> {
         let phases = self.distributions.par_iter().map(Distribution::ranks);
-        Ok(Ranking { phases: phases.collect::<Result<_>>()? })
+        Ok(Ranking::new(phases.collect::<Result<_>>()?))
     }
 
     /// Provisional ranks of all phases, for all profits there could be.
     #[must_use]
-    pub fn estimate(&self) -> Estimate {
-        Estimate::new(self.gates.clone(), &self.distributions)
+    pub fn provisional_ranks(&self) -> ProvisionalRanks {
+        ProvisionalRanks::new(self.gates.clone(), &self.distributions)
     }
 
-    /// Adds what another tally counted, by the same gates and over the same map.
+    /// Adds what another statistics counted, by the same gates and over the same map.
     ///
     /// # Errors
-    /// A tally of other phases, gates or axes; more equal profits than can be counted.
+    /// A statistics of other phases, gates or axes; more equal profits than can be counted.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         let same = [
             ("number of phases", self.phases() == other.phases()),
@@ -320,34 +266,20 @@ impl Tally {
             ("map axes", self.axes == other.axes),
         ];
         if let Some((what, _)) = same.into_iter().find(|(_, same)| !same) {
-            return Err(Error::TallyMismatch { what });
+            return Err(Error::StatisticsMismatch { what });
         }
-        self.len = self.len.checked_add(other.len).ok_or(Error::TallyFull)?;
+        self.len = self.len.checked_add(other.len).ok_or(Error::StatisticsFull)?;
         for (sum, passed) in self.passed.iter_mut().zip(&other.passed) {
             if !sum.add(passed) {
-                return Err(Error::TallyFull);
+                return Err(Error::StatisticsFull);
             }
         }
         let sums = self.valid_phases.iter_mut().chain(&mut self.cells);
         for (sum, count) in sums.zip(other.valid_phases.iter().chain(&other.cells)) {
-            *sum = sum.checked_add(*count).ok_or(Error::TallyFull)?;
+            *sum = sum.checked_add(*count).ok_or(Error::StatisticsFull)?;
         }
         let pairs = self.distributions.par_iter_mut().zip(&other.distributions);
         pairs.try_for_each(|(mine, theirs)| mine.merge(theirs))
-    }
-
-    /// The tally as bytes, the same for all tallies that counted the same.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        codec::encode(self)
-    }
-
-    /// The tally that was written as `bytes`.
-    ///
-    /// # Errors
-    /// Bytes that no tally was written as.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        codec::decode(bytes, LIMIT)
     }
 
     /// Takes over what was counted.
@@ -364,24 +296,28 @@ impl Tally {
     }
 }
 
-/// Counts a block in several tallies, whose gates are judged while its figures are in a near cache. It
-/// comes to what [`Tally::add`] of each of them does.
+/// Counts a block in several by_set, whose gates are judged while its figures are in a near cache. It
+/// comes to what [`GridStatistics::add`] of each of them does.
 ///
 /// # Errors
-/// As of [`Tally::add`].
-pub fn add(tallies: &mut [&mut Tally], start: Option<u64>, block: &Block<'_>) -> Result<()> {
-    let Some(first) = tallies.first_mut() else { return Ok(()) };
+/// As of [`GridStatistics::add`].
+pub fn add(
+    by_set: &mut [&mut GridStatistics],
+    start: Option<u64>,
+    block: &Block<'_>,
+) -> Result<()> {
+    let Some(first) = by_set.first_mut() else { return Ok(()) };
     let mut chunks = std::mem::take(&mut first.chunks);
     block.check_start(start.unwrap_or(0))?;
-    for tally in &*tallies {
-        block.check_phases(tally.phases())?;
-        tally.len.checked_add(block.len() as u64).ok_or(Error::TallyFull)?;
+    for statistics in &*by_set {
+        block.check_phases(statistics.phases())?;
+        statistics.len.checked_add(block.len() as u64).ok_or(Error::StatisticsFull)?;
     }
     for slab in parts(block.len(), SLAB) {
         let first = start.map(|start| start + slab.start as u64);
-        add_slab(tallies, first, block, &slab, &mut chunks)?;
+        add_slab(by_set, first, block, &slab, &mut chunks)?;
     }
-    if let Some(first) = tallies.first_mut() {
+    if let Some(first) = by_set.first_mut() {
         first.chunks = chunks;
     }
     Ok(())
@@ -389,7 +325,7 @@ pub fn add(tallies: &mut [&mut Tally], start: Option<u64>, block: &Block<'_>) ->
 
 /// Counts combinations that are handed out together, the first of which has the flat index `first`.
 fn add_slab(
-    tallies: &mut [&mut Tally],
+    by_set: &mut [&mut GridStatistics],
     first: Option<u64>,
     block: &Block<'_>,
     slab: &std::ops::Range<usize>,
@@ -400,7 +336,7 @@ fn add_slab(
         chunks.resize_with(count, Vec::new);
     }
     let chunks = &mut chunks[..count];
-    let sets: Vec<&Gates> = tallies.iter().map(|tally| &tally.gates).collect();
+    let sets: Vec<&Gates> = by_set.iter().map(|statistics| &statistics.gates).collect();
     chunks.par_iter_mut().enumerate().for_each(|(i, chunks)| {
         chunks.resize_with(sets.len(), || Chunk::new(phases));
         let from = slab.start + i * CHUNK;
@@ -412,10 +348,10 @@ fn add_slab(
         return Err(infinite_profit(sets[s], block));
     }
     let (mut profits, mut maps) = (Vec::new(), Vec::new());
-    for (s, tally) in tallies.iter_mut().enumerate() {
-        let tally = &mut **tally;
-        profits.extend(tally.distributions.iter_mut().enumerate().map(|(k, d)| (s, k, d)));
-        maps.push((s, &tally.axes, &mut tally.cells));
+    for (s, statistics) in by_set.iter_mut().enumerate() {
+        let statistics = &mut **statistics;
+        profits.extend(statistics.distributions.iter_mut().enumerate().map(|(k, d)| (s, k, d)));
+        maps.push((s, &statistics.axes, &mut statistics.cells));
     }
     let count_profits = || {
         profits.into_par_iter().try_for_each(|(s, k, distribution)| {
@@ -436,14 +372,14 @@ fn add_slab(
         }
     };
     rayon::join(count_profits, count_cells).0?;
-    for (s, tally) in tallies.iter_mut().enumerate() {
+    for (s, statistics) in by_set.iter_mut().enumerate() {
         for chunk in chunks.iter().map(|chunks| &chunks[s]) {
-            tally.len += chunk.len as u64;
-            for (sum, phase) in tally.passed.iter_mut().zip(&chunk.phases) {
+            statistics.len += chunk.len as u64;
+            for (sum, phase) in statistics.passed.iter_mut().zip(&chunk.phases) {
                 // None exceeds the number of combinations.
                 let _ = sum.add(&phase.passed);
             }
-            for (sum, count) in tally.valid_phases.iter_mut().zip(&chunk.valid_phases) {
+            for (sum, count) in statistics.valid_phases.iter_mut().zip(&chunk.valid_phases) {
                 *sum += count;
             }
         }
@@ -516,32 +452,5 @@ fn add_cells(
         }
         position.iter_mut().for_each(|p| p.advance(run));
         times = rest;
-    }
-}
-
-/// Final ranks, one item a phase.
-#[derive(Debug, Clone)]
-pub struct Ranking {
-    phases: Vec<Ranks>,
-}
-
-impl Ranking {
-    /// The ranks, one item a phase.
-    #[must_use]
-    pub fn phases(&self) -> &[Ranks] {
-        &self.phases
-    }
-
-    /// `100 * average rank / count` of profits in a phase, counted from 0.
-    ///
-    /// # Errors
-    /// A phase that is not there; a profit that was not counted.
-    pub fn percentiles(&self, phase: usize, values: &[f32]) -> Result<Vec<f64>> {
-        let ranks = self.phases.get(phase).ok_or(Error::CountRange {
-            name: "phase",
-            value: phase as u64,
-            allowed: "phases are counted from 0",
-        })?;
-        ranks.percentiles(values)
     }
 }

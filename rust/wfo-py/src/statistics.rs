@@ -1,4 +1,4 @@
-//! The class `Tally`.
+//! The class `GridStatistics`.
 
 use std::sync::Arc;
 
@@ -11,24 +11,23 @@ use rayon::ThreadPool;
 use wfo_bindings::arrays::values;
 use wfo_bindings::errors::raise;
 use wfo_bindings::pools::pool;
-use wfo_core::scoring::Tally;
 use wfo_core::scoring::gates::GATES;
-use wfo_core::scoring::tally::{self, MapAxis};
+use wfo_core::scoring::{GridStatistics, MapAxis, statistics};
 
 use crate::block::{Columns, StoredArrays};
-use crate::estimate::PyEstimate;
 use crate::gates::PyGates;
+use crate::provisional::PyProvisionalRanks;
 use crate::ranking::PyRanking;
 
 /// What is counted over all combinations.
-#[pyclass(module = "wfo._core", name = "Tally")]
-pub struct PyTally {
-    pub(crate) inner: Tally,
+#[pyclass(module = "wfo._core", name = "GridStatistics")]
+pub struct PyGridStatistics {
+    pub(crate) inner: GridStatistics,
     pub(crate) pool: Arc<ThreadPool>,
 }
 
 #[pymethods]
-impl PyTally {
+impl PyGridStatistics {
     #[new]
     fn new(
         phases: usize,
@@ -47,7 +46,7 @@ impl PyTally {
                 return Err(PyValueError::new_err(said));
             }
         };
-        let inner = Tally::new(phases, gates.inner.clone(), axes).map_err(raise)?;
+        let inner = GridStatistics::new(phases, gates.inner.clone(), axes).map_err(raise)?;
         Ok(Self { inner, pool: pool(threads)? })
     }
 
@@ -63,18 +62,18 @@ impl PyTally {
         py.detach(|| pool.install(|| inner.add(start, &columns.block()?))).map_err(raise)
     }
 
-    /// Counts a block in several tallies at once, with the threads of the first.
+    /// Counts a block by several sets of gates at once, with the threads of the first.
     #[staticmethod]
     fn add_to_all(
         py: Python<'_>,
-        mut tallies: Vec<PyRefMut<'_, Self>>,
+        mut by_set: Vec<PyRefMut<'_, Self>>,
         start: Option<u64>,
         block: Vec<StoredArrays<'_>>,
     ) -> PyResult<()> {
-        let Some(pool) = tallies.first().map(|tally| tally.pool.clone()) else { return Ok(()) };
+        let Some(pool) = by_set.first().map(|first| first.pool.clone()) else { return Ok(()) };
         let columns = Columns::of(&block);
-        let mut inner: Vec<&mut Tally> = tallies.iter_mut().map(|tally| &mut tally.inner).collect();
-        py.detach(|| pool.install(|| tally::add(&mut inner, start, &columns.block()?)))
+        let mut inner: Vec<&mut GridStatistics> = by_set.iter_mut().map(|s| &mut s.inner).collect();
+        py.detach(|| pool.install(|| statistics::add(&mut inner, start, &columns.block()?)))
             .map_err(raise)
     }
 
@@ -123,27 +122,27 @@ impl PyTally {
     }
 
     /// Provisional ranks of all phases.
-    fn estimate(&self, py: Python<'_>) -> PyEstimate {
-        let estimate = py.detach(|| self.pool.install(|| self.inner.estimate()));
-        PyEstimate { inner: Arc::new(estimate), pool: self.pool.clone() }
+    fn provisional_ranks(&self, py: Python<'_>) -> PyProvisionalRanks {
+        let ranks = py.detach(|| self.pool.install(|| self.inner.provisional_ranks()));
+        PyProvisionalRanks { inner: Arc::new(ranks), pool: self.pool.clone() }
     }
 
-    /// Adds what another tally counted.
+    /// Adds the counts of other combinations.
     fn merge(&mut self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<()> {
         let (inner, pool, other) = (&mut self.inner, &self.pool, &other.inner);
         py.detach(|| pool.install(|| inner.merge(other))).map_err(raise)
     }
 
-    /// The tally as bytes.
+    /// The statistics as bytes.
     fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let bytes = py.detach(|| self.pool.install(|| self.inner.to_bytes()));
         PyBytes::new(py, &bytes)
     }
 
-    /// The tally that was written as `data`.
+    /// The statistics that were written as `data`.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, data: &[u8], threads: usize) -> PyResult<Self> {
-        let inner = py.detach(|| Tally::from_bytes(data)).map_err(raise)?;
+        let inner = py.detach(|| GridStatistics::from_bytes(data)).map_err(raise)?;
         Ok(Self { inner, pool: pool(threads)? })
     }
 }

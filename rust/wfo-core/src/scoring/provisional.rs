@@ -1,13 +1,13 @@
-//! Provisional ranks, from a sample or from what was counted so far.
+//! Provisional ranks, read from a sample before the final ones are known.
 
 use rayon::prelude::*;
 
 use super::block::Block;
+use super::chunks::{CHUNK, parts};
 use super::distribution::{Counted, Lookup, Ranks, percentile};
 use super::gates::Gates;
+use super::ranking::Ranking;
 use super::stability::Scorer;
-use super::tally::{Ranking, Tally};
-use super::{CHUNK, parts};
 use crate::error::{Error, Result};
 
 /// Patterns that share an entry, in bits: 2^12 entries an octave, 16 KB, so that the few octaves in
@@ -141,12 +141,12 @@ impl Lookup for Curve {
 
 /// Provisional ranks of all phases: averages over profits that are within 1/4,096 of one another.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Estimate {
+pub struct ProvisionalRanks {
     gates: Gates,
     curves: Vec<Curve>,
 }
 
-impl Estimate {
+impl ProvisionalRanks {
     pub(crate) fn new<C: Counted>(gates: Gates, distributions: &[C]) -> Self {
         Self { gates, curves: distributions.par_iter().map(Curve::new).collect() }
     }
@@ -170,8 +170,8 @@ impl Estimate {
         scorer.score(block, range, &self.curves)
     }
 
-    /// Provisional stability of every combination, by the gates of the tally that this was made of;
-    /// what is no number where a combination is valid in fewer than `least` phases, or in none.
+    /// Provisional stability of every combination, by the gates of the statistics that the
+    /// ranks were read from; what is no number where a combination is valid in fewer than `least` phases, or in none.
     ///
     /// # Errors
     /// A block of another number of phases.
@@ -221,13 +221,5 @@ impl Estimate {
                 largest
             })
             .collect()
-    }
-
-    /// Like [`deviation`](Self::deviation), from the final ranks of a tally.
-    ///
-    /// # Errors
-    /// Another number of phases; more values close together than ranks can count.
-    pub fn deviation_of(&self, tally: &Tally) -> Result<Vec<f64>> {
-        self.deviation(&tally.ranking()?)
     }
 }
