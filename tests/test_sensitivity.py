@@ -19,7 +19,7 @@ from strategies import strategy
 import wfo
 from wfo import _core
 from wfo.backtest import Figures
-from wfo.selection.explained import Explained, Factor, Interaction, percent
+from wfo.selection.factors import Explained, Factor, Interaction
 from wfo.selection.sensitivity import (
     part_of,
     region_sensitivity,
@@ -27,6 +27,7 @@ from wfo.selection.sensitivity import (
     sensitivity_of_effects,
     sweeper,
 )
+from wfo.text import percent
 
 CAPITAL = 1000.0
 EXPONENTS = [0.5, 1.3, 0.25, 0.9]

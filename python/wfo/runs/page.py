@@ -17,7 +17,7 @@ from wfo.runs import sentences as say
 from wfo.runs.found import Findings, OtherFound, StrategyReport, compare_reports
 from wfo.runs.judged import Judged
 from wfo.runs.manifest import run_ranges
-from wfo.selection.explained import Response
+from wfo.selection.factors import Response
 from wfo.selection.gates import Gates
 from wfo.selection.plateaus import LEAST_STABLE, MAP_SIGNIFICANCE, Plateaus
 from wfo.selection.regions import (

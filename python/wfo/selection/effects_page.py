@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from wfo.selection.explained import Explained, Factor, Response, Sensitivity
+from wfo.selection.factors import Explained, Factor, Response
 from wfo.text import percent
 
 _PAGE = """<!DOCTYPE html>
@@ -48,28 +48,40 @@ _WIDTH, _FROM, _TO, _ROW = 960, 190, 820, 22
 _SMALL, _TALL, _ACROSS = 310, 150, 3
 
 
-def sensitivity_page(found: Sensitivity) -> str:
-    """Return a page of HTML that needs nothing else.
+def sensitivity_page(
+    strategy: str,
+    combinations: int,
+    lines: int,
+    min_phases: int,
+    responses: Sequence[Explained],
+) -> str:
+    """Return a page of HTML that needs no other file.
 
     Parameters
     ----------
-    found
-        What each parameter of a grid does.
+    strategy, combinations
+        The grid that was swept: name of the strategy, and size.
+    lines
+        Lines that were sampled for each factor, at most; 0 where all of them were read.
+    min_phases
+        Phases in which a stable combination is valid.
+    responses
+        What each parameter does to them.
     """
-    title = f"What matters: {found.strategy}, {found.combinations:,} combinations"
+    title = f"What matters: {strategy}, {combinations:,} combinations"
     how = (
         "Shares of the variance over all combinations of the grid, not over the good ones. Dark is"
         " what a parameter explains by itself, light what it explains together with others;"
         " the figures are by itself and in all. A mean that rises with a value may rise towards"
         " buy-and-hold: the page of the run says what that returns."
     )
-    if found.lines:
-        how += f" Total effects are estimated from up to {found.lines:,} lines of the grid each."
+    if lines:
+        how += f" Total effects are estimated from up to {lines:,} lines of the grid each."
     parts = [f"<p>{html.escape(how)}</p>"]
-    for each in found.responses:
+    for each in responses:
         words = _TITLES[each.response]
         if each.response == "stable":
-            words += f", valid in {found.min_phases} or more phases"
+            words += f", valid in {min_phases} or more phases"
         parts += [f"<h2>{html.escape(words)}</h2>", *_response(each)]
     return _PAGE.format(title=html.escape(title), body="\n".join(parts))
 

@@ -34,14 +34,8 @@ from wfo.backtest import Evaluator, SweepResult, as_stored, available_threads
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.sampling import sample_indices
-from wfo.selection.explained import (
-    RESPONSES,
-    Explained,
-    Factor,
-    Interaction,
-    Response,
-    Sensitivity,
-)
+from wfo.selection.explained import Sensitivity
+from wfo.selection.factors import RESPONSES, Explained, Factor, Interaction, Response
 from wfo.selection.gates import Gates
 from wfo.selection.scoring import FALLBACK_PHASES
 from wfo.strategy import Number
