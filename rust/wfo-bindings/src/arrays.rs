@@ -11,7 +11,7 @@ pub fn values<'a, T: Element + Copy>(array: &'a PyReadonlyArray1<'_, T>) -> Cow<
     array.as_slice().map_or_else(|_| Cow::Owned(array.as_array().to_vec()), Cow::Borrowed)
 }
 
-/// A row of a table, which it keeps alive.
+/// A row of a table; it keeps the table alive.
 ///
 /// # Errors
 /// A row that the table does not have.

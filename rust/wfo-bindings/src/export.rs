@@ -1,4 +1,4 @@
-//! What a module of strategies consists of.
+//! The parts of a module of strategies.
 
 /// Defines the class `Sweep` and the functions `simulate`, `lacks` and `strategies` for a
 /// [`Family`](crate::Family), to be added to a module of the given name.
@@ -8,7 +8,7 @@ macro_rules! kernel_bindings {
         use $crate::numpy::PyReadonlyArray1;
         use $crate::pyo3::prelude::*;
 
-        /// A grid over one history, computed in any pieces by its own pool of threads.
+        /// A grid over one history, computed in any pieces by a pool of threads.
         #[pyclass(frozen, module = $module, crate = "wfo_bindings::pyo3")]
         pub struct Sweep {
             inner: $crate::sweep::PySweep,
@@ -127,7 +127,7 @@ macro_rules! kernel_bindings {
             }
         }
 
-        /// One parameter set, or several that take turns, bar by bar.
+        /// One parameter set, or several in succession, bar by bar.
         #[pyfunction]
         #[pyo3(
                     crate = "wfo_bindings::pyo3",
@@ -163,7 +163,7 @@ macro_rules! kernel_bindings {
             )
         }
 
-        /// Why an engine cannot do what it is asked for; None where it can.
+        /// Why an engine cannot do a task; None where it can.
         #[pyfunction]
         #[pyo3(
                     crate = "wfo_bindings::pyo3",
@@ -180,7 +180,7 @@ macro_rules! kernel_bindings {
             $crate::kernel::lacks::<$Family>(engine, strategy, &settings, extended, dated, axes)
         }
 
-        /// Canonical parameter names of each strategy that the module knows.
+        /// Canonical parameter names of each strategy of the module.
         #[pyfunction]
         #[pyo3(crate = "wfo_bindings::pyo3")]
         pub fn strategies() -> Vec<(String, Vec<&'static str>)> {
@@ -199,7 +199,7 @@ macro_rules! kernel_bindings {
 #[macro_export]
 macro_rules! export_kernel {
     ($name:ident, $module:literal, $Family:ty) => {
-        /// What the module offers.
+        /// The contents of the module.
         mod kernel_bindings {
             use super::*;
             $crate::kernel_bindings!($module, $Family);

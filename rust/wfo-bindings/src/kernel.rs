@@ -1,4 +1,4 @@
-//! Kernels as a module offers them.
+//! Kernels of a module.
 
 use pyo3::prelude::*;
 use wfo_core::engine::direct::{self, Dated};
@@ -7,20 +7,20 @@ use wfo_core::{AccountSettings, Feeds, Kernel, PreparedSweep, Result, Slice, Tas
 
 use crate::errors::{raise, unknown};
 
-/// What an engine is asked for.
+/// The requirements of a task on an engine.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// Capital, costs and sizing.
     pub account: &'a AccountSettings,
     /// Whether the extended figures are wanted.
     pub extended: bool,
-    /// Whether several parameter sets take turns.
+    /// Whether several parameter sets follow one another.
     pub dated: bool,
     /// The parameters of each axis of the grid, where it is known.
     pub axes: Option<&'a [&'a [usize]]>,
 }
 
-/// The strategies that a module offers Python, all of them values of one type of kernel.
+/// The strategies of a module, all of them values of one type of kernel.
 pub trait Family {
     /// The type of the strategies.
     type Kernel: Kernel;
@@ -31,13 +31,13 @@ pub trait Family {
     /// The strategies.
     fn all() -> Vec<Self::Kernel>;
 
-    /// Reads a strategy's own settings from a settings object.
+    /// Reads the settings of a strategy from a settings object.
     ///
     /// # Errors
     /// A field that is missing, or a value that is unknown.
     fn settings(object: &Bound<'_, PyAny>) -> PyResult<<Self::Kernel as Kernel>::Settings>;
 
-    /// Why an engine cannot do what it is asked for, where it cannot.
+    /// Why an engine cannot do a task, where it cannot.
     fn lacks(_kernel: &Self::Kernel, _engine: &str, _wanted: Wanted<'_>) -> Option<String> {
         None
     }
@@ -45,7 +45,7 @@ pub trait Family {
     /// Prepares a sweep of one of the [`ENGINES`](Self::ENGINES).
     ///
     /// # Errors
-    /// What the engine lacks.
+    /// A capability that the engine lacks.
     fn sweep(_engine: &str, task: Task<Self::Kernel>) -> Result<Box<dyn PreparedSweep>> {
         Ok(Box::new(direct::Sweep::new(task)))
     }
@@ -53,7 +53,7 @@ pub trait Family {
     /// Simulates with one of the [`ENGINES`](Self::ENGINES).
     ///
     /// # Errors
-    /// A parameter, setting or position that will not do, or what the engine lacks.
+    /// A parameter, setting or position out of range, or a capability that the engine lacks.
     fn simulate(
         kernel: &Self::Kernel,
         _engine: &str,
@@ -64,16 +64,16 @@ pub trait Family {
     }
 }
 
-/// What is simulated.
+/// The input of a simulation.
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'a, S> {
-    /// What the strategy reads.
+    /// The feeds of the strategy.
     pub feeds: &'a Feeds,
-    /// Parameter sets that take turns.
+    /// Parameter sets in succession.
     pub sets: &'a [Dated],
     /// Capital, costs and sizing.
     pub account: &'a AccountSettings,
-    /// The strategy's own settings.
+    /// The settings of the strategy.
     pub settings: &'a S,
     /// The phase.
     pub slice: Slice,
@@ -110,10 +110,10 @@ pub fn strategies<F: Family>() -> Vec<(String, Vec<&'static str>)> {
     F::all().iter().map(|kernel| (kernel.name().to_owned(), kernel.parameters())).collect()
 }
 
-/// Why an engine cannot do what it is asked for, where it cannot.
+/// Why an engine cannot do a task, where it cannot.
 ///
 /// # Errors
-/// A strategy or engine that is unknown, or settings that will not do.
+/// A strategy or engine that is unknown, or settings out of range.
 pub fn lacks<F: Family>(
     engine: &str,
     strategy: &str,
@@ -131,7 +131,7 @@ pub fn lacks<F: Family>(
     Ok(F::lacks(&kernel, engine, wanted))
 }
 
-/// Raises what a check of the core finds.
+/// Raises the error of a check of the core.
 pub(crate) fn checked<T>(found: Result<T>) -> PyResult<T> {
     found.map_err(raise)
 }

@@ -1,9 +1,9 @@
-//! What a compiled module of strategies offers Python, whatever the strategies.
+//! The Python interface of a compiled module of strategies, the same for all strategies.
 //!
-//! A crate of one's own implements [`Kernel`](wfo_core::Kernel) for its strategies, says with
-//! [`Family`] what they are, and calls [`export_kernel!`]; its module then has the same `Sweep`, `simulate`, `lacks` and
-//! `strategies` as `wfo._core`. The layers are thin: arrays come in read-only and go out owned, and the
-//! interpreter is released around every kernel.
+//! A separate crate implements [`Kernel`](wfo_core::Kernel) for its strategies, lists them in a
+//! [`Family`], and calls [`export_kernel!`]; its module then has the same `Sweep`, `simulate`, `lacks`
+//! and `strategies` as `wfo._core`. The layers are thin: arrays come in read-only and go out owned, and
+//! the interpreter is released around every kernel.
 
 pub mod arrays;
 pub mod errors;

@@ -11,7 +11,7 @@ use rayon::ThreadPool;
 /// they wait for it: nothing that is done under it may need the interpreter.
 static POOLS: Mutex<Option<HashMap<usize, Weak<ThreadPool>>>> = Mutex::new(None);
 
-/// A pool of so many threads, shared by all that ask for as many.
+/// A pool of so many threads, shared by all users of as many.
 ///
 /// # Errors
 /// Threads that the system does not have.

@@ -1,4 +1,4 @@
-//! One parameter set, or several that take turns, bar by bar.
+//! One parameter set, or several in succession, bar by bar.
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -25,7 +25,7 @@ pub type Simulated<'py> = (
 /// Labels of the bars, int64.
 pub type PyLabels<'py> = Option<PyReadonlyArray1<'py, i64>>;
 
-/// How the package writes sides: +1 long, -1 short.
+/// Sides in Python: +1 long, -1 short.
 fn sign(side: Side) -> i8 {
     match side {
         Side::Long => 1,

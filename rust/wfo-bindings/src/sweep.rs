@@ -1,4 +1,4 @@
-//! A grid over one history, computed in any pieces by its own pool of threads.
+//! A grid over one history, computed in any pieces by a pool of threads.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -25,15 +25,15 @@ pub type PyAxes = Vec<(Vec<usize>, Vec<Vec<f64>>)>;
 /// Arrays of each phase, in the order of the schema.
 pub type PyPhases<'py> = Vec<Bound<'py, PyTuple>>;
 
-/// Figures as the engines write them, before they are stored. Only ever as large as the largest call,
-/// and kept, for fresh memory would cost more than the figures in it.
+/// Figures as the engines write them, before they are stored. As large as the largest call, and kept
+/// between calls: fresh memory would cost more than the figures in it.
 #[derive(Default)]
 struct Scratch {
     floats: Vec<f64>,
     counts: Vec<u32>,
 }
 
-/// A sweep of any engine, and what calls of it need.
+/// A sweep of any engine, and the state of its calls.
 pub struct PySweep {
     inner: Box<dyn PreparedSweep>,
     phases: usize,
@@ -44,13 +44,13 @@ pub struct PySweep {
 }
 
 /// Combinations of one call.
-enum Cut<'a> {
+enum Combinations<'a> {
     Range(u64, u64),
     List(&'a [u64]),
     Blocks(&'a [u64], u64),
 }
 
-impl Cut<'_> {
+impl Combinations<'_> {
     /// Number of combinations.
     fn count(&self, len: u64) -> Result<usize> {
         match *self {
@@ -76,11 +76,11 @@ impl Cut<'_> {
 }
 
 impl PySweep {
-    /// Lets a pool of its own prepare and run a sweep. Where it computes the extended figures,
+    /// Prepares and runs a sweep on a separate pool of threads. Where it computes the extended figures,
     /// `extended` holds the number of labels.
     ///
     /// # Errors
-    /// What `prepare` meets, or threads that the system does not have.
+    /// An error of `prepare`, or threads that the system does not have.
     pub fn new(
         py: Python<'_>,
         phases: usize,
@@ -164,7 +164,7 @@ impl PySweep {
     /// # Errors
     /// A range outside the grid.
     pub fn run<'py>(&self, py: Python<'py>, start: u64, stop: u64) -> PyResult<PyPhases<'py>> {
-        self.compute(py, Cut::Range(start, stop))
+        self.compute(py, Combinations::Range(start, stop))
     }
 
     /// Any combinations in any order, repeats allowed.
@@ -176,7 +176,7 @@ impl PySweep {
         py: Python<'py>,
         indices: &PyReadonlyArray1<'py, u64>,
     ) -> PyResult<PyPhases<'py>> {
-        self.compute(py, Cut::List(&values(indices)))
+        self.compute(py, Combinations::List(&values(indices)))
     }
 
     /// Blocks of consecutive combinations, laid one after the other.
@@ -189,7 +189,7 @@ impl PySweep {
         starts: &PyReadonlyArray1<'py, u64>,
         size: u64,
     ) -> PyResult<PyPhases<'py>> {
-        self.compute(py, Cut::Blocks(&values(starts), size))
+        self.compute(py, Combinations::Blocks(&values(starts), size))
     }
 
     /// Like [`run`](Self::run), in the types of the result files.
@@ -202,7 +202,7 @@ impl PySweep {
         start: u64,
         stop: u64,
     ) -> PyResult<PyPhases<'py>> {
-        self.store(py, Cut::Range(start, stop))
+        self.store(py, Combinations::Range(start, stop))
     }
 
     /// Like [`run_list`](Self::run_list), in the types of the result files.
@@ -214,7 +214,7 @@ impl PySweep {
         py: Python<'py>,
         indices: &PyReadonlyArray1<'py, u64>,
     ) -> PyResult<PyPhases<'py>> {
-        self.store(py, Cut::List(&values(indices)))
+        self.store(py, Combinations::List(&values(indices)))
     }
 
     /// Like [`run_blocks`](Self::run_blocks), in the types of the result files.
@@ -227,11 +227,11 @@ impl PySweep {
         starts: &PyReadonlyArray1<'py, u64>,
         size: u64,
     ) -> PyResult<PyPhases<'py>> {
-        self.store(py, Cut::Blocks(&values(starts), size))
+        self.store(py, Combinations::Blocks(&values(starts), size))
     }
 
-    fn compute<'py>(&self, py: Python<'py>, cut: Cut<'_>) -> PyResult<PyPhases<'py>> {
-        let count = cut.count(self.len()).map_err(raise)?;
+    fn compute<'py>(&self, py: Python<'py>, which: Combinations<'_>) -> PyResult<PyPhases<'py>> {
+        let count = which.count(self.len()).map_err(raise)?;
         let fields = fields(self.extended.is_some());
         let (wide, narrow) = rows_of(&fields);
         // NumPy's own memory, in large pieces, which it asks the system to back with large pages: a
@@ -256,7 +256,7 @@ impl PySweep {
                 PhaseCells { figures, extended }
             };
             let cells: Vec<_> = (0..self.phases).map(|_| phase()).collect();
-            let run = || cut.run(&*self.inner, cells);
+            let run = || which.run(&*self.inner, cells);
             py.detach(|| self.pool.install(run)).map_err(raise)?;
         }
         let (mut next_float, mut next_count) = (0.., 0..);
@@ -279,8 +279,8 @@ impl PySweep {
     }
 
     /// Computes the figures that every sweep has, in the types of the result files.
-    fn store<'py>(&self, py: Python<'py>, cut: Cut<'_>) -> PyResult<PyPhases<'py>> {
-        let count = cut.count(self.len()).map_err(raise)?;
+    fn store<'py>(&self, py: Python<'py>, which: Combinations<'_>) -> PyResult<PyPhases<'py>> {
+        let count = which.count(self.len()).map_err(raise)?;
         let fields = fields(false);
         let (wide, narrow) = rows_of(&fields);
         let floats = PyArray2::<f32>::zeros(py, [self.phases * wide, count], false);
@@ -290,7 +290,7 @@ impl PySweep {
             let (stored_floats, stored_counts) = (floats.as_slice_mut()?, counts.as_slice_mut()?);
             let held = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
             let work = || {
-                // Another call at the same time makes its own.
+                // A concurrent call allocates its memory anew.
                 let mut scratch = held().take().unwrap_or_default();
                 scratch.floats.resize(scratch.floats.len().max(stored_floats.len()), 0.0);
                 scratch.counts.resize(scratch.counts.len().max(stored_counts.len()), 0);
@@ -298,7 +298,7 @@ impl PySweep {
                 let counts = &mut scratch.counts[..stored_counts.len()];
                 let mut rows = Rows::new(floats, counts, count);
                 let mut phase = || Cells::in_rows(&mut rows).into();
-                cut.run(&*self.inner, (0..self.phases).map(|_| phase()).collect())?;
+                which.run(&*self.inner, (0..self.phases).map(|_| phase()).collect())?;
                 store_money(floats, stored_floats);
                 store_counts(counts, stored_counts);
                 *held() = Some(scratch);

@@ -1,11 +1,11 @@
-//! Errors of the core: each names the thing, its value, and what would do.
+//! Errors of the core: each names the thing, its value, and what is allowed.
 
 use thiserror::Error;
 
-/// What every fallible function of this crate returns.
+/// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can be wrong with what a caller hands in.
+/// Everything that can be wrong with an input.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum Error {
     /// The price columns do not have one length.
@@ -99,13 +99,13 @@ pub enum Error {
         name: &'static str,
         /// The value given.
         value: f64,
-        /// What would do.
+        /// The values allowed.
         allowed: &'static str,
     },
     /// A row or grid with another number of parameters than the strategy has.
     #[error("{given} parameters given, the strategy has {expected}")]
     ParameterCount {
-        /// How many came.
+        /// The number given.
         given: usize,
         /// How many are needed.
         expected: usize,
@@ -131,7 +131,7 @@ pub enum Error {
     AxisParameter {
         /// Position in canonical order.
         parameter: usize,
-        /// How many axes it stands on.
+        /// How many axes have it.
         axes: usize,
     },
     /// More combinations than an index can count.
@@ -156,7 +156,7 @@ pub enum Error {
         split: usize,
         /// One past the last bar.
         end: usize,
-        /// Bars at hand.
+        /// Number of bars.
         bars: usize,
     },
     /// A range of combinations outside the grid.
@@ -182,7 +182,7 @@ pub enum Error {
     /// Labels that do not cover the history.
     #[error("{given} labels given for {expected} bars; there is one a bar")]
     LabelLength {
-        /// How many came.
+        /// The number given.
         given: usize,
         /// Number of bars.
         expected: usize,
@@ -194,10 +194,10 @@ pub enum Error {
         set: usize,
         /// The bar it is given for.
         bar: usize,
-        /// What would do.
+        /// The values allowed.
         allowed: &'static str,
     },
-    /// What an engine cannot do.
+    /// Something that an engine cannot do.
     #[error("the {engine} engine cannot: {reason}")]
     Lacks {
         /// The engine.
@@ -205,7 +205,7 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// Anything else that a strategy of one's own finds wrong.
+    /// Any other error of a strategy outside this crate.
     #[error("{0}")]
     Strategy(String),
     /// A value that cannot be ranked.
@@ -216,7 +216,7 @@ pub enum Error {
         /// The value.
         value: f32,
     },
-    /// Instructions that are not to be had.
+    /// Instructions that the processor lacks.
     #[error(
         "WFO_SIMD = '{name}' {}; this processor has: {}",
         if *known { "asks for instructions that this processor does not have" }
@@ -224,11 +224,11 @@ pub enum Error {
         here.join(", ")
     )]
     Tier {
-        /// The tier asked for.
+        /// The tier requested.
         name: String,
         /// Whether there is such a tier.
         known: bool,
-        /// The tiers that would do.
+        /// The tiers that the processor has.
         here: Vec<&'static str>,
     },
     /// More equal values than a counter holds.
@@ -249,7 +249,7 @@ pub enum Error {
     /// A block or ranks of another number of phases.
     #[error("{given} phases given where there are {expected}")]
     BlockPhases {
-        /// How many came.
+        /// The number given.
         given: usize,
         /// How many are needed.
         expected: usize,
@@ -261,7 +261,7 @@ pub enum Error {
         name: &'static str,
         /// The value given.
         value: u64,
-        /// What would do.
+        /// The values allowed.
         allowed: &'static str,
     },
     /// Grid statistics of different things.
@@ -306,7 +306,7 @@ pub enum Error {
     /// Bytes that are no whole records.
     #[error("{len} bytes are no whole records, which have {size} bytes each")]
     Records {
-        /// How many bytes came.
+        /// The number of bytes given.
         len: usize,
         /// Size of a record.
         size: usize,

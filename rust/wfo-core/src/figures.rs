@@ -1,13 +1,13 @@
-//! What backtests come to: figures, trades, and the columns that a sweep writes figures into.
+//! Results of backtests: figures, trades, and the columns that a sweep writes figures into.
 //!
-//! Each list of figures stands once, in [`standard_figures`] and [`part_figures`]; everything that has
-//! a member or a column for every figure is made from it.
+//! Each list of figures is written once, in [`standard_figures`] and [`part_figures`]; every type with
+//! a member or a column for each figure is generated from it.
 
 use std::ops::Range;
 
 use crate::execution::account::Trade;
 
-/// A kind of figure: how it is held, how it is stored, and what it is measured in.
+/// A kind of figure: its type in memory and in files, and its unit.
 pub trait Kind {
     /// Type in memory.
     type Value: Copy + PartialEq + std::fmt::Debug;
@@ -15,13 +15,13 @@ pub trait Kind {
     type Stored: Copy + Default + PartialEq + std::fmt::Debug;
     /// Bytes in result files.
     const STORED_BYTES: usize = size_of::<Self::Stored>();
-    /// Whether it counts something, and is a whole number.
+    /// Whether it is a count, a whole number.
     const COUNTS: bool;
     /// Name of the kind.
     const NAME: &'static str;
-    /// What comes of doing nothing.
+    /// The value without any trade.
     const NONE: Self::Value;
-    /// What no result is.
+    /// The value of a cell that is not written yet, which no result has.
     const UNWRITTEN: Self::Value;
 
     /// The value as result files hold it.
@@ -88,7 +88,7 @@ impl Kind for Count {
     const NONE: u32 = 0;
     const UNWRITTEN: u32 = u32::MAX;
 
-    /// Stops at 65,535.
+    /// Saturates at 65,535.
     #[inline(always)]
     fn stored(value: u32) -> u16 {
         value.min(u32::from(u16::MAX)) as u16
@@ -109,9 +109,9 @@ impl Kind for Count {
 /// The value of some figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
-    /// Of those that are floating.
+    /// Of a kind that is floating.
     Float(f64),
-    /// Of those that count.
+    /// Of a kind that counts.
     Count(u32),
 }
 
@@ -232,7 +232,7 @@ macro_rules! define_figures {
         }
 
         impl $Figures {
-            /// What comes of doing nothing.
+            /// The figures without any trade.
             pub const NONE: Self = Self { $($name: <$Kind as Kind>::NONE,)* };
 
             /// The values, in order.
@@ -249,7 +249,7 @@ macro_rules! define_figures {
         }
 
         impl $Columns {
-            /// Columns of `len` cells that hold what no result is, until they are written.
+            /// Columns of `len` cells that hold a value no result has, until they are written.
             #[must_use]
             pub fn unwritten(len: usize) -> Self {
                 Self { $($name: vec![<$Kind as Kind>::UNWRITTEN; len],)* }
@@ -323,20 +323,20 @@ macro_rules! fields {
 }
 
 standard_figures! { define_figures
-    /// What a phase comes to for one parameter set.
+    /// Figures of a phase for one parameter set.
     Figures,
     /// Figures of some combinations over one phase, a vector each.
     Columns,
-    /// A stretch of [`Columns`] that one worker writes.
+    /// Consecutive cells of [`Columns`] that one worker writes.
     Cells;
 }
 
 part_figures! { define_figures
-    /// What one part of a phase comes to beside, where it is asked for.
+    /// Extended figures of one part of a phase.
     PartFigures,
     /// Figures of some combinations over one part of a phase, a vector each.
     PartColumns,
-    /// A stretch of [`PartColumns`] that one worker writes.
+    /// Consecutive cells of [`PartColumns`] that one worker writes.
     PartCells;
 }
 
@@ -393,7 +393,7 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Cuts two tables into rows of `len` cells.
+    /// Splits two tables into rows of `len` cells.
     #[must_use]
     pub fn new(floats: &'a mut [f64], counts: &'a mut [u32], len: usize) -> Self {
         let len = len.max(1);
@@ -401,14 +401,14 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// How many of some figures are floating, and how many count.
+/// How many of some figures are floating, and how many are counts.
 #[must_use]
 pub fn rows_of(fields: &[Field]) -> (usize, usize) {
     let counts = fields.iter().filter(|field| field.counts).count();
     (fields.len() - counts, counts)
 }
 
-/// Everything that a sweep may be asked for of one phase, to be written.
+/// Cells of all figures of one phase that a sweep writes.
 #[derive(Debug)]
 pub struct PhaseCells<'a> {
     /// The figures that every sweep computes.
@@ -444,7 +444,7 @@ impl<'a> From<Cells<'a>> for PhaseCells<'a> {
     }
 }
 
-/// A stretch of the extended figures that one worker writes.
+/// Consecutive cells of the extended figures that one worker writes.
 #[derive(Debug)]
 pub struct ExtendedCells<'a> {
     /// In-sample and out-of-sample.
@@ -544,7 +544,7 @@ impl SplitCells for ExtendedCells<'_> {
     }
 }
 
-/// One parameter set in full.
+/// A backtest of one parameter set in full.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Simulation {
     /// The phase's figures.

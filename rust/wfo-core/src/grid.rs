@@ -1,4 +1,4 @@
-//! A grid of parameter values, addressed by one flat index; no grid is ever written out.
+//! A grid of parameter values, addressed by one flat index; combinations are never listed.
 
 use crate::error::{Error, Result};
 
@@ -73,7 +73,7 @@ impl Grid {
         Self::new(values.into_iter().enumerate().map(|(i, values)| Axis::of(i, values)).collect())
     }
 
-    /// Takes over the axes, on which every parameter stands once.
+    /// A grid of these axes, on which every parameter occurs once.
     ///
     /// # Errors
     /// An axis without values, a row of another length than its axis has parameters, a parameter on
@@ -92,7 +92,7 @@ impl Grid {
                 return Err(Error::AxisRow { axis: i, given: row.len(), expected });
             }
             for &parameter in &axis.parameters {
-                // One beyond the last leaves another without an axis.
+                // A parameter beyond the last leaves another one without an axis.
                 if let Some(count) = found.get_mut(parameter) {
                     *count += 1;
                 }
@@ -129,7 +129,7 @@ impl Grid {
         self.parameters
     }
 
-    /// Which axis a parameter stands on.
+    /// The axis of a parameter.
     #[must_use]
     pub fn axis_of(&self, parameter: usize) -> Option<usize> {
         self.axes.iter().position(|axis| axis.parameters.contains(&parameter))
@@ -152,7 +152,7 @@ impl Grid {
         (0..longest).map(|i| self.values_at(|_| i)).collect()
     }
 
-    /// A cursor that stands on combination `index`.
+    /// A cursor at combination `index`.
     ///
     /// # Errors
     /// An index outside the grid.

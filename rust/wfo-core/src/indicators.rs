@@ -1,15 +1,15 @@
 //! Indicator series: the value at bar `t` uses bars `<= t` alone.
 //!
 //! Sums over a window are taken afresh for every bar, oldest value first. A running sum would be
-//! cheaper, but touches on prices in cents often hang on equality, and two engines whose sums round
+//! cheaper, but touches on prices in cents often depend on equality, and two engines whose sums round
 //! differently would then trade in different bars. Series are computed once per distinct length and
-//! shared by a whole grid, so the cost does not show: a length of 64 takes 0.3 ms on 5,000 bars.
+//! shared by a whole grid, so the cost is negligible: a length of 64 takes 0.3 ms on 5,000 bars.
 //!
-//! Bars in which a window is not full hold NaN, which no comparison lets through.
+//! Bars in which a window is not full hold NaN, with which every comparison fails.
 
 use crate::market::bars::Bars;
 
-/// Which price the Bollinger width is made of.
+/// The price that the Bollinger width is computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PriceMethod {
     /// `(high + low + close) / 3`.
@@ -18,7 +18,7 @@ pub enum PriceMethod {
     Close,
 }
 
-/// True range of every bar; the first one's is its own range.
+/// True range of every bar; of the first one high less low.
 #[must_use]
 pub fn true_range(bars: &Bars) -> Vec<f64> {
     let (high, low, close) = (bars.high(), bars.low(), bars.close());
@@ -31,7 +31,7 @@ pub fn true_range(bars: &Bars) -> Vec<f64> {
         .collect()
 }
 
-/// The price that the Bollinger width is made of.
+/// Values of the price that the Bollinger width is computed from.
 #[must_use]
 pub fn price(bars: &Bars, method: PriceMethod) -> Vec<f64> {
     match method {

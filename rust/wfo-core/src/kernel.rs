@@ -1,8 +1,8 @@
-//! A kernel: a strategy as engines see it.
+//! A kernel: the interface of a strategy to the engines.
 //!
-//! The direct engine runs any kernel bar by bar. It owns what all strategies have in common: grids,
-//! phases and their parts, parameter sets that change on the way, workers, figures. A kernel knows its
-//! parameters, computes the series that a grid shares, and goes through bars.
+//! The direct engine runs any kernel bar by bar. It has the parts that all strategies share: grids,
+//! phases and their parts, parameter sets that change within a phase, workers, figures. A kernel
+//! defines its parameters, computes the series that a grid shares, and advances bar by bar.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -14,15 +14,15 @@ use crate::market::feeds::Feeds;
 
 /// A strategy that an engine can run.
 pub trait Kernel: Debug + Send + Sync + 'static {
-    /// Settings of its own that are not searched; `()` where there are none.
+    /// Settings of the strategy that are not searched; `()` where there are none.
     type Settings: Debug + Send + Sync;
     /// A checked parameter set.
     type Params: Send + Sync;
-    /// What is computed once for a whole grid: the bars and the indicator series.
+    /// Data computed once for a whole grid: the bars and the indicator series.
     type Shared: Debug + Send + Sync;
-    /// What one worker keeps from combination to combination.
+    /// Scratch that one worker keeps from combination to combination.
     type Scratch;
-    /// What persists from one bar to the next: the position, and what its orders follow.
+    /// State that persists from one bar to the next: the position, and the values of its orders.
     type State;
 
     /// Its name in the catalogue.
@@ -74,11 +74,11 @@ pub trait Kernel: Debug + Send + Sync + 'static {
     /// The state in which a phase begins, `bar` being the one before its first trading bar.
     fn start(&self, shared: &Self::Shared, bar: usize) -> Self::State;
 
-    /// Goes through some consecutive bars with a parameter set.
+    /// Advances through some consecutive bars with a parameter set.
     ///
     /// Orders of bar `t` follow this set, from values at bars before `t` alone. Every bar ends with
-    /// [`Account::end_bar`]. What was entered in earlier bars, maybe with another set, stands in the
-    /// state. Once the account is ruined nothing may be entered.
+    /// [`Account::end_bar`]. The state holds entries of earlier bars, possibly of another set. Once the
+    /// account is ruined nothing may be entered.
     fn through<R: Recorder>(
         &self,
         shared: &Self::Shared,

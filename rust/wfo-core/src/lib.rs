@@ -1,10 +1,10 @@
 //! Kernels of walk-forward optimization, free of Python.
 //!
-//! Data flows one way. [`market`] holds checked series of a history, [`execution`] says what touches
-//! and fills are worth, [`indicators`] are functions of bars. A [`kernel`] is a strategy as engines
-//! see it; those that come with the crate stand in [`strategies`]. A [`task`] is a [`grid`] on a
+//! Data flows one way. [`market`] holds checked series of a history, [`execution`] computes touches,
+//! fills and the account, [`indicators`] are functions of bars. A [`kernel`] is the interface of a
+//! strategy to the engines; [`strategies`] come with the crate. A [`task`] is a [`grid`] on a
 //! history with everything checked; an [`engine`] carries it out and fills columns of [`figures`].
-//! The direct engine runs any kernel bar by bar; a strategy may have a faster one of its own beside
+//! The direct engine runs any kernel bar by bar; a strategy may have a faster, specialized one beside
 //! it. [`scoring`] makes scores of the figures, block by block.
 //!
 //! Arrows go down only: strategies → engine → kernel → execution → market.

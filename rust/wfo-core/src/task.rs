@@ -1,4 +1,4 @@
-//! A sweep's task: everything that a grid on a history needs, checked once, whatever engine runs it.
+//! A sweep's task: everything that a grid on a history needs, checked once for every engine.
 
 use std::ops::Range;
 
@@ -112,10 +112,10 @@ impl<K: Kernel> Task<K> {
         Ok((stop - start) as usize)
     }
 
-    /// Lets `write` fill columns for the combinations in `range`, one item a phase.
+    /// Calls `write` to fill columns for the combinations in `range`, one item a phase.
     ///
     /// # Errors
-    /// A range outside the grid, or what `write` meets.
+    /// A range outside the grid, or an error of `write`.
     pub(crate) fn columns(
         &self,
         range: &Range<u64>,
@@ -133,7 +133,7 @@ impl<K: Kernel> Task<K> {
     /// A range outside the grid.
     ///
     /// # Panics
-    /// If there is not.
+    /// If a cell is missing.
     pub(crate) fn check_cells(&self, range: &Range<u64>, phases: &[PhaseCells<'_>]) -> Result<()> {
         self.check_count(self.count(range)?, phases);
         Ok(())
@@ -142,7 +142,7 @@ impl<K: Kernel> Task<K> {
     /// Checks that there are `count` cells for every phase.
     ///
     /// # Panics
-    /// If there are not.
+    /// If there is another number of cells.
     pub(crate) fn check_count(&self, count: usize, phases: &[PhaseCells<'_>]) {
         assert_eq!(phases.len(), self.slices.len(), "phases to write");
         assert!(phases.iter().all(|cells| cells.len() == count), "{count} cells to write");

@@ -1,4 +1,4 @@
-//! The strategies that come with the package, as its module offers them.
+//! The strategies that come with the package.
 
 use pyo3::prelude::*;
 use wfo_bindings::Family;
@@ -13,14 +13,14 @@ use wfo_core::{Error, PreparedSweep, Result};
 /// The six variants of ATR-D.
 pub enum AtrD {}
 
-/// The fields of `wfo.Settings` that are the strategy's own, read by name.
+/// The fields of `wfo.Settings` that only this strategy has, read by name.
 #[derive(FromPyObject)]
 struct Fields {
     max_stop_atr: f64,
     entry_style: String,
 }
 
-/// Why the factored engine cannot run sets that take turns.
+/// Why the factored engine cannot run sets in succession.
 const DATED: &str = "it holds one parameter set from the first bar to the last";
 
 impl Family for AtrD {
@@ -74,7 +74,7 @@ impl Family for AtrD {
     }
 }
 
-/// The instruction tier that the environment asks for, or the best one.
+/// The instruction tier that the environment names, or the best one.
 pub fn tier() -> Result<Tier> {
     Tier::chosen(std::env::var("WFO_SIMD").ok().as_deref())
 }

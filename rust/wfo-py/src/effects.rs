@@ -44,7 +44,7 @@ fn room<'a, T: Element>(array: &'a mut PyReadwriteArray1<'_, T>) -> PyResult<&'a
     array.as_slice_mut().map_err(|_| PyValueError::new_err("an array to fill must be contiguous"))
 }
 
-/// Sums that a functional analysis of variance is made of.
+/// Sums for a functional analysis of variance.
 #[pyclass(module = "wfo._core", name = "Effects")]
 pub struct PyEffects {
     inner: Effects,
@@ -66,7 +66,7 @@ impl PyEffects {
         Ok(Self { inner: inner.map_err(raise)?, pool: pool(threads)? })
     }
 
-    /// What a return of 1 is in fixed point.
+    /// A return of 1 in fixed point.
     #[classattr]
     fn unit() -> f64 {
         UNIT
@@ -138,7 +138,7 @@ impl PyEffects {
         py.detach(|| self.inner.stable(counted, least)).map(sums).map_err(raise)
     }
 
-    /// Adds what others summed.
+    /// Adds sums of other combinations.
     fn merge(&mut self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<()> {
         let (inner, other) = (&mut self.inner, &other.inner);
         py.detach(|| inner.merge(other)).map_err(raise)

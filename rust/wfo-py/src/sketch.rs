@@ -12,7 +12,7 @@ use wfo_core::scoring::{Sketch, sketch};
 use crate::block::{Columns, StoredArrays};
 use crate::gates::PyGates;
 
-/// How many outcomes all stable combinations are.
+/// The number of outcomes of all stable combinations.
 #[pyclass(module = "wfo._core", name = "Sketch")]
 pub struct PySketch {
     inner: Sketch,

@@ -19,7 +19,7 @@ use crate::gates::PyGates;
 use crate::provisional::PyProvisionalRanks;
 use crate::ranking::PyRanking;
 
-/// What is counted over all combinations.
+/// Counts and distributions over all combinations.
 #[pyclass(module = "wfo._core", name = "GridStatistics")]
 pub struct PyGridStatistics {
     pub(crate) inner: GridStatistics,
@@ -77,7 +77,7 @@ impl PyGridStatistics {
             .map_err(raise)
     }
 
-    /// What makes a combination valid.
+    /// The gates.
     #[getter]
     fn gates(&self) -> PyGates {
         PyGates { inner: self.inner.gates().clone() }

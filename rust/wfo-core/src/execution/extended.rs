@@ -1,4 +1,4 @@
-//! Recorders: the extended figures, and a whole backtest written down.
+//! Recorders: of the extended figures, and of a whole backtest.
 
 use crate::error::{Error, Result};
 use crate::execution::account::{Recorder, Side, Trade};
@@ -12,8 +12,7 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Takes one label a bar, from 0 to `count` exclusive at the bars of `trading`; the others are not
-    /// looked at.
+    /// One label a bar, from 0 to `count` exclusive at the bars of `trading`; the others are not read.
     ///
     /// # Errors
     /// Another number of labels than bars, or a label out of range.
@@ -51,7 +50,7 @@ impl Labels {
     }
 }
 
-/// What the trades of one side come to.
+/// Totals of the trades of one side.
 #[derive(Debug, Clone, Copy, Default)]
 struct SideSums {
     wins: u32,
@@ -62,7 +61,7 @@ struct SideSums {
     worst: f64,
 }
 
-/// What a part of a phase comes to so far.
+/// Totals of a part of a phase so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct PartSums {
     /// Of longs and shorts.
@@ -138,7 +137,7 @@ impl<'a> Extended<'a> {
     }
 
     fn begin_part(&mut self, mark: f64) {
-        // From a peak that is not above 0 no share is lost: no mark is below a floor that is no number.
+        // From a peak that is not above 0 no share is lost: no mark is below a floor of NaN.
         let (dd_share, floor) = if mark > 0.0 { (0.0, mark) } else { (f64::NAN, f64::NAN) };
         self.now = PartSums { dd_share, ..PartSums::default() };
         (self.mark, self.peak, self.floor) = (mark, mark, floor);
@@ -160,9 +159,9 @@ impl<'a> Extended<'a> {
         [&self.sums[0], &self.sums[1]]
     }
 
-    /// Adds a run of bars at whose closes something is held: what their returns come to, their lowest,
-    /// highest and last mark, and the largest relative fall from one of them to a later one. This last
-    /// is asked for only where it can matter.
+    /// Adds consecutive bars at whose closes a position is held: the totals of their returns, their
+    /// lowest, highest and last mark, and the largest relative fall from one of them to a later one,
+    /// which is computed only where it can matter.
     #[inline(always)]
     pub(crate) fn add_run(
         &mut self,
@@ -193,7 +192,7 @@ impl<'a> Extended<'a> {
         self.sums[1][label] += sum_r2;
     }
 
-    /// Adds a bar at whose close something is held, or that changed the mark.
+    /// Adds a bar at whose close a position is held, or that changed the mark.
     #[inline(always)]
     pub(crate) fn add_bar(&mut self, bar: usize, mark: f64, held: bool) {
         let before = std::mem::replace(&mut self.mark, mark);
@@ -207,7 +206,7 @@ impl<'a> Extended<'a> {
         // [F10]
         self.now.sum_r += r;
         self.now.sum_r2 += square;
-        // What is no number makes this sum none either.
+        // With a NaN this sum is NaN too.
         self.now.sum_down2 += if r >= 0.0 { 0.0 } else { square };
         if let Some(labels) = self.labels {
             // [F12]
@@ -276,7 +275,7 @@ impl Recorder for Extended<'_> {
     }
 }
 
-/// Writes a whole backtest down, its extended figures too.
+/// Records a whole backtest, its extended figures too.
 #[derive(Debug)]
 pub struct Diary<'a> {
     /// The extended figures.
@@ -290,7 +289,7 @@ pub struct Diary<'a> {
 }
 
 impl<'a> Diary<'a> {
-    /// An empty diary of `bars` bars, which all hold the `capital`.
+    /// An empty record of `bars` bars, whose marks are all the `capital`.
     #[must_use]
     pub fn new(labels: Option<&'a Labels>, bars: usize, capital: f64) -> Self {
         let mut extended = Extended::new(labels);
@@ -329,7 +328,7 @@ mod tests {
         let mut bars = Extended::new(None);
         bars.begin(1_000.0);
         bars.part(begin);
-        // The same as a run of bars, as the factored engine adds them.
+        // The same as consecutive bars, as the factored engine adds them.
         let mut runs = bars.clone();
         for (bar, &mark) in marks.iter().enumerate() {
             bars.bar(bar, mark, true);

@@ -1,4 +1,4 @@
-//! What orders do: which levels a bar touches, what fills cost, and what the equity comes to.
+//! Execution of orders: the levels that a bar touches, the costs of fills, and the equity.
 
 pub mod account;
 pub mod extended;

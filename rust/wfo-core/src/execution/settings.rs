@@ -1,8 +1,8 @@
-//! What an account takes for granted, whatever the strategy: capital, costs and sizing.
+//! Settings of an account, the same for all strategies: capital, costs and sizing.
 
 use crate::error::{Error, Result};
 
-/// How much of the equity a new trade gets.
+/// The part of the equity that a new trade takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sizing {
     /// All of it: profits are reinvested.
@@ -20,14 +20,14 @@ pub struct AccountSettings {
     pub slip: f64,
     /// Fee on every fill's notional, as a fraction of it.
     pub fee: f64,
-    /// How much a trade gets.
+    /// The size of a trade.
     pub sizing: Sizing,
     /// Shares are rounded down to a multiple of this; 0 leaves them fractional.
     pub lot_size: f64,
 }
 
 impl AccountSettings {
-    /// Returns the settings if every one is in range.
+    /// The settings, if every one is in range.
     ///
     /// # Errors
     /// The first setting that is out of range, with its value.

@@ -1,4 +1,4 @@
-//! Price bars, checked once so that nothing behind them has to check again.
+//! Price bars, checked once, so that no other module has to check them.
 
 use crate::error::{Error, Result};
 
@@ -14,7 +14,7 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// Checks the four columns and takes them over.
+    /// Bars of the four columns, checked.
     ///
     /// # Errors
     /// Columns of different lengths, a price that is not finite and above 0, or an open or close
@@ -50,7 +50,7 @@ impl Bars {
         self.open.len()
     }
 
-    /// Whether there is no bar at all.
+    /// Whether there is no bar.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()

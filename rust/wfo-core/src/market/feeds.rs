@@ -1,7 +1,7 @@
 //! Feeds: the named series that a strategy reads, all of one length.
 //!
-//! A feed that has an open, high, low and close is a price feed, and checked as [`Bars`]. Whatever
-//! else a feed has, volume or a funding rate, stands beside them by name. Cloning shares the values.
+//! A feed that has an open, high, low and close is a price feed, and checked as [`Bars`]. Other
+//! columns of a feed, volume or a funding rate, are found by name too. Cloning shares the values.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct Feeds {
 }
 
 impl Feeds {
-    /// Checks the columns of all feeds and takes them over.
+    /// Feeds of these columns, checked.
     ///
     /// # Errors
     /// No feed or column at all, a name twice, columns or feeds of different lengths, or prices that
@@ -89,7 +89,7 @@ impl Feeds {
         self.len
     }
 
-    /// Whether there is no bar at all.
+    /// Whether there is no bar.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0

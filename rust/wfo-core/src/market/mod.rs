@@ -1,4 +1,4 @@
-//! What engines read: checked bars and other series of a history, and the phases on it.
+//! Input of the engines: checked bars and other series of a history, and the phases on it.
 
 pub mod bars;
 pub mod feeds;

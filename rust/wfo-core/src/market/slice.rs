@@ -1,4 +1,4 @@
-//! Where a backtest warms up, trades in-sample, and trades out-of-sample.
+//! The bars in which a backtest warms up, trades in-sample, and trades out-of-sample.
 
 use crate::error::{Error, Result};
 
@@ -14,7 +14,7 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// Returns the slice if it lies within `bars` bars and warms up for at least `need` of them.
+    /// The slice, if it lies within `bars` bars and its warm-up has at least `need` of them.
     ///
     /// # Errors
     /// Positions out of order, or a warm-up shorter than the longest lookback.

@@ -45,7 +45,7 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// Takes one item a phase.
+    /// A block of one item a phase.
     ///
     /// # Errors
     /// Columns of different lengths.

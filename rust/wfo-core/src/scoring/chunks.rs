@@ -1,11 +1,11 @@
-//! Sizes in which combinations are handed out to workers.
+//! Sizes in which combinations are split among workers.
 
 use std::ops::Range;
 
 /// Combinations that a worker processes together: its scratch for them fits the nearest caches.
 pub(crate) const CHUNK: usize = 1024;
 
-/// Combinations that are handed out together. It bounds the memory between two steps of a block,
+/// Combinations that are split among workers together. It bounds the memory between two steps of a block,
 /// however large the block.
 pub(crate) const SLAB: usize = 1 << 17;
 

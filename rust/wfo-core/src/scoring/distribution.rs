@@ -3,19 +3,19 @@
 //! Positive `f32` values are ordered like their bit patterns, so counting how often each pattern
 //! occurs is a sort that takes its input in any order, block by block, and never holds it. Up to 2^20
 //! values are kept as they are. Of more there is a counter for every pattern, in pages of 4,096 that
-//! exist once they are met. A counter is one byte, and what it cannot hold is carried to a map of the
-//! few patterns that occur that often: 8.4 MB an octave where every page is met, and valid profits of
+//! exist once a value falls into them. A counter is one byte; its overflow is carried to a map of the
+//! few patterns that occur that often: 8.4 MB an octave where every page exists, and valid profits of
 //! one grid span six to eight octaves.
 //!
 //! Coarser bins would take less, but profits of a grid are not spread like noise. Parameters that make
-//! no difference give millions of combinations the very same profit, up to 4 % of all; the few whose
-//! profit is a millionth above it would be given their rank, which is wrong by up to two percentiles.
+//! no difference give millions of combinations the very same profit, up to 4 % of all; in a coarse bin
+//! the few whose profit is a millionth above it would share that rank, wrong by up to two percentiles.
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 
-/// So many values are kept as they are.
+/// Values that are kept as they are, at most.
 pub(crate) const LIMIT: usize = 1 << 20;
 
 /// Patterns of a page, in bits.
@@ -25,7 +25,7 @@ const PAGE: usize = 1 << PAGE_BITS;
 pub(crate) const INFINITY: u32 = 0x7f80_0000;
 /// Pages up to infinity.
 const PAGES: usize = (INFINITY >> PAGE_BITS) as usize;
-/// What a counter holds at most, and one more.
+/// The first count that exceeds a counter.
 const CARRY: u64 = 1 << u8::BITS;
 
 /// Finite values above 0.
@@ -42,11 +42,11 @@ pub struct Distribution {
 /// A counter for every pattern.
 #[derive(Debug, Clone)]
 struct Counts {
-    /// Where each page stands among those that exist, counted from 1; 0 where it does not.
+    /// Position of each page among those that exist, counted from 1; 0 where it does not.
     places: Vec<u32>,
     /// The counters of the pages that exist, the low byte of each count.
     low: Vec<u8>,
-    /// How often the counter of a pattern went round.
+    /// How often the counter of a pattern has overflowed.
     carried: BTreeMap<u32, u32>,
 }
 
@@ -55,7 +55,7 @@ impl Counts {
         Self { places: vec![0; PAGES], low: Vec::new(), carried: BTreeMap::new() }
     }
 
-    /// Where the counter of a pattern stands, on a page that exists from now on.
+    /// Position of the counter of a pattern, whose page is made if it does not exist.
     #[inline(always)]
     fn at(&mut self, pattern: u32) -> usize {
         let page = (pattern >> PAGE_BITS) as usize;
@@ -182,7 +182,7 @@ impl Distribution {
         Ok(())
     }
 
-    /// The counters, into which the values go now if they were kept so far.
+    /// The counters; values kept so far are counted in them first.
     fn counts(&mut self) -> Result<&mut Counts> {
         let counts = self.counts.get_or_insert_with(Counts::new);
         counts.count(&std::mem::take(&mut self.held))?;
@@ -216,7 +216,7 @@ impl Distribution {
         }
     }
 
-    /// Rebuilds `len` values from what [`visit`](Self::visit) tells; None if it does not add up.
+    /// Rebuilds `len` values from the counts of [`visit`](Self::visit); None if they do not add up.
     pub(crate) fn rebuild(
         limit: usize,
         len: u64,
@@ -276,17 +276,17 @@ pub(crate) fn percentile(below: u64, times: u64, len: u64) -> f64 {
 
 /// Percentile ranks among the values of a [`Distribution`].
 ///
-/// A bit says of every pattern whether it occurs, and the number of bits before it where its count
-/// stands: 2 MB an octave, and four bytes for each value that differs from the others.
+/// A bit marks every pattern that occurs, and the number of bits before it is the position of its
+/// count: 2 MB an octave, and four bytes for each value that differs from the others.
 #[derive(Debug, Clone)]
 pub struct Ranks {
     len: u64,
-    /// Where each page stands; 0 is a page on which nothing occurs.
+    /// Position of each page; 0 is a page on which nothing occurs.
     places: Vec<u32>,
     /// Values on the pages before each page.
     below: Vec<u64>,
     words: Vec<Word>,
-    /// How many values of its page stand before each that occurs; after the last of a page, all.
+    /// How many values of its page precede each that occurs; after the last of a page, all.
     before: Vec<u32>,
 }
 
@@ -409,7 +409,7 @@ impl Counted for Ranks {
     }
 }
 
-/// Where the ranks of patterns are found.
+/// A source of the ranks of patterns.
 pub(crate) trait Lookup: Sync {
     /// Writes the rank of every pattern; what is no number where there is none.
     fn fill(&self, patterns: &[u32], ranks: &mut [f64]);

@@ -1,4 +1,4 @@
-//! The gates of a phase: what makes a combination valid.
+//! The gates of a phase, which make a combination valid.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use crate::error::{Error, Result};
 /// How many gates there are.
 pub const GATES: usize = 6;
 
-/// How many of them every set asks for; the others may be off, and then everything passes them.
+/// How many of them are on in every set; the others may be off, and then everything passes them.
 const BASE: usize = 4;
 
-/// Thresholds of the gates, which are computed in `f64` from the stored figures. A comparison with
-/// what is no number fails, so such figures are not valid.
+/// Thresholds of the gates, which are computed in `f64` from the stored figures. A comparison with NaN
+/// fails, so such figures are not valid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gates {
     /// Out-of-sample profit by in-sample profit must exceed it.
@@ -21,11 +21,11 @@ pub struct Gates {
     pub dd_ratio: f64,
     /// Trades closed out-of-sample, at least.
     pub min_trades: u16,
-    /// What buy-and-hold must be exceeded in, if in anything.
+    /// The comparison with buy-and-hold, if it is on.
     pub beat: Option<Beat>,
 }
 
-/// What is compared with buy-and-hold.
+/// A quantity that is compared with buy-and-hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     /// The out-of-sample return on the equity that the part begins with; -1 where that is not
@@ -38,16 +38,16 @@ pub enum Measure {
 /// A comparison with buy-and-hold.
 #[derive(Debug, Clone)]
 pub struct Beat {
-    /// What is compared.
+    /// The quantity compared.
     pub measure: Measure,
-    /// What every backtest starts with.
+    /// Capital of every backtest.
     pub capital: f64,
-    /// What must be exceeded, one item a phase. Nothing exceeds what is no number.
+    /// Values to exceed, one item a phase. Nothing exceeds NaN.
     pub floors: Arc<[f64]>,
 }
 
 impl PartialEq for Beat {
-    /// Floors are compared by their bits: those that are no number are equal too.
+    /// Floors are compared by their bits, so that NaN equals NaN.
     fn eq(&self, other: &Self) -> bool {
         let bits = |floors: &Arc<[f64]>| floors.iter().map(|f| f.to_bits()).collect::<Vec<_>>();
         self.measure == other.measure
@@ -76,7 +76,7 @@ impl Passed {
 }
 
 impl Gates {
-    /// Gates that ask for neither trades nor a comparison with buy-and-hold.
+    /// Gates without a number of trades and a comparison with buy-and-hold.
     #[must_use]
     pub fn new(wfe: f64, dd_ratio: f64) -> Self {
         Self { wfe, dd_ratio, min_trades: 0, beat: None }
@@ -97,19 +97,19 @@ impl Gates {
         Ok(())
     }
 
-    /// Whether the gates that every set asks for have the same thresholds.
+    /// Whether the gates that are on in every set have the same thresholds.
     pub(crate) fn has_base_of(&self, other: &Self) -> bool {
         self.wfe == other.wfe && self.dd_ratio == other.dd_ratio
     }
 
-    /// Whether a combination passes each gate that every set asks for: it earns in and out of sample,
-    /// it keeps enough of its in-sample profit, its drawdown is under its profit, and in proportion to
+    /// Whether a combination passes each gate that is on in every set: it earns in and out of sample, it
+    /// keeps enough of its in-sample profit, its drawdown is under its profit, and in proportion to
     /// the in-sample one.
     // Comparisons of two figures mean the same in either type; in f32 more of them fit a register.
     // No short-circuits: a branch would keep the loops below from being vectors.
     #[inline(always)]
     fn pass(&self, is_pnl: f32, oos_pnl: f32, is_dd: f32, oos_dd: f32) -> [bool; BASE] {
-        // An efficiency without in-sample profit means nothing, so the gate asks for one.
+        // An efficiency without in-sample profit is meaningless, so the gate requires one.
         let earning = is_pnl > 0.0;
         [
             earning & (oos_pnl > 0.0),
@@ -131,8 +131,8 @@ impl Gates {
         self.count_further(k, phase, valid, &mut Passed::default());
     }
 
-    /// Counts who passes the gates that every set asks for, and writes a 1 for those who pass all of
-    /// them, a 0 for the others. [`count_further`](Self::count_further) does the rest.
+    /// Counts the combinations that pass the gates that are on in every set, and writes a 1 for each that
+    /// passes all of them, a 0 for the others. [`count_further`](Self::count_further) applies the rest.
     pub(crate) fn count_base(&self, phase: &Stored<'_>, valid: &mut [u8]) -> Passed {
         let n = valid.len();
         let (is_pnl, oos_pnl) = (&phase.is_pnl[..n], &phase.oos_pnl[..n]);
@@ -151,14 +151,14 @@ impl Gates {
         let whole = |counts: [u32; BASE], last: u64| {
             std::array::from_fn(|gate| counts.get(gate).map_or(last, |&count| count.into()))
         };
-        // Gates that are off hold nobody back.
+        // Everything passes the gates that are off.
         Passed {
             alone: whole(alone, n as u64),
             together: whole(together, together[BASE - 1].into()),
         }
     }
 
-    /// Takes the mark of those who do not pass the further gates, and counts who does.
+    /// Clears the mark of combinations that fail the further gates, and counts those that pass.
     pub(crate) fn count_further(
         &self,
         k: usize,
@@ -189,8 +189,8 @@ impl Gates {
     }
 }
 
-/// Takes the mark of those for whom `passes` does not hold, and returns for how many it holds, and how
-/// many keep their mark. There are at most 2^32 of them.
+/// Clears the mark of combinations for which `passes` does not hold, and returns for how many it holds,
+/// and how many keep their mark. There are at most 2^32 of them.
 #[inline(always)]
 fn restrict(valid: &mut [u8], passes: impl Fn(usize) -> bool) -> (u64, u64) {
     let (mut alone, mut together) = (0_u32, 0_u32);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 
 /// A parameter of the map plane. Flat index `i` is at position `i / stride % positions` of the
-/// parameter's index axis; which of its values that is, says the table.
+/// parameter's index axis; the table maps positions to values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MapAxis {
     /// Combinations from one position to the next.
@@ -17,14 +17,14 @@ pub struct MapAxis {
 }
 
 impl MapAxis {
-    /// A parameter that is an index axis of its own.
+    /// A parameter that shares its index axis with no other.
     #[must_use]
     pub fn plain(stride: u64, len: u64) -> Self {
         Self { stride, len, table: None }
     }
 
     /// A parameter that shares its index axis with others. A table that counts from 0 up to `len` is
-    /// none, so that equal axes are equal.
+    /// dropped, so that equal axes are equal.
     #[must_use]
     pub fn with_table(stride: u64, len: u64, table: &[u32]) -> Self {
         let plain = table.len() as u64 == len && (0..).zip(table).all(|(at, &value)| at == value);

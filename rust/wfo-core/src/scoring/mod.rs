@@ -4,9 +4,9 @@
 //! its out-of-sample profit among the valid ones, read from a [`distribution`]; and its
 //! [stability](stability) is made of its ranks. Grid [`statistics`] hold everything that the scores of
 //! one combination depend on in the others; a [`selection`] ranks the stable ones and keeps the best.
-//! Two passes over stored figures do for a grid whose figures are kept. For one whose figures are not,
-//! [`provisional`] ranks from a sample stand in for the final ones during the sweep, with a bound on
-//! their error, and a [`survivor_filter`] passes only combinations that may still become candidates.
+//! A grid whose figures are kept takes two passes over them. For one whose figures are not,
+//! [`provisional`] ranks from a sample replace the final ones during the sweep, with a bound on their
+//! error, and a [`survivor_filter`] passes only combinations that may still become candidates.
 //! How many [`outcomes`] the stable combinations have is read from a [`sketch`] of them.
 //! Beside the scores, [`effects`] sum up what each parameter does to the figures.
 //!

@@ -1,7 +1,7 @@
 //! Equal outcomes: combinations whose stored figures are the same in all phases.
 //!
-//! A parameter that changes no trade multiplies combinations without adding a result, so lists for
-//! people show an outcome once, by its most central member. Among rows that are held, outcomes are
+//! A parameter that changes no trade multiplies combinations without adding a result, so printed lists
+//! show an outcome once, by its most central member. Among rows that are held, outcomes are
 //! found [exactly](group): members have the same stability, so only rows of equal stability are
 //! compared. Over more rows than can be held they are counted by a sample, in `sketch`.
 
@@ -14,15 +14,15 @@ use super::map_axis::MapAxis;
 use super::records::Unpacked;
 use crate::figures::standard_figures;
 
-/// Rows that are handed out together, up to the next one of another stability; few in tests, so that
-/// theirs have several pieces.
+/// Rows that a worker groups together, up to the next one of another stability; few in tests, so that
+/// these have several pieces.
 const PIECE: usize = if cfg!(test) { 16 } else { 1 << 14 };
 
-/// What every hash begins with, and what it is mixed with.
+/// The value that every hash begins with, and the factor that it is mixed with.
 pub(super) const SEED: u64 = 0x243f_6a88_85a3_08d3;
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Takes another number into a hash: both halves of a product, as wyhash does.
+/// Mixes another number into a hash: both halves of a product, as wyhash does.
 #[inline(always)]
 pub(super) fn mix(hash: u64, number: u64) -> u64 {
     let product = u128::from(hash ^ number) * u128::from(FACTOR);
@@ -37,7 +37,7 @@ pub(super) trait Bits: Copy {
 impl Bits for f32 {
     #[inline(always)]
     fn bits(self) -> u64 {
-        // There are two zeros.
+        // The two zeros are equal.
         if self == 0.0 { 0 } else { self.to_bits().into() }
     }
 }
@@ -53,7 +53,7 @@ impl Bits for u16 {
 macro_rules! define_equality {
     ($($(#[$doc:meta])* $name:ident: $Kind:ident,)*) => {
         impl Unpacked {
-            /// Takes the figures of some rows into their hashes.
+            /// Mixes the figures of some rows into their hashes.
             fn mix(&self, rows: Range<usize>, hashes: &mut [u64]) {
                 $(
                     for (hash, value) in hashes.iter_mut().zip(&self.$name[rows.clone()]) {
@@ -69,7 +69,7 @@ macro_rules! define_equality {
         }
 
         impl Stored<'_> {
-            /// Takes the figures of one combination into its hash.
+            /// Mixes the figures of one combination into its hash.
             pub(super) fn mix(&self, at: usize, mut hash: u64) -> u64 {
                 $(hash = mix(hash, self.$name[at].bits());)*
                 hash
@@ -80,7 +80,7 @@ macro_rules! define_equality {
 
 standard_figures! { define_equality }
 
-/// To which outcome each row belongs.
+/// The outcome of each row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcomes {
     /// Outcomes from 1 on, in the order of their first rows.
@@ -105,7 +105,7 @@ pub(crate) fn group(
     axes: &[MapAxis],
 ) -> Outcomes {
     let n = index.len();
-    // What has one value is no way to be apart.
+    // Along an axis of one value all rows are equal.
     let axes: Vec<&MapAxis> = axes.iter().filter(|axis| axis.len > 1).collect();
     let mut found =
         Outcomes { number: vec![0; n], size: vec![0; n], central: vec![0; n], count: 0 };
@@ -143,7 +143,7 @@ fn same_bits(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits()
 }
 
-/// Rows of some stabilities, and what is written about them.
+/// Rows of some stabilities, and the columns that are written for them.
 struct Piece<'a> {
     start: usize,
     number: &'a mut [u32],
@@ -210,17 +210,17 @@ impl Piece<'_> {
     }
 
     /// Splits rows of one stability into outcomes, in the order of their first rows.
-    fn split(&self, room: &mut Room, run: Range<usize>, hashes: &[u64], phases: &[&Unpacked]) {
+    fn split(&self, room: &mut Room, equal: Range<usize>, hashes: &[u64], phases: &[&Unpacked]) {
         room.rows.clear();
         room.outcomes.clear();
-        if run.len() == 1 {
-            room.rows.push(run.start);
+        if equal.len() == 1 {
+            room.rows.push(equal.start);
             room.outcomes.push(0..1);
             return;
         }
         room.keyed.clear();
-        room.keyed.extend(run.map(|row| (hashes[row], row)));
-        // Outcomes are often all alike, and then in order.
+        room.keyed.extend(equal.map(|row| (hashes[row], row)));
+        // Often all hashes are equal, and the rows are in order then.
         let first = room.keyed[0].0;
         if room.keyed.iter().any(|&(hash, _)| hash != first) {
             room.keyed.sort_unstable();
@@ -234,7 +234,7 @@ impl Piece<'_> {
         room.outcomes.sort_unstable_by_key(|outcome| rows[outcome.start]);
     }
 
-    /// Makes outcomes of rows from `begin` on, whose hashes are equal: one, but for a collision.
+    /// Splits rows from `begin` on, whose hashes are equal, into outcomes: one, unless hashes collide.
     fn separate(
         &self,
         rows: &mut [usize],
@@ -261,7 +261,7 @@ impl Piece<'_> {
         }
     }
 
-    /// The row of an outcome that is the least steps away from the others.
+    /// The row of an outcome with the fewest steps to the others.
     fn most_central(
         &self,
         outcome: Range<usize>,
@@ -271,7 +271,7 @@ impl Piece<'_> {
     ) -> usize {
         let Room { rows, costs, digits, counts, steps, .. } = room;
         let rows = &rows[outcome];
-        // Of two, each is as far from the other.
+        // Of two rows, each is as far from the other.
         if rows.len() < 3 {
             return rows[0];
         }
@@ -289,7 +289,7 @@ impl Piece<'_> {
                 table.map_or(position as u32, |table| table[position as usize])
             }));
             digits.iter().for_each(|&digit| counts[digit as usize] += 1);
-            // From one value to the next, the rows up to it get a step farther, the others nearer.
+            // From one value to the next, the rows up to it are a step farther, the others a step nearer.
             steps.clear();
             let mut sum: u64 = (0..).zip(&*counts).map(|(at, &count): (u64, _)| at * count).sum();
             let (mut below, all) = (0, rows.len() as u64);
@@ -376,10 +376,10 @@ mod tests {
         #[test]
         fn outcomes_are_those_of_a_plain_search(
             kinds in prop::collection::vec((0_u8..3, 0_u8..3), 0..60),
-            stretch in 1_usize..400,
+            repeats in 1_usize..400,
         ) {
             // By stability, then by index.
-            let mut rows: Vec<(u8, u64, u8)> = (0..kinds.len() * stretch)
+            let mut rows: Vec<(u8, u64, u8)> = (0..kinds.len() * repeats)
                 .map(|i| {
                     let (score, profit) = kinds[i % kinds.len()];
                     (score, i as u64, profit)

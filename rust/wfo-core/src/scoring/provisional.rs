@@ -20,18 +20,18 @@ const ENTRY: usize = 1 << ENTRY_BITS;
 /// The greatest provisional rank.
 const TOP: f32 = 100.0_f32.next_down();
 
-/// An entry whose profits take up more than this of the ranks is refined: it has a rank for every
-/// pattern. Profits that many combinations share would make its average far too low or high for those
-/// beside them.
+/// An entry whose profits cover more than this range of ranks is refined: it has a rank for every
+/// pattern. With profits that many combinations share, one average would be far too low or high for
+/// the profits beside them.
 const COARSE: f64 = 0.25;
 
-/// Ranks of a phase that rise with the profit and are there for every one.
+/// Ranks of a phase, which rise with the profit and exist for every profit.
 #[derive(Debug, Clone, PartialEq)]
 struct Curve {
     /// The first entry in which the sample holds something.
     first: u32,
-    /// What is below that one, it and all up to the last that holds something, and what is above. A
-    /// negative number is the place of a refined entry in `fine`, counted from -1.
+    /// Ranks below that entry, of it and all up to the last that holds something, and above. A negative
+    /// number is the position of a refined entry in `fine`, counted from -1.
     ranks: Vec<f32>,
     fine: Vec<f32>,
 }
@@ -43,7 +43,7 @@ struct Ascent {
 }
 
 impl Ascent {
-    /// The rank of what lies between the values so far and the next.
+    /// The rank of profits between the values so far and the next.
     fn between(&self) -> f32 {
         let len = self.len as f64;
         self.clamped((100.0 * self.below as f64 / len).max(50.0 / len))
@@ -92,7 +92,7 @@ impl Curve {
         Self { first, ranks, fine: refine(distribution, &refined) }
     }
 
-    /// The rank of any pattern, of which those of positive values are meant.
+    /// The rank of the pattern of a positive value.
     #[inline(always)]
     fn get(&self, pattern: u32) -> f64 {
         let last = self.ranks.len() - 1;
@@ -106,7 +106,7 @@ impl Curve {
     }
 }
 
-/// The ranks of all patterns of some entries, of which it is said how many values are below them.
+/// The ranks of all patterns of some entries, which come with the number of values below them.
 fn refine<C: Counted>(distribution: &C, entries: &[(u32, u64)]) -> Vec<f32> {
     let mut fine = Vec::with_capacity(entries.len() << ENTRY_BITS);
     let mut ascent = Ascent { len: distribution.len(), below: 0 };
@@ -115,7 +115,7 @@ fn refine<C: Counted>(distribution: &C, entries: &[(u32, u64)]) -> Vec<f32> {
     distribution.visit(|pattern, times| {
         let entry = pattern >> ENTRY_BITS;
         if let Some((_, below)) = next.next_if(|(refined, _)| *refined == entry) {
-            // The rest of the one before.
+            // The rest of the entry before.
             fine.resize(end, ascent.between());
             inside = Some(entry);
             end += ENTRY;
@@ -157,10 +157,10 @@ impl ProvisionalRanks {
         self.curves.len()
     }
 
-    /// Scores what was chosen of a chunk.
+    /// Scores the chosen combinations of a chunk.
     ///
     /// # Errors
-    /// None in fact: there is a provisional rank for every profit.
+    /// None in fact: every profit has a provisional rank.
     pub(crate) fn score(
         &self,
         scorer: &mut Scorer,
@@ -171,7 +171,7 @@ impl ProvisionalRanks {
     }
 
     /// Provisional stability of every combination, by the gates of the statistics that the
-    /// ranks were read from; what is no number where a combination is valid in fewer than `least` phases, or in none.
+    /// ranks were read from; NaN where a combination is valid in fewer than `least` phases, or in none.
     ///
     /// # Errors
     /// A block of another number of phases.

@@ -1,4 +1,4 @@
-//! Combinations as records: what a sieve lets through, until it is ranked.
+//! Combinations as records: those that pass a survivor filter, until they are ranked.
 //!
 //! A record is the flat index as `u64`, then for each phase the figures in the types of the result
 //! files and in their order, little-endian and without gaps.
@@ -30,7 +30,7 @@ pub(crate) fn push_record(out: &mut Vec<u8>, index: u64, block: &Block<'_>, at: 
     }
 }
 
-/// Defines what a phase takes in a record, and the columns that records are taken apart into.
+/// Defines the bytes of a phase in a record, and the columns that records are split into.
 macro_rules! define_records {
     ($($(#[$doc:meta])* $name:ident: $Kind:ident,)*) => {
         const PHASE: usize = $(<$Kind as Kind>::STORED_BYTES +)* 0;
@@ -48,14 +48,14 @@ macro_rules! define_records {
             }
         }
 
-        /// Figures of one phase, taken out of records.
+        /// Figures of one phase, read from records.
         #[derive(Debug, Clone, Default, PartialEq)]
         pub struct Unpacked {
             $($(#[$doc])* pub $name: Vec<<$Kind as Kind>::Stored>,)*
         }
 
         impl Unpacked {
-            /// Takes the figures of phase `k` out of records.
+            /// Reads the figures of phase `k` from records.
             pub(crate) fn of<'a>(
                 records: impl ExactSizeIterator<Item = &'a [u8]>,
                 k: usize,
@@ -73,7 +73,7 @@ macro_rules! define_records {
                 out
             }
 
-            /// One after the other.
+            /// Several, one after the other.
             pub(crate) fn joined<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
                 let mut out = Self::default();
                 for part in parts {

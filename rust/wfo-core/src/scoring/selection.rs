@@ -17,10 +17,10 @@ use super::sketch::{Clusters, Sample, Sampled};
 use super::stability::Scorer;
 use crate::error::{Error, Result};
 
-/// Rows held above those kept, at least, before they are cut back.
+/// Rows held above those kept, at least, before the worst are dropped.
 const SLACK: usize = 1 << 16;
 
-/// Where a row is among the others, and where its record stands.
+/// The order of a row among the others, and the position of its record.
 #[derive(Debug, Clone, Copy)]
 struct Key {
     score: f64,
@@ -52,17 +52,17 @@ pub struct Selection<R> {
     free: Vec<u32>,
     /// The worst of those kept, once there are enough.
     floor: Option<Key>,
-    /// What turns most combinations away once there is a floor: provisional ranks are in a cache,
-    /// final ones are not. With it, by how much a provisional stability can be too low.
+    /// Rejects most combinations once there is a floor: provisional ranks fit a cache, final ones do
+    /// not. With it, by how much a provisional stability can be too low.
     filter: Option<(ProvisionalRanks, f64)>,
-    /// Room for what the tasks of a slab find, kept between slabs: fresh memory for it would cost as
-    /// much as finding it.
+    /// Output of the tasks of a slab, kept between slabs: fresh memory for it would cost as much as the
+    /// scoring itself.
     found: Vec<Found>,
     /// Of all stable combinations, kept or not.
     sample: Sample,
 }
 
-/// What a task found.
+/// Output of a task.
 #[derive(Debug, Default)]
 struct Found {
     stable: u64,
@@ -86,7 +86,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
             ranking,
             gates,
             least,
-            // More rows than this cannot be numbered, nor held.
+            // Slots are numbered in 32 bits.
             kept: kept.min(1 << 31),
             stable: 0,
             keys: Vec::new(),
@@ -126,7 +126,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
     ///
     /// # Errors
     /// A block of another number of phases; a valid profit that the ranking does not hold, unless the
-    /// combination is out of the question anyway, after which a part of the block is added.
+    /// combination cannot be among the best, after which a part of the block is added.
     pub fn add(&mut self, start: u64, block: &Block<'_>) -> Result<()> {
         block.check_phases(self.phases())?;
         block.check_start(start)?;
@@ -210,7 +210,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
             }
             scorer.score(block, range.clone(), self.ranking.as_ref().phases())?;
             for (&at, &score) in scorer.chosen().iter().zip(scorer.scores()) {
-                // Most are turned away by their score alone.
+                // The score alone rejects most.
                 if score >= least {
                     let at = range.start + at as usize;
                     let key = Key { score, index: index(at), slot: 0 };
@@ -229,7 +229,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
         let limit = self.kept + (self.kept / 2).max(SLACK.min(self.kept));
         for (key, record) in found.keys.iter().zip(found.records.chunks_exact(size)) {
             if self.keys.len() >= limit {
-                self.cut();
+                self.drop_worst();
             }
             if self.floor.is_some_and(|floor| key.order(&floor).is_gt()) {
                 continue;
@@ -246,7 +246,7 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
     }
 
     /// Drops all but the best.
-    fn cut(&mut self) {
+    fn drop_worst(&mut self) {
         if self.keys.len() <= self.kept || self.kept == 0 {
             return;
         }
@@ -261,18 +261,18 @@ impl<R: AsRef<Ranking> + Sync> Selection<R> {
 
     /// The best, best first.
     ///
-    /// `axes` say where the parameters are in the flat index, for the most central members of equal
+    /// `axes` are those of the parameters in the flat index, for the most central members of equal
     /// outcomes.
     ///
     /// # Errors
     /// An axis without values, or with a table beyond them.
     pub fn finish(&mut self, axes: &[MapAxis]) -> Result<Selected> {
         axes.iter().try_for_each(MapAxis::check)?;
-        self.cut();
+        self.drop_worst();
         self.keys.par_sort_unstable_by(Key::order);
         let size = record_size(self.phases());
         let record = |key: &Key| &self.records[key.slot as usize * size..][..size];
-        // Records stand in no order; a few at a time, each is fetched once for all phases.
+        // Records are in no order; a few at a time, each is fetched once for all phases.
         let unpack = |keys: &[Key]| -> Vec<Unpacked> {
             (0..self.phases()).map(|k| Unpacked::of(keys.iter().map(record), k)).collect()
         };
@@ -315,7 +315,7 @@ fn filter(gates: Gates, ranking: &Ranking) -> (ProvisionalRanks, f64) {
     // much. A mean is at most 100, and a deviation counts a twentieth.
     let off = provisional.deviations(ranks).into_iter().fold(0.0, f64::max);
     let bonus = 1.0 + 0.1 * (ranks.len() as f64 - 1.0);
-    // More than rounding adds.
+    // The last term exceeds the rounding errors.
     (provisional, bonus * (off + 100.0 * off / 20.0) + 1e-6)
 }
 
@@ -328,7 +328,7 @@ pub struct Selected {
     pub stability: Vec<f64>,
     /// In how many phases each is valid.
     pub valid_phases: Vec<u8>,
-    /// Which of them come to the same.
+    /// Which of them have equal figures.
     pub outcomes: Outcomes,
     /// Figures and ranks.
     pub phases: Vec<SelectedPhase>,
@@ -339,7 +339,7 @@ pub struct Selected {
 pub struct SelectedPhase {
     /// The stored figures.
     pub figures: Unpacked,
-    /// Rank, what is no number where a combination is not valid.
+    /// Rank; NaN where a combination is not valid.
     pub rank: Vec<f64>,
     /// 1 where it is valid.
     pub valid: Vec<u8>,

@@ -1,14 +1,14 @@
-//! How many outcomes there are about, among more combinations than can be held.
+//! The number of outcomes, estimated, of more combinations than can be held.
 //!
 //! Adaptive sampling (Wegman; Flajolet 1990): an outcome is held if its hash lies below a threshold,
-//! which is halved whenever there are too many; what is held, by the share of hashes that are below,
-//! estimates the number without bias. The threshold depends on what was seen and not on its order. The
-//! hash that decides is one of the profits out of sample alone, which are read anyway; outcomes that
-//! share those come and go together, and the error takes it into account.
+//! which is halved whenever there are too many; the number held, divided by the share of hashes below
+//! the threshold, estimates the number without bias. The threshold depends on the set of outcomes and
+//! not on their order. The hash that decides is one of the profits out of sample alone, which are read
+//! anyway; outcomes that share those are held or dropped together, and the error accounts for it.
 //!
-//! Those that are valid often are few beside all others, and a sample of all would hold hardly any of
-//! them. So there is one for each number of valid phases that may be asked for, with a threshold of its
-//! own: a lower one for more outcomes, so that what several hold is kept once.
+//! Outcomes that are valid often are few beside all others, and a sample of all would hold hardly any
+//! of them. So there is one sample for each number of valid phases, each with another threshold: a lower
+//! one for more outcomes, so that an outcome of several samples is kept once.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -47,7 +47,7 @@ fn spread(mut hash: u32) -> u32 {
     hash ^ (hash >> 16)
 }
 
-/// Leaves hashes as they are: they need no other.
+/// Leaves keys as they are: they are hashes already.
 #[derive(Debug, Clone, Copy, Default)]
 struct Hashed(u64);
 
@@ -65,14 +65,14 @@ impl Hasher for Hashed {
     }
 }
 
-/// Hashes of the profits out of sample of a chunk, before they are spread.
+/// Hashes of the profits out of sample of a chunk, before [`spread`].
 pub(crate) struct Clusters {
     start: usize,
     hashes: [u32; CHUNK],
 }
 
 impl Clusters {
-    /// Those of all of the chunk: without a look-up of what was chosen the loop is a vector.
+    /// The hashes of a whole chunk: without a look-up of the chosen ones the loop is a vector.
     pub(crate) fn of(block: &Block<'_>, range: Range<usize>) -> Self {
         let mut hashes = [0; CHUNK];
         for phase in block.phases() {
@@ -99,10 +99,10 @@ pub(crate) struct Sampled {
 pub(crate) struct Sample {
     /// The fewest valid phases.
     first: usize,
-    /// For that many and each more, how many times the threshold was halved: it never rises, since
-    /// fewer are valid more often.
+    /// For that many and each more, how many times the threshold was halved. The level never rises with
+    /// the number of phases, since fewer outcomes are valid more often.
     levels: Vec<u32>,
-    /// How many are held by each.
+    /// How many outcomes each sample holds.
     counts: Vec<usize>,
     held: HashMap<u64, (u32, u8), BuildHasherDefault<Hashed>>,
 }
@@ -119,18 +119,18 @@ impl Sample {
         }
     }
 
-    /// Which is the last sample that takes those valid so often; none takes those valid less often.
+    /// The last sample of outcomes valid in so many phases; None where no sample is of so few.
     fn last(&self, times: u8) -> Option<usize> {
         let last = usize::from(times).checked_sub(self.first)?;
         Some(last.min(self.levels.len() - 1))
     }
 
-    /// Whether any holds it: the last one, if any does.
+    /// Whether any sample holds it: the last one does, if any.
     fn holds(&self, cluster: u32, times: u8) -> bool {
         self.last(times).is_some_and(|last| cluster.leading_zeros() >= self.levels[last])
     }
 
-    /// Finds those of some combinations of a chunk that are held.
+    /// Finds the combinations of a chunk that are held.
     pub(crate) fn find(
         &self,
         block: &Block<'_>,
@@ -145,7 +145,7 @@ impl Sample {
                 let at = clusters.start + at as usize;
                 let outcome = block.phases().iter().fold(SEED, |hash, phase| phase.mix(at, hash));
                 let sampled = Sampled { cluster, outcome, times };
-                // Neighbours in the grid often come to the same.
+                // Neighbours in the grid often have equal figures.
                 if out.last() != Some(&sampled) {
                     out.push(sampled);
                 }
@@ -153,7 +153,7 @@ impl Sample {
         }
     }
 
-    /// Takes what was found.
+    /// Adds outcomes that [`find`](Self::find) returned.
     pub(crate) fn take(&mut self, found: &[Sampled]) {
         for &Sampled { cluster, outcome, times } in found {
             let Some(last) = self.last(times).filter(|_| self.holds(cluster, times)) else {
@@ -168,7 +168,7 @@ impl Sample {
         }
     }
 
-    /// Halves the thresholds below which there are too many.
+    /// Halves the thresholds of samples that hold too many.
     fn halve(&mut self) {
         for at in 0..self.levels.len() {
             while self.counts[at] > SAMPLED && self.levels[at] < u32::BITS {
@@ -181,7 +181,7 @@ impl Sample {
         }
     }
 
-    /// The clusters that a sample holds.
+    /// The clusters in a sample.
     fn held_by(&self, at: usize) -> impl Iterator<Item = u32> {
         let (least, level) = (self.first + at, self.levels[at]);
         let held = self.held.values();
@@ -190,8 +190,8 @@ impl Sample {
     }
 
     /// How many outcomes are valid in at least `least` phases, about, and the standard error of that,
-    /// which is 0 where all were held. Neither is a number where nothing is held of very many, nor
-    /// where `least` is none of the thresholds.
+    /// which is 0 where all were held. Both are NaN where nothing is held of very many, and where `least`
+    /// is none of the thresholds.
     pub(crate) fn outcomes(&self, least: usize) -> (f64, f64) {
         let at = least.checked_sub(self.first).filter(|&at| at < self.levels.len());
         let Some(at) = at else { return (f64::NAN, f64::NAN) };
@@ -209,7 +209,7 @@ impl Sample {
     }
 }
 
-/// How many outcomes all combinations come to that are valid in some phases by a set of gates.
+/// The number of outcomes of all combinations that are valid in some phases by a set of gates.
 #[derive(Debug, Clone)]
 pub struct Sketch {
     gates: Gates,
@@ -218,8 +218,8 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    /// Counts the outcomes that are valid in at least `least` of so many phases, in each more, and so
-    /// on.
+    /// Counts the outcomes that are valid in at least `least` of so many phases, and those that are valid
+    /// in at least each greater number.
     ///
     /// # Errors
     /// Fewer phases than one, or more than there are; more than 255; gates of another number.
@@ -240,7 +240,7 @@ impl Sketch {
     }
 
     /// How many outcomes are valid in at least `least` phases, about, and the standard error of that,
-    /// which is 0 where all were held. Neither is a number where nothing is held of very many.
+    /// which is 0 where all were held. Both are NaN where nothing is held of very many.
     ///
     /// # Errors
     /// Fewer phases than are counted, or more than there are.
@@ -288,7 +288,7 @@ impl Sketch {
         if *body.first().ok_or(SHORT)? != VERSION {
             return Err(no("they are of another version"));
         }
-        // Before anything is made of the bytes, so that damaged ones cannot ask for much memory.
+        // First, so that damaged bytes cannot cause a large allocation.
         let (content, sum) = bytes.split_last_chunk::<8>().ok_or(SHORT)?;
         if checksum(content).to_le_bytes() != *sum {
             return Err(no("they were changed or cut off"));
@@ -296,7 +296,7 @@ impl Sketch {
         Self::read(content.get(MAGIC.len() + 1..).ok_or(SHORT)?, phases, gates)
     }
 
-    /// Reads what stands between version and checksum.
+    /// Reads the bytes between version and checksum.
     fn read(bytes: &[u8], phases: usize, gates: Gates) -> Result<Self> {
         let (&[of, least], bytes) = bytes.split_first_chunk().ok_or(SHORT)?;
         if usize::from(of) != phases {
@@ -324,7 +324,7 @@ impl Sketch {
             let (cluster, rest) = rest.split_first_chunk().ok_or(SHORT)?;
             let outcome = u64::from_le_bytes(*outcome);
             let (cluster, times) = (u32::from_le_bytes(*cluster), rest[0]);
-            // Each stands there once, and is held by rights.
+            // Each occurs once, and is below the threshold.
             let fits = before.is_none_or(|before| before < outcome) && times <= of;
             if !fits || !sample.holds(cluster, times) {
                 return Err(WRONG);
@@ -409,7 +409,7 @@ mod tests {
             let (total, error) = up.outcomes(least);
             assert!((total - wanted).abs() < 4.0 * error, "{total} of {wanted}");
             assert!(error > 0.0 && error < 0.02 * wanted);
-            // One that looks for these alone comes to the same.
+            // A sample of this threshold alone gives the same.
             let mut alone = Sample::new(least..=least);
             alone.take(&all);
             assert_eq!(alone.outcomes(least), (total, error));

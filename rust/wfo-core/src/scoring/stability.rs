@@ -15,7 +15,7 @@ use super::distribution::Lookup;
 use super::gates::Gates;
 use crate::error::{Error, Result};
 
-/// Scores of the combinations of a chunk that are valid often enough. A worker's scratch: loops go
+/// Scores of the combinations of a chunk that are valid often enough. A worker's scratch: loops run
 /// over one phase and all combinations at a time, so that they are vectors.
 #[derive(Debug)]
 pub(crate) struct Scorer {
@@ -23,9 +23,9 @@ pub(crate) struct Scorer {
     valid: Vec<[u8; CHUNK]>,
     /// In how many phases.
     times: Vec<u8>,
-    /// Positions in the chunk of those that are scored.
+    /// Positions in the chunk of the combinations that are scored.
     chosen: Vec<u32>,
-    /// For those that are scored: in how many phases they are valid.
+    /// In how many phases each of those is valid.
     often: Vec<u8>,
     /// Rank and weight, 1 where valid, phase by phase.
     ranks: Vec<[f64; CHUNK]>,
@@ -36,7 +36,7 @@ pub(crate) struct Scorer {
 }
 
 impl Scorer {
-    /// Room for a chunk of so many phases.
+    /// A scratch for chunks of so many phases.
     pub(crate) fn new(phases: usize) -> Self {
         Self {
             valid: vec![[0; CHUNK]; phases],
@@ -69,7 +69,7 @@ impl Scorer {
                 *times += *valid;
             }
         }
-        // Every position is written, and the next one over it unless it was to stay: no branch.
+        // Every position is written, and overwritten by the next one unless it is kept: no branch.
         self.chosen.resize(CHUNK, 0);
         self.often.resize(CHUNK, 0);
         let mut held = 0;
@@ -82,7 +82,7 @@ impl Scorer {
         self.often.truncate(held);
     }
 
-    /// Positions in the chunk of what was chosen, in rising order.
+    /// Positions in the chunk of the chosen combinations, in rising order.
     pub(crate) fn chosen(&self) -> &[u32] {
         &self.chosen
     }
@@ -92,24 +92,24 @@ impl Scorer {
         &self.often
     }
 
-    /// Their stability, once they are scored; what is no number where they are valid in no phase.
+    /// Their stability, once they are scored; NaN where they are valid in no phase.
     pub(crate) fn scores(&self) -> &[f64] {
         &self.scores[..self.chosen.len()]
     }
 
-    /// Drops what was chosen and is scored below `cut`.
-    pub(crate) fn drop_below(&mut self, cut: f64) {
+    /// Drops chosen combinations that are scored below `least`.
+    pub(crate) fn drop_below(&mut self, least: f64) {
         let mut held = 0;
         for i in 0..self.chosen.len() {
             self.chosen[held] = self.chosen[i];
             self.often[held] = self.often[i];
-            held += usize::from(self.scores[i] >= cut);
+            held += usize::from(self.scores[i] >= least);
         }
         self.chosen.truncate(held);
         self.often.truncate(held);
     }
 
-    /// Scores what was chosen of a chunk.
+    /// Scores the chosen combinations of a chunk.
     ///
     /// # Errors
     /// A valid profit that has no rank.
@@ -149,7 +149,7 @@ impl Scorer {
         Ok(())
     }
 
-    /// Makes scores of the ranks of the first `m`.
+    /// Computes scores from the ranks of the first `m`.
     fn combine(&mut self, m: usize) {
         let (scores, squares) = (&mut self.scores[..m], &mut self.squares[..m]);
         let times = &self.often[..m];

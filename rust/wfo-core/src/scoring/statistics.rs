@@ -1,4 +1,4 @@
-//! What is counted over all combinations of a grid.
+//! Counts and distributions over all combinations of a grid.
 
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// Most cells of the map, two gigabytes of them.
 const CELLS: u64 = 1 << 28;
 
-/// What is counted over all combinations.
+/// Counts and distributions over all combinations of a grid.
 #[derive(Debug, Clone)]
 pub struct GridStatistics {
     gates: Gates,
@@ -24,19 +24,20 @@ pub struct GridStatistics {
     valid_phases: Vec<u64>,
     cells: Vec<u64>,
     distributions: Vec<Distribution>,
-    /// Room for a slab, kept between blocks: for each chunk one item a statistics that is added to together
-    /// with this one.
+    /// Scratch for a slab, kept between blocks: for each chunk one item a set of gates that is counted
+    /// together with this one.
     chunks: Vec<Vec<Chunk>>,
 }
 
-/// What a chunk adds to a statistics.
+/// Counts of a chunk by one set of gates.
 #[derive(Debug, Clone)]
 struct Chunk {
     /// Its combinations.
     len: usize,
     /// In how many phases each is valid.
     times: Vec<u8>,
-    /// Who passes the gates of a phase that every set asks for, and how many do; then, who passes all.
+    /// Marks of the combinations that pass the gates of a phase that are on in every set, and how many
+    /// pass; then, marks of those that pass all gates.
     base: Vec<u8>,
     passed: Passed,
     valid: Vec<u8>,
@@ -74,9 +75,9 @@ impl Chunk {
         }
     }
 
-    /// Judges phase `k` of some combinations by `gates`, of which those that every set asks for were
-    /// judged by another set where one has the same.
-    fn judge(&mut self, gates: &Gates, k: usize, phase: &Stored<'_>, like: Option<&Self>) {
+    /// Applies `gates` to phase `k` of some combinations. Results of the gates that are on in every set
+    /// are copied from `like`, a set with the same thresholds, where there is one.
+    fn apply(&mut self, gates: &Gates, k: usize, phase: &Stored<'_>, like: Option<&Self>) {
         let (base, valid) = (&mut self.base[..self.len], &mut self.valid[..self.len]);
         if let Some(like) = like {
             base.copy_from_slice(&like.base[..self.len]);
@@ -96,7 +97,7 @@ impl Chunk {
 
     fn count_valid_phases(&mut self) {
         for (number, count) in self.valid_phases.iter_mut().enumerate() {
-            // A chunk is short enough for the narrow sum, of which more fit a register.
+            // A chunk is short enough for narrow sums, of which more fit a register.
             let times = self.times[..self.len].iter();
             let equal = times.map(|&t| u16::from(usize::from(t) == number));
             *count = u64::from(equal.sum::<u16>());
@@ -104,7 +105,7 @@ impl Chunk {
     }
 }
 
-/// Judges some combinations by several sets of gates while their figures are in a near cache.
+/// Applies several sets of gates to some combinations while their figures are in a near cache.
 fn fill(chunks: &mut [Chunk], sets: &[&Gates], block: &Block<'_>, range: &std::ops::Range<usize>) {
     for chunk in &mut *chunks {
         chunk.len = range.len();
@@ -115,7 +116,7 @@ fn fill(chunks: &mut [Chunk], sets: &[&Gates], block: &Block<'_>, range: &std::o
         for (s, gates) in sets.iter().enumerate() {
             let (before, chunk) = chunks.split_at_mut(s);
             let like = sets[..s].iter().position(|other| other.has_base_of(gates));
-            chunk[0].judge(gates, k, &phase, like.map(|at| &before[at]));
+            chunk[0].apply(gates, k, &phase, like.map(|at| &before[at]));
         }
     }
     chunks.iter_mut().for_each(Chunk::count_valid_phases);
@@ -124,7 +125,7 @@ fn fill(chunks: &mut [Chunk], sets: &[&Gates], block: &Block<'_>, range: &std::o
 impl ChunkPhase {
     fn keep(&mut self, phase: &Stored<'_>, valid: &[u8]) {
         self.held = 0;
-        // Every pattern is written, and the next one over it unless it was to stay: no branch.
+        // Every pattern is written, and overwritten by the next one unless it is kept: no branch.
         for (&profit, &valid) in phase.oos_pnl.iter().zip(valid) {
             self.patterns[self.held] = profit.to_bits();
             self.held += usize::from(valid);
@@ -144,7 +145,7 @@ impl GridStatistics {
         Self::with_limit(phases, gates, axes, LIMIT)
     }
 
-    /// One whose distributions keep another number of values as they are.
+    /// Statistics whose distributions keep another number of values as they are.
     pub(crate) fn with_limit(
         phases: usize,
         gates: Gates,
@@ -249,16 +250,16 @@ impl GridStatistics {
         Ok(Ranking::new(phases.collect::<Result<_>>()?))
     }
 
-    /// Provisional ranks of all phases, for all profits there could be.
+    /// Provisional ranks of all phases, for every positive profit.
     #[must_use]
     pub fn provisional_ranks(&self) -> ProvisionalRanks {
         ProvisionalRanks::new(self.gates.clone(), &self.distributions)
     }
 
-    /// Adds what another statistics counted, by the same gates and over the same map.
+    /// Adds the counts of other combinations, by the same gates and over the same map.
     ///
     /// # Errors
-    /// A statistics of other phases, gates or axes; more equal profits than can be counted.
+    /// Statistics of other phases, gates or axes; more equal profits than can be counted.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         let same = [
             ("number of phases", self.phases() == other.phases()),
@@ -282,7 +283,7 @@ impl GridStatistics {
         pairs.try_for_each(|(mine, theirs)| mine.merge(theirs))
     }
 
-    /// Takes over what was counted.
+    /// Replaces all counts.
     pub(crate) fn set(
         &mut self,
         len: u64,
@@ -296,8 +297,8 @@ impl GridStatistics {
     }
 }
 
-/// Counts a block in several by_set, whose gates are judged while its figures are in a near cache. It
-/// comes to what [`GridStatistics::add`] of each of them does.
+/// Counts a block by several sets of gates, which are applied while its figures are in a near cache. The
+/// result is that of [`GridStatistics::add`] of each.
 ///
 /// # Errors
 /// As of [`GridStatistics::add`].
@@ -323,7 +324,7 @@ pub fn add(
     Ok(())
 }
 
-/// Counts combinations that are handed out together, the first of which has the flat index `first`.
+/// Counts the combinations of a slab, the first of which has the flat index `first`.
 fn add_slab(
     by_set: &mut [&mut GridStatistics],
     first: Option<u64>,
@@ -387,7 +388,7 @@ fn add_slab(
     Ok(())
 }
 
-/// What to say of a block in which a valid profit is infinite.
+/// The error of a block in which a valid profit is infinite.
 fn infinite_profit(gates: &Gates, block: &Block<'_>) -> Error {
     let mut valid = vec![0; block.len()];
     let index = block.phases().iter().enumerate().find_map(|(k, phase)| {
@@ -403,7 +404,7 @@ pub(super) fn cell_count(axes: Option<&[MapAxis; 2]>, phases: u64) -> Option<u64
     x.len.checked_mul(y.len)?.checked_mul(phases.checked_add(1)?)
 }
 
-/// Where a flat index stands on the index axis of a map parameter.
+/// Position of a flat index on the index axis of a map parameter.
 #[derive(Debug, Clone, Copy)]
 struct Position<'a> {
     axis: &'a MapAxis,
@@ -418,12 +419,12 @@ impl<'a> Position<'a> {
         Self { axis, at, left: axis.stride - index % axis.stride }
     }
 
-    /// Which of the parameter's values that is.
+    /// The parameter's value there.
     fn value(&self) -> u64 {
         self.axis.table.as_ref().map_or(self.at, |table| table[self.at as usize].into())
     }
 
-    /// Goes on by at most as many as are left.
+    /// Advances by at most as many as are left.
     fn advance(&mut self, by: u64) {
         self.left -= by;
         if self.left == 0 {
@@ -433,7 +434,7 @@ impl<'a> Position<'a> {
     }
 }
 
-/// Counts consecutive combinations that are valid `times` times, stretch by stretch in one cell.
+/// Counts consecutive combinations that are valid `times` times, cell by cell.
 fn add_cells(
     cells: &mut [u64],
     width: u64,
@@ -443,14 +444,14 @@ fn add_cells(
 ) {
     while !times.is_empty() {
         let [x, y] = *position;
-        let run = x.left.min(y.left).min(times.len() as u64);
-        let (stretch, rest) = times.split_at(run as usize);
+        let count = x.left.min(y.left).min(times.len() as u64);
+        let (same_cell, rest) = times.split_at(count as usize);
         let at = (x.value() * width + y.value()) as usize * (phases + 1);
         let cell = &mut cells[at..=at + phases];
-        for &times in stretch {
+        for &times in same_cell {
             cell[usize::from(times)] += 1;
         }
-        position.iter_mut().for_each(|p| p.advance(run));
+        position.iter_mut().for_each(|p| p.advance(count));
         times = rest;
     }
 }

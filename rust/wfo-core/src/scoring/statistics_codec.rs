@@ -1,13 +1,13 @@
 //! Grid statistics as bytes.
 //!
 //! A magic word and version; the thresholds `wfe` and `dd_ratio` as `f64`. Then numbers of seven bits
-//! a byte, the low ones first, but for what is `f64`: fewest trades, and what buy-and-hold must be
-//! exceeded in, 0 nothing, 1 return, 2 risk; unless it is nothing, the capital as `f64`; phases; the
+//! a byte, the low ones first, except where `f64` is stated: fewest trades; the comparison with
+//! buy-and-hold, 0 none, 1 by return, 2 by risk; unless it is none, the capital as `f64`; phases; the
 //! floors of each phase as `f64`, where there are any; how many map axes there are, 0 or 2, and of each
 //! stride, length, how long its table is (0 where positions are values) and the table; combinations,
 //! gates passed, valid phases, cells. For each phase how many different profits there are, and for each
 //! of them in rising order the gap to the bit pattern before and how often it occurs; most gaps and
-//! counts are small, and share a byte. A checksum stands at the end. Equal statistics give equal bytes.
+//! counts are small, and share a byte. A checksum ends the bytes. Equal statistics give equal bytes.
 
 use rayon::prelude::*;
 
@@ -22,7 +22,7 @@ const MAGIC: &[u8; 8] = b"wfotally";
 const VERSION: u8 = 3;
 const CHECKSUM: usize = 8;
 
-/// What buy-and-hold may have to be exceeded in, in the order of its numbers.
+/// Comparisons with buy-and-hold, in the order of their numbers.
 const MEASURES: [Option<Measure>; 3] = [None, Some(Measure::Return), Some(Measure::Risk)];
 
 fn put(out: &mut Vec<u8>, mut number: u64) {
@@ -122,7 +122,7 @@ impl Reader<'_> {
             let (&byte, rest) = self.bytes.split_first().ok_or(SHORT)?;
             self.bytes = rest;
             let part = u64::from(byte & 0x7f);
-            // Nothing may be lost, and no number has two spellings.
+            // No bit is lost, and no number has two spellings.
             if part << shift >> shift != part || (byte == 0 && shift > 0) {
                 return Err(WRONG);
             }
@@ -180,7 +180,7 @@ impl Reader<'_> {
         axis.table.is_some().then_some(axis).ok_or(WRONG)
     }
 
-    /// So many numbers, each of which takes at least one byte.
+    /// `count` numbers, each of which takes at least one byte.
     fn numbers(&mut self, count: usize) -> Result<Vec<u64>> {
         if count > self.bytes.len() {
             return Err(SHORT);
@@ -218,7 +218,7 @@ pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<GridStatistics> {
         1..VERSION => return Err(no("they were written by an earlier version; run again")),
         _ => return Err(no("they are of another version")),
     }
-    // Before anything is made of the bytes, so that damaged ones cannot ask for much memory.
+    // First, so that damaged bytes cannot cause a large allocation.
     let (content, sum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(SHORT)?;
     if checksum(content).to_le_bytes() != *sum {
         return Err(no("they were changed or cut off"));
@@ -226,7 +226,7 @@ pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<GridStatistics> {
     read(content.get(MAGIC.len() + 1..).ok_or(SHORT)?, limit)
 }
 
-/// Reads what stands between version and checksum.
+/// Reads the bytes between version and checksum.
 fn read(bytes: &[u8], limit: usize) -> Result<GridStatistics> {
     let mut reader = Reader { bytes };
     let (gates, phases) = reader.gates()?;
@@ -344,7 +344,7 @@ mod tests {
                 body[at] = byte;
             }
             if let Ok(found) = read(&body, limit) {
-                // Thresholds and strides are free; whatever was read is written the same.
+                // Thresholds and strides are free; all that was read is written the same.
                 let again = encode(&found);
                 prop_assert_eq!(&again[MAGIC.len() + 1..again.len() - CHECKSUM], &body[..]);
             }

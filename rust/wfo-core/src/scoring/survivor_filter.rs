@@ -19,7 +19,7 @@ pub struct SurvivorThresholds<P> {
     pub provisional: Option<P>,
     /// What makes a combination valid.
     pub gates: Gates,
-    /// Fewest valid phases, and the provisional stability to reach; what is no number is not reached.
+    /// Fewest valid phases, and the provisional stability to reach; NaN is not reached.
     pub classes: Vec<(usize, f64)>,
 }
 
@@ -36,7 +36,7 @@ struct Set<P> {
     gates: Gates,
     /// The fewest valid phases that can pass.
     least: usize,
-    /// For each number of valid phases the stability to reach; what is no number where none passes.
+    /// For each number of valid phases the stability to reach; NaN where none passes.
     thresholds: Vec<f64>,
 }
 

@@ -41,7 +41,7 @@ fn figures(phases: usize) -> impl Strategy<Value = Vec<Vec<Money>>> {
     prop::collection::vec(prop::collection::vec(money(), phases), 1..120)
 }
 
-/// Columns of the figures, and trades that tell which is whose.
+/// Columns of the figures, and trades that identify the combination.
 fn columns(figures: &[Vec<Money>]) -> Vec<Unpacked> {
     (0..figures[0].len())
         .map(|k| {
@@ -215,7 +215,7 @@ proptest! {
                 );
             }
         }
-        // Gates that are off hold nobody back.
+        // Everything passes the gates that are off.
         for passed in found.passed() {
             prop_assert_eq!(passed.alone[4..].to_vec(), vec![all.len() as u64; 2]);
             prop_assert_eq!(passed.together[4..].to_vec(), vec![passed.together[3]; 2]);
@@ -297,7 +297,7 @@ proptest! {
                     prop_assert_eq!(counts, (count(&|p| p[gate]), count(&up_to)));
                 }
             }
-            // The other ways to judge come to the same.
+            // Provisional ranks agree on validity.
             let scores = found.provisional_ranks().stabilities(1, &block(&columns, 0..all.len()));
             for (i, score) in scores.expect("a block").into_iter().enumerate() {
                 prop_assert_eq!(score.is_nan(), (0..3).all(|k| passed(i, k).contains(&false)));
@@ -338,7 +338,7 @@ proptest! {
         start in 0_u64..1_000,
         apart in any::<bool>(),
     ) {
-        // Both parameters on one index axis, or the second on a faster one of its own.
+        // Both parameters on one index axis, or the second on a separate, faster one.
         let columns = columns(&all);
         let (x, y): (Vec<u32>, Vec<u32>) = points.iter().copied().unzip();
         let axes = [

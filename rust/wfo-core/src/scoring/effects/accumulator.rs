@@ -16,13 +16,13 @@ use crate::scoring::block::{Block, MOST_PHASES};
 use crate::scoring::chunks::{CHUNK, parts};
 use crate::scoring::gates::Gates;
 
-/// Combinations whose responses wait between the two steps of a block.
+/// Combinations whose responses are held between the two steps of a block.
 const SLAB: usize = 1 << 16;
 
 /// Most sets of gates.
 const SETS: usize = 8;
 
-/// What is summed over all combinations of a grid, by axis value and by pair of axes.
+/// Sums over all combinations of a grid, by axis value and by pair of axes.
 #[derive(Debug, Clone)]
 pub struct Effects {
     pub(super) lengths: Vec<u64>,
@@ -52,7 +52,7 @@ impl Effects {
     /// Nothing summed yet, over a grid with axes of these lengths, the slowest first.
     ///
     /// A return of a phase is made annual by its exponent. A combination is stable by a set of gates
-    /// that is valid in enough phases; counted are numbers from two less than asked for to one more.
+    /// that is valid in enough phases; counted are thresholds from `asked - 2` to `asked + 1`.
     ///
     /// # Errors
     /// No axis or an empty one, a capital or an exponent that is not above 0, no phase or too many, too
@@ -155,8 +155,8 @@ impl Effects {
 
     /// Adds consecutive combinations from flat index `start` on, each of which is to be added once.
     ///
-    /// Returns of all combinations of the grid go to `returns`, where it is given, and in how many
-    /// phases they are valid by one set of gates to `times`, each at their flat index.
+    /// Where they are given, `returns` receives the returns of the combinations, and `times` in how many
+    /// phases they are valid by one set of gates, each at their flat index.
     ///
     /// # Errors
     /// Combinations outside the grid, a block of another number of phases, room for another number of
@@ -185,7 +185,7 @@ impl Effects {
         if let Some((set, _)) = times {
             self.check_set(set)?;
         }
-        // The first tile may be cut, and so may the last.
+        // The first and the last tile may be partial.
         let slab = SLAB.min(self.shape.tile.saturating_mul(TILES - 2));
         for part in parts(block.len(), slab) {
             let at = start + part.start as u64;
@@ -208,8 +208,8 @@ impl Effects {
         Ok(())
     }
 
-    /// Writes the responses of combinations anywhere: returns, and in how many phases each is valid by
-    /// one set of gates.
+    /// The responses of combinations anywhere: returns, and in how many phases each is valid by one set
+    /// of gates.
     ///
     /// # Errors
     /// A block of another number of phases, a set that is not there.
@@ -305,10 +305,10 @@ impl Effects {
         copy
     }
 
-    /// Adds what others summed over the same grid, by the same rules.
+    /// Adds sums of other combinations of the same grid, by the same rules.
     ///
     /// # Errors
-    /// Others of another grid or other rules; together more combinations than the grid has.
+    /// Sums of another grid or by other rules; together more combinations than the grid has.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         let same = [
             ("lengths", self.lengths == other.lengths),

@@ -4,10 +4,10 @@ use super::wide::Work;
 use crate::scoring::block::Stored;
 use crate::scoring::chunks::CHUNK;
 
-/// What a return of 1 is in fixed point.
+/// A return of 1 in fixed point.
 pub const UNIT: f64 = (1_u64 << 44) as f64;
 
-/// Returns beyond it count as it: 3,200 % a year, which nobody earns for two years.
+/// Returns are clamped to it either way: 3,200 % a year.
 pub const LIMIT: f64 = 32.0;
 
 /// Added to a number and subtracted again, it leaves the nearest whole one, halves to even; in between
@@ -46,7 +46,7 @@ impl Work for Means<'_> {
 
 /// Adds to each of `sums` the annual out-of-sample return: the profit by the equity that the
 /// out-of-sample part begins with, compounded; -1 where that equity is not positive, or nothing is
-/// left. What is no number counts as -1 too.
+/// left. NaN counts as -1 too.
 #[inline(always)]
 fn annual_returns(capital: f64, exponent: f64, is_pnl: &[f32], oos_pnl: &[f32], sums: &mut [f64]) {
     for ((&before, &earned), sum) in is_pnl.iter().zip(oos_pnl).zip(sums) {
@@ -74,7 +74,7 @@ fn whole(value: f64) -> i64 {
 }
 
 /// `base` to a positive power, the same on every machine and as a vector: a math library's function is
-/// neither. `base` is above 0 and no smaller than 2^-1022; results are cut off at 2^±1000. An error is at
+/// neither. `base` is above 0 and no smaller than 2^-1022; results are clamped to 2^±1000. An error is at
 /// most 4 units in the last place for results between 1/4 and 4, and grows with their logarithm.
 #[inline(always)]
 #[must_use]

@@ -3,7 +3,7 @@
 //! A magic word and version, then numbers of fixed width, low byte first: how many axes, phases and
 //! sets, the first threshold and how many; the lengths, the capital, the exponents; combinations added;
 //! the sum of squares, that of returns, and those of all cells; for each set and threshold the count of
-//! all and those of all cells. A checksum stands at the end. Where a cell is follows from the lengths.
+//! all and those of all cells. A checksum ends the bytes. The position of a cell follows from the lengths.
 
 use super::accumulator::Effects;
 use super::shape::Shape;
@@ -88,7 +88,7 @@ impl Reader<'_> {
         self.take().map(u64::from_le_bytes)
     }
 
-    /// A number of things, each of which takes a byte at least.
+    /// A count of items, each of which takes a byte at least.
     fn count(&mut self) -> Result<usize> {
         usize::try_from(self.number()?).ok().filter(|&n| n <= self.bytes.len()).ok_or(SHORT)
     }
@@ -104,7 +104,7 @@ fn decode(bytes: &[u8], gates: Vec<Gates>) -> Result<Effects> {
     if *body.first().ok_or(SHORT)? != VERSION {
         return Err(no("they are of another version"));
     }
-    // Before anything is made of the bytes, so that damaged ones cannot ask for much memory.
+    // First, so that damaged bytes cannot cause a large allocation.
     let (content, sum) = bytes.split_last_chunk::<8>().ok_or(SHORT)?;
     if checksum(content).to_le_bytes() != *sum {
         return Err(no("they were changed or cut off"));
@@ -112,7 +112,7 @@ fn decode(bytes: &[u8], gates: Vec<Gates>) -> Result<Effects> {
     read(content.get(MAGIC.len() + 1..).ok_or(SHORT)?, gates)
 }
 
-/// Reads what stands between version and checksum.
+/// Reads the bytes between version and checksum.
 pub(super) fn read(bytes: &[u8], gates: Vec<Gates>) -> Result<Effects> {
     let mut reader = Reader { bytes };
     let (axes, phases, sets) = (reader.count()?, reader.count()?, reader.count()?);

@@ -80,10 +80,10 @@ impl Sum for Squares {
 /// Lines that are summed together, as a vector.
 const WIDTH: usize = 1024;
 
-/// Combinations that are handed out together, at least.
+/// Combinations of a task, at least.
 const TASK: usize = 1 << 16;
 
-/// Values that sums of 64 bits have room for.
+/// Values whose sum fits 64 bits.
 const NARROW: usize = 1 << 13;
 
 /// Sums the squares of the sums over all lines along an axis.

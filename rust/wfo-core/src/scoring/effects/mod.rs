@@ -1,10 +1,10 @@
-//! Sums that a functional analysis of variance is made of: what each parameter does to the figures.
+//! Sums for a functional analysis of variance: the effect of each parameter on the figures.
 //!
 //! Two responses of every combination are summed by the value of each axis of the flat index and by
 //! the values of each pair of axes: the mean over phases of its [annual] out-of-sample return,
 //! and, for each set of gates, whether it is valid in enough phases. From these come the parts of the
-//! variance that one or two parameters explain (Sobol' 1993); the part that one is involved in needs
-//! whole [lines] of the grid.
+//! variance that one or two parameters explain (Sobol' 1993); the total effect of one needs whole [lines]
+//! of the grid.
 //!
 //! Sums are integers, returns in units of 2^-44, so that neither the order of blocks nor threads
 //! matter. Combinations that follow one another share the digits of the slow axes: the fast axes make

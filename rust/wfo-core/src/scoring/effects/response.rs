@@ -1,4 +1,4 @@
-//! Sums of one response, as they are handed out.
+//! Sums of one response, by axis and by pair of axes.
 
 /// Sums of one response: by the values of every axis, and by those of every pair that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -206,7 +206,7 @@ fn rows(shape: &Shape) -> usize {
     shape.axes[..shape.lead].iter().map(|axis| axis.len).sum::<usize>().max(1)
 }
 
-/// Where a flat index stands on an axis.
+/// Position of a flat index on an axis.
 fn digit(axis: &Axis, index: u64) -> usize {
     (index / axis.stride % axis.len as u64) as usize
 }
@@ -260,28 +260,28 @@ fn empty<R: Copy, S: Copy + Default + AddAssign>(
             for (j, other) in fast.iter().enumerate() {
                 if let Some(pair) = shape.pair(i, shape.lead + j) {
                     let first = pair.cell + value * other.len;
-                    by_value(&wide, other, |at, run| cells[first + at] += sum(run));
+                    by_value(&wide, other, |at, part| cells[first + at] += sum(part));
                 }
             }
         }
     }
     *total += sum(&all);
     for (i, axis) in fast.iter().enumerate() {
-        by_value(&all, axis, |at, run| cells[axis.cell + at] += sum(run));
+        by_value(&all, axis, |at, part| cells[axis.cell + at] += sum(part));
         for (j, other) in fast.iter().enumerate().skip(i + 1) {
             if let Some(pair) = shape.pair(shape.lead + i, shape.lead + j) {
-                by_value(&all, axis, |at, run| {
+                by_value(&all, axis, |at, part| {
                     let first = pair.cell + at * other.len;
-                    by_value(run, other, |at, run| cells[first + at] += sum(run));
+                    by_value(part, other, |at, part| cells[first + at] += sum(part));
                 });
             }
         }
     }
 }
 
-/// Hands out the stretches of `row` in which an axis within the tile has one value.
-fn by_value<S>(row: &[S], axis: &Axis, mut hand: impl FnMut(usize, &[S])) {
+/// Calls `visit` with each value of an axis within the tile, and the cells of `row` that have it.
+fn by_value<S>(row: &[S], axis: &Axis, mut visit: impl FnMut(usize, &[S])) {
     for block in row.chunks(axis.stride as usize * axis.len) {
-        block.chunks(axis.stride as usize).enumerate().for_each(|(at, run)| hand(at, run));
+        block.chunks(axis.stride as usize).enumerate().for_each(|(at, cells)| visit(at, cells));
     }
 }

@@ -1,4 +1,4 @@
-//! How a grid is cut into tiles, and where its sums stand.
+//! How a grid is split into tiles, and the positions of its sums.
 
 use super::response::Response;
 use crate::error::{Error, Result};
@@ -9,13 +9,13 @@ const NEAR: u64 = 1 << 18;
 /// Most cells of the rows where a tile is short otherwise.
 const FAR: u64 = 1 << 21;
 
-/// Combinations below which a tile is short: what is done once a tile costs more than its sums.
+/// Combinations below which a tile is short: its fixed cost exceeds that of its sums.
 const SHORT: u64 = 256;
 
 /// Most cells of all pairs together.
 const PAIR_CELLS: u64 = 1 << 18;
 
-/// Most values of an axis: each has a sum of its own.
+/// Most values of an axis: each has a separate sum.
 const LONGEST: u64 = 1 << 20;
 
 /// An axis of more than one value.
@@ -97,7 +97,7 @@ impl Shape {
                 Pair { axes: pair, cell: first }
             })
             .collect();
-        let (lead, tile) = cut(&axes);
+        let (lead, tile) = split(&axes);
         Ok(Self { count: lengths.len(), size, axes, pairs, cells: cell, lead, tile })
     }
 
@@ -140,9 +140,9 @@ impl Shape {
     }
 }
 
-/// The first axis within a tile, and the tile's combinations: as many as rows of them, one for each
-/// value of the axes before, have room for.
-fn cut(axes: &[Axis]) -> (usize, usize) {
+/// The first axis within a tile, and the tile's combinations: the most for which rows of them, one for
+/// each value of the axes before, stay within the limit of cells.
+fn split(axes: &[Axis]) -> (usize, usize) {
     let tile = |lead: usize| match lead.checked_sub(1) {
         Some(before) => axes[before].stride,
         None => axes.first().map_or(1, |axis| axis.stride.saturating_mul(axis.len as u64)),

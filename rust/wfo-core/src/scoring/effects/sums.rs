@@ -19,7 +19,7 @@ impl AddAssign for Counts {
 }
 
 impl Counts {
-    /// What four counters of 16 bits in one word hold.
+    /// The four counters of 16 bits in one word.
     #[inline(always)]
     pub(super) fn of(word: u64) -> Self {
         Self(std::array::from_fn(|lane| word >> (16 * lane) & 0xffff))

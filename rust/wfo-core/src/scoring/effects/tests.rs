@@ -76,7 +76,7 @@ fn digits(lengths: &[u64], mut index: u64) -> Vec<usize> {
     found
 }
 
-/// What the definition says of one combination.
+/// The response of one combination by definition.
 fn response(phases: &[Phase], i: usize) -> (i64, [usize; 2]) {
     let mut mean = 0.0;
     let mut times = [0; 2];

@@ -1,11 +1,11 @@
 //! Loops that are built once more for wider vectors, and run so where the processor has them.
 //!
-//! Nothing but speed depends on it: no build contracts or reorders floating-point operations.
+//! Only speed depends on it: no build contracts or reorders floating-point operations.
 
 /// Work that is built for each width: its `run` is inlined, with all that it calls.
 pub(super) trait Work {
     type Output;
-    /// Does it.
+    /// Does the work.
     fn run(self) -> Self::Output;
 }
 
@@ -21,7 +21,7 @@ impl Width {
     #[cfg(test)]
     pub(super) const ALL: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
 
-    /// Whether this processor has them.
+    /// Whether this processor has such vectors.
     pub(super) fn is_here(self) -> bool {
         match self {
             Self::Baseline => true,
@@ -45,7 +45,7 @@ impl Width {
         widest.unwrap_or(Self::Baseline)
     }
 
-    /// Does `work` with such vectors. They must be [here](Self::is_here).
+    /// Does `work` with such vectors, which the processor must [have](Self::is_here).
     pub(super) fn run<W: Work>(self, work: W) -> W::Output {
         assert!(self.is_here(), "vectors that the processor does not have");
         match self {
