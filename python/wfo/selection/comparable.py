@@ -1,7 +1,7 @@
-"""Figures of candidates that can be set beside buy-and-hold, beside other phases, and other runs.
+"""Figures of candidates that compare with buy-and-hold, with other phases, and other runs.
 
-Money cannot: phases start with the same capital, but their out-of-sample parts with what the
-in-sample part has made of it. So returns are of the equity that a part starts with, and annual ones
+Money does not: phases start with the same capital, but their out-of-sample parts with the equity at
+the end of the in-sample part. So returns are of the equity that a part starts with, and annual ones
 are by the bars of a year, as buy-and-hold's are in `wfo.backtest.benchmark`.
 """
 
@@ -34,7 +34,7 @@ _MONEY = ("_PnL", "_DD")
 _LARGEST = 1e15
 
 #: Candidates that are computed together.
-_STRETCH = 1 << 14
+_PIECE = 1 << 14
 
 #: Outcomes that are simulated for their relative drawdown at most: about a second on two cores.
 SIMULATED = 50_000
@@ -107,9 +107,9 @@ def comparable_columns(
     n, capital = len(earned), benchmark.capital
     names = ("OOS_Return", "OOS_Return_Annual", "Return_WFE")
     found = {name: np.empty(n, np.float32) for name in names}
-    # A stretch at a time, so that what is between stays in a cache.
-    for start in range(0, n, _STRETCH):
-        part = slice(start, start + _STRETCH)
+    # In pieces, so that intermediate columns stay in a cache.
+    for start in range(0, n, _PIECE):
+        part = slice(start, start + _PIECE)
         returns = total_returns(capital, earned[part], kept[part])
         annual = annual_returns(returns, benchmark.oos_exponent)
         before = annual_returns(
@@ -217,7 +217,7 @@ def simulated_shares(
 
 
 def rounded(frame: pl.DataFrame, parameters: Collection[str]) -> pl.DataFrame:
-    """Return candidates as their CSV file has them, with as many decimals as tell something.
+    """Return candidates as in their CSV file, with as many decimals as are significant.
 
     Money has two, other figures four, always; parameters and counts are as they are.
 
@@ -240,7 +240,7 @@ def _decimals(column: pl.Series, digits: int) -> pl.Series:
     import polars as pl
 
     wide = column.cast(pl.Float64)
-    # What decimals cannot hold keeps its own way of being written.
+    # Values that decimals cannot hold are written as floating-point numbers.
     if not (wide.is_finite() & (wide.abs() < _LARGEST)).all():
         return wide.round(digits)
     return wide.cast(pl.Decimal(38, digits))

@@ -1,7 +1,7 @@
 """Side by side: whether a strategy's extras, shorts or a second symbol, paid on the same bars.
 
 Every strategy is compared by all of its candidates and not by its best one, since the best of more
-combinations is better by luck alone. Beside them all stands buy-and-hold of the first symbol.
+combinations is better by luck alone. All are compared with buy-and-hold of the first symbol.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a strategy's stable combinations come to.
+    """Measures of the stable combinations of a strategy.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class HeldStanding:
-    """What buy-and-hold comes to in the same phases.
+    """Measures of buy-and-hold in the same phases.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class HeldStanding:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The strategies of a run, what their extras were worth, and buy-and-hold beside them."""
+    """The strategies of a run, the differences by their extras, and buy-and-hold beside them."""
 
     standings: tuple[Standing, ...]
     verdicts: tuple[Verdict, ...]
@@ -158,7 +158,7 @@ class Comparison:
         return "\n".join(lines) + "\n"
 
 
-#: Measures of a standing, and what their columns are called: what is summed over phases says so.
+#: Measures of a standing, and the names of their columns: sums over phases are named as such.
 _HEADINGS = {
     "stability": "stability",
     "pnl": "pnl_sum_of_overlapping_phases",
@@ -184,7 +184,7 @@ def standing(strategy: Strategy, combinations: int, stable: int, found: pl.DataF
 
     drawdowns = [name for name in found.columns if name.endswith("_OOS_DD")]
     returns = [name for name in found.columns if name.endswith("_OOS_Return_Annual")]
-    # A phase without one leaves the mean undefined, not to the others.
+    # A phase without a return leaves the mean undefined.
     wide = pl.col(returns).cast(pl.Float64)
     total = pl.sum_horizontal(wide, ignore_nulls=False) if returns else pl.lit(None)
     columns = found.select(
@@ -212,7 +212,7 @@ def compare(
     Parameters
     ----------
     strategies, standings
-        What the run has, and what each comes to.
+        The strategies of the run, and the measures of each.
     benchmarks
         Buy-and-hold of each phase.
     """

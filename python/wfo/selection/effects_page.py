@@ -44,7 +44,7 @@ _TITLES: dict[Response, str] = {
 #: Of the bars: width of the whole, where they begin and end, height of one.
 _WIDTH, _FROM, _TO, _ROW = 960, 190, 820, 22
 
-#: Of a small chart of means, and how many stand side by side.
+#: Width and height of a small chart of means, and how many are side by side.
 _SMALL, _TALL, _ACROSS = 310, 150, 3
 
 

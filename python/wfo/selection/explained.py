@@ -1,4 +1,4 @@
-"""What a functional analysis of variance finds, as values; see `wfo.selection.sensitivity`."""
+"""The result of a functional analysis of variance; see `wfo.selection.sensitivity`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Sensitivity:
     min_phases
         Phases in which a stable combination is valid here.
     lines
-        Lines that were sampled for each factor, at most; 0 where all of them were looked at.
+        Lines that were sampled for each factor, at most; 0 where all of them were read.
     annual_return, stable
         The two responses.
     """
@@ -111,9 +111,9 @@ class Sensitivity:
         return pl.DataFrame(rows)
 
     def to_csv(self) -> str:
-        """Return everything as CSV in a long format; what a line does not say is empty.
+        """Return everything as CSV in a long format; columns that a line does not have are empty.
 
-        ``kind`` tells what a line is about: ``response`` (mean and variance over all combinations),
+        ``kind`` is the subject of a line: ``response`` (mean and variance over all combinations),
         ``effect`` (a parameter: main and total effect), ``value`` (the mean at one of its values),
         ``pair`` (the interaction of two). Parameters that share constraints, and their values, are
         joined by ``+``. Returns are fractions a year, effects are shares of the variance.

@@ -29,7 +29,7 @@ class Factor:
     parameters
         Their canonical names.
     values
-        The values that were looked at, one tuple for each position: one number a parameter.
+        The values of the grid, one tuple for each position: one number a parameter.
     means
         The mean of the response at each of them.
     main, total
@@ -66,7 +66,7 @@ class Interaction(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One response, and what its variance comes from.
+    """One response, and the sources of its variance.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 """Gates: what makes a combination valid in a phase, and in how many it must be.
 
 Two sets have names. ``v4`` asks for profit in and out of sample, efficiency, and drawdowns in
-proportion. ``strict`` asks for trades and for more profit a drawdown than buy-and-hold too. A set
-of one's own is any other.
+proportion. ``strict`` asks for trades and for more profit a drawdown than buy-and-hold too. Any
+other set is called ``own``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wfo import _core
     from wfo.backtest.benchmark import Benchmark
 
-#: What a combination may have to beat buy-and-hold in.
+#: Measures in which a combination may have to beat buy-and-hold.
 BEATS = ("return", "risk")
 
 #: Most trades that a gate can ask for: stored counts stop there.
@@ -88,7 +88,7 @@ class Gates:
 
     @property
     def rules(self) -> Gates:
-        """The same gates with the schedule's number of phases: what a phase is judged by."""
+        """The same gates with the schedule's number of phases: the thresholds within a phase."""
         return replace(self, min_phases=None)
 
     @property
@@ -112,7 +112,7 @@ class Gates:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a command line says to get these gates, by option; nothing of v4."""
+        """Options of a command line that give these gates, by name; none for those of v4."""
         if self.name == "strict":
             least = self.min_phases
             return {"gates": "strict"} | ({} if least is None else {"min-phases": least})
@@ -158,7 +158,7 @@ class Gates:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Gates:
-        """Rebuild what `to_dict` returned; what an earlier version did not know is off."""
+        """Rebuild what `to_dict` returned; gates that an earlier version lacks are off."""
         return cls(**data)
 
 

@@ -1,7 +1,7 @@
 """Equal outcomes: combinations whose stored figures are the same in all phases.
 
 A parameter that changes no trade multiplies combinations without adding a result. Candidates carry
-the number of their outcome and its size; lists for people show each outcome once.
+the number of their outcome and its size; printed lists show each outcome once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Outcomes:
     known
         Outcomes that they are, exactly.
     total
-        Outcomes that all stable combinations are; NaN where nobody has counted those that are no
-        candidates.
+        Outcomes that all stable combinations are; NaN where those that are no candidates
+        were not counted.
     exact
         Whether `total` is exact. Otherwise it is estimated from a sample of all outcomes: those
         with a hash of their figures below a threshold.
@@ -43,7 +43,7 @@ class Outcomes:
 
     @property
     def label(self) -> str:
-        """What to call the total, ``"exact"`` or ``"estimated"``; ``"unknown"`` without one."""
+        """The kind of the total, ``"exact"`` or ``"estimated"``; ``"unknown"`` without one."""
         if self.exact:
             return "exact"
         return "unknown" if math.isnan(self.total) else "estimated"
@@ -70,7 +70,7 @@ def central(frame: pl.DataFrame) -> pl.DataFrame:
     """Return each outcome once, best first: its most central member.
 
     That is the member with the least sum, over the parameters, of grid steps to the others, among
-    equals the one with the lower flat index. ``Outcome_Size`` says how many it stands for.
+    equals the one with the lower flat index. ``Outcome_Size`` is the size of its outcome.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Plateaus: stretches of the parameter plane where most combinations are stable, no single peaks.
+"""Plateaus: areas of the parameter plane where most combinations are stable, no single peaks.
 
 The plane is that of the strategy's two map parameters, as the stop's and the entry's multiplier. A
 cell's *level* is its stable share: stable combinations by all combinations of the cell, counted
 over the whole grid. A cell without combinations, whose values the strategy's constraints do not
-allow together, lies outside of the map, as what is beyond its edges does. Plateaus are the clusters
+allow together, lies outside of the map. Plateaus are the clusters
 that DBSCAN (Ester, Kriegel, Sander & Xu 1996) finds among the cells above some level, in units of
 the grid's pitch.
 
@@ -12,16 +12,17 @@ and the rest, and
 
     quality = adjusted R² of the levels explained by that division * (1 - share of the map covered)
 
-R² is large where plateaus are high and even, and what lies around them is low. Fragments leave
-cells of the same height outside and pay for each further group by the adjustment; a blob over the
-whole map leaves nothing to differ from, and the second factor makes it worthless. On a plain slope
-the best division is its upper third.
+R² is large where plateaus are high and even, and their surroundings are low. Fragments leave cells
+of the same height outside, and the adjustment penalizes each further group; a cluster over the
+whole map has no surroundings to differ from, and the second factor makes its quality 0. On a plain
+slope the best division is its upper third.
 
 **Whether there is any shape at all** is tested, because clusters can be found in every noise: the
-levels are dealt out anew over the cells, again and again. The map must be smoother than its
+levels are permuted over the cells, many times. The map must be smoother than its
 shuffles (Moran's I; Moran 1950), and a plateau must be more compact than the clusters of shuffles:
 it must have more joins, pairs of cells that share a side (Moran 1948, Cliff & Ord 1973), than their
-largest. For that test the other plateaus are set aside, lest a large one hides a small one.
+largest. For that test the other plateaus are left out, so that a large one does not hide a small
+one.
 """
 
 from __future__ import annotations
@@ -48,15 +49,15 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
 
-#: Fewer stable combinations say nothing about a cell.
+#: Stable combinations of a cell in which a level can be read, at least.
 LEAST_STABLE = 50
 
 #: Share of a plateau's candidates that its ranges are read from.
 TOP_SHARE = 0.1
 
-# What is searched. A reach of 1 joins cells that share a side, 1.5 those that share a corner too:
-# five and nine cells, the cell itself included, of which more than half must be above the level.
-# With less, a chain of single cells would tie two plateaus together.
+# The settings that are searched. A reach of 1 joins cells that share a side, 1.5 those that share a
+# corner too: five and nine cells, the cell itself included, of which more than half must be above
+# the level. With less, a chain of single cells would join two plateaus.
 _LEVEL_QUANTILES = tuple(q / 80 for q in range(20, 78))
 _DENSITIES = {1.0: (4, 5), 1.5: (5, 6, 7)}
 _LEAST_CELLS = 4
@@ -396,7 +397,7 @@ class _Plane:
         return found
 
     def unframed(self, labels: IntArray) -> IntArray:
-        """Return the labels of the map's own cells; -1 where there is none."""
+        """Return the labels of the cells of the map, without its frame; -1 where there is none."""
         import numpy as np
 
         return np.where(self.present, labels[1:-1, 1:-1], -1)
@@ -436,7 +437,7 @@ def _cluster(
     padded = np.full(above.shape, -1, np.int64)
     positions = np.argwhere(above)
     if len(positions) >= density:
-        # Positions on the axes are coordinates in units of the grid's own pitch.
+        # Positions on the axes are coordinates in units of the pitch of the grid.
         padded[above] = DBSCAN(eps=reach, min_samples=density).fit(positions).labels_
     labels = plane.unframed(padded)
     kept = 0

@@ -1,10 +1,10 @@
 """Regions: plateaus in all parameters, by patient peeling (PRIM; Friedman & Fisher 1999).
 
-A plateau says where on the map's plane most combinations are stable; a region says where in all
-parameters. It begins as the plateau's bounding box, the ranges of its two map parameters and the
-whole axis of every other, and gives up one end value of one parameter at a time, while enough of a
-uniform sample of the grid stays inside. Of the boxes on the way the one with the highest stable
-share is the region, the largest of equals.
+A plateau is a part of the map's plane in which most combinations are stable; a region is such a
+part in all parameters. The search begins with the plateau's bounding box, the ranges of its two map
+parameters and the whole axis of every other, and removes one end value of one parameter at a time,
+while enough of a uniform sample of the grid stays inside. Of these boxes the one with the highest
+stable share is the region, the largest of equals.
 
 **What is peeled** is the end value with the largest gain of share by support removed, as Friedman &
 Fisher suggest for axes of few values. By the share of what remains alone, an axis of two values
@@ -12,9 +12,9 @@ comes before one of twelve, since it takes away half at once: on landscapes with
 ends in worse regions (mean true share .23 against .25 where the box stands out by .1, .48 against
 .50 on slopes), and on QQQ under strict gates in .25 instead of .33, from the whole grid.
 
-**Whether it is better than its box** is asked of the half of the sample that it was not found on:
+**Whether it is better than its box** is tested on the half of the sample that it was not found on:
 there its stable share must exceed that of the bounding box, p < .001 by the hypergeometric
-distribution (Fisher's exact test, one-sided). Else the box itself serves.
+distribution (Fisher's exact test, one-sided). Otherwise the region is the box itself.
 
 **Whether it lasts** is another question, since both halves share all bars: `judge_last_phase`.
 """
@@ -55,19 +55,19 @@ if TYPE_CHECKING:
 #: Combinations that regions are found in; of a smaller grid all.
 SAMPLED = 200_000
 
-#: Combinations that the last phase is judged by, since each is computed anew on every market.
+#: Combinations of the test on the last phase, since each is computed anew on every market.
 JUDGED = 10_000
 
-#: Orders of the bars that the last phase is judged on beside the real one.
+#: Orders of the bars in the test on the last phase, beside the real one.
 SEEDS = (0, 1, 2, 3)
 
-#: Share of the sample that stays in a region at least, and share of the plateau's own.
+#: Least share of the sample, and of the sampled combinations of the plateau, in a region.
 LEAST_SUPPORT, LEAST_OF_PLATEAU = 0.01, 0.2
 
 #: Chance by which a region that is no better than its box is accepted, at most.
 SIGNIFICANCE = 0.001
 
-# The numbers that halve a sample are not those that it was drawn by.
+# The random numbers that halve a sample are independent of those that it was drawn by.
 _HALVES = 1 << 32
 
 #: Smallest and largest value of every parameter, in canonical order.
@@ -135,12 +135,12 @@ class Region:
 
     @property
     def words(self) -> str:
-        """What is narrower than the bounding box, as in ``atr_multiplier 4 to 6``."""
+        """The bounds that are narrower than the box, as in ``atr_multiplier 4 to 6``."""
         return bounds_text(self.bounds, self.box) or "all of the bounding box"
 
     @property
     def note(self) -> str:
-        """Why the bounding box serves instead of what was peeled; empty where it does not."""
+        """Why the region is the bounding box; empty where it is peeled."""
         if self.accepted:
             return ""
         if all(self.peeled[name] == self.box[name] for name in self.box):
@@ -227,7 +227,7 @@ def sample(grid: Grid, count: int = SAMPLED) -> IndexArray:
 
     if len(grid) <= count:
         return np.arange(len(grid))
-    # Short stretches may share a combination, and one in both halves would judge itself.
+    # Short intervals may share a combination, which would bias the test if it were in both halves.
     return np.unique(sample_indices(len(grid), count))
 
 
@@ -285,7 +285,7 @@ def find_region(
 
 
 def halves(count: int) -> BoolArray:
-    """Return which of a sample regions are found on, bool[count]; they are judged on the others."""
+    """Return which of a sample regions are found on, bool[count]; the others test them."""
     import numpy as np
 
     found: BoolArray = splitmix(count, _HALVES) >= np.uint64(1 << 63)
@@ -302,9 +302,9 @@ def peel(
     digits
         Positions on every axis, in the order of its values, int64[m, axes].
     stable
-        What is sought, bool[m].
+        Whether each row is stable, bool[m].
     found
-        The rows whose `stable` is looked at, bool[m].
+        The rows whose `stable` is used, bool[m].
     box
         First and last position on every axis to begin with, int64[axes, 2].
     least
@@ -313,7 +313,7 @@ def peel(
     Returns
     -------
     int64[axes, 2]
-        The box with the highest share of stable rows among those looked at, the largest of equals.
+        The box with the highest share of stable rows among those used, the largest of equals.
 
     Notes
     -----
@@ -325,7 +325,7 @@ def peel(
     rows = np.flatnonzero(_inside(digits, box))
     kinds = found.astype(np.int64) * (1 + stable.astype(np.int64))
     axes = range(digits.shape[1])
-    # Kind 0 is not looked at, 1 is not stable, 2 is.
+    # Kind 0 is not used, 1 is not stable, 2 is.
     keys = [digits[rows, a] * 3 + kinds[rows] for a in axes]
     sizes = [int(box[a, 1]) + 1 for a in axes]
     counts = [
@@ -333,9 +333,9 @@ def peel(
         for key, size in zip(keys, sizes, strict=True)
     ]
     own = np.bincount(kinds[rows], minlength=3).tolist()
-    inside, looked, good = sum(own), own[1] + own[2], own[2]
+    inside, used, good = sum(own), own[1] + own[2], own[2]
     now = box.copy()
-    best, best_looked, best_good = now.copy(), looked, good
+    best, best_used, best_good = now.copy(), used, good
     while True:
         chosen: tuple[int, int, int, int, int] | None = None
         gain = (0, 1)
@@ -347,11 +347,11 @@ def peel(
                 if removed == 0:
                     chosen, gain = (a, end, 0, 0, 0), (1, 0)
                     break
-                left = looked - bad
+                left = used - bad
                 if inside - removed < least or left == 0:
                     continue
-                # (good' / looked' - good / looked) / removed, times what all have in common.
-                mine = ((good - lost) * looked - good * left, left * removed)
+                # (good' / used' - good / used) / removed, times a factor common to all.
+                mine = ((good - lost) * used - good * left, left * removed)
                 if chosen is None or mine[0] * gain[1] > gain[0] * mine[1]:
                     chosen, gain = (a, end, removed, bad, lost), mine
             if gain[1] == 0:
@@ -362,16 +362,16 @@ def peel(
         now[a, int(end == now[a, 1])] += 1 if end == now[a, 0] else -1
         if removed == 0:
             # The same rows in tighter bounds.
-            if (good, looked) == (best_good, best_looked):
+            if (good, used) == (best_good, best_used):
                 best = now.copy()
             continue
         gone = keys[a] // 3 == end
         for b in axes:
             counts[b] -= np.bincount(keys[b][gone], minlength=counts[b].size).reshape(-1, 3)
             keys[b] = keys[b][~gone]
-        inside, looked, good = inside - removed, looked - bad, good - lost
-        if good * best_looked > best_good * looked:
-            best, best_looked, best_good = now.copy(), looked, good
+        inside, used, good = inside - removed, used - bad, good - lost
+        if good * best_used > best_good * used:
+            best, best_used, best_good = now.copy(), used, good
 
 
 class _Sample:
@@ -520,7 +520,7 @@ Evaluate = Callable[["IndexArray", Feeds, Sequence[Bounds]], Sequence[Figures]]
 
 @dataclass(frozen=True, slots=True)
 class ValidShares:
-    """Share of combinations valid in the judged phase; NaN where none were sampled.
+    """Share of combinations valid in the last phase; NaN where none were sampled.
 
     Attributes
     ----------
@@ -544,16 +544,16 @@ class ValidShares:
 
 @dataclass(frozen=True, slots=True)
 class LastPhase:
-    """A region found again without the last phase, and judged on it.
+    """A region found again without the last phase, and its shares in that phase.
 
     Attributes
     ----------
     region
-        What was found on the phases before; of rank None, from the whole grid.
+        The region found on the phases before; of rank None, from the whole grid.
     real
-        How it did.
+        Its shares on the real bars.
     permuted
-        How as much did on permuted bars, one item an order: found and judged there likewise.
+        Shares of regions found likewise on permuted bars, one item an order.
     """
 
     region: Region
@@ -582,21 +582,21 @@ class LastPhase:
 
 @dataclass(frozen=True, slots=True)
 class LastPhases:
-    """The judgement by the last phase, of all plateaus.
+    """Results of the test on the last phase, of all plateaus.
 
     Attributes
     ----------
     bounds
-        First trading bar, first judged bar, and one past the last bar; None where there is none.
+        First trading bar, first tested bar, and one past the last bar; None without a test.
     plateaus
-        One for each plateau, in their order; empty where there is no judgement.
+        One for each plateau, in their order; empty without a test.
     whole
         The same from the whole grid. A plateau's box was found with all phases, the last one
-        included; here nothing was.
+        included; the whole grid depends on none.
     sampled
         Combinations that were computed.
     reason
-        Why there is no judgement; empty where there is one.
+        Why there is no test; empty where there is one.
     """
 
     bounds: Bounds | None
@@ -618,14 +618,14 @@ class LastPhases:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whose regions are judged, and by what.
+    """Plateaus whose regions are tested, and the gates of the test.
 
     Attributes
     ----------
     plateaus
-        Whose bounding boxes peeling begins with.
+        Their bounding boxes are the first boxes of the peeling.
     gates
-        What makes valid. A benchmark to beat is that of each phase, on the bars at hand.
+        Gates of validity. A benchmark to beat is that of each phase, on the same bars.
     least
         In how many phases stable combinations are valid; without the last phase in one less.
     """
@@ -649,7 +649,7 @@ def judge_last_phase(
     count: int = JUDGED,
     seeds: Sequence[int] = SEEDS,
 ) -> LastPhases:
-    """Judge the regions of one set of gates; see `judge_last_phases`."""
+    """Test the regions of one set of gates; see `judge_last_phases`."""
     return judge_last_phases(
         [Asked(tuple(plateaus), gates, least)],
         grid,
@@ -675,26 +675,26 @@ def judge_last_phases(
     count: int = JUDGED,
     seeds: Sequence[int] = SEEDS,
 ) -> list[LastPhases]:
-    """Find regions again on all phases but the last, and judge them on the last one's new bars.
+    """Find regions again on all phases but the last, and test them on the last one's new bars.
 
-    The last phase is traded with its split at the end of the phases before, so that no judged bar
+    The last phase is traded with its split at the end of the phases before, so that no tested bar
     was seen. The same is done on bars in other orders, from the first phase's first trading bar on.
-    Combinations are computed once on every market, whatever is asked.
+    Combinations are computed once on every market, for all items of `asked`.
 
     Parameters
     ----------
     asked
-        Whose regions, by which gates.
+        Plateaus, and the gates of each test.
     grid
         The grid that was swept.
     feeds
-        What the strategy reads.
+        The feeds of the strategy.
     phases
         Bounds of the phases, in order: first trading bar, split, one past the last bar.
     settings
-        What was swept with.
+        The settings of the sweep.
     bars_per_year
-        What annual figures count in.
+        The unit of annual figures.
     evaluate
         Returns the figures of combinations; by default by an `Evaluator`.
     count
@@ -705,7 +705,7 @@ def judge_last_phases(
     Returns
     -------
     list of LastPhases
-        One item for each that was asked. Without judgement, and with the reason, where there are
+        One item for each of `asked`. Without a test, and with the reason, where there are
         fewer than three phases, or the last one has no bars before or after the end of the others.
     """
     bounds, reason = _unseen(phases)
@@ -765,8 +765,8 @@ def evaluation(
     return evaluate
 
 
-#: How many times the sample a grid is swept whole for: a combination on its own costs as much as
-#: ten to twenty neighbours.
+#: Size of a grid, as a multiple of the sample, up to which it is swept whole: a single combination
+#: costs as much as ten to twenty neighbours.
 _SWEPT_WHOLE = 10
 
 
@@ -798,7 +798,7 @@ def _benchmarks(
 def _validity(
     figures: Sequence[Figures], gates: Gates, benchmarks: Sequence[Benchmark]
 ) -> list[BoolArray]:
-    """Return who is valid in each phase, bool[m], by scoring's gates on stored figures."""
+    """Return which are valid in each phase, bool[m], by scoring's gates on stored figures."""
     import numpy as np
 
     found = []

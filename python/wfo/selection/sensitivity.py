@@ -1,18 +1,18 @@
 """Sensitivity: what each parameter does to the out-of-sample return, and to being stable.
 
-A functional analysis of variance over a whole grid, not over the combinations that did well. Two
-responses are looked at: the mean over phases of the annual out-of-sample return, from the stored
+A functional analysis of variance over a whole grid, not over its best combinations. There are two
+responses: the mean over phases of the annual out-of-sample return, from the stored
 figures, and whether a combination is stable, 0 or 1. Of either the variance over all combinations
-is taken apart (Sobol' 1993; Homma and Saltelli 1996):
+is decomposed (Sobol' 1993; Homma and Saltelli 1996):
 
     main effect    Var(E[y | x_i]) / Var(y)          what the parameter explains by itself
-    total effect   E[Var(y | all but x_i)] / Var(y)  what it has a part in
+    total effect   E[Var(y | all but x_i)] / Var(y)  what it is involved in
     interaction    what two explain together, beyond their main effects
 
 Main effects and interactions come from sums that are kept while sweeping (`wfo._core.Effects`), in
 whole numbers, so that they are exact. Total effects need whole lines of the grid, combinations
-that differ in one parameter alone: all of them where the responses of every combination are at
-hand, else a uniform sample of lines that is swept anew. Parameters that share constraints are one
+that differ in one parameter alone: all of them where the responses of every combination are
+kept, else a uniform sample of lines that is swept anew. Parameters that share constraints are one
 factor. Where y does not vary, all effects are 0.
 
 References
@@ -199,12 +199,12 @@ def sensitivity_of_effects(
         Phases in which a stable combination is valid. Only a few numbers are counted while
         sweeping; of others the nearest of these is taken, which the result names.
     counted
-        Which set of gates says who is valid.
+        The set of gates that makes combinations valid.
     y, times
         The responses of every combination, int64[n] and uint8[n], as `effects.add` wrote them for
         that set of gates: total effects are exact.
     evaluate
-        Where they are not at hand: sweeps combinations anew, on a sample of lines.
+        Where they are not given: sweeps combinations anew, on a sample of lines.
     lines
         Lines of the sample for each factor.
     threads
@@ -407,7 +407,7 @@ class _Lines:
         length, count = self.grid.lengths[axis], self.there_are(axis)
         taken = self.taken(axis)
         stride = math.prod(self.grid.lengths[axis + 1 :])
-        # Each axis draws its own numbers, or errors of several would go the same way.
+        # Each axis draws from another stream, or errors of several axes would be correlated.
         chosen = (
             np.arange(count, dtype=np.int64)
             if taken == count
@@ -424,10 +424,10 @@ class _Lines:
 
 
 def _error(values: FloatArray, there_are: int) -> float:
-    """Return the standard error of the mean of a sample, one value from each equal stretch.
+    """Return the standard error of the mean of a sample, one value from each of equal intervals.
 
-    Neighbours are from neighbouring stretches: their differences leave out what distant parts of
-    the grid differ by, which such a sample does not suffer from (von Neumann 1941; Wolter 2007,
+    Neighbours are from neighbouring intervals: their differences exclude the variation between
+    distant parts of the grid, which adds no error to such a sample (von Neumann 1941; Wolter 2007,
     *Introduction to Variance Estimation*, ch. 8).
     """
     import numpy as np
@@ -473,8 +473,8 @@ def _explained_by_lines(
             continue
         within = sample.y.var(axis=1)
         share = float(within.mean()) / variance
-        # The share is a quotient: lines of its own axis are in both of its parts, those of the
-        # others in the lower one.
+        # The share is a quotient: lines of this axis are in both of its terms, those of the
+        # other axes in the denominator.
         own = _error(within - share * weights[axis] * about[axis], sample.lines)
         others = (share * doubt for other, doubt in doubts.items() if other != axis)
         factors.append(

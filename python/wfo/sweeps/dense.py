@@ -402,7 +402,7 @@ class _Column:
         return int(self.dtype[-1])
 
     def offset(self, index: int) -> int:
-        """Return where in the file a combination stands."""
+        """Return the position of a combination in the file."""
         return len(self.header) + index * self.item
 
     @property

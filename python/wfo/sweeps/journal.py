@@ -1,6 +1,6 @@
 """The journal of a sweep: which blocks of its figures are complete, and their checksums.
 
-It is a text file of one line a block, appended when the block's bytes have been handed to the
+It is a text file of one line a block, appended when the block's bytes have been passed to the
 system. Nothing is synced for it: a sweep that goes on reads every block that it names and relies
 on the checksum alone, so that a line whose bytes were lost with the power is found, and a line that
 was itself lost costs its block. Every line ends with a checksum of itself.

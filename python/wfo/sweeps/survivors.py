@@ -5,7 +5,7 @@ each gate, in how many phases they are valid, in which cell of the map, and the 
 valid profits that ranks are read from; beside them a sketch of how many different outcomes the
 valid ones are. Figures are kept only of combinations whose *provisional* stability reaches the
 threshold of any of the sets. Final ranks are known when the sweep is over, so before it begins a
-random sample of the grid is swept; its ranks stand in for the final ones, and the survivor filter
+random sample of the grid is swept; its ranks replace the final ones, and the survivor filter
 passes about `StoreOptions.kept` combinations, as many by each set. Nothing else depends on the
 sample: candidates are chosen by final ranks, and `lost_below` bounds, by the largest difference
 between the two kinds of rank, the stability of a combination whose figures are not kept. Where the
@@ -55,7 +55,7 @@ _HEADER = 2048
 
 _MAGIC = b"wfo-survivors 2\n"
 
-#: How a state of an earlier version begins, which knows one set of gates.
+#: The beginning of a state of an earlier version, which has one set of gates.
 _EARLIER = b"wfo-survivors 1\n"
 
 #: Names of the figures of a phase in a record.
