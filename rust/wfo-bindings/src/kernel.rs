@@ -57,16 +57,16 @@ pub trait Family {
     fn simulate(
         kernel: &Self::Kernel,
         _engine: &str,
-        run: Run<'_, <Self::Kernel as Kernel>::Settings>,
+        input: SimulationInput<'_, <Self::Kernel as Kernel>::Settings>,
     ) -> Result<Simulation> {
-        let Run { feeds, sets, account, settings, slice, labels } = run;
+        let SimulationInput { feeds, sets, account, settings, slice, labels } = input;
         direct::simulate(kernel, feeds, sets, account, settings, slice, labels)
     }
 }
 
 /// The input of a simulation.
 #[derive(Debug, Clone, Copy)]
-pub struct Run<'a, S> {
+pub struct SimulationInput<'a, S> {
     /// The feeds of the strategy.
     pub feeds: &'a Feeds,
     /// Parameter sets in succession.

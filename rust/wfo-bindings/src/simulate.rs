@@ -11,7 +11,7 @@ use wfo_core::figures::{Simulation, Value};
 use crate::arrays::values;
 use crate::errors::raise;
 use crate::feeds::{PyFeeds, feeds};
-use crate::kernel::{Family, Run, check_engine, named};
+use crate::kernel::{Family, SimulationInput, check_engine, named};
 
 /// Figures by name, columns of the trades by name, the mark at every close, and the reversals: their
 /// bars and the marks at their fills.
@@ -59,8 +59,8 @@ pub fn simulate<'py, F: Family>(
     let labels = labels.as_ref().map(values);
     let labels = labels.as_deref().map(|labels| (labels, label_count));
     let (feeds, account, settings) = (&feeds, &account, &settings);
-    let run = Run { feeds, sets: params, account, settings, slice, labels };
-    let simulate = || F::simulate(&kernel, engine, run);
+    let input = SimulationInput { feeds, sets: params, account, settings, slice, labels };
+    let simulate = || F::simulate(&kernel, engine, input);
     written(py, py.detach(simulate).map_err(raise)?)
 }
 

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use wfo_bindings::Family;
 use wfo_bindings::errors::{raise, unknown};
-use wfo_bindings::kernel::{Run, Wanted};
+use wfo_bindings::kernel::{SimulationInput, Wanted};
 use wfo_core::engine::direct;
 use wfo_core::figures::Simulation;
 use wfo_core::strategies::atr_d::factored::{self, tiers::Tier};
@@ -62,8 +62,12 @@ impl Family for AtrD {
         })
     }
 
-    fn simulate(kernel: &Variant, engine: &str, run: Run<'_, Settings>) -> Result<Simulation> {
-        let Run { feeds, sets, account, settings, slice, labels } = run;
+    fn simulate(
+        kernel: &Variant,
+        engine: &str,
+        input: SimulationInput<'_, Settings>,
+    ) -> Result<Simulation> {
+        let SimulationInput { feeds, sets, account, settings, slice, labels } = input;
         match (engine, sets) {
             ("factored", [(_, values)]) => {
                 factored::simulate(*kernel, feeds, values, account, settings, slice, labels)

@@ -334,7 +334,7 @@ impl Ranks {
         sum.map(|sum| self.before.push(sum)).is_ok()
     }
 
-    /// The rank of a pattern; what is no number where it does not occur.
+    /// The rank of a pattern; NaN where it does not occur.
     #[inline(always)]
     fn get(&self, pattern: u32) -> f64 {
         let page = (pattern >> PAGE_BITS) as usize;
@@ -411,7 +411,7 @@ impl Counted for Ranks {
 
 /// A source of the ranks of patterns.
 pub(crate) trait Lookup: Sync {
-    /// Writes the rank of every pattern; what is no number where there is none.
+    /// Writes the rank of every pattern; NaN where there is none.
     fn fill(&self, patterns: &[u32], ranks: &mut [f64]);
 }
 

@@ -21,7 +21,7 @@ const GATES: Gates = Gates { wfe: 0.35, dd_ratio: 3.0, min_trades: 0, beat: None
 /// Figures of a combination in a phase: four sums of money.
 type Money = [f32; 4];
 
-/// Money with ties, values on the thresholds, losses, and what is no number.
+/// Money with ties, values on the thresholds, losses, and NaN.
 fn money() -> impl Strategy<Value = Money> {
     let is_pnl = prop_oneof![Just(100.0), Just(100.0), Just(200.0), Just(0.0), Just(-50.0)];
     let oos_pnl = prop_oneof![
