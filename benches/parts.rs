@@ -8,9 +8,10 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use wfo_core::engine::direct;
+use wfo_core::engine::tiers::Tier;
 use wfo_core::execution::touches::Way;
-use wfo_core::strategies::atr_d::factored::parts::{Map, Stretches, View};
-use wfo_core::strategies::atr_d::factored::{self, tiers::Tier};
+use wfo_core::strategies::atr_d::factored;
+use wfo_core::strategies::atr_d::factored::parts::{FirstTouch, RangeSummaries, SignedBars};
 use wfo_core::strategies::atr_d::{Settings, Task, VARIANTS, Variant};
 use wfo_core::{AccountSettings, Axis, Bars, Feeds, Grid, Slice, indicators};
 
@@ -46,20 +47,20 @@ fn tables(c: &mut Criterion) {
     let mut group = c.benchmark_group("tables");
     group.throughput(Throughput::Elements(BARS as u64));
     group.bench_function("mean of 20", |b| b.iter(|| indicators::mean(&true_range, 20)));
-    group.bench_function("stretches", |b| b.iter(|| Stretches::new(bars.close())));
-    let view = View::new(&bars, 0..BARS, Way::Down);
+    group.bench_function("range summaries", |b| b.iter(|| RangeSummaries::new(bars.close())));
+    let signed = SignedBars::new(&bars, 0..BARS, Way::Down);
     for (name, atrs) in [("tight", 0.5), ("usual", 3.0), ("wide", 20.0)] {
         let distance: Vec<f64> =
             indicators::mean(&true_range, 20).iter().map(|x| x * atrs).collect();
-        let mut map = Map::default();
-        group.bench_function(format!("map of a {name} stop"), |b| {
-            b.iter(|| view.follow(black_box(&distance), &mut map));
+        let mut table = FirstTouch::default();
+        group.bench_function(format!("first touches of a {name} stop"), |b| {
+            b.iter(|| signed.trail_extreme(black_box(&distance), &mut table));
         });
     }
     group.finish();
-    let stretches = Stretches::new(bars.close());
-    c.bench_function("one stretch", |b| {
-        b.iter(|| stretches.between(black_box(700), black_box(731)))
+    let summaries = RangeSummaries::new(bars.close());
+    c.bench_function("one range summary", |b| {
+        b.iter(|| summaries.between(black_box(700), black_box(731)))
     });
 }
 

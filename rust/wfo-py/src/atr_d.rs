@@ -5,8 +5,9 @@ use wfo_bindings::Family;
 use wfo_bindings::errors::{raise, unknown};
 use wfo_bindings::kernel::{SimulationInput, Wanted};
 use wfo_core::engine::direct;
+use wfo_core::engine::tiers::Tier;
 use wfo_core::figures::Simulation;
-use wfo_core::strategies::atr_d::factored::{self, tiers::Tier};
+use wfo_core::strategies::atr_d::factored;
 use wfo_core::strategies::atr_d::{EntryStyle, Settings, Task, VARIANTS, Variant};
 use wfo_core::{Error, PreparedSweep, Result};
 

@@ -1,6 +1,8 @@
 //! Engines: what carries out a task.
 
 pub mod direct;
+pub(crate) mod f64x4;
+pub mod tiers;
 
 use std::ops::Range;
 

@@ -1,0 +1,96 @@
+//! When a touch happens: its bar, and its order within the bar.
+
+use crate::execution::touches::Way;
+
+/// The time of a touch: four times its bar, plus its order in the path that the contract assumes a bar
+/// to take `[O1] [O2]`: 0 at the open, 1 on the way to the extreme nearer to the open, 2 on the way to
+/// the other one. 3 is behind all of them.
+///
+/// Of two touches the one with the lower time comes first. Equal times leave open only two levels that
+/// are met on the same way between the same prices, of which the nearer one comes first `[O3]`, and two
+/// touches at the open, which the contract calls equal `[O4] [O5]`.
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IntrabarTime(u32);
+
+/// Orders within a bar that have a name.
+const NEARER_EXTREME: u32 = 1;
+const FARTHER_EXTREME: u32 = 2;
+const END_OF_BAR: u32 = 3;
+
+impl IntrabarTime {
+    /// Behind all times of all bars.
+    pub(super) const MAX: Self = Self(u32::MAX);
+
+    /// At the open of a bar, before everything else in it `[O1]`.
+    #[inline(always)]
+    #[must_use]
+    pub fn at_open(bar: u32) -> Self {
+        Self(4 * bar)
+    }
+
+    /// On the way to the extreme of a bar that is nearer to its open `[O2]`.
+    #[inline(always)]
+    pub(super) fn toward_nearer_extreme(bar: u32) -> Self {
+        Self(4 * bar + NEARER_EXTREME)
+    }
+
+    /// On the way from there to the other extreme `[O2]`.
+    #[inline(always)]
+    pub(super) fn toward_farther_extreme(bar: u32) -> Self {
+        Self(4 * bar + FARTHER_EXTREME)
+    }
+
+    /// The bar.
+    #[inline(always)]
+    #[must_use]
+    pub fn bar(self) -> u32 {
+        self.0 / 4
+    }
+
+    /// The order within the bar.
+    #[inline(always)]
+    pub(super) fn order(self) -> u32 {
+        self.0 % 4
+    }
+
+    /// Whether it is at the open of its bar.
+    #[inline(always)]
+    pub(super) fn is_at_open(self) -> bool {
+        self.order() == 0
+    }
+
+    /// Behind all touches of the same bar.
+    #[inline(always)]
+    pub(super) fn end_of_bar(self) -> Self {
+        Self(self.0 | END_OF_BAR)
+    }
+
+    /// Behind all touches of the bar before the one that begins here.
+    #[inline(always)]
+    pub(super) fn just_before(bar: u32) -> Self {
+        Self(4 * bar - 1)
+    }
+
+    /// The number that it is stored as.
+    #[inline(always)]
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The same order in another bar.
+    #[inline(always)]
+    pub(super) fn moved_to(self, bar: u32) -> Self {
+        Self(4 * bar + self.order())
+    }
+}
+
+/// Whether a level is met before another one on the same way between the same prices `[O3]`; false
+/// where both are equal `[O4] [O5]`, or not met on the same way.
+pub(super) fn is_nearer(level: f64, other: f64, way: Option<Way>) -> bool {
+    match way {
+        Some(Way::Down) => level > other,
+        Some(Way::Up) => level < other,
+        None => false,
+    }
+}

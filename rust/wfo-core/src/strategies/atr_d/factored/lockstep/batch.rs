@@ -1,0 +1,338 @@
+//! A lane batch: eight paths through their phases.
+
+use std::hint::select_unpredictable;
+
+use super::accounts::{Accounts, Closing};
+use super::lanes::{LANES, Lanes, Positions, TRADES, TradeLists};
+use crate::engine::f64x4::{F64_LANES, F64x4};
+use crate::figures::Figures;
+use crate::strategies::atr_d::factored::entry_lookup::EntryLookup;
+use crate::strategies::atr_d::factored::excursion::{Excursion, Long, Short, Side, UNIT_RATE};
+use crate::strategies::atr_d::factored::lookup::row;
+use crate::strategies::atr_d::factored::per_unit::PerUnit;
+
+/// Trades that are listed between two looks at where the paths are.
+const STRIDE: usize = 4;
+
+/// Eight paths, and the tables that lead them.
+pub(in super::super) struct LaneBatch<'a, L, const SHORTS: bool, const CHECKS_RUIN: bool> {
+    pub per_unit: &'a PerUnit,
+    pub lookup: L,
+    pub rates: &'a [f64],
+    pub lanes: &'a Lanes<'a>,
+}
+
+/// A trade that a path may make.
+#[derive(Clone, Copy)]
+pub(in super::super) struct ListedTrade<'a> {
+    pub rate: f64,
+    pub excursion: &'a Excursion,
+    /// First bar and the bar of its end.
+    pub from: u32,
+    pub to: u32,
+}
+
+impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
+    LaneBatch<'a, L, SHORTS, CHECKS_RUIN>
+{
+    /// Lists the trades that paths make from `at` on, some of them beyond their ends; how many.
+    #[inline(always)]
+    pub fn list_trades(&self, at: &mut Positions, lists: &mut TradeLists) -> usize {
+        let Lanes { exit_bars, limits, .. } = self.lanes;
+        let mut now = *at;
+        lists.exit_bars[0] = now;
+        let mut steps = 0;
+        while steps < TRADES {
+            for step in steps..steps + STRIDE {
+                for (lane, at) in now.iter_mut().enumerate() {
+                    // In by the entry since the last exit [S2], out by the stop since the entry [S3].
+                    let (rate, exit_row) = self.lookup.next_entry(*at);
+                    *at = *row(exit_bars[lane], exit_row as usize);
+                    lists.rates[step][lane] = *row(self.rates, rate as usize);
+                    lists.exit_rows[step][lane] = exit_row;
+                    lists.exit_bars[step + 1][lane] = *at;
+                }
+            }
+            steps += STRIDE;
+            // One comparison of all of them, so that there is one branch to predict.
+            let mut all = true;
+            for lane in 0..LANES {
+                all &= now[lane] >= limits[lane];
+            }
+            if all {
+                break;
+            }
+        }
+        *at = now;
+        steps
+    }
+
+    /// Enters trades of four paths in their accounts: so many from each list, from a place of its own
+    /// on.
+    #[inline(always)]
+    pub fn enter<V: F64x4>(
+        &self,
+        accounts: &mut Accounts<V>,
+        first: usize,
+        lists: &TradeLists,
+        begins: [u32; F64_LANES],
+        counts: [u32; F64_LANES],
+    ) {
+        let (mut least, mut most) = (u32::MAX, 0);
+        for (trades, count) in accounts.trades.iter_mut().zip(counts) {
+            (least, most) = (least.min(count), most.max(count));
+            *trades += count;
+        }
+        let mut places = begins;
+        for _ in 0..least {
+            self.close(accounts, first, lists, places);
+            for place in &mut places {
+                *place += 1;
+            }
+        }
+        // Paths of fewer trades are given some that change nothing.
+        for step in least..most {
+            for i in 0..F64_LANES {
+                let more = step < counts[i];
+                places[i] = select_unpredictable(more, begins[i] + step, TRADES as u32);
+            }
+            self.close(accounts, first, lists, places);
+        }
+    }
+
+    /// Enters a trade of each of four paths.
+    #[inline(always)]
+    fn close<V: F64x4>(
+        &self,
+        accounts: &mut Accounts<V>,
+        first: usize,
+        lists: &TradeLists,
+        places: [u32; F64_LANES],
+    ) {
+        let mut closing = Closing::new();
+        for (i, place) in places.into_iter().enumerate() {
+            let (lane, place) = (first + i, place as usize);
+            let exit_row = row(&lists.exit_rows, place)[lane];
+            closing.rates[i] = row(&lists.rates, place)[lane];
+            closing.excursions[i] = row(self.lanes.excursions[lane], exit_row as usize);
+        }
+        let before = accounts.equity;
+        let rates = V::from_array(closing.rates);
+        accounts.close::<SHORTS>(self.per_unit, rates, closing.excursions);
+        if CHECKS_RUIN {
+            accounts.note_ruins(before, u32::MAX);
+        }
+    }
+
+    /// The trade in a place of a list.
+    #[inline(always)]
+    pub fn trade(&self, lane: usize, lists: &TradeLists, place: u32) -> ListedTrade<'a> {
+        let place = place as usize;
+        let (rate, exit_row) = (row(&lists.rates, place)[lane], row(&lists.exit_rows, place)[lane]);
+        ListedTrade {
+            rate,
+            excursion: row(self.lanes.excursions[lane], exit_row as usize),
+            from: self.lookup.first_bar(exit_row),
+            to: row(&lists.exit_bars, place + 1)[lane],
+        }
+    }
+
+    /// The trades of four paths in some places of so many; the last one where there is none.
+    #[inline(always)]
+    fn trades(
+        &self,
+        first: usize,
+        lists: &TradeLists,
+        places: [u32; F64_LANES],
+        steps: u32,
+    ) -> [ListedTrade<'a>; F64_LANES] {
+        let mut found = [self.trade(first, lists, places[0].min(steps - 1)); F64_LANES];
+        for i in 1..F64_LANES {
+            found[i] = self.trade(first + i, lists, places[i].min(steps - 1));
+        }
+        found
+    }
+
+    /// Takes paths over the end of the in-sample part, each with the trade that it makes there `[F4]`.
+    #[inline(always)]
+    pub fn cross_split<V: F64x4>(
+        &self,
+        accounts: &mut Accounts<V>,
+        first: usize,
+        found: &[ListedTrade<'a>; F64_LANES],
+        crossing: u32,
+        out: &mut [(Figures, bool); LANES],
+    ) {
+        let capital = self.per_unit.capital;
+        let (mut inner, mut outer) = (Closing::new(), Closing::new());
+        let mut spare = [[Excursion::default(); 3]; F64_LANES];
+        let mut ending = 0;
+        for (i, spare) in spare.iter_mut().enumerate() {
+            let lane = first + i;
+            let (split, end) = (self.lanes.splits[lane], self.lanes.ends[lane]);
+            let [at_split, at_end] = self.lanes.boundaries[lane];
+            let (ListedTrade { rate, excursion, from, to }, crosses) =
+                (found[i], crossing >> i & 1 == 1);
+            let short = SHORTS && rate < 0.0;
+            // An open position is marked at the last in-sample close, as if it ended there.
+            let [one, two, rest] = spare;
+            let held = crosses & (from < split);
+            let marked = at_split.mark::<SHORTS>(self.per_unit, short, from.min(split - 1), one);
+            inner.set(i, held, rate, marked);
+            // What is left of the trade, to its end or to that of the phase.
+            let (trades, ends) = (crosses & (from < end), to < end);
+            let last = from.max(split).min(end - 1);
+            let last = at_end.mark::<SHORTS>(self.per_unit, short, last, two);
+            let summaries = self.per_unit.summaries();
+            let closes = at_split.until(summaries, to.max(split).min(end - 1));
+            *rest = if short {
+                Short::excursion(closes, excursion.net)
+            } else {
+                Long::excursion(closes, excursion.net)
+            };
+            let excursion = select_unpredictable(held, &*rest, excursion);
+            outer.set(i, trades, rate, select_unpredictable(ends, excursion, last));
+            // A mark ruins no account [M9].
+            ending |= u32::from(crosses & ends) << i;
+        }
+        accounts.note_faded(capital, crossing);
+        let before = *accounts;
+        accounts.close::<SHORTS>(self.per_unit, V::from_array(inner.rates), inner.excursions);
+        let (equity, drawdown) = (accounts.equity.to_array(), accounts.drawdown.to_array());
+        for i in 0..F64_LANES {
+            if crossing >> i & 1 == 1 {
+                // [F1] [F2] [F3]
+                let figures = &mut out[first + i].0;
+                figures.is_pnl = equity[i] - capital;
+                figures.is_dd = drawdown[i];
+                figures.is_trades = accounts.trades[i];
+                accounts.is_oos[i] = true;
+                accounts.trades[i] = ending >> i & 1;
+            }
+        }
+        // Out-of-sample peaks begin at the mark of the boundary [F2]; the position goes on.
+        accounts.peak = V::select(crossing, accounts.equity, before.peak);
+        accounts.drawdown = V::select(crossing, V::splat(0.0), before.drawdown);
+        accounts.equity = before.equity;
+        accounts.close::<SHORTS>(self.per_unit, V::from_array(outer.rates), outer.excursions);
+        if CHECKS_RUIN {
+            accounts.note_ruins(before.equity, ending);
+        }
+    }
+
+    /// Takes paths to the ends of their phases, with the trades that would end behind them: some of
+    /// them held, and not yet marked `[M12]`.
+    #[inline(always)]
+    pub fn finish<V: F64x4>(
+        &self,
+        accounts: &mut Accounts<V>,
+        first: usize,
+        found: &[ListedTrade<'a>; F64_LANES],
+        held: u32,
+        done: u32,
+        out: &mut [(Figures, bool); LANES],
+    ) {
+        let capital = self.per_unit.capital;
+        let mut closing = Closing::new();
+        let mut spare = [Excursion::default(); F64_LANES];
+        for (i, spare) in spare.iter_mut().enumerate() {
+            let lane = first + i;
+            let (end, [_, at_end]) = (self.lanes.ends[lane], self.lanes.boundaries[lane]);
+            let ListedTrade { rate, from, .. } = found[i];
+            let held = (held >> i & 1 == 1) & (from < end);
+            let (short, last) = (SHORTS && rate < 0.0, from.min(end - 1));
+            let marked = at_end.mark::<SHORTS>(self.per_unit, short, last, spare);
+            closing.set(i, held, rate, marked);
+        }
+        accounts.note_faded(capital, done);
+        accounts.close::<SHORTS>(self.per_unit, V::from_array(closing.rates), closing.excursions);
+        let (equity, drawdown) = (accounts.equity.to_array(), accounts.drawdown.to_array());
+        for i in 0..F64_LANES {
+            if done >> i & 1 == 1 {
+                // [F1] [F2] [F3]
+                let (figures, may_be_ruined) = &mut out[first + i];
+                figures.oos_pnl = equity[i] - capital - figures.is_pnl;
+                figures.oos_dd = drawdown[i];
+                figures.oos_trades = accounts.trades[i];
+                *may_be_ruined = accounts.may_be_ruined >> i & 1 == 1;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn run<V: F64x4>(&self, lists: &mut TradeLists, out: &mut [(Figures, bool); LANES]) {
+        // The rows behind the last bar change nothing.
+        lists.rates[TRADES] = [UNIT_RATE; LANES];
+        lists.exit_rows[TRADES] = [self.per_unit.closes().len() as u32; LANES];
+        let Lanes { splits, ends, .. } = self.lanes;
+        // Flat since the bar before the first trading bar [S1].
+        let mut at = self.lanes.starts;
+        let mut accounts = [Accounts::<V>::new(self.per_unit.capital); LANES / F64_LANES];
+        loop {
+            let steps = self.list_trades(&mut at, lists);
+            // How many trades of each list end in-sample, and before the end of the phase [F3].
+            let exits = &lists.exit_bars[1..=steps];
+            let (inner, all) = (V::count_below(exits, splits), V::count_below(exits, ends));
+            let steps = steps as u32;
+            for (q, accounts) in accounts.iter_mut().enumerate() {
+                let first = q * F64_LANES;
+                let (mut inside, mut begins, mut counts) =
+                    ([0; F64_LANES], [0; F64_LANES], [0; F64_LANES]);
+                let (mut crossing, mut held, mut done) = (0, 0, 0);
+                for i in 0..F64_LANES {
+                    let (inner, all) = (inner[first + i], all[first + i]);
+                    // Where the out-of-sample trades begin; paths that are not there yet have none.
+                    let crosses = !accounts.is_oos[i] & (inner < steps);
+                    (inside[i], begins[i]) = (inner, inner + u32::from(crosses));
+                    counts[i] = all.saturating_sub(begins[i]);
+                    crossing |= u32::from(crosses) << i;
+                    done |= u32::from(all < steps) << i;
+                    // A trade across both ends has been marked to the last one.
+                    held |= u32::from(all >= begins[i]) << i;
+                }
+                self.enter(accounts, first, lists, [0; F64_LANES], inside);
+                // Most lists of few trades hold both ends, and most parts of long ones neither.
+                if crossing != 0 {
+                    let found = self.trades(first, lists, inside, steps);
+                    self.cross_split(accounts, first, &found, crossing, out);
+                }
+                self.enter(accounts, first, lists, begins, counts);
+                if done != 0 {
+                    let mut behind = [0; F64_LANES];
+                    behind.copy_from_slice(&all[first..first + F64_LANES]);
+                    let found = self.trades(first, lists, behind, steps);
+                    self.finish(accounts, first, &found, held & done, done, out);
+                }
+            }
+            let mut done = true;
+            for all in all {
+                done &= all < steps;
+            }
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+/// Takes the paths of some lanes through their phases; for each of them also whether a trade may have
+/// been a ruin, so that its figures are not to be used.
+#[inline(always)]
+pub(super) fn run_lanes<V: F64x4, L: EntryLookup, const SHORTS: bool>(
+    per_unit: &PerUnit,
+    lookup: L,
+    rates: &[f64],
+    lanes: &Lanes<'_>,
+    lists: &mut TradeLists,
+    out: &mut [(Figures, bool); LANES],
+) {
+    let rows = per_unit.closes().len() + 1;
+    assert!(lanes.rows >= lookup.exit_rows(rows, rates));
+    assert!(lanes.ends.iter().all(|&end| end < rows as u32));
+    // Where no stop may ruin, no trade is checked.
+    if lanes.may_ruin {
+        LaneBatch::<L, SHORTS, true> { per_unit, lookup, rates, lanes }.run::<V>(lists, out);
+    } else {
+        LaneBatch::<L, SHORTS, false> { per_unit, lookup, rates, lanes }.run::<V>(lists, out);
+    }
+}
