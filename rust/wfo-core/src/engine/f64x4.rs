@@ -1,9 +1,9 @@
 //! Vectors of four `f64`s, in the instructions of a tier; operations are named as in `std::simd`.
 //!
-//! The accounts of four paths are updated by the same dozen operations, on rows that lie anywhere in
-//! four tables. Compilers do not find the transposition of these rows into columns, so it is an
-//! operation of its own here. Every implementation does the same operations in the same order, so all
-//! of them compute the same bits.
+//! The accounts of four paths are updated by the same dozen operations, on rows that lie anywhere
+//! in four tables. Compilers do not find the transposition of these rows into columns, so it is an
+//! operation of its own here. Every implementation does the same operations in the same order, so
+//! all of them compute the same bits: none contracts a product and a sum into one operation [X10].
 
 /// Lanes of a vector of `f64`s.
 pub(crate) const F64_LANES: usize = 4;
@@ -137,8 +137,8 @@ pub(crate) use avx::Avx;
 #[cfg(target_arch = "x86_64")]
 mod avx {
     #![expect(unsafe_code, reason = "instructions that the tier of the caller has")]
-    // SAFETY, of all blocks here: the tiers that use this type have AVX2, and compile all of it into
-    // one function that may use it. Pointers come from references to four numbers.
+    // SAFETY, of all blocks here: the tiers that use this type have AVX2, and compile all of it
+    // into one function that may use it. Pointers come from references to four numbers.
 
     use std::arch::x86_64::*;
 

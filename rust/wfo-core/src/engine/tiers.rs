@@ -2,8 +2,8 @@
 //!
 //! A build for an architecture uses no instruction that one of its processors lacks. So [`Work`] is
 //! compiled once more for each tier, as one function with everything inlined into it, and the best
-//! tier that the processor supports is chosen when a sweep begins. Nothing but speed depends on it: no
-//! tier contracts or reorders floating-point operations, and all of them write the same bytes.
+//! tier that the processor supports is chosen when a sweep begins. Nothing but speed depends on it:
+//! no tier contracts or reorders floating-point operations, and all of them write the same bytes.
 
 #[cfg(target_arch = "x86_64")]
 use super::f64x4::Avx;

@@ -1,15 +1,16 @@
-//! Boundaries: the ends of in-sample parts and of phases, where open positions are marked at the last
-//! close `[F4] [M12]`.
+//! Boundaries: the ends of in-sample parts and of phases, where open positions are marked at the
+//! last close `[F4] [M12]`.
 //!
-//! Every path crosses two of them, with a position that was opened not long before and is closed not
-//! long after. So the summaries of the closes on both sides are kept for each boundary, by the distance
-//! from it.
+//! Every path crosses two of them, with a position that was opened not long before and is closed
+//! not long after. So the summaries of the closes on both sides are kept for each boundary, by the
+//! distance from it.
 
 use super::excursion::{Excursion, Long, Short, Side};
 use super::per_unit::PerUnit;
 use super::range_summary::{RangeSummaries, RangeSummary};
 
-/// Bars on either side of a boundary that are kept: years of days; ranges of more bars are combined.
+/// Bars on either side of a boundary that are kept: years of days; ranges of more bars are
+/// combined.
 const NEAR: usize = 1 << 12;
 
 /// The closes around the beginning of a bar.
@@ -20,8 +21,8 @@ pub(super) struct Boundary {
     longs: Vec<Excursion>,
     /// The same of a short.
     shorts: Vec<Excursion>,
-    /// Summaries of so many closes behind the boundary; of none of them, the one before it, which is
-    /// known.
+    /// Summaries of so many closes behind the boundary; of none of them, the one before it, which
+    /// is known.
     after: Vec<RangeSummary>,
 }
 
@@ -49,7 +50,8 @@ impl Boundary {
         Self { at, longs, shorts, after }
     }
 
-    /// The excursion of a position that is held from bar `from` to the boundary, as if it ended there.
+    /// The excursion of a position that is held from bar `from` to the boundary, as if it ended
+    /// there.
     #[inline(always)]
     pub fn mark<'a, const SHORTS: bool>(
         &'a self,

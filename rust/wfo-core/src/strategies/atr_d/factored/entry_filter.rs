@@ -1,13 +1,13 @@
 //! Entry filters: the veto of shorts and the Hull averages, which allow entries in some bars only.
 //!
 //! A filter stands before first-touch tables in one of two forms:
-//! - [`EntryFilter`] hides the bars that it closes from an order while its table is built. Tables are
-//!   then those of one filter.
-//! - [`FilterState`] says by start bar what a filter of Hull averages does to unfiltered tables: either
-//!   it is open for one side, and that side's touch counts if it comes before the filter closes; or
-//!   else nothing happens before the next cross, which enters at the open. So touches are independent
-//!   of filters, and filters of touches. This is exact: as long as a filter is open it hides no bar, so
-//!   the first touch with it is the first touch without it.
+//! - [`EntryFilter`] hides the bars that it closes from an order while its table is built. Tables
+//!   are then those of one filter.
+//! - [`FilterState`] says by start bar what a filter of Hull averages does to unfiltered tables:
+//!   either it is open for one side, and that side's touch counts if it comes before the filter
+//!   closes; or else nothing happens before the next cross, which enters at the open. So touches
+//!   are independent of filters, and filters of touches. This is exact: as long as a filter is open
+//!   it hides no bar, so the first touch with it is the first touch without it.
 
 use std::ops::Range;
 
@@ -57,8 +57,8 @@ impl<'a> EntryFilter<'a> {
         }
     }
 
-    /// Hides the bars that the filter closes: their distance, known a bar before `[T1]`, becomes +∞,
-    /// while extremes go on `[V1]`. A cross of Hull averages fills at the open: -∞.
+    /// Hides the bars that the filter closes: their distance, known a bar before `[T1]`, becomes
+    /// +∞, while extremes go on `[V1]`. A cross of Hull averages fills at the open: -∞.
     #[inline(always)]
     pub fn apply(&self, buys: bool, bars: &Range<usize>, distance: &mut [f64]) {
         match *self {
@@ -87,7 +87,8 @@ impl<'a> EntryFilter<'a> {
     }
 }
 
-/// A bar and a side: twice the bar, plus one for a sell. Row of tables that hold both sides bar by bar.
+/// A bar and a side: twice the bar, plus one for a sell. Row of tables that hold both sides bar by
+/// bar.
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct SidedBar(u32);
@@ -124,8 +125,8 @@ impl SidedBar {
 /// What a filter of Hull averages does from a bar on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct FilterState {
-    /// Touches before this time count, and none where it is 0. It is behind the last touch of the last
-    /// bar in which the filter is open, and odd where it is open for sells.
+    /// Touches before this time count, and none where it is 0. It is behind the last touch of the
+    /// last bar in which the filter is open, and odd where it is open for sells.
     pub open_until: IntrabarTime,
     /// Bar and side of the next cross behind that.
     pub cross: SidedBar,
@@ -192,7 +193,8 @@ impl FilterState {
     }
 }
 
-/// What a filter of Hull averages does from each of the bars of `range` on, and in the row behind them.
+/// What a filter of Hull averages does from each of the bars of `range` on, and in the row behind
+/// them.
 pub(super) fn filter_states(
     trend: &[Trend],
     range: &Range<usize>,

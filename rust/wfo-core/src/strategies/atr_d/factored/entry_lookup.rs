@@ -12,9 +12,9 @@ use super::intrabar_time::IntrabarTime;
 use super::lookup::row;
 use super::per_unit::PerUnit;
 
-/// Where positions are opened: by the bar since which a path is flat, the row of the entry's rate, and
-/// the row of the position in the exit table. The row behind the last bar leads to itself, and so does
-/// every entry that never comes.
+/// Where positions are opened: by the bar since which a path is flat, the row of the entry's rate,
+/// and the row of the position in the exit table. The row behind the last bar leads to itself, and
+/// so does every entry that never comes.
 pub(super) trait EntryLookup: Copy {
     /// Rows of the rate and of the exit of the next position.
     fn next_entry(self, at: u32) -> (u32, u32);
@@ -102,8 +102,8 @@ pub(super) struct EntryTouches {
     pub times: Vec<IntrabarTime>,
     /// The bars of the buys, where there are no filters.
     pub bars: Vec<u32>,
-    /// Shares that a unit of equity opens at each touch, owed ones negative; then at the open of each
-    /// bar, where there are filters.
+    /// Shares that a unit of equity opens at each touch, owed ones negative; then at the open of
+    /// each bar, where there are filters.
     pub rates: Vec<f64>,
 }
 

@@ -3,8 +3,8 @@
 use super::range_summary::RangeSummary;
 use crate::engine::f64x4::{F64_LANES, max, min};
 
-/// What the marks of a trade and its exit do, by price per share. For a short the adverse price is the
-/// highest one, and the drawdown is negated, as its shares are.
+/// What the marks of a trade and its exit do, by price per share. For a short the adverse price is
+/// the highest one, and the drawdown is negated, as its shares are.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[repr(C, align(32))] // two to a line of the cache, none across two
 pub(super) struct Excursion {
@@ -19,8 +19,8 @@ pub(super) struct Excursion {
 }
 
 /// With [`UNIT_RATE`], a trade that changes nothing, not even a drawdown's last bit: it is no mark.
-/// (The fall from a peak to a mark of the same equity may be rounded otherwise than the fall that led
-/// to it, and figures must not depend on which paths share a lane batch.)
+/// (The fall from a peak to a mark of the same equity may be rounded otherwise than the fall that
+/// led to it, and figures must not depend on which paths share a lane batch.)
 pub(super) const NO_TRADE: Excursion =
     Excursion { mae: f64::INFINITY, mfe: f64::NEG_INFINITY, drawdown: 0.0, net: 1.0 };
 /// The rate of a trade that changes nothing.

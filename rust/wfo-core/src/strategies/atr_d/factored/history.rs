@@ -20,8 +20,8 @@ use crate::strategies::atr_d::params::{Entry, Stop};
 use crate::strategies::atr_d::series::Series;
 use crate::strategies::atr_d::settings::EntryStyle;
 
-/// Bars behind the starts of a segment whose distances are computed at a time: the touch of the last
-/// starts is mostly near, and what is not used is computed once more.
+/// Bars behind the starts of a segment whose distances are computed at a time: the touch of the
+/// last starts is mostly near, and what is not used is computed once more.
 const LOOK_AHEAD: usize = 256;
 
 /// Bars of a sell that are visited at a time.
@@ -114,8 +114,8 @@ impl History {
         settle::replay(trades, phase, closes, &self.settings, recorder);
     }
 
-    /// Whether all equity goes into every trade `[M5]`, without lots `[M6]`, so that accounts can be
-    /// computed from excursions per share.
+    /// Whether all equity goes into every trade `[M5]`, without lots `[M6]`, so that accounts can
+    /// be computed from excursions per share.
     pub fn compounds(&self) -> bool {
         self.settings.sizing == Sizing::Compound && self.settings.lot_size == 0.0
     }
@@ -133,6 +133,7 @@ impl History {
         let atr = &series.atr[&stop.atr_period][self.bars.clone()];
         let widest = &series.widest[self.bars.clone()];
         buffer.clear();
+        // The distance of bar t, with a second symbol's width too, holds in bar t + 1 [T3].
         buffer.extend(
             atr.iter().zip(tightening).zip(widest).map(|((&a, &t), &w)| stop.tightened(a, t, w)),
         );
@@ -186,8 +187,8 @@ impl History {
         }
     }
 
-    /// The bars that a stop follows which is met on the way `side`: a long's on the way down `[L1]`, a
-    /// short's on the way up `[L2]`.
+    /// The bars that a stop follows which is met on the way `side`: a long's on the way down
+    /// `[L1]`, a short's on the way up `[L2]`.
     pub fn stop_bars(&self, side: Way) -> &SignedBars {
         match side {
             Way::Down => &self.falling,
@@ -195,14 +196,14 @@ impl History {
         }
     }
 
-    /// The bars that an entry follows: a pull-back buys below the price and sells above it `[L3] [L4]`,
-    /// a breakout the other way round `[L5] [L6]`.
+    /// The bars that an entry follows: a pull-back buys below the price and sells above it `[L3]
+    /// [L4]`, a breakout the other way round `[L5] [L6]`.
     pub fn entry_bars(&self, buys: bool) -> &SignedBars {
         if buys == self.breakout { &self.rising } else { &self.falling }
     }
 
-    /// Bars whose distances a pass needs next that has come to bar `at`: those up to start `until`, and
-    /// then a few at a time.
+    /// Bars whose distances a pass needs next that has come to bar `at`: those up to start `until`,
+    /// and then a few at a time.
     fn next_distances(&self, at: usize, until: usize) -> Range<usize> {
         let to = until.max(at + LOOK_AHEAD).min(self.len()).max(at);
         self.bars.start + at - 1..self.bars.start + to - 1

@@ -2,13 +2,13 @@
 
 use crate::execution::touches::Way;
 
-/// The time of a touch: four times its bar, plus its order in the path that the contract assumes a bar
-/// to take `[O1] [O2]`: 0 at the open, 1 on the way to the extreme nearer to the open, 2 on the way to
-/// the other one. 3 is behind all of them.
+/// The time of a touch: four times its bar, plus its order in the path that the contract assumes a
+/// bar to take `[O1] [O2]`: 0 at the open, 1 on the way to the extreme nearer to the open, 2 on the
+/// way to the other one. 3 is behind all of them.
 ///
-/// Of two touches the one with the lower time comes first. Equal times leave open only two levels that
-/// are met on the same way between the same prices, of which the nearer one comes first `[O3]`, and two
-/// touches at the open, which the contract calls equal `[O4] [O5]`.
+/// Of two touches the one with the lower time comes first. Equal times leave open only two levels
+/// that are met on the same way between the same prices, of which the nearer one comes first
+/// `[O3]`, and two touches at the open, which the contract calls equal `[O4] [O5]`.
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IntrabarTime(u32);

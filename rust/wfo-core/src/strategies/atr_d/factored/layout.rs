@@ -245,8 +245,8 @@ impl Layout {
         self.entries * self.entry_set_len()
     }
 
-    /// Number of different tightenings: stop sets that differ in the ATR and its multiplier alone share
-    /// theirs.
+    /// Number of different tightenings: stop sets that differ in the ATR and its multiplier alone
+    /// share theirs.
     pub fn tightenings(&self) -> usize {
         let axes = self.axes.stop[..ATR_PARAMETERS].iter();
         let atrs: usize = axes.map(|&axis| self.grid.axes()[axis].len()).product();

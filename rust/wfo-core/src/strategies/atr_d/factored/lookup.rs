@@ -3,9 +3,9 @@
 /// Reads a row that is known to exist.
 ///
 /// Paths read four rows a trade, each named by the row before, and a check of each costs a tenth of
-/// the time. Every row number in the tables is at most the number of bars in its part, and every part
-/// has one row more: that is how [`SignedBars`](super::first_touch::SignedBars) and the builders of
-/// entry and exit tables fill them.
+/// the time. Every row number in the tables is at most the number of bars in its part, and every
+/// part has one row more: that is how [`SignedBars`](super::first_touch::SignedBars) and the
+/// builders of entry and exit tables fill them.
 #[inline(always)]
 pub(super) fn row<T>(table: &[T], i: usize) -> &T {
     debug_assert!(i < table.len());

@@ -3,19 +3,19 @@
 //! Between two events a strategy knows only its state and the bar since which it holds. So every
 //! order of ATR-D is a function from a start bar to the time of its first touch and its fill: a
 //! first-touch table ([`first_touch`]). A backtest is a path through such tables, one step an event
-//! ([`path`]), and what its trades do to money follows from a table of the closes that depends on no
-//! parameter ([`range_summary`], [`per_unit`]). A first-touch table depends on few parameters, and is
-//! computed once for all combinations that share them: [`layout`] says which do.
+//! ([`path`]), and what its trades do to money follows from a table of the closes that depends on
+//! no parameter ([`range_summary`], [`per_unit`]). A first-touch table depends on few parameters,
+//! and is computed once for all combinations that share them: [`layout`] says which do.
 //!
-//! All phases begin with the first stored bar, so indicators and tables are the same for all of them;
-//! a phase is three positions in the tables. They are computed from the bar before the first phase's
-//! first trading bar to the end of the last one.
+//! All phases begin with the first stored bar, so indicators and tables are the same for all of
+//! them; a phase is three positions in the tables. They are computed from the bar before the first
+//! phase's first trading bar to the end of the last one.
 //!
 //! Why the result is exact: every touch is decided, and every fill computed, by the contract's own
-//! expressions on the same indicator values as in [`direct`](crate::engine::direct), so paths take the
-//! same events in the same bars. Money alone is computed in another order, which moves it by a few
-//! units in the last place; where such a unit could decide whether an account is ruined ([`ruin`]),
-//! the direct engine's expressions decide it ([`settle`]).
+//! expressions on the same indicator values as in [`direct`](crate::engine::direct), so paths take
+//! the same events in the same bars. Money alone is computed in another order, which moves it by a
+//! few units in the last place; where such a unit could decide whether an account is ruined
+//! ([`ruin`]), the direct engine's expressions decide it ([`settle`]).
 //!
 //! Files use those below them:
 //!

@@ -23,8 +23,8 @@ impl EntryTable {
     }
 }
 
-/// The exits of a stop set at one price method, by the first bar of the position: the table of the long
-/// stop, then that of the short stop for every multiplier.
+/// The exits of a stop set at one price method, by the first bar of the position: the table of the
+/// long stop, then that of the short stop for every multiplier.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ExitTable {
     pub times: Vec<IntrabarTime>,

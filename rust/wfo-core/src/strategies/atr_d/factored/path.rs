@@ -47,7 +47,7 @@ pub(super) struct SharedWays {
 }
 
 impl SharedWays {
-    /// Pull-back entries wait on the far side of the price from the stop that they reverse,
+    /// Pull-back entries stand on the far side of the price from the stop that they reverse,
     /// breakouts on the same side `[O3]`.
     pub fn new(breakout: bool) -> Self {
         let same = |way| breakout.then_some(way);
@@ -76,12 +76,14 @@ pub(super) fn trade_sequence(orders: &Orders<'_>, phase: PhaseBars, out: &mut Ve
     // A position that a reversal has opened.
     let mut opened: Option<(Side, f64)> = None;
     loop {
-        // The tables of the bar of an event begin with its whole bar [S9] and look at later bars [S8].
+        // The tables of the bar of an event begin with its whole bar [S9] and look at later bars
+        // [S8].
         let s = at as usize;
         let (side, entry, from) = if let Some((side, price)) = opened.take() {
             (side, price, at)
         } else {
-            // A buy and a sell are never met on the same way; of equal ones the buy comes first [O5].
+            // A buy and a sell are never met on the same way; of equal ones the buy comes first
+            // [O5].
             let sell = short.map(|(sell, _)| sell);
             let sells = sell.is_some_and(|sell| sell.precedes(buy, s, None));
             // The touched order opens its side [S2]; the first one cancels the other [S6].
@@ -135,8 +137,8 @@ pub(super) fn trade_sequence(orders: &Orders<'_>, phase: PhaseBars, out: &mut Ve
     }
 }
 
-/// The same with a filter of Hull averages, where nothing reverses `[H6]`: `orders` are unfiltered, and
-/// `opens` are the prices of crosses.
+/// The same with a filter of Hull averages, where nothing reverses `[H6]`: `orders` are unfiltered,
+/// and `opens` are the prices of crosses.
 pub(super) fn filtered_trade_sequence(
     orders: &Orders<'_>,
     states: &[FilterState],

@@ -1,12 +1,13 @@
 //! Profit and loss per unit of equity: what all combinations share of a trade.
 //!
-//! Reinvested equity is multiplied by what a trade makes of one unit, so everything about a trade but
-//! its size is computed beforehand: the shares that a unit opens (its *rate*), and the [`Excursion`] of
-//! a share. A trade is then two look-ups and a dozen operations, in [`lockstep`](super::lockstep) and
-//! [`coalesced`](super::coalesced).
+//! Reinvested equity is multiplied by what a trade makes of one unit, so everything about a trade
+//! but its size is computed beforehand: the shares that a unit opens (its *rate*), and the
+//! [`Excursion`] of a share. A trade is then two look-ups and a dozen operations, in
+//! [`lockstep`](super::lockstep) and [`coalesced`](super::coalesced).
 //!
-//! A position is `k` shares, owed ones negative, on an equity of `q`: a long is worth `k · price`, a
-//! short `q · (2 - fee) + k · price`, since it was sold for `q` before the fee on it `[M1] [M2] [M3]`.
+//! A position is `k` shares, owed ones negative, on an equity of `q`: a long is worth `k · price`,
+//! a short `q · (2 - fee) + k · price`, since it was sold for `q` before the fee on it `[M1] [M2]
+//! [M3]`.
 
 use std::ops::Range;
 
@@ -67,16 +68,16 @@ impl PerUnit {
         each / (fill * price)
     }
 
-    /// What marks at the closes of bars `from..to` do, as if a position ended at the last one: it is
-    /// marked there without costs `[M3] [M12] [F4]`.
+    /// What marks at the closes of bars `from..to` do, as if a position ended at the last one: it
+    /// is marked there without costs `[M3] [M12] [F4]`.
     #[inline(always)]
     pub fn excursion_at_close<S: Side>(&self, from: u32, to: u32) -> Excursion {
         let closes = self.summaries.between(from as usize, to as usize);
         S::excursion(closes, self.closes[to as usize - 1])
     }
 
-    /// Appends the excursions of a side's positions that are closed at the fills of an order, by their
-    /// first bar. True where one may ruin.
+    /// Appends the excursions of a side's positions that are closed at the fills of an order, by
+    /// their first bar. True where one may ruin.
     #[inline(always)]
     pub fn append_excursions<S: Side>(&self, order: &FirstTouch, out: &mut Vec<Excursion>) -> bool {
         let first = out.len();
@@ -94,9 +95,9 @@ impl PerUnit {
         may_ruin
     }
 
-    /// The excursions of positions of a side that are opened in some bars, at least one, and closed at
-    /// one fill; they share all closes but those before the last of these bars. True where one may
-    /// ruin: what is opened in a bar is opened between its low and its high.
+    /// The excursions of positions of a side that are opened in some bars, at least one, and closed
+    /// at one fill; they share all closes but those before the last of these bars. True where one
+    /// may ruin: what is opened in a bar is opened between its low and its high.
     #[inline(always)]
     pub fn excursions<S: Side>(
         &self,

@@ -70,7 +70,8 @@ impl Prepared {
         self.task.kernel.shorts
     }
 
-    /// Tables of a stop set at one price: the long stop's, and the short stop's for every multiplier.
+    /// Tables of a stop set at one price: the long stop's, and the short stop's for every
+    /// multiplier.
     pub fn tables(&self) -> usize {
         if self.shorts() { 1 + self.layout.multipliers } else { 1 }
     }
@@ -95,8 +96,8 @@ impl Prepared {
         table.set_rates::<Long>(&self.history.per_unit);
     }
 
-    /// Passes the distances of a stop set's stops on, with the bars that they follow: by price, those of
-    /// the long stop and of the short ones.
+    /// Passes the distances of a stop set's stops on, with the bars that they follow: by price,
+    /// those of the long stop and of the short ones.
     #[inline(always)]
     pub fn stops(
         &self,
@@ -191,8 +192,8 @@ impl Prepared {
         }
     }
 
-    /// The figures of a combination in a phase, by a sequence of trades over tables that are dropped
-    /// afterwards: 72 bytes a bar, for combinations that may be ruined.
+    /// The figures of a combination in a phase, by a sequence of trades over tables that are
+    /// dropped afterwards: 72 bytes a bar, for combinations that may be ruined.
     #[cold]
     #[inline(never)]
     pub fn settle_alone(

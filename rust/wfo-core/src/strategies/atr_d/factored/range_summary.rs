@@ -6,16 +6,18 @@
 //! handful of operations, exactly: every number is a close or a difference of two closes, and no
 //! rounding depends on how a range is put together.
 //!
-//! No parameter enters, so one table serves a whole sweep. It is a disjoint sparse table, which needs
-//! nothing but associativity and answers any range with two rows: positions `from < to` differ first
-//! in bit `k`, and the multiple of `2^k` between them that they agree on above divides the range in
-//! two. Level `k` of the table holds, for every position, the range between it and that multiple.
+//! No parameter enters, so one table serves a whole sweep. It is a disjoint sparse table, which
+//! needs nothing but associativity and answers any range with two rows: positions `from < to`
+//! differ first in bit `k`, and the multiple of `2^k` between them that they agree on above divides
+//! the range in two. Level `k` of the table holds, for every position, the range between it and
+//! that multiple.
 //!
-//! A level takes 32 bytes a bar, and long histories have many levels. There the table is one of whole
-//! blocks of [`BLOCK`] bars, and every bar has two rows beside it: from the start of its block, and to
-//! the end of it. A range is then the end of a block, some whole blocks, and the beginning of another
-//! block, or else lies within one block and is read close by close. That makes 64 bytes a bar, and two
-//! more for each level; and trades that are near each other read rows that are near each other.
+//! A level takes 32 bytes a bar, and long histories have many levels. There the table is one of
+//! whole blocks of [`BLOCK`] bars, and every bar has two rows beside it: from the start of its
+//! block, and to the end of it. A range is then the end of a block, some whole blocks, and the
+//! beginning of another block, or else lies within one block and is read close by close. That makes
+//! 64 bytes a bar, and two more for each level; and trades that are near each other read rows that
+//! are near each other.
 
 use crate::engine::f64x4::max;
 

@@ -1,7 +1,8 @@
 //! Work units: which combinations a worker computes at a time.
 //!
-//! A unit is some stop sets against a range of entry sets ([`layout`](super::layout) has the diagram).
-//! Its exit tables stay in the processor's second cache, and the tables of its entries pass through.
+//! A unit is some stop sets against a range of entry sets ([`layout`](super::layout) has the
+//! diagram). Its exit tables stay in the processor's second cache, and the tables of its entries
+//! pass through.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -34,13 +35,13 @@ pub(super) struct WorkUnit<C> {
 pub(super) struct UnitSizes {
     /// Fewest entry sets.
     pub entries: usize,
-    /// Stop sets of the units of long histories. These take long: there should be enough units for all
-    /// threads, even of fewer entry sets.
+    /// Stop sets of the units of long histories. These take long: there should be enough units for
+    /// all threads, even of fewer entry sets.
     pub long_sets: Option<usize>,
 }
 
-/// Divides the combinations of a range into units: stop sets with equal tightenings together, and as
-/// many entry sets as make the building of exit tables worth while.
+/// Divides the combinations of a range into units: stop sets with equal tightenings together, and
+/// as many entry sets as make the building of exit tables worth while.
 ///
 /// `equal_tightenings` are those of [`tightening`](super::tightening::equal_tightenings).
 pub(super) fn divide<C: SplitCells>(
@@ -103,8 +104,8 @@ pub(super) fn divide<C: SplitCells>(
     units
 }
 
-/// Finds the representatives of a unit. What is left are units of at most so many stop sets and paths,
-/// these of about one length, that are computed together.
+/// Finds the representatives of a unit. What is left are units of at most so many stop sets and
+/// paths, these of about one length, that are computed together.
 #[inline(always)]
 pub(super) fn find_representatives<C: SplitCells>(
     prepared: &Prepared,

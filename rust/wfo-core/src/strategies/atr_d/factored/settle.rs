@@ -1,8 +1,8 @@
 //! The figures of a sequence of trades, by the direct engine's own expressions.
 //!
-//! This serves every sizing, and decides where rounding could decide: whether a short is ruined. The
-//! equity after each fill has the same bits as in [`direct`](crate::engine::direct), for it comes from
-//! the same [`Account`]; only the marks between two fills are summed up at once.
+//! This serves every sizing, and decides where rounding could decide: whether a short is ruined.
+//! The equity after each fill has the same bits as in [`direct`](crate::engine::direct), for it
+//! comes from the same [`Account`]; only the marks between two fills are summed up at once.
 
 use super::path::{PhaseBars, Trade};
 use super::range_summary::RangeSummaries;
@@ -74,8 +74,8 @@ pub(super) fn settle(
     }
 }
 
-/// Passes every mark of a phase with these trades to a recorder, bar by bar, by the same operations as
-/// in [`direct`](crate::engine::direct). `base` is the bar of the first close.
+/// Passes every mark of a phase with these trades to a recorder, bar by bar, by the same operations
+/// as in [`direct`](crate::engine::direct). `base` is the bar of the first close.
 pub(super) fn replay<R: Recorder>(
     trades: &[Trade],
     phase: PhaseBars,

@@ -1,14 +1,15 @@
 //! Stop sets: which phases of which stop sets are computed, and which are copied.
 //!
-//! Wide stops are touched so rarely that most of what sets them does not matter: many stop sets have
-//! stops that touch the same bars at the same prices, at least from the start of a phase to its end,
-//! and then every path through the phase is the same in both. So of all stop sets with equal stops in a
-//! phase the first one is the *representative*, and its figures are copied to the others.
+//! Wide stops are touched so rarely that most of what sets them does not matter: many stop sets
+//! have stops that touch the same bars at the same prices, at least from the start of a phase to
+//! its end, and then every path through the phase is the same in both. So of all stop sets with
+//! equal stops in a phase the first one is the *representative*, and its figures are copied to the
+//! others.
 //!
 //! Stops are compared as intervals of starts ([`StartRange`]): those whose touch comes before the
-//! phase's end, from the one on that holds the start of the phase. A start behind them is not touched
-//! in the phase, in one stop set as in the other. Where a touch comes after the end it does not exist
-//! for the phase, whatever its fill.
+//! phase's end, from the one on that holds the start of the phase. A start behind them is not
+//! touched in the phase, in one stop set as in the other. Where a touch comes after the end it does
+//! not exist for the phase, whatever its fill.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -191,8 +192,8 @@ impl<C> Default for Representatives<C> {
 }
 
 impl<C: SplitCells> Representatives<C> {
-    /// Adds a stop set whose stops are those behind `before` intervals and stops, and drops them where
-    /// it is no representative in any phase.
+    /// Adds a stop set whose stops are those behind `before` intervals and stops, and drops them
+    /// where it is no representative in any phase.
     pub fn add(
         &mut self,
         mut set: StopSet<C>,
@@ -235,8 +236,8 @@ impl<C: SplitCells> Representatives<C> {
         }
     }
 
-    /// The representatives, those with paths of similar lengths together; with the intervals of their
-    /// stops, if `keep` says so.
+    /// The representatives, those with paths of similar lengths together; with the intervals of
+    /// their stops, if `keep` says so.
     pub fn sorted(mut self, stops: &StopRanges, keep: impl Fn(usize) -> bool) -> Vec<StopSet<C>> {
         // The more intervals, the longer the paths.
         self.sets.sort_by_key(|(_, found)| found.ranges.len());
@@ -249,8 +250,8 @@ impl<C: SplitCells> Representatives<C> {
     }
 }
 
-/// Divides stop sets into groups of at most `most` of them, and at most `represented` phases in which
-/// they are representatives, which should fill the groups.
+/// Divides stop sets into groups of at most `most` of them, and at most `represented` phases in
+/// which they are representatives, which should fill the groups.
 pub(super) fn pack<C: SplitCells>(
     sets: Vec<StopSet<C>>,
     most: usize,

@@ -1,10 +1,10 @@
 //! The driver: a grid over one history, divided into work units and computed on all threads.
 //!
-//! How the paths of a unit are computed depends on the strategy and the history alone: in lane batches
-//! ([`lockstep`](super::lockstep)), coalesced where there are modes ([`coalesced`](super::coalesced)),
-//! and segment by segment on long histories ([`segments`](super::segments)). Units run as the code of
-//! an instruction tier ([`tiers`](crate::engine::tiers)). What a worker holds is bounded by
-//! [`Sweep::worker_bytes`].
+//! How the paths of a unit are computed depends on the strategy and the history alone: in lane
+//! batches ([`lockstep`](super::lockstep)), coalesced where there are modes
+//! ([`coalesced`](super::coalesced)), and segment by segment on long histories
+//! ([`segments`](super::segments)). Units run as the code of an instruction tier
+//! ([`tiers`](crate::engine::tiers)). What a worker holds is bounded by [`Sweep::worker_bytes`].
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,18 +28,19 @@ use crate::error::{Error, Result};
 use crate::figures::{Cells, Columns, ExtendedCells, PhaseCells, SplitCells};
 use crate::strategies::atr_d::Task;
 
-/// What the long stops' exit tables of a unit may take. Paths read about half of them, so that much of
-/// a second cache of half a megabyte is left to the entries, which pass through it. (Of 2, 4, 8, 16 and
-/// 32 stop sets of ten years of days, 4 are the fastest for all strategies in lane batches.)
+/// What the long stops' exit tables of a unit may take. Paths read about half of them, so that much
+/// of a second cache of half a megabyte is left to the entries, which pass through it. (Of 2, 4, 8,
+/// 16 and 32 stop sets of ten years of days, 4 are the fastest for all strategies in lane batches.)
 const CACHED_BYTES: usize = 1 << 19;
 /// What entries that are kept for a whole sweep may take.
 const KEPT_BYTES: usize = 64 << 20;
 /// What the exit tables of a unit may take at most, where one stop set does not have more.
 const WORKER_BYTES: usize = 256 << 20;
-/// Combinations in a batch multiple, unless one unit has more: enough for all stop sets that differ in
-/// their tightening alone, of which many are equal.
+/// Combinations in a batch multiple, unless one unit has more: enough for all stop sets that differ
+/// in their tightening alone, of which many are equal.
 const BATCH_MULTIPLE: usize = 1 << 20;
-/// The same where the extended figures are asked for too, of which each takes nine times the memory.
+/// The same where the extended figures are asked for too, of which each takes nine times the
+/// memory.
 const EXTENDED_BATCH_MULTIPLE: usize = 1 << 16;
 
 /// A grid over one history, ready to be computed in any pieces and order.
@@ -49,7 +50,8 @@ pub struct Sweep {
     /// For every tightening, the first one that is equal to it bar for bar.
     equal_tightenings: Vec<u32>,
     method: Method,
-    /// Stop sets whose exit tables are held at a time, and phases in which they are representatives.
+    /// Stop sets whose exit tables are held at a time, and phases in which they are
+    /// representatives.
     unit_sets: usize,
     unit_phases: usize,
     extended: ExtendedFigures,
@@ -108,8 +110,8 @@ impl Sweep {
             let coalesced = Coalesced::new(&prepared, KEPT_BYTES);
             (Method::Coalesced(coalesced), UNIT_STOP_SETS.min(most), usize::MAX)
         } else {
-            // Paths of a unit fill the lanes. What stop sets that are no representatives in some phase
-            // add to a unit is hardly read.
+            // Paths of a unit fill the lanes. What stop sets that are no representatives in some
+            // phase add to a unit is hardly read.
             let cached = CACHED_BYTES / (EXIT_BYTES * bars);
             let wanted = cached.max(LANES.div_ceil(phases)).min(most).max(1);
             let lockstep = Lockstep::new(&prepared, KEPT_BYTES);
@@ -226,9 +228,10 @@ impl PreparedSweep for Sweep {
     }
 
     /// On histories that go through segment by segment it does not grow with the bars, but for the
-    /// filters of strategies with modes, at 16 bytes a bar. What may have been ruined takes 72 bytes a
-    /// bar more there, for as long as it is settled. On others a range keeps the intervals of its
-    /// representatives' stops until it computes them: at most an eighth of the bytes of their figures.
+    /// filters of strategies with modes, at 16 bytes a bar. What may have been ruined takes 72
+    /// bytes a bar more there, for as long as it is settled. On others a range keeps the intervals
+    /// of its representatives' stops until it computes them: at most an eighth of the bytes of
+    /// their figures.
     fn worker_bytes(&self) -> usize {
         let prepared = &self.prepared;
         let extended = if prepared.task.extended { extended::worker_bytes(prepared) } else { 0 };

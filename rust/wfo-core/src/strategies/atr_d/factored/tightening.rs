@@ -14,8 +14,8 @@ use crate::strategies::atr_d::series::Series;
 /// Bars whose tightenings are compared at a time.
 const COMPARED: usize = 1 << 16;
 
-/// The factor that tightens a stop, bar by bar. Stops that differ in nothing but how they follow the
-/// ratio of width to threshold share the ratio, which is most of the work.
+/// The factor that tightens a stop, bar by bar. Stops that differ in nothing but how they follow
+/// the ratio of width to threshold share the ratio, which is most of the work.
 #[derive(Debug, Default)]
 pub(super) struct Tightening {
     of: Option<Stop>,
@@ -38,13 +38,14 @@ impl Tightening {
         self.of = Some(*stop);
         self.bars.clone_from(bars);
         self.factors.clear();
+        // [D1] [D2] [D3]
         self.factors.extend(self.ratios.iter().map(|&ratio| stop.tightening(ratio)));
         &self.factors
     }
 }
 
-/// For every tightening the first one that is equal to it in every bar: those of equal ratios are, and
-/// those that never tighten.
+/// For every tightening the first one that is equal to it in every bar: those of equal ratios are,
+/// and those that never tighten.
 pub(super) fn equal_tightenings(
     layout: &Layout,
     series: &Series,

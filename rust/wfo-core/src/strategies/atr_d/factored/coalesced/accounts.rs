@@ -119,8 +119,8 @@ impl AccountLanes {
         }
     }
 
-    /// Ends the in-sample part `[F4]`: marks a position, if there is one, and begins to count afresh
-    /// `[F1] [F2] [F3]`.
+    /// Ends the in-sample part `[F4]`: marks a position, if there is one, and begins to count
+    /// afresh `[F1] [F2] [F3]`.
     #[inline(always)]
     pub fn end_in_sample<S: Side>(
         &mut self,

@@ -182,7 +182,8 @@ impl PathAccounts<'_> {
             let crosses = s < split && to >= split;
             if crosses {
                 self.note_faded(some);
-                // An open position is marked at the last in-sample close, as if it ended there [F4].
+                // An open position is marked at the last in-sample close, as if it ended there
+                // [F4].
                 let marked = per_unit.excursion_at_close::<S>(s, split);
                 for (lanes, members) in some.by_lanes() {
                     let position = Some((rate, &marked, short_cash));

@@ -4,14 +4,10 @@ use std::ops::Range;
 
 use super::accounts::ACCOUNT_LANES;
 use super::path_set::{PATHS, PathSet};
-use super::sells::SELL_BYTES;
 use crate::strategies::atr_d::factored::history::History;
 use crate::strategies::atr_d::factored::layout::Layout;
 use crate::strategies::atr_d::factored::path::PhaseBars;
 use crate::strategies::atr_d::params::{BothTriggered, EntryMode};
-
-/// What the sells of a batch of filters may take.
-const BATCH_BYTES: usize = 256 << 20;
 
 /// A phase and the slot that it takes.
 #[derive(Debug, Clone, Copy)]
@@ -144,14 +140,13 @@ impl Plan {
         Self { groups: Vec::new(), batches: (0..filters).map(batch).collect() }
     }
 
-    /// The plan of a sweep, whose tables have so many bars at a time.
-    pub fn of(layout: &Layout, history: &History, bars: usize) -> Self {
+    /// The plan of a sweep, with at most `most` filters at a time.
+    pub fn of(layout: &Layout, history: &History, most: usize) -> Self {
         let Layout { filters, entry_modes, both_modes, .. } = layout;
         // Lots and fixed sizes are settled trade by trade [M5] [M6].
         if !history.compounds() {
             return Self::of_single_paths(filters.len(), entry_modes.len() * both_modes.len());
         }
-        let most = (BATCH_BYTES / (SELL_BYTES * bars.max(1))).clamp(1, PATHS);
         Self::new(&history.phases, filters.len(), most, (entry_modes, both_modes))
     }
 

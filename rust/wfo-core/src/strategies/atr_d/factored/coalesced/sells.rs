@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::path_set::PathSet;
+use super::path_set::{PATHS, PathSet};
 use super::plan::FilterBatch;
 use crate::strategies::atr_d::factored::entry_filter::EntryFilter;
 use crate::strategies::atr_d::factored::excursion::Short;
@@ -14,6 +14,14 @@ use crate::strategies::atr_d::params::Entry;
 
 /// Bytes of a filter's sell, by bar, if no two filters ever sell at the same time.
 pub(super) const SELL_BYTES: usize = 12 + 8 + size_of::<Sell>();
+
+/// What the sells of a batch of filters may take.
+const BATCH_BYTES: usize = 256 << 20;
+
+/// Most filters in a batch, whose tables have so many bars.
+pub(in super::super) fn most_filters(bars: usize) -> usize {
+    (BATCH_BYTES / (SELL_BYTES * bars.max(1))).clamp(1, PATHS)
+}
 
 /// A sell as some filters allow it.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +36,11 @@ pub(in super::super) struct Sell {
 
 /// The sells of some filters, by the bar since which they are followed.
 ///
-/// What a filter hides is a touch, not a level `[V1]`: of two filters that are open in the same bar,
-/// both sell at the same fill. So the sells of all filters are listed in one pass over the bars. What a
-/// bar reaches are the levels of the oldest starts, pending or not; so the starts that are still
-/// pending for a filter are those from some bar on, and a filter is represented by that bar.
+/// What a filter hides is a touch, not a level `[V1]`: of two filters that are open in the same
+/// bar, both sell at the same fill. So the sells of all filters are listed in one pass over the
+/// bars. What a bar reaches are the levels of the oldest starts, pending or not; so the starts that
+/// are still pending for a filter are those from some bar on, and a filter is represented by that
+/// bar.
 #[derive(Debug, Default)]
 pub(in super::super) struct SellTable {
     /// By bar, when the first sell since it comes. It mostly comes too late to matter, and the list
@@ -39,8 +48,8 @@ pub(in super::super) struct SellTable {
     pub firsts: Vec<IntrabarTime>,
     /// By bar, how many sells there are.
     pub counts: Vec<u8>,
-    /// By bar, with room for one sell a filter: when they come and where they stand in the list, the
-    /// earliest first.
+    /// By bar, with room for one sell a filter: when they come and where they stand in the list,
+    /// the earliest first.
     pub rows: Vec<(IntrabarTime, u32)>,
     pub list: Vec<Sell>,
     /// By bar, the filters that are open.
@@ -123,8 +132,9 @@ pub(in super::super) fn oldest_pending(mut open: u64, pending: &[u32], t: usize)
     ((oldest as usize) < t).then_some(oldest as usize)
 }
 
-/// Divides the starts of a touch into intervals that are pending for the same open filters, passes each
-/// interval on with what these filters `join` into, and ends the pending starts of the open filters.
+/// Divides the starts of a touch into intervals that are pending for the same open filters, passes
+/// each interval on with what these filters `join` into, and ends the pending starts of the open
+/// filters.
 #[inline(always)]
 pub(in super::super) fn visit_filtered<F: Default>(
     open: u64,

@@ -17,8 +17,8 @@ pub(super) const BAR_BITS: usize = 4;
 pub(in super::super) struct State {
     pub paths: PathSet,
     /// Of a position, the shares that a unit of equity has opened; NaN where they differ, and each
-    /// path's own stand in its account. They are mostly the same: what leads to a position since a bar
-    /// is mostly one touch.
+    /// path's own stand in its account. They are mostly the same: what leads to a position since a
+    /// bar is mostly one touch.
     pub rate: f64,
 }
 

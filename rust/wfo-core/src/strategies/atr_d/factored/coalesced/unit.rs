@@ -9,7 +9,7 @@ use super::advance::{Advance, FinishedPhase, PhaseProgress, Tables};
 use super::path_accounts::PathAccounts;
 use super::path_set::{PATHS, PathSet};
 use super::plan::{FilterBatch, Plan};
-use super::sells::{SELL_BYTES, SellTable};
+use super::sells::{SELL_BYTES, SellTable, most_filters};
 use super::states::{BAR_BITS, KINDS, State, StateTable};
 use crate::figures::{Cells, Columns};
 use crate::strategies::atr_d::factored::entry_filter::EntryFilter;
@@ -21,8 +21,8 @@ use crate::strategies::atr_d::factored::path::{self, Trade};
 use crate::strategies::atr_d::factored::prepared::Prepared;
 use crate::strategies::atr_d::factored::stop_sets::StopSet;
 
-/// Most stop sets in a work unit: they share what an entry costs, and the results of a stop set take
-/// megabytes.
+/// Most stop sets in a work unit: they share what an entry costs, and the results of a stop set
+/// take megabytes.
 pub(in super::super) const UNIT_STOP_SETS: usize = 40;
 /// Fewest cells of a stop set in a work unit, so that its exit tables are worth building.
 pub(in super::super) const UNIT_CELLS: usize = 8192;
@@ -102,7 +102,7 @@ impl Coalesced {
         };
         let is_small = entries * bars.max(1) * BUY_BYTES <= kept_bytes;
         Self {
-            plan: Plan::of(&prepared.layout, &prepared.history, bars.max(1)),
+            plan: Plan::of(&prepared.layout, &prepared.history, most_filters(bars)),
             kept: is_small.then(|| (0..entries).into_par_iter().map(build).collect()),
         }
     }
@@ -265,8 +265,8 @@ pub(in super::super) fn write_cells(
     }
 }
 
-/// Takes all cells of a batch through the phases that are `represented`; `out` takes each phase that is
-/// finished, of the other ones with nothing in it.
+/// Takes all cells of a batch through the phases that are `represented`; `out` takes each phase
+/// that is finished, of the other ones with nothing in it.
 #[inline(always)]
 fn run(
     plan: &Plan,

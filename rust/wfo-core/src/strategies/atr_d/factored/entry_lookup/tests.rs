@@ -31,8 +31,8 @@ fn columns(rows: &[Row]) -> (Bars, Vec<Trend>, [Vec<f64>; 2]) {
 }
 
 proptest! {
-    /// A filter that hides bars and enters at crosses, bar by bar, as [`EntryFilter`] has it, leads to
-    /// the same positions as a lookup: on pull-backs and breakouts, and from the first bar on.
+    /// A filter that hides bars and enters at crosses, bar by bar, as [`EntryFilter`] has it, leads
+    /// to the same positions as a lookup: on pull-backs and breakouts, and from the first bar on.
     #[test]
     fn lookups_lead_where_filtered_orders_do(rows in rows(), first in 0..2_usize, trails: bool) {
         let (bars, trend, distances) = columns(&rows);

@@ -121,7 +121,8 @@ impl Accumulator<'_> {
                 break;
             }
             let bar = base + trade.to as usize;
-            // Nothing but a reversal enters in a bar in which a trade of an earlier one closes [S8].
+            // Nothing but a reversal enters in a bar in which a trade of an earlier one closes
+            // [S8].
             let is_reversal = trade.from < trade.to
                 && trades.get(i + 1).is_some_and(|next| next.from == trade.to);
             // The account tells the trade to the figures [F5] [F6] [F7].
@@ -134,8 +135,8 @@ impl Accumulator<'_> {
                 let mark = account.marked();
                 account.recorder().add_bar(bar, mark, false);
             }
-            // No entry after a ruin [M8]: what is left are bars of the same equity, whose returns the
-            // figures define [F11].
+            // No entry after a ruin [M8]: what is left are bars of the same equity, whose returns
+            // the figures define [F11].
             if account.is_ruined() {
                 for t in trade.to + 1..phase.end {
                     if t == phase.split {

@@ -20,7 +20,8 @@ pub(super) struct CloseReturns {
 impl CloseReturns {
     pub fn new(closes: &[f64], bars: &Range<usize>, labels: Option<&Labels>) -> Self {
         let mut sums = vec![[0.0; 3]; closes.len()];
-        // With what rounding takes from each sum, so that differences of long ones are exact enough.
+        // With what rounding takes from each sum, so that differences of long ones are exact
+        // enough.
         let (mut total, mut lost) = ([0.0; 3], [0.0; 3]);
         for (t, pair) in (1..).zip(closes.windows(2)) {
             let r = pair[1] / pair[0] - 1.0;

@@ -11,7 +11,8 @@ pub(super) const MOST_ROWS: usize = 1 << 16;
 /// bar: all equities have the same returns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MarkSummary {
-    /// Sums of the returns after the entry's bar, as in [`CloseReturns`](super::returns::CloseReturns).
+    /// Sums of the returns after the entry's bar, as in
+    /// [`CloseReturns`](super::returns::CloseReturns).
     pub sums: [f64; 3],
     /// Lowest and highest mark after the entry's bar.
     pub low: f64,
@@ -54,7 +55,8 @@ impl ShortMarks {
         self.rows.clear();
     }
 
-    /// The marks of a short from bar `from` on, with rows up to bar `to` exclusive where these can be.
+    /// The marks of a short from bar `from` on, with rows up to bar `to` exclusive where these can
+    /// be.
     #[inline(always)]
     pub fn up_to(
         &mut self,

@@ -52,8 +52,8 @@ pub(in super::super) struct Scratch {
     sequences: TradeSequences,
 }
 
-/// The different sequences of trades that combinations of one stop set and entry have made in a phase:
-/// modes and filters often change nothing.
+/// The different sequences of trades that combinations of one stop set and entry have made in a
+/// phase: modes and filters often change nothing.
 #[derive(Debug, Default)]
 struct TradeSequences {
     /// Where each sequence ends in `trades`, and the first cell that made it.

@@ -1,12 +1,13 @@
 //! First-touch tables that are computed for some starts at a time.
 //!
-//! The pass over the bars stops where the last start that is asked for is filled, and is resumed there.
-//! It stops between two intervals of starts, maybe within a bar, and what decides whether that bar
-//! fills another start is what decides whether a bar fills a first one.
+//! The pass over the bars stops where the last start that is asked for is filled, and is resumed
+//! there. It stops between two intervals of starts, maybe within a bar, and what decides whether
+//! that bar fills another start is what decides whether a bar fills a first one.
 
 use std::hint::select_unpredictable;
 
-use super::{SignedBars, StartRange};
+use super::signed_bars::SignedBars;
+use super::table::StartRange;
 use crate::engine::f64x4::max;
 use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
 
@@ -30,10 +31,10 @@ impl SignedBars {
         FirstTouchCursor { bar: 1, top: 0, extreme, last }
     }
 
-    /// Resumes a pass up to the interval that holds the last start before `until`, or to the end of the
-    /// distances, whose first one is that before the next bar. With the distances of all bars, the
-    /// intervals are those of [`trailing_ranges`](Self::trailing_ranges) where the level `trails` the
-    /// extreme, or else of [`break_out`](Self::break_out).
+    /// Resumes a pass up to the interval that holds the last start before `until`, or to the end of
+    /// the distances, whose first one is that before the next bar. With the distances of all bars,
+    /// the intervals are those of [`trailing_ranges`](Self::trailing_ranges) where the level
+    /// `trails` the extreme, or else of [`break_out`](Self::break_out).
     #[inline(always)]
     pub(in super::super) fn resume(
         &self,

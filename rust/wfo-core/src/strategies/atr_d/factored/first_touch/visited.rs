@@ -1,9 +1,9 @@
-//! All touches of an order, bar by bar, and not the first ones alone: the first touch since a start may
-//! be hidden by one filter and not by another.
+//! All touches of an order, bar by bar, and not the first ones alone: the first touch since a start
+//! may be hidden by one filter and not by another.
 
 use std::ops::Range;
 
-use super::SignedBars;
+use super::signed_bars::SignedBars;
 use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
 
 /// A visitor of all touches of an order.
@@ -15,11 +15,11 @@ pub(in super::super) trait TouchVisitor {
 }
 
 impl SignedBars {
-    /// Visits all touches of an order, bar by bar. The level follows the extreme since the start or,
-    /// where it does not trail, stands `distance` from the last close.
+    /// Visits all touches of an order, bar by bar. The level follows the extreme since the start
+    /// or, where it does not trail, stands `distance` from the last close.
     ///
-    /// Starts that share an extreme stand on a stack by the last of them, the highest extreme first;
-    /// what a bar reaches are the levels of the oldest ones.
+    /// Starts that share an extreme stand on a stack by the last of them, the highest extreme
+    /// first; what a bar reaches are the levels of the oldest ones.
     #[inline(always)]
     pub(in super::super) fn visit_touches(
         &self,

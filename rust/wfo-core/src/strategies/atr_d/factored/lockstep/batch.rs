@@ -45,7 +45,8 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         while steps < TRADES {
             for step in steps..steps + STRIDE {
                 for (lane, at) in now.iter_mut().enumerate() {
-                    // In by the entry since the last exit [S2], out by the stop since the entry [S3].
+                    // In by the entry since the last exit [S2], out by the stop since the entry
+                    // [S3].
                     let (rate, exit_row) = self.lookup.next_entry(*at);
                     *at = *row(exit_bars[lane], exit_row as usize);
                     lists.rates[step][lane] = *row(self.rates, rate as usize);
@@ -67,8 +68,8 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         steps
     }
 
-    /// Enters trades of four paths in their accounts: so many from each list, from a place of its own
-    /// on.
+    /// Enters trades of four paths in their accounts: so many from each list, from a place of its
+    /// own on.
     #[inline(always)]
     pub fn enter<V: F64x4>(
         &self,
@@ -153,7 +154,8 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         found
     }
 
-    /// Takes paths over the end of the in-sample part, each with the trade that it makes there `[F4]`.
+    /// Takes paths over the end of the in-sample part, each with the trade that it makes there
+    /// `[F4]`.
     #[inline(always)]
     pub fn cross_split<V: F64x4>(
         &self,
@@ -315,8 +317,8 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
     }
 }
 
-/// Takes the paths of some lanes through their phases; for each of them also whether a trade may have
-/// been a ruin, so that its figures are not to be used.
+/// Takes the paths of some lanes through their phases; for each of them also whether a trade may
+/// have been a ruin, so that its figures are not to be used.
 #[inline(always)]
 pub(super) fn run_lanes<V: F64x4, L: EntryLookup, const SHORTS: bool>(
     per_unit: &PerUnit,

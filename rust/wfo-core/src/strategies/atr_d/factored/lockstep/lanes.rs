@@ -72,7 +72,8 @@ impl<'a> Lanes<'a> {
 pub(in super::super) struct TradeLists {
     /// Rates at which they open; behind the last of them one that changes nothing.
     pub rates: [[f64; LANES]; TRADES + 1],
-    /// Rows of their positions in the exit tables; behind the last of them one that changes nothing.
+    /// Rows of their positions in the exit tables; behind the last of them one that changes
+    /// nothing.
     pub exit_rows: [Positions; TRADES + 1],
     /// Where the paths stand before them, and the bars of the exits.
     pub exit_bars: [Positions; TRADES + 1],

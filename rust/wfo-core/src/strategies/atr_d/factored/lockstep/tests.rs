@@ -8,7 +8,7 @@ use crate::strategies::atr_d::factored::excursion::{Excursion, NO_TRADE, UNIT_RA
 use crate::strategies::atr_d::factored::per_unit::PerUnit;
 use proptest::prelude::*;
 
-/// Bits of the accounts' first path, after its trades and after waiting for others.
+/// Bits of the accounts' first path, after its trades and after more that change nothing.
 fn padded<Q: F64x4>(per_unit: &PerUnit, trades: &[(f64, Excursion)]) -> [[u64; 3]; 2] {
     let mut accounts = Accounts::<Q>::new(per_unit.capital);
     for (rate, excursion) in trades {
@@ -22,7 +22,7 @@ fn padded<Q: F64x4>(per_unit: &PerUnit, trades: &[(f64, Excursion)]) -> [[u64; 3
 }
 
 proptest! {
-    /// A path that waits for others must not show it in any bit, nor in which instructions.
+    /// What fills the list of a path up shows in no bit of it, in no tier's instructions.
     #[test]
     fn a_trade_that_changes_nothing_changes_no_bit(
         trades in prop::collection::vec(prop::array::uniform4(1.0..200.0_f64), 1..9),
@@ -31,7 +31,7 @@ proptest! {
         let trades: Vec<(f64, Excursion)> = trades
             .into_iter()
             .map(|[entry, low, high, net]| {
-                // It falls from its high to its excursion, which is its lowest mark too, or nearly.
+                // It falls from its high to its exit, which is its lowest mark too, or nearly.
                 let (high, low) = (high.max(net), low.min(net).max(net * 0.999));
                 (1.0 / entry, Excursion { mae: low, mfe: high, drawdown: high - net, net })
             })

@@ -27,7 +27,7 @@ fn long_histories_have_blocks() {
 }
 
 #[test]
-fn every_stretch_is_what_its_closes_are() {
+fn every_summary_is_that_of_its_closes() {
     let closes: Vec<f64> =
         (0..67).map(|i| 50.0 + f64::from(i * 37 % 41) * 0.25 + f64::from(i) * 0.1).collect();
     for len in [1, 2, 3, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 65, 67] {

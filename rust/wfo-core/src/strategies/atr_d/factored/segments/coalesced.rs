@@ -1,14 +1,14 @@
 //! Coalesced paths that go on segment by segment.
 //!
 //! States are advanced in order of their bars, so a pass can stop at any bar: states behind it are
-//! deferred to the segment of their bar. Orders have rows for the bars of a segment alone, which hold
-//! true times, wherever they are; for what comes of a trade is known when it is opened.
+//! deferred to the segment of their bar. Orders have rows for the bars of a segment alone, which
+//! hold true times, wherever they are; for what comes of a trade is known when it is opened.
 //!
 //! A sell is of use only until the buy or the long stop that it may come before, so its touches are
 //! visited so far, and no further. Touches of the starts of later segments are kept for them.
 //!
-//! No bit depends on segments: the paths that come to a state are the same, and no account is updated
-//! while its state is deferred, so it does not matter when they are put together.
+//! No bit depends on segments: the paths that come to a state are the same, and no account is
+//! updated while its state is deferred, so it does not matter when they are put together.
 
 use std::ops::Range;
 

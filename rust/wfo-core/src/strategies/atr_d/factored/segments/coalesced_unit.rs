@@ -48,7 +48,8 @@ pub(super) fn checkpoint_bytes(plan: &Plan) -> usize {
     plan.groups.len().max(1) * (lanes * size_of::<AccountLanes>() + checkpoint + deferred)
 }
 
-/// Bytes of what is kept of all paths of a unit, and of the filters, with so many rows in a segment.
+/// Bytes of what is kept of all paths of a unit, and of the filters, with so many rows in a
+/// segment.
 pub(super) fn held_bytes(
     prepared: &Prepared,
     plan: &Plan,

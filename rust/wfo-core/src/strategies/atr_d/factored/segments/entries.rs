@@ -7,8 +7,8 @@ use crate::strategies::atr_d::factored::first_touch::StartRange;
 use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
 use crate::strategies::atr_d::factored::per_unit::PerUnit;
 
-/// The entries of a segment: [`EntryTouches`](super::super::entry_lookup::EntryTouches), with rows of
-/// its own for every lane.
+/// The entries of a segment: [`EntryTouches`](super::super::entry_lookup::EntryTouches), with rows
+/// of its own for every lane.
 #[derive(Debug, Default)]
 pub(super) struct SegmentEntries {
     /// With filters, the touches; without, their bars.

@@ -1,15 +1,15 @@
 //! Lane batches that go on segment by segment.
 //!
-//! Within a segment its tables are those of a whole, short history: what happens in it has rows of its
-//! own, and everything else happens "behind the last bar". So trades are listed and entered in accounts
-//! as in [`lockstep`](super::super::lockstep). Only where a path leaves the segment, once in each, the
-//! true bars are looked at: a position that was opened in the segment is entered in the account with
-//! its whole exit, wherever that is, and the path is flat since then; a position that comes later is
-//! kept as its first bar and its rate. It is opened in its own segment by a row that leads nowhere
-//! else: behind the bars of a segment there is one for every lane.
+//! Within a segment its tables are those of a whole, short history: what happens in it has rows of
+//! its own, and everything else happens "behind the last bar". So trades are listed and entered in
+//! accounts as in [`lockstep`](super::super::lockstep). Only where a path leaves the segment, once
+//! in each, the true bars are looked at: a position that was opened in the segment is entered in
+//! the account with its whole exit, wherever that is, and the path is flat since then; a position
+//! that comes later is kept as its first bar and its rate. It is opened in its own segment by a row
+//! that leads nowhere else: behind the bars of a segment there is one for every lane.
 //!
-//! No bit of a path depends on segments: its trades are the same, their exits are read from the same
-//! closes, and they are entered in the same order.
+//! No bit of a path depends on segments: its trades are the same, their exits are read from the
+//! same closes, and they are entered in the same order.
 
 use super::entries::EntryBeyond;
 use super::segment::Segment;
@@ -35,7 +35,8 @@ pub(super) struct PathCheckpoint {
     /// Trades of the part that it is in.
     trades: u32,
     figures: Figures,
-    /// The bar since which it is flat or, where there is a rate, in the position that it opens next.
+    /// The bar since which it is flat or, where there is a rate, in the position that it opens
+    /// next.
     next: u32,
     /// Shares that a unit of equity opens, owed ones negative; NaN for a path that is flat.
     rate: f64,
@@ -226,8 +227,8 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
         }
     }
 
-    /// Takes paths out of a segment, with the trades that lead out of it or out of the phase; some of
-    /// them are held, and not in the accounts yet.
+    /// Takes paths out of a segment, with the trades that lead out of it or out of the phase; some
+    /// of them are held, and not in the accounts yet.
     #[inline(always)]
     fn leave<V: F64x4>(
         &self,
@@ -268,8 +269,8 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
     }
 }
 
-/// Takes some paths through a segment: by a lookup, or `beyond` where they find no position in it. The
-/// tables of the paths are those of the segment.
+/// Takes some paths through a segment: by a lookup, or `beyond` where they find no position in it.
+/// The tables of the paths are those of the segment.
 #[inline(always)]
 pub(super) fn run_segment<V: F64x4, L: EntryLookup, B: EntryBeyond, const SHORTS: bool>(
     per_unit: &PerUnit,

@@ -62,8 +62,9 @@ impl SegmentRanges {
     }
 }
 
-/// Puts stop sets of a unit together whose stops are equal everywhere. The intervals of a long history
-/// are many, and are not kept: where two stop sets seem to be equal, theirs are listed once more.
+/// Puts stop sets of a unit together whose stops are equal everywhere. The intervals of a long
+/// history are many, and are not kept: where two stop sets seem to be equal, theirs are listed once
+/// more.
 #[inline(always)]
 pub(in super::super) fn find_representatives<'a>(
     prepared: &Prepared,

@@ -10,7 +10,7 @@ use super::stops::StopCursors;
 use crate::engine::f64x4::F64x4;
 use crate::error::Result;
 use crate::figures::Cells;
-use crate::strategies::atr_d::factored::coalesced::{Coalesced, Plan};
+use crate::strategies::atr_d::factored::coalesced::{Coalesced, Plan, most_filters};
 use crate::strategies::atr_d::factored::entry_filter::FilterState;
 use crate::strategies::atr_d::factored::first_touch::{FirstTouchCursor, StartRange};
 use crate::strategies::atr_d::factored::history::DistanceBuffer;
@@ -21,8 +21,8 @@ use crate::strategies::atr_d::factored::stop_sets::StopSet;
 
 /// Bars of the longest history that has tables in full.
 pub(in super::super) const LONGEST: usize = 8192;
-/// What the exit tables of a unit may take in a segment. Paths read the bars of their exits first, a
-/// twelfth of it, which fits a second cache; the rows of excursions are known early.
+/// What the exit tables of a unit may take in a segment. Paths read the bars of their exits first,
+/// a twelfth of it, which fits a second cache; the rows of excursions are known early.
 const UNIT_BYTES: usize = 3 << 20;
 /// What may be kept of coalesced paths between two segments.
 const HELD_BYTES: usize = 4 << 20;
@@ -58,7 +58,7 @@ impl Segments {
         let sets = (UNIT_BYTES / (BARS.start * each)).clamp(LANES, MOST_SETS);
         let suits = (UNIT_BYTES / (sets * each)).clamp(BARS.start, BARS.end);
         let bars = bars.unwrap_or(suits);
-        let plan = || Plan::of(&prepared.layout, &prepared.history, bars);
+        let plan = || Plan::of(&prepared.layout, &prepared.history, most_filters(bars));
         Self { bars, sets, plan: prepared.task.kernel.modes.then(plan) }
     }
 
