@@ -150,7 +150,7 @@ impl PySweep {
     /// Combinations that are best computed together.
     #[must_use]
     pub fn granule(&self) -> u64 {
-        self.inner.granule()
+        self.inner.batch_multiple()
     }
 
     /// Memory that each worker holds beside the results, in bytes.

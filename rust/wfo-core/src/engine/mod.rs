@@ -24,7 +24,7 @@ pub trait PreparedSweep: Send + Sync {
     }
 
     /// Combinations that are best computed together; 1 where it makes no difference.
-    fn granule(&self) -> u64 {
+    fn batch_multiple(&self) -> u64 {
         1
     }
 

@@ -14,7 +14,7 @@
 //! work unit        some stop sets × a range of entry sets: what one worker computes at a time
 //!                  (`schedule.rs`).
 //! batch multiple   combinations whose stop sets have so much in common that they should be asked
-//!                  for at once (`PreparedSweep::granule`).
+//!                  for at once (`PreparedSweep::batch_multiple`).
 //! representative   of all stop sets of a work unit whose stops are equal within a phase, the one that
 //!                  is computed; the others are copies (`stop_sets.rs`).
 //! ```

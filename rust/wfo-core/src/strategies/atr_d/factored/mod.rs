@@ -20,19 +20,17 @@
 //! Files use those below them:
 //!
 //! ```text
-//! sweep                                                  driver: units on all threads
-//! simulate                                               one parameter set
-//! extended    segments                                   extended figures · long histories
-//!             lockstep    coalesced                      paths: in lane batches · by common state
-//! schedule                                               work units
-//! prepared                                               what all of the above share
-//! stop_sets   tightening                                 representatives · equal tightenings
-//! history                                                bars, phases; orders become tables
-//! layout      settle                                     parts of a grid · figures of a trade list
-//! path        entry_lookup    order_tables    boundary   trade lists · entries · exits · ends of parts
-//! entry_filter    per_unit                               veto, Hull averages · money per unit
-//! first_touch     excursion    hash                      touches · marks of a trade, per share
-//! intrabar_time   range_summary   ruin   lookup          order within a bar · marks of closes
+//! sweep                                     driver: work units on all threads
+//! extended      segments                    extended figures, long histories
+//! schedule      lockstep      coalesced     work units, paths in lane batches, paths by common state
+//! prepared      simulate                    what all of the above share, one parameter set
+//! history                                   bars and phases, orders become tables
+//! stop_sets     tightening    settle        representatives, equal tightenings, figures of trades
+//! layout        path          boundary      parts of a grid, sequences of trades, ends of parts
+//! entry_lookup  order_tables                entries and exits by row
+//! entry_filter  per_unit      hash          veto and Hull averages, money per unit of equity
+//! first_touch   excursion                   touches, marks of a trade per share
+//! intrabar_time range_summary ruin  lookup  order within a bar, marks of closes, bounds, reads
 //! ```
 
 mod boundary;

@@ -219,7 +219,7 @@ impl PreparedSweep for Sweep {
     }
 
     /// Stop sets that have much in common are computed together.
-    fn granule(&self) -> u64 {
+    fn batch_multiple(&self) -> u64 {
         let (layout, extended) = (&self.prepared.layout, self.prepared.task.extended);
         let most = if extended { EXTENDED_BATCH_MULTIPLE } else { BATCH_MULTIPLE };
         let sets = (most / layout.stop_set_len()).min(layout.tightenings());

@@ -109,9 +109,9 @@ impl<const IN_SEGMENT: bool> Advance<'_, IN_SEGMENT> {
                 }
                 let State { paths, rate } = self.states.states[KINDS * row + kind];
                 match kind {
-                    FLAT => self.from_flat(paths, s),
-                    LONG => self.from_long(paths, s, rate),
-                    _ => self.from_short(paths, s, rate),
+                    FLAT => self.advance_flat(paths, s),
+                    LONG => self.advance_long(paths, s, rate),
+                    _ => self.advance_short(paths, s, rate),
                 }
             }
         }
@@ -158,7 +158,7 @@ impl<const IN_SEGMENT: bool> Advance<'_, IN_SEGMENT> {
 
     /// Advances paths that are flat since `s`.
     #[inline(always)]
-    fn from_flat(&mut self, mut paths: PathSet, s: usize) {
+    fn advance_flat(&mut self, mut paths: PathSet, s: usize) {
         let Tables { buy, sells, .. } = self.tables;
         let row = self.states.row(s);
         let buys = buy.order.times[row];
@@ -231,7 +231,7 @@ impl<const IN_SEGMENT: bool> Advance<'_, IN_SEGMENT> {
 
     /// Advances paths that are long since `s`.
     #[inline(always)]
-    fn from_long(&mut self, mut paths: PathSet, s: usize, rate: f64) {
+    fn advance_long(&mut self, mut paths: PathSet, s: usize, rate: f64) {
         let Tables { per_unit, sells, exits, shared_ways, .. } = self.tables;
         let row = self.states.row(s);
         let stops = exits.times[row];
@@ -265,7 +265,7 @@ impl<const IN_SEGMENT: bool> Advance<'_, IN_SEGMENT> {
 
     /// Advances paths that are short since `s`.
     #[inline(always)]
-    fn from_short(&mut self, mut paths: PathSet, s: usize, rate: f64) {
+    fn advance_short(&mut self, mut paths: PathSet, s: usize, rate: f64) {
         let Tables { buy, buy_excursions, exits, shared_ways, multiplier, .. } = self.tables;
         let (own, table) = (self.states.row(s), (1 + multiplier) * self.rows);
         let row = table + own;

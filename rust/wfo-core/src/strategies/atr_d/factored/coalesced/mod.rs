@@ -25,11 +25,13 @@
 //! nothing but the combination. What may have been a ruin is settled trade by trade.
 //!
 //! ```text
-//! unit            work units; paths that are settled alone
-//! advance         from state to state
-//! states  path_accounts  sells       where paths are · their accounts by phase · all filters' sells
-//! accounts  plan                     eight accounts · how cells and phases become bits
-//! path_set
+//! unit                    work units, paths that are settled alone
+//! advance                 from state to state
+//! states                  the states that paths are in
+//! path_accounts   sells   accounts by phase, the sells of all filters
+//! plan                    how cells and phases become bits
+//! path_set                sets of paths
+//! accounts                the accounts of eight paths
 //! ```
 
 mod accounts;
