@@ -25,7 +25,9 @@ use super::entry_filter::FilterParams;
 use crate::error::{Error, Result};
 use crate::grid::{Axis, Grid};
 use crate::indicators::PriceMethod;
-use crate::strategies::atr_d::params::{BothTriggered, Entry, EntryMode, Params, Stop, Variant};
+use crate::strategies::atr_d::params::{
+    BothTriggered, Entry, EntryMode, Hull, Params, Stop, Variant,
+};
 
 /// Parameters of a stop set, slowest first.
 const STOP_PARAMETERS: [&str; 7] = [
@@ -188,10 +190,7 @@ impl Layout {
             }
         }
         if let Some(axis) = axes.hull {
-            let params = |hull: crate::strategies::atr_d::params::Hull| FilterParams::Hull {
-                fast: hull.fast,
-                slow: hull.slow,
-            };
+            let params = |Hull { fast, slow, .. }| FilterParams::Hull { fast, slow };
             filters = each(axis)
                 .map(|p| Ok(p?.hull.map_or(FilterParams::Unfiltered, params)))
                 .collect::<Result<_>>()?;

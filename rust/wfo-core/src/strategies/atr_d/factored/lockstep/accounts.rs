@@ -36,7 +36,9 @@ impl<V: F64x4> Accounts<V> {
         rates: V,
         excursions: [&Excursion; F64_LANES],
     ) {
-        let [mae, mfe, drawdown, net] = V::transpose(excursions.map(Excursion::as_array));
+        let [a, b, c, d] = excursions;
+        let rows = [a.as_array(), b.as_array(), c.as_array(), d.as_array()];
+        let [mae, mfe, drawdown, net] = V::transpose(rows);
         let shares = self.equity.mul(rates);
         let short_cash = rates.where_negative(V::splat(per_unit.short_cash));
         let cash = if SHORTS { self.equity.mul(short_cash) } else { short_cash };
