@@ -25,7 +25,7 @@ BARS = 700
 PHASES = [(150, 300, 500), (300, 500, 700)]
 
 #: A class whose objects change.
-Statistics = _core.Tally
+Statistics = _core.GridStatistics
 
 _T = TypeVar("_T")
 

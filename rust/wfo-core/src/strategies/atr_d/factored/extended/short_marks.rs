@@ -2,7 +2,12 @@
 
 use crate::execution::settings::AccountSettings;
 
-/// Marks below this share of the equity are differences of far larger numbers.
+/// Shared marks end before one that is below this share of the equity.
+///
+/// A mark `m` of a unit held short is `1 + rate · (gain − close)`, whose parts come to `4 + m` at
+/// most: it errs by up to `γ₈·(4 + m)` (the rounding model of [`ruin`](super::super::ruin)), and a
+/// return between two marks by twice that over `m`. With `m ≥ 1e-3` that is below 8e-12, a hundredth
+/// of the 1e-9 that the contract allows; nearer to 0 the account marks bar by bar.
 const NEAR_ZERO: f64 = 1e-3;
 /// Rows of marks that are held at most.
 pub(super) const MOST_ROWS: usize = 1 << 16;
