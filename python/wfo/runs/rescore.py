@@ -55,7 +55,7 @@ def rescore(
     progress
         Where to tell how far it is.
     machine
-        Who says the time.
+        The clock of the manifest.
     options
         How stores and scoring work.
 

@@ -47,7 +47,7 @@ def run(
     progress
         Where to tell how far it is.
     machine
-        Who says how much room there is, and the time.
+        Free memory and disk, and the clock.
     options
         How stores and scoring work.
 

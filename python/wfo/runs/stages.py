@@ -62,7 +62,7 @@ class Stages:
     ranges
         How ranges are made.
     progress, clock
-        Who hears how far it is, and who times it.
+        Takes reports of progress; times the stages.
     options
         How scoring works.
     """

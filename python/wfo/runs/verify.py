@@ -35,7 +35,7 @@ def verify(
     threads
         By default one for each core.
     progress
-        Who hears how far it is.
+        Takes reports of progress.
     options
         How the stores of the run worked.
 
