@@ -300,12 +300,13 @@ def test_ruin_at_a_stop(engine: Engine, exit_price: float, left: float) -> None:
 
 
 @pytest.mark.parametrize(("fill", "left"), [(207, -3_000), (204, 0), (203, 1_000)])
-@pytest.mark.rule("M8")
+@pytest.mark.rule("M8", "M11")
 def test_ruin_at_a_reversal_has_no_second_half(engine: Engine, fill: float, left: float) -> None:
     # 103: opened at the fill or, for 207, above it
     bars: list[Bar] = [*DEEP_SHORT, (min(fill, 204) if fill < 207 else 208, 208, 203, 206), QUIET]
     result = engine.both(bars, row=both_params(entry_mode=1, **NO_STOP))
     assert trades(result) == [(-1, 100, 102, 103, fill, left - 102_000)]
+    assert result.reversal_bar.tolist() == ([103] if left > 0 else [])
     held = left / fill if left > 0 else 0.0
     expected = [103_000, -5_000, -5_000, left + held * (206 - fill), left + held * (100 - fill)]
     assert marks(result) == pytest.approx(expected)

@@ -539,9 +539,9 @@ def run(
             elif fill.to != states.NOWHERE and q > 0.0:  # [M8]
                 position = opened(fill.to, t, fill.price, q, settings)
 
-        closes, opens = event[0].to == FLAT, event[1].to in (LONG, SHORT)
-        if closes and opens:
-            marks.at_fill[t] = q  # [M11]
+        # [M11] A reversal that ruin cuts short is an exit like any other.
+        if event[0].to == FLAT and position.side != FLAT:
+            marks.at_fill[t] = q
 
         # [S9] The extremes start afresh with the bar of an event: the whole bar belongs to the new
         # state, also the part of it that came before the fill. [S8] The state acts from t + 1 on.
