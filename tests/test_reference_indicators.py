@@ -432,10 +432,10 @@ def test_the_veto_is_computed_as_it_is_written() -> None:
     discriminating = 0
     for _ in range(300):
         before, now = (float(x) for x in rng.uniform(50, 150, 2))
-        slope = -100.0 * (now / before - 1.0)
-        assert not atr_d.falls_steeply(now, before, slope)
-        assert atr_d.falls_steeply(now, before, math.nextafter(slope, -math.inf))
-        discriminating += slope != -100.0 * (now - before) / before
+        decline = -100.0 * (now / before - 1.0)
+        assert not atr_d.passes_veto(now, before, decline)
+        assert atr_d.passes_veto(now, before, math.nextafter(decline, -math.inf))
+        discriminating += decline != -100.0 * (now - before) / before
     assert discriminating > 30  # else another order of the operations would pass too
 
 

@@ -14,7 +14,7 @@ the preamble. Nothing tightens and the cap is far away, unless a scenario says o
 - `Engine.hull`, with Hull averages of lengths 1 and 2. HMA(1) is the price itself. HMA(2) of prices
   x, y is ``2·y - (x + 2·y)/3 = (4·y - x)/3``. The first minus the second is ``(x - y)/3``: up means
   that price has just fallen, and down that it has just risen. Price is the close; at the end of the
-  preamble closes are at rest, so the trend is neither up nor down. Entries lie as in `Engine.both`.
+  preamble closes are at rest, so the Hull state is neither. Entries lie as in `Engine.both`.
 
 Starting capital is chosen to make 1000 shares. In the tables ``TR`` is the true range of a row's
 own bar, which sets the distances of the next.

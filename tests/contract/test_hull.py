@@ -91,7 +91,7 @@ def test_a_touch_in_a_downward_trend_sells(
 def test_a_touch_against_the_trend_or_without_one_does_nothing(engine: Engine, style: str) -> None:
     wide: Bar = (100, 110, 90, 100)  # touches both entries in both styles
     assert marks(engine.hull([wide, QUIET], before=[100, 100], entry_style=style))[0] == 100_000
-    # In a trend only its own side counts, and the other one closes nothing.
+    # Where the state is up or down, only its own side counts, and the other one closes nothing.
     low_first: Bar = (99, 110, 90, 99)
     fills = {"pullback": (98, 102), "breakout": (102, 98)}[style]
     for closes, side, fill in (([99.5, 99], 1, fills[0]), ([100.5, 101], -1, fills[1])):

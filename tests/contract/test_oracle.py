@@ -154,10 +154,10 @@ def oracle(case: Case) -> Outcome:
         return min(atr(period, t) * multiplier * tightening(t), atr(70, t) * max_stop_atr)
 
     @lru_cache(None)
-    def trend(t: int) -> float:
+    def veto_ema(t: int) -> float:
         if t == 0:
             return c[0]
-        return trend(t - 1) + 2 / (p["trend_filter_period"] + 1) * (c[t] - trend(t - 1))
+        return veto_ema(t - 1) + 2 / (p["trend_filter_period"] + 1) * (c[t] - veto_ema(t - 1))
 
     def weighted(values: list[float]) -> float:
         k = len(values)
@@ -200,8 +200,8 @@ def oracle(case: Case) -> Outcome:
         hull = "hma_fast_length" in p
         may_sell = "short_multiplier" in p
         if "trend_filter_period" in p:
-            slope = -100 * (trend(t - 1) / trend(t - 2) - 1)
-            may_sell = slope > p["trend_veto_threshold"]
+            decline = -100 * (veto_ema(t - 1) / veto_ema(t - 2) - 1)
+            may_sell = decline > p["trend_veto_threshold"]
         working = []
         if state == 1:
             working.append(Order("stop", 1, False, top - long_stop))

@@ -89,7 +89,7 @@ class Series(NamedTuple):
     """Indicators that one parameter set looks at, float64[n] each, in price units.
 
     ``mean`` and ``sigma`` are those of the Bollinger width, in prices of Data2 where there is one.
-    ``trend`` is the average that the veto looks at.
+    ``veto_ema`` is the EMA of the close that the veto looks at.
     """
 
     long_stop_atr: FloatArray
@@ -99,7 +99,7 @@ class Series(NamedTuple):
     baseline_atr: FloatArray
     mean: FloatArray
     sigma: FloatArray
-    trend: FloatArray
+    veto_ema: FloatArray
     hma_fast: FloatArray
     hma_slow: FloatArray
 
@@ -224,7 +224,7 @@ def series_of(
     buy_atr, sell_atr = known.buy_atr, known.sell_atr
     baseline_atr = known.baseline_atr
     mean, sigma = known.mean, known.sigma
-    trend = known.trend
+    veto_ema = known.veto_ema
     hma_fast, hma_slow = known.hma_fast, known.hma_slow
     tr = indicators.true_range(bars.high, bars.low, bars.close)
 
@@ -257,7 +257,7 @@ def series_of(
         sigma = indicators.window_sigma(price, mean, params.bb_length)
 
     if variant.modes and params.trend_filter_period != before.trend_filter_period:
-        trend = indicators.ema(bars.close, params.trend_filter_period, 0)  # [V3]
+        veto_ema = indicators.ema(bars.close, params.trend_filter_period, 0)  # [V3]
 
     if variant.hull:  # [X7]
         price = indicators.equity_price(bars.high, bars.low, bars.close, params.equity_price_method)
@@ -274,7 +274,7 @@ def series_of(
         baseline_atr,
         mean,
         sigma,
-        trend,
+        veto_ema,
         hma_fast,
         hma_slow,
     )
@@ -332,7 +332,7 @@ def distances_of(
         width = indicators.bollinger_width(series.mean[t], series.sigma[t], params.bb_deviation)
         factor = tightening(width, params)
         widest = series.baseline_atr[t] * max_stop_atr
-        # [D4] [D5]
+        # [D4] [D5] `widest` is the cap.
         stop_long[t] = np.minimum(series.long_stop_atr[t] * params.atr_multiplier * factor, widest)
         buy[t] = series.buy_atr[t] * params.atr_buy_multiplier  # [D6]
         if variant.shorts:
@@ -343,8 +343,8 @@ def distances_of(
 
 
 @njit
-def falls_steeply(now: float, before: float, threshold: float) -> bool:
-    """Return whether the trend's average has fallen by more than ``threshold`` percent in a bar."""
+def passes_veto(now: float, before: float, threshold: float) -> bool:
+    """Return whether the veto's EMA has declined by more than ``threshold`` percent in a bar."""
     return -100.0 * (now / before - 1.0) > threshold  # [V2]
 
 
@@ -380,6 +380,7 @@ def entry_filters_of(series: Series, variant: Variant, params: Params, n: int) -
     sell_at_open = np.zeros(n, dtype=np.bool_)
     for t in range(2, n):  # [T1]
         if variant.hull:
+            # The Hull state of the bar before: up, down or neither; and of the one before that.
             fast, slow = series.hma_fast, series.hma_slow
             up = is_above(fast[t - 1], slow[t - 1], slow[t - 1])
             up_before = is_above(fast[t - 2], slow[t - 2], slow[t - 2])
@@ -393,8 +394,8 @@ def entry_filters_of(series: Series, variant: Variant, params: Params, n: int) -
         else:
             buy[t] = True
             if variant.modes:
-                sell[t] = falls_steeply(
-                    series.trend[t - 1], series.trend[t - 2], params.trend_veto_threshold
+                sell[t] = passes_veto(
+                    series.veto_ema[t - 1], series.veto_ema[t - 2], params.trend_veto_threshold
                 )
     return EntryFilters(buy, sell, buy_at_open, sell_at_open)
 
@@ -485,9 +486,9 @@ def run(
     for t in range(warmup, n):
         # [T1] [T3] All that the orders are made of stands at bar t - 1; [D10] no level is kept.
         bar = Bar(bars.open[t], bars.high[t], bars.low[t])
-        before = bars.close[t - 1]
-        buy = buy_touch(bar, highest, before, distances.buy[t - 1], settings.breakout)
-        sell = sell_touch(bar, lowest, before, distances.sell[t - 1], settings.breakout)
+        close_before = bars.close[t - 1]
+        buy = buy_touch(bar, highest, close_before, distances.buy[t - 1], settings.breakout)
+        sell = sell_touch(bar, lowest, close_before, distances.sell[t - 1], settings.breakout)
         buy = touches.filtered(filters.buy[t], buy)
         sell = touches.filtered(filters.sell[t], sell)
 
@@ -510,7 +511,7 @@ def run(
             buy = touches.filtered(orders.entry_mode[t] != states.FLAT_ONLY, buy)  # [S5] [H6]
             event = states.from_position(bar, stop, buy, LONG)
 
-        # [M8] Equity used up at a fill ends trading in the slice; [M9] a mark does not.
+        # [M8] Ruin: equity used up at a fill ends trading in the slice; [M9] a mark does not.
         if position.side == FLAT and q <= 0.0:
             event = (states.NO_FILL, states.NO_FILL)
 
@@ -536,7 +537,7 @@ def run(
                     closed += 1
                 q = after
                 position = NO_POSITION
-            elif fill.to != states.NOWHERE and q > 0.0:  # [M8]
+            elif fill.to != states.NOWHERE and q > 0.0:  # [M8] no second half after a ruin
                 position = opened(fill.to, t, fill.price, q, settings)
 
         # [M11] A reversal that ruin cuts short is an exit like any other.

@@ -3,7 +3,7 @@
 An order that works in bar ``t`` has a level made of bars up to ``t - 1``: ``highest`` and
 ``lowest`` are the extremes since the bar in which the state was entered, ``distance`` and
 ``close_before`` are those of bar ``t - 1``. Of bar ``t`` itself its open, high and low decide
-whether the level is touched, where the fill lies, and which of two touches came first ([T2]).
+whether the level is touched, where the fill lies, and which of two touches came first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Touch(NamedTuple):
     upward
         Whether it is touched from below, by the high, or from above, by the low.
     level, fill
-        In price units. A level that the open has already passed is filled at the open.
+        In price units. A level that the open has reached is filled at the open.
     """
 
     happens: bool
@@ -105,6 +105,7 @@ def filtered(on: bool, touch: Touch) -> Touch:
 @njit
 def reached_by_open(bar: Bar, touch: Touch) -> bool:
     """Return whether the open has reached the level, which makes the open the fill."""
+    # [O1] Lying on the level is enough.
     if touch.upward:
         return bar.open >= touch.level
     return bar.open <= touch.level
@@ -114,16 +115,17 @@ def reached_by_open(bar: Bar, touch: Touch) -> bool:
 def comes_first(bar: Bar, one: Touch, other: Touch) -> bool:
     """Return whether ``one`` comes before ``other`` in a bar in which both happen.
 
-    ``one`` is the order that comes first among equals: a stop before an entry ([O4]), a buy before
-    a sell ([O5]).
+    ``one`` is the order that comes first among equals: a stop before an entry, a buy before a sell.
     """
-    # [O1] What the open has reached comes before anything that happens later.
+    # [O1] What the open has reached comes before anything that happens later. [O4] [O5] Two that it
+    # has reached are equal.
     one_at_open = reached_by_open(bar, one)
     other_at_open = reached_by_open(bar, other)
     if one_at_open or other_at_open:
         return one_at_open
 
-    # [O3] Of two levels in the same direction the path meets the nearer one first.
+    # [O3] Of two levels in the same direction the path meets the nearer one first. [O4] [O5] Levels
+    # that are the same number are equal.
     if one.upward and other.upward:
         return one.level <= other.level
     if not one.upward and not other.upward:

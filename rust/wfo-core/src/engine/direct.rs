@@ -89,6 +89,7 @@ fn run<K: Kernel, R: Recorder>(
     recorder: R,
 ) -> Figures {
     let mut account = Account::recorded(settings, recorder);
+    // [S1] Since the bar before the first trading bar.
     let mut state = kernel.start(shared, warmup - 1);
     let mut go = |part: Range<usize>, account: &mut Account<'_, R>| {
         for (i, &(from, params)) in sets.iter().enumerate() {
@@ -102,11 +103,13 @@ fn run<K: Kernel, R: Recorder>(
         (account.marked(), account.drawdown(), account.trades())
     };
     let (is_mark, is_dd, is_trades) = go(warmup..split, &mut account);
-    // [F4]
+    // Drawdown and trades begin afresh, as decided in `Account::restart`.
     account.restart();
+    // [F4] `state` goes on: the boundary closes nothing, and what is held across it is marked.
+    // [M12] Nothing closes what is held after the last bar, so `oos_mark` is its last mark.
     let (oos_mark, oos_dd, oos_trades) = go(split..end, &mut account);
     Figures {
-        // [F1] [F3] [M12]
+        // [F1]
         is_pnl: is_mark - settings.capital,
         oos_pnl: oos_mark - is_mark,
         is_dd,

@@ -195,7 +195,7 @@ impl<'a, R: Recorder> Account<'a, R> {
     #[inline]
     #[must_use]
     pub fn is_ruined(&self) -> bool {
-        // [M8]
+        // [M8] Ruin.
         self.equity <= 0.0
     }
 
@@ -214,6 +214,7 @@ impl<'a, R: Recorder> Account<'a, R> {
         self.close(position, price);
         // [M7]
         if position.shares > 0.0 {
+            // [F3] A trade counts where it closes.
             self.trades += 1;
             self.recorder.trade(Trade {
                 side: position.side,
@@ -232,6 +233,7 @@ impl<'a, R: Recorder> Account<'a, R> {
     #[must_use]
     pub fn reverse(&mut self, held: Holding, bar: usize, price: f64) -> Option<Holding> {
         self.leave(held, bar, price);
+        // [M8] Not even the second half of a reversal enters after a ruin.
         if self.is_ruined() {
             return None;
         }
@@ -305,9 +307,10 @@ impl<'a, R: Recorder> Account<'a, R> {
     /// Starts drawdown and trades afresh at the last mark, as the out-of-sample bars do.
     #[inline]
     pub fn restart(&mut self) {
-        // [F2] [F3]
+        // [F2]
         self.peak = self.marked;
         self.drawdown = 0.0;
+        // [F3]
         self.trades = 0;
         self.recorder.part(self.marked);
     }

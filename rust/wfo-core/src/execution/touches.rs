@@ -1,4 +1,4 @@
-//! Touches: an order at a level, the bar that reaches it, and which of two came first ([T2]).
+//! Touches: an order at a level, the bar that reaches it, and which of two came first.
 //!
 //! The comparison is kept in exactly the form in which the contract states it, and no term is moved
 //! to the other side: rounding must not let two engines decide a tie differently.
@@ -25,22 +25,24 @@ pub struct Touch {
     pub at_open: bool,
 }
 
-/// Touch of an order below the price: `low <= level`, at the open where the bar opens beneath it.
+/// Touch of an order below the price: `low <= level`, at the open where the bar opens at the
+/// level or below it.
 #[inline(always)]
 #[must_use]
 pub fn down(level: f64, open: f64, low: f64) -> Option<Touch> {
-    // [L8]
+    // [T2] Of the bar the open and one extreme decide. [L8] [O1] Equality counts.
     let at_open = open <= level;
     let fill = if at_open { open } else { level };
     // [L7]
     (low <= level).then_some(Touch { level, fill, way: Way::Down, at_open })
 }
 
-/// Touch of an order above the price: `high >= level`, at the open where the bar opens beyond it.
+/// Touch of an order above the price: `high >= level`, at the open where the bar opens at the
+/// level or above it.
 #[inline(always)]
 #[must_use]
 pub fn up(level: f64, open: f64, high: f64) -> Option<Touch> {
-    // [L8]
+    // [T2] Of the bar the open and one extreme decide. [L8] [O1] Equality counts.
     let at_open = open >= level;
     let fill = if at_open { open } else { level };
     // [L7]
@@ -49,15 +51,17 @@ pub fn up(level: f64, open: f64, high: f64) -> Option<Touch> {
 
 /// Whether `second` came before `first`, in the path that TradeStation assumes a bar to take: from
 /// the open to the extreme nearer to it, then to the other one. What is still equal goes to `first`:
-/// callers put a stop before an entry ([O4]), and a buy before a sell ([O5]).
+/// callers put a stop before an entry, and a buy before a sell.
 #[must_use]
-pub fn reversed(first: Touch, second: Touch, open: f64, high: f64, low: f64) -> bool {
+pub fn second_comes_first(first: Touch, second: Touch, open: f64, high: f64, low: f64) -> bool {
+    // [T2] Of the bar the open and both extremes decide.
     match (first.at_open, second.at_open) {
-        // [O1]
+        // [O1] The open has reached `first` alone. [O4] [O5] It has reached both: they are equal.
         (true, _) => false,
+        // [O1]
         (false, true) => true,
         (false, false) => match (first.way, second.way) {
-            // [O3]
+            // [O3] The nearer one. [O4] [O5] Of equal levels `first`.
             (Way::Down, Way::Down) => second.level > first.level,
             (Way::Up, Way::Up) => second.level < first.level,
             // [O2]
@@ -98,7 +102,7 @@ mod tests {
     /// Order of two touches in a bar from 100 that reaches up to `high` and down to `low`.
     fn order(a: Option<Touch>, b: Option<Touch>, high: f64, low: f64) -> char {
         let (a, b) = (a.expect("touched"), b.expect("touched"));
-        if reversed(a, b, 100.0, high, low) { 'b' } else { 'a' }
+        if second_comes_first(a, b, 100.0, high, low) { 'b' } else { 'a' }
     }
 
     #[test]

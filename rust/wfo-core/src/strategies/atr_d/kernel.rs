@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::params::{BothTriggered, EntryMode, Params, Stop, Variant};
-use super::series::{Offset, Series, Trend};
+use super::series::{HullState, Offset, Series};
 use super::settings::{EntryStyle, Settings};
 use crate::error::Result;
 use crate::execution::account::{Account, Holding, Position, Recorder, Side};
@@ -178,13 +178,13 @@ struct Walk<'a> {
     shorts: bool,
     entry_mode: EntryMode,
     both_triggered: BothTriggered,
-    /// The falls that a veto looks at, and what they must exceed.
+    /// The declines of the veto's EMA, and the threshold that they must exceed.
     veto: Option<(&'a [f64], f64)>,
-    trend: Option<&'a [Trend]>,
+    hull_states: Option<&'a [HullState]>,
 }
 
 /// The bars of one part of a phase. Beside each bar stands what was known at the bar *before* it: an
-/// order can be computed from nothing later, because nothing later is in reach ([T1] [T3]).
+/// order can be computed from nothing later, because nothing later is in reach.
 struct Part<'a> {
     first: usize,
     open: &'a [f64],
@@ -196,9 +196,9 @@ struct Part<'a> {
     short_stop: &'a [f64],
     buy: &'a [f64],
     sell: &'a [f64],
-    falls: Option<&'a [f64]>,
-    /// The trend one bar before, and two.
-    trend: Option<(&'a [Trend], &'a [Trend])>,
+    veto_declines: Option<&'a [f64]>,
+    /// The Hull states one bar before, and two bars before.
+    hull_states: Option<(&'a [HullState], &'a [HullState])>,
 }
 
 /// Where a backtest stands between two bars.
@@ -219,7 +219,7 @@ enum Event {
     /// Out of the position held and into the opposite one, at one price.
     Reverse(f64),
     /// Into a position and out of it in the same bar.
-    Visit(Side, f64, f64),
+    RoundTrip(Side, f64, f64),
 }
 
 impl<'a> Walk<'a> {
@@ -235,14 +235,17 @@ impl<'a> Walk<'a> {
             shorts: params.short.is_some(),
             entry_mode: params.entry_mode,
             both_triggered: params.both_triggered,
-            veto: params.veto.map(|v| (series.fall[&v.period].as_slice(), v.threshold)),
-            trend: params.hull.map(|hull| series.trend[&hull].as_slice()),
+            veto: params.veto.map(|v| (series.veto_decline[&v.period].as_slice(), v.threshold)),
+            hull_states: params.hull.map(|hull| series.hull_state[&hull].as_slice()),
         }
     }
 
     fn part(&self, bars: Range<usize>) -> Part<'a> {
+        // [T1] [T3] Beside bar t stands what is known at t - 1.
         let before = bars.start - 1..bars.end - 1;
-        let twice = |t: &'a [Trend]| (&t[before.clone()], &t[before.start - 1..before.end - 1]);
+        // [H2] [H4] A cross lies between t - 2 and t - 1.
+        let one_and_two_before =
+            |x: &'a [HullState]| (&x[before.clone()], &x[before.start - 1..before.end - 1]);
         Part {
             first: bars.start,
             open: &self.bars.open()[bars.clone()],
@@ -254,8 +257,8 @@ impl<'a> Walk<'a> {
             short_stop: &self.stops.short[before.clone()],
             buy: &self.buy.smoothed[before.clone()],
             sell: &self.sell.smoothed[before.clone()],
-            falls: self.veto.map(|(falls, _)| &falls[before.clone()]),
-            trend: self.trend.map(twice),
+            veto_declines: self.veto.map(|(declines, _)| &declines[before.clone()]),
+            hull_states: self.hull_states.map(one_and_two_before),
         }
     }
 
@@ -269,7 +272,7 @@ impl<'a> Walk<'a> {
         // What is fixed for a whole sweep is asked once here, so that the loops have no branch for
         // it: a long-only walk is what it would be if there were no other.
         let part = &self.part(bars);
-        match (self.shorts, self.trend.is_some(), self.breakout) {
+        match (self.shorts, self.hull_states.is_some(), self.breakout) {
             (false, false, false) => self.through::<false, false, false, R>(part, state, account),
             (false, false, true) => self.through::<false, false, true, R>(part, state, account),
             (false, true, false) => self.through::<false, true, false, R>(part, state, account),
@@ -308,7 +311,7 @@ impl<'a> Walk<'a> {
         while k < part.open.len() {
             // One loop for each state: a bar then asks for nothing but what can happen in it.
             let next = match state.holding {
-                // [M8]
+                // [M8] No entry after a ruin.
                 None if account.is_ruined() => scan(part, k, state, None, account, |_, _| None),
                 None => scan(part, k, state, None, account, |k, state| {
                     self.flat::<SHORTS, HULL, BREAKOUT>(part, k, state)
@@ -344,7 +347,7 @@ impl<'a> Walk<'a> {
         state: &State,
     ) -> Option<Event> {
         if HULL {
-            return self.flat_in_trend::<SHORTS, BREAKOUT>(part, k, state);
+            return self.flat_with_hull::<SHORTS, BREAKOUT>(part, k, state);
         }
         // [S2]
         let buy = self.buy::<BREAKOUT>(part, k, state);
@@ -358,7 +361,7 @@ impl<'a> Walk<'a> {
             (None, Some(sell)) => Some(Event::Enter(Side::Short, sell.fill)),
             (Some(buy), Some(sell)) => {
                 // [O5]
-                let (side, first, second) = if part.reversed(buy, sell, k) {
+                let (side, first, second) = if part.second_comes_first(buy, sell, k) {
                     (Side::Short, sell, buy)
                 } else {
                     (Side::Long, buy, sell)
@@ -367,7 +370,7 @@ impl<'a> Walk<'a> {
                     // [S6]
                     BothTriggered::FirstCancels => Event::Enter(side, first.fill),
                     // [S7]
-                    BothTriggered::BothFill => Event::Visit(side, first.fill, second.fill),
+                    BothTriggered::BothFill => Event::RoundTrip(side, first.fill, second.fill),
                 })
             }
         }
@@ -375,24 +378,24 @@ impl<'a> Walk<'a> {
 
     /// The same where Hull averages allow entries, and open them at a cross.
     #[inline(always)]
-    fn flat_in_trend<const SHORTS: bool, const BREAKOUT: bool>(
+    fn flat_with_hull<const SHORTS: bool, const BREAKOUT: bool>(
         &self,
         part: &Part<'_>,
         k: usize,
         state: &State,
     ) -> Option<Event> {
-        let (before, earlier) = part.trend?;
+        let (one_before, two_before) = part.hull_states?;
         let enter = |side, touch: Option<Touch>| {
-            // [H2] [H4]
-            let cross = earlier[k] != before[k];
+            // [H2] [H4] Up, or down, and not so a bar before: an entry at the open.
+            let cross = two_before[k] != one_before[k];
             let fill = if cross { Some(part.open[k]) } else { touch.map(|x| x.fill) };
             fill.map(|price| Event::Enter(side, price))
         };
-        match before[k] {
-            // [H3]
-            Trend::Up => enter(Side::Long, self.buy::<BREAKOUT>(part, k, state)),
-            // [H5]
-            Trend::Down if SHORTS => enter(Side::Short, self.sell::<BREAKOUT>(part, k, state)),
+        match one_before[k] {
+            // [H2] [H3] Up.
+            HullState::Up => enter(Side::Long, self.buy::<BREAKOUT>(part, k, state)),
+            // [H4] [H5] Down.
+            HullState::Down if SHORTS => enter(Side::Short, self.sell::<BREAKOUT>(part, k, state)),
             _ => None,
         }
     }
@@ -468,9 +471,9 @@ impl<'a> Walk<'a> {
     /// Whether the veto lets a short be opened in bar `k`.
     #[inline(always)]
     fn allowed(&self, part: &Part<'_>, k: usize) -> bool {
-        match (part.falls, self.veto) {
+        match (part.veto_declines, self.veto) {
             // [V1] [V2]
-            (Some(falls), Some((_, threshold))) => falls[k] > threshold,
+            (Some(declines), Some((_, threshold))) => declines[k] > threshold,
             _ => true,
         }
     }
@@ -486,7 +489,7 @@ impl Part<'_> {
     ) -> Option<Event> {
         match (stop, entry) {
             // [O4]
-            (Some(stop), Some(entry)) if self.reversed(stop, entry, k) => {
+            (Some(stop), Some(entry)) if self.second_comes_first(stop, entry, k) => {
                 Some(Event::Reverse(entry.fill))
             }
             // [S3]
@@ -496,8 +499,8 @@ impl Part<'_> {
     }
 
     #[inline(always)]
-    fn reversed(&self, first: Touch, second: Touch, k: usize) -> bool {
-        touches::reversed(first, second, self.open[k], self.high[k], self.low[k])
+    fn second_comes_first(&self, first: Touch, second: Touch, k: usize) -> bool {
+        touches::second_comes_first(first, second, self.open[k], self.high[k], self.low[k])
     }
 }
 
@@ -541,7 +544,9 @@ fn carry_out<R: Recorder>(event: Event, t: usize, state: &mut State, account: &m
         Event::Reverse(price) => {
             state.holding = state.holding.and_then(|held| account.reverse(held, t, price));
         }
-        Event::Visit(side, entry, exit) => account.leave(account.enter(side, t, entry), t, exit),
+        Event::RoundTrip(side, entry, exit) => {
+            account.leave(account.enter(side, t, entry), t, exit)
+        }
     }
 }
 

@@ -289,7 +289,8 @@ impl Params {
 impl Stop {
     /// Distance of the stop behind the extreme, from the indicators of one bar.
     ///
-    /// `sigma` and `mean` are those of the Bollinger window, `widest` is the widest stop allowed.
+    /// `sigma` and `mean` are those of the Bollinger window, `widest` is the widest stop allowed:
+    /// the cap.
     #[inline]
     #[must_use]
     pub fn distance(&self, atr: f64, sigma: f64, mean: f64, widest: f64) -> f64 {
@@ -305,7 +306,7 @@ impl Stop {
         width / self.vol_threshold
     }
 
-    /// The distance of a stop that is tightened by a known factor.
+    /// The distance of a stop that is tightened by a known factor, and then capped at `widest`.
     #[inline]
     #[must_use]
     pub fn tightened(&self, atr: f64, tightening: f64, widest: f64) -> f64 {

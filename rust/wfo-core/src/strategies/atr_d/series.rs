@@ -15,17 +15,17 @@ pub(crate) struct Series {
     pub(crate) window: BTreeMap<(PriceMethod, usize), (Vec<f64>, Vec<f64>)>,
     /// Smoothed ATR of an entry, by ATR period and smoothing period.
     pub(crate) smoothed: BTreeMap<(usize, usize), Vec<f64>>,
-    /// Slope of the veto's average into each bar, in percent, falls above 0.
-    pub(crate) fall: BTreeMap<usize, Vec<f64>>,
+    /// Decline of the veto's EMA into each bar, in percent; below 0 where it rises.
+    pub(crate) veto_decline: BTreeMap<usize, Vec<f64>>,
     /// Whether the fast Hull average is above the slow one, below it, or neither.
-    pub(crate) trend: BTreeMap<Hull, Vec<Trend>>,
-    /// The widest stop allowed.
+    pub(crate) hull_state: BTreeMap<Hull, Vec<HullState>>,
+    /// The widest stop allowed: the cap of distances.
     pub(crate) widest: Vec<f64>,
 }
 
 /// Where the fast Hull average stands to the slow one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trend {
+pub(crate) enum HullState {
     Up,
     Down,
     /// Within rounding of each other, or not known yet.
@@ -70,16 +70,16 @@ impl Series {
                 ((period, smooth), indicators::ema(&atr[&period], period - 1, smooth))
             })
             .collect();
-        let fall = distinct(sets.iter().filter_map(|p| p.veto).map(|v| v.period))
-            .map(|period| (period, falls(bars.close(), period)))
+        let veto_decline = distinct(sets.iter().filter_map(|p| p.veto).map(|v| v.period))
+            .map(|period| (period, veto_declines(bars.close(), period)))
             .collect();
-        let trend = trends(bars, sets, mixed);
+        let hull_state = hull_states(bars, sets, mixed);
         let widest = indicators::mean(&true_range, BASELINE_PERIOD)
             .into_iter()
-            // [D5]
+            // [D5] The cap; it is applied in `Stop::tightened`.
             .map(|baseline| baseline * max_stop_atr)
             .collect();
-        Self { atr, window, smoothed, fall, trend, widest }
+        Self { atr, window, smoothed, veto_decline, hull_state, widest }
     }
 
     /// Writes the stop's distance at the bars of `range` into `out`.
@@ -104,13 +104,13 @@ pub(crate) fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> impl Iterator
     values.collect::<std::collections::BTreeSet<_>>().into_iter()
 }
 
-/// How much an average of closes fell into each bar, in percent.
-fn falls(close: &[f64], period: usize) -> Vec<f64> {
+/// How much the veto's EMA of the close declines into each bar, in percent.
+fn veto_declines(close: &[f64], period: usize) -> Vec<f64> {
     // [V3]
-    let average = indicators::ema(close, 0, period);
+    let veto_ema = indicators::ema(close, 0, period);
     let mut out = vec![f64::NAN; close.len()];
-    for (t, pair) in average.windows(2).enumerate() {
-        // [V2]
+    for (t, pair) in veto_ema.windows(2).enumerate() {
+        // [V2] The threshold is compared in the engines.
         out[t + 1] = -100.0 * (pair[1] / pair[0] - 1.0);
     }
     out
@@ -130,8 +130,8 @@ fn pairs<A: Ord + Copy, B: Ord + Copy>(
     all.unwrap_or(found).into_iter()
 }
 
-/// The trend of every pair of Hull lengths, which only occur as they are, by price.
-fn trends(bars: &Bars, sets: &[Params], mixed: bool) -> BTreeMap<Hull, Vec<Trend>> {
+/// The Hull states of every pair of lengths, which only occur as they are, by price.
+fn hull_states(bars: &Bars, sets: &[Params], mixed: bool) -> BTreeMap<Hull, Vec<HullState>> {
     let hulls = sets.iter().filter_map(|p| p.hull);
     let (mut prices, mut averages) = (BTreeMap::new(), BTreeMap::new());
     let mut out = BTreeMap::new();
@@ -142,16 +142,16 @@ fn trends(bars: &Bars, sets: &[Params], mixed: bool) -> BTreeMap<Hull, Vec<Trend
             averages.entry((method, length)).or_insert_with(|| indicators::hull(price, length));
         }
         let pair = averages[&(method, fast)].iter().zip(&averages[&(method, slow)]);
-        let trend = pair.map(|(fast, slow)| {
+        let states = pair.map(|(fast, slow)| {
             // [H1]
             let (gap, band) = (fast - slow, 1e-12 * slow.abs());
             match () {
-                () if gap > band => Trend::Up,
-                () if -gap > band => Trend::Down,
-                () => Trend::Neither,
+                () if gap > band => HullState::Up,
+                () if -gap > band => HullState::Down,
+                () => HullState::Neither,
             }
         });
-        out.insert(Hull { fast, slow, price: method }, trend.collect());
+        out.insert(Hull { fast, slow, price: method }, states.collect());
     }
     out
 }

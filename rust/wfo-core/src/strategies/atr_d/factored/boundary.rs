@@ -1,5 +1,5 @@
 //! Boundaries: the ends of in-sample parts and of phases, where open positions are marked at the
-//! last close `[F4] [M12]`.
+//! last close.
 //!
 //! Every path crosses two of them, with a position that was opened not long before and is closed
 //! not long after. So the summaries of the closes on both sides are kept for each boundary, by the

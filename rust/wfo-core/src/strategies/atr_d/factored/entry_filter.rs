@@ -16,14 +16,14 @@ use super::intrabar_time::IntrabarTime;
 use crate::execution::account::Side;
 use crate::indicators::PriceMethod;
 use crate::strategies::atr_d::params::{Hull, Veto};
-use crate::strategies::atr_d::series::{Series, Trend};
+use crate::strategies::atr_d::series::{HullState, Series};
 
 /// The parameters of a filter.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FilterParams {
     /// Every bar allows entries.
     Unfiltered,
-    /// An average of so many closes must fall by more than the threshold for a short.
+    /// An EMA of so many closes must decline by more than the threshold for a short.
     Veto(Veto),
     /// Hull averages of these lengths.
     Hull { fast: usize, slow: usize },
@@ -32,19 +32,20 @@ pub(super) enum FilterParams {
 /// A filter on a history.
 pub(super) enum EntryFilter<'a> {
     Unfiltered,
-    Veto { falls: &'a [f64], threshold: f64 },
-    Hull(&'a [Trend]),
+    Veto { declines: &'a [f64], threshold: f64 },
+    Hull(&'a [HullState]),
 }
 
 impl<'a> EntryFilter<'a> {
     pub fn new(series: &'a Series, params: &FilterParams, price: PriceMethod) -> Self {
         match *params {
             FilterParams::Unfiltered => Self::Unfiltered,
-            FilterParams::Veto(veto) => {
-                Self::Veto { falls: &series.fall[&veto.period], threshold: veto.threshold }
-            }
+            FilterParams::Veto(veto) => Self::Veto {
+                declines: &series.veto_decline[&veto.period],
+                threshold: veto.threshold,
+            },
             FilterParams::Hull { fast, slow } => {
-                Self::Hull(&series.trend[&Hull { fast, slow, price }])
+                Self::Hull(&series.hull_state[&Hull { fast, slow, price }])
             }
         }
     }
@@ -52,32 +53,33 @@ impl<'a> EntryFilter<'a> {
     /// What a filter of Hull averages does from each bar on.
     pub fn states(&self, bars: &Range<usize>, shorts: bool) -> Vec<FilterState> {
         match *self {
-            Self::Hull(trend) => filter_states(trend, bars, shorts),
+            Self::Hull(states) => filter_states(states, bars, shorts),
             _ => Vec::new(),
         }
     }
 
-    /// Hides the bars that the filter closes: their distance, known a bar before `[T1]`, becomes
-    /// +∞, while extremes go on `[V1]`. A cross of Hull averages fills at the open: -∞.
+    /// Hides the bars that the filter closes: their distance, known a bar before, becomes
+    /// +∞, while extremes go on. A cross of Hull averages fills at the open: -∞.
     #[inline(always)]
     pub fn apply(&self, buys: bool, bars: &Range<usize>, distance: &mut [f64]) {
         match *self {
             Self::Unfiltered => {}
-            Self::Veto { falls, threshold } => {
-                // Sells alone, reversals too, by a strict comparison [V2].
+            Self::Veto { declines, threshold } => {
+                // Sells alone, reversals too, by a strict comparison [V2]; the touch is hidden, and
+                // the extremes go on [V1].
                 if !buys {
-                    for (distance, &fall) in distance.iter_mut().zip(&falls[bars.clone()]) {
-                        *distance = if fall > threshold { *distance } else { f64::INFINITY };
+                    for (distance, &decline) in distance.iter_mut().zip(&declines[bars.clone()]) {
+                        *distance = if decline > threshold { *distance } else { f64::INFINITY };
                     }
                 }
             }
-            Self::Hull(trend) => {
-                let wanted = if buys { Trend::Up } else { Trend::Down };
+            Self::Hull(states) => {
+                let wanted = if buys { HullState::Up } else { HullState::Down };
                 for (t, distance) in bars.clone().zip(distance) {
-                    if trend[t] != wanted {
-                        // Buys in an up-trend alone, sells in a down-trend [H3] [H5].
+                    if states[t] != wanted {
+                        // Buys where the state is up alone, sells where it is down [H3] [H5].
                         *distance = f64::INFINITY;
-                    } else if t > 0 && trend[t - 1] != wanted {
+                    } else if t > 0 && states[t - 1] != wanted {
                         // A cross [H2] [H4].
                         *distance = f64::NEG_INFINITY;
                     }
@@ -196,15 +198,15 @@ impl FilterState {
 /// What a filter of Hull averages does from each of the bars of `range` on, and in the row behind
 /// them.
 pub(super) fn filter_states(
-    trend: &[Trend],
+    hull_states: &[HullState],
     range: &Range<usize>,
     shorts: bool,
 ) -> Vec<FilterState> {
     let n = range.len();
-    let side = |t: usize| match trend[t] {
-        Trend::Up => Some(0),
-        Trend::Down => shorts.then_some(1),
-        Trend::Neither => None,
+    let side = |t: usize| match hull_states[t] {
+        HullState::Up => Some(0),
+        HullState::Down => shorts.then_some(1),
+        HullState::Neither => None,
     };
     let mut next = SidedBar::new(n as u32, 0);
     let mut out = vec![FilterState::closed(next); n + 1];
@@ -216,15 +218,15 @@ pub(super) fn filter_states(
             out[x].cross = next;
             continue;
         };
-        if x + 2 == n || trend[t + 1] != trend[t] {
+        if x + 2 == n || hull_states[t + 1] != hull_states[t] {
             closes = x + 2;
         }
-        if t > 0 && trend[t - 1] != trend[t] {
+        if t > 0 && hull_states[t - 1] != hull_states[t] {
             // The averages cross in bar t, and the next bar enters at its open [H2] [H4].
             next = SidedBar::new(x as u32 + 1, side);
             out[x].cross = next;
         } else {
-            // The trend of bar t allows touches in the next one [H3] [H5].
+            // The Hull state of bar t allows touches in the next one [H3] [H5].
             out[x] = FilterState::open(side, closes as u32, next);
         }
     }

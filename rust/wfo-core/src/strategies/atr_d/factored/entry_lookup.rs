@@ -27,7 +27,7 @@ pub(super) trait EntryLookup: Copy {
     fn exit_rows(self, rows: usize, rates: &[f64]) -> usize;
 }
 
-/// Buys without a filter `[S2]`.
+/// Buys without a filter.
 #[derive(Clone, Copy)]
 pub(super) struct Unfiltered<'a> {
     /// Bars of the buys.

@@ -47,7 +47,7 @@ impl Excursion {
 /// The side of a position, as a type.
 pub(super) trait Side {
     const SHORT: bool;
-    /// The excursion of a position that is marked at these closes `[M3]` and leaves at price `net`.
+    /// The excursion of a position that is marked at these closes and leaves at price `net`.
     fn excursion(closes: RangeSummary, net: f64) -> Excursion;
 }
 
@@ -72,6 +72,7 @@ impl Side for Short {
     #[inline(always)]
     fn excursion(closes: RangeSummary, net: f64) -> Excursion {
         let (low, high) = (-closes.neg_low, closes.high);
+        // [M10] [M11]
         let drawdown = -max(closes.rise, net - low);
         Excursion { mae: max(high, net), mfe: min(low, net), drawdown, net }
     }

@@ -114,8 +114,8 @@ impl History {
         settle::replay(trades, phase, closes, &self.settings, recorder);
     }
 
-    /// Whether all equity goes into every trade `[M5]`, without lots `[M6]`, so that accounts can
-    /// be computed from excursions per share.
+    /// Whether all equity goes into every trade, without lots, so that accounts can be computed
+    /// from excursions per share.
     pub fn compounds(&self) -> bool {
         self.settings.sizing == Sizing::Compound && self.settings.lot_size == 0.0
     }
@@ -133,7 +133,8 @@ impl History {
         let atr = &series.atr[&stop.atr_period][self.bars.clone()];
         let widest = &series.widest[self.bars.clone()];
         buffer.clear();
-        // The distance of bar t, with a second symbol's width too, holds in bar t + 1 [T3].
+        // The distance of bar t holds in bar t + 1, as decided in `SignedBars`; it is tightened and
+        // capped in `params.rs`: [D4] [D5].
         buffer.extend(
             atr.iter().zip(tightening).zip(widest).map(|((&a, &t), &w)| stop.tightened(a, t, w)),
         );
@@ -159,6 +160,7 @@ impl History {
             let atr = &series.atr[&stop.atr_period][bars.clone()];
             let distances = atr.iter().zip(tightening).zip(&series.widest[bars]);
             distance.clear();
+            // [D4] [D5] in `params.rs`.
             distance.extend(distances.map(|((&a, &t), &w)| stop.tightened(a, t, w)));
             signed.resume(cursor, distance, true, until, out);
         }
@@ -181,24 +183,27 @@ impl History {
         while (cursor.last.end as usize) < until {
             let bars = self.next_distances(cursor.bar, until);
             distance.clear();
-            // [D6]
+            // [D6]; [D7] in `series.rs`.
             distance.extend(offset.smoothed[bars].iter().map(|s| s * offset.multiplier));
             signed.resume(cursor, distance, !self.breakout, until, out);
         }
     }
 
-    /// The bars that a stop follows which is met on the way `side`: a long's on the way down
-    /// `[L1]`, a short's on the way up `[L2]`.
+    /// The bars that a stop follows which is met on the way `side`: a long's on the way down, a
+    /// short's on the way up.
     pub fn stop_bars(&self, side: Way) -> &SignedBars {
         match side {
+            // [L1]
             Way::Down => &self.falling,
+            // [L2]
             Way::Up => &self.rising,
         }
     }
 
-    /// The bars that an entry follows: a pull-back buys below the price and sells above it `[L3]
-    /// [L4]`, a breakout the other way round `[L5] [L6]`.
+    /// The bars that an entry follows: a pull-back buys below the price and sells above it, a
+    /// breakout the other way round.
     pub fn entry_bars(&self, buys: bool) -> &SignedBars {
+        // [L4] [L5] on the way up, [L3] [L6] on the way down.
         if buys == self.breakout { &self.rising } else { &self.falling }
     }
 
@@ -222,7 +227,7 @@ impl History {
     ) {
         let offset = series.offset(entry);
         buffer.clear();
-        // [D6]
+        // [D6]; [D7] in `series.rs`.
         buffer.extend(offset.smoothed[self.bars.clone()].iter().map(|s| s * offset.multiplier));
         filter.apply(buys, &self.bars, buffer);
         let signed = self.entry_bars(buys);
@@ -245,6 +250,7 @@ impl History {
     ) {
         let offset = series.offset(sell);
         buffer.clear();
+        // [D6]
         buffer.extend(offset.smoothed[self.bars.clone()].iter().map(|s| s * offset.multiplier));
         self.entry_bars(false).visit_touches(buffer, !self.breakout, stack, visitor);
     }
@@ -265,6 +271,7 @@ impl History {
             let end = bars.end.min(first + VISITED);
             let before = self.bars.start + first - 1..self.bars.start + end - 1;
             distance.clear();
+            // [D6]
             distance.extend(offset.smoothed[before].iter().map(|s| s * offset.multiplier));
             signed.visit_touches_in(first..end, distance, !self.breakout, stack, visitor);
         }

@@ -3,12 +3,12 @@
 use crate::execution::touches::Way;
 
 /// The time of a touch: four times its bar, plus its order in the path that the contract assumes a
-/// bar to take `[O1] [O2]`: 0 at the open, 1 on the way to the extreme nearer to the open, 2 on the
+/// bar to take: 0 at the open, 1 on the way to the extreme nearer to the open, 2 on the
 /// way to the other one. 3 is behind all of them.
 ///
 /// Of two touches the one with the lower time comes first. Equal times leave open only two levels
 /// that are met on the same way between the same prices, of which the nearer one comes first
-/// `[O3]`, and two touches at the open, which the contract calls equal `[O4] [O5]`.
+/// (`is_nearer`), and two touches at the open, which the contract calls equal.
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IntrabarTime(u32);
@@ -85,9 +85,10 @@ impl IntrabarTime {
     }
 }
 
-/// Whether a level is met before another one on the same way between the same prices `[O3]`; false
-/// where both are equal `[O4] [O5]`, or not met on the same way.
+/// Whether a level is met before another one on the same way between the same prices; false where
+/// both are equal, or not met on the same way.
 pub(super) fn is_nearer(level: f64, other: f64, way: Option<Way>) -> bool {
+    // [O3] The nearer one. [O4] [O5] Strictly: of equal levels neither.
     match way {
         Some(Way::Down) => level > other,
         Some(Way::Up) => level < other,

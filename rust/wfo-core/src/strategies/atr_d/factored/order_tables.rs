@@ -56,7 +56,7 @@ impl ExitTable {
         self.may_ruin = false;
     }
 
-    /// Writes table `i` from the first touches of a stop `[S3]`.
+    /// Writes table `i` from the first touches of a stop.
     #[inline(always)]
     pub fn set<S: Side>(&mut self, per_unit: &PerUnit, i: usize, ranges: &[StartRange]) {
         let rows = i * (per_unit.closes().len() + 1)..(i + 1) * (per_unit.closes().len() + 1);

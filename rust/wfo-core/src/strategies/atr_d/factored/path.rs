@@ -17,7 +17,7 @@ use crate::strategies::atr_d::params::{BothTriggered, EntryMode};
 /// The bars of a phase, as positions in the tables.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PhaseBars {
-    /// The bar before the first trading bar `[S1]`.
+    /// The bar before the first trading bar.
     pub start: u32,
     /// First out-of-sample bar.
     pub split: u32,
@@ -48,8 +48,9 @@ pub(super) struct SharedWays {
 
 impl SharedWays {
     /// Pull-back entries stand on the far side of the price from the stop that they reverse,
-    /// breakouts on the same side `[O3]`.
+    /// breakouts on the same side.
     pub fn new(breakout: bool) -> Self {
+        // [O3] asks only where both are met on one way.
         let same = |way| breakout.then_some(way);
         Self { long: same(Way::Down), short: same(Way::Up) }
     }
@@ -76,8 +77,8 @@ pub(super) fn trade_sequence(orders: &Orders<'_>, phase: PhaseBars, out: &mut Ve
     // A position that a reversal has opened.
     let mut opened: Option<(Side, f64)> = None;
     loop {
-        // The tables of the bar of an event begin with its whole bar [S9] and look at later bars
-        // [S8].
+        // Orders are followed from the whole bar of the event on, and fill in later bars, as
+        // decided in `SignedBars`.
         let s = at as usize;
         let (side, entry, from) = if let Some((side, price)) = opened.take() {
             (side, price, at)
@@ -86,7 +87,7 @@ pub(super) fn trade_sequence(orders: &Orders<'_>, phase: PhaseBars, out: &mut Ve
             // [O5].
             let sell = short.map(|(sell, _)| sell);
             let sells = sell.is_some_and(|sell| sell.precedes(buy, s, None));
-            // The touched order opens its side [S2]; the first one cancels the other [S6].
+            // The touched order opens its side [S2].
             let (side, first, second) = match sell {
                 Some(sell) if sells => (Side::Short, sell, Some(buy)),
                 _ => (Side::Long, buy, sell),
@@ -95,7 +96,8 @@ pub(super) fn trade_sequence(orders: &Orders<'_>, phase: PhaseBars, out: &mut Ve
             if from >= phase.end {
                 return;
             }
-            // Both fill: one trade, and flat since this bar [S7].
+            // Both fill: one trade, and flat since this bar [S7]. In the other mode the first one
+            // cancels the other [S6].
             if let Some(second) = second
                 && both_triggered == BothTriggered::BothFill
                 && second.times[s].bar() == from
@@ -127,7 +129,7 @@ pub(super) fn trade_sequence(orders: &Orders<'_>, phase: PhaseBars, out: &mut Ve
             let other = if side == Side::Long { Side::Short } else { Side::Long };
             opened = Some((other, reversal.fills[s]));
         }
-        // The stop leads to flat [S3].
+        // Without a reversal the stop closes, and leads to flat [S3].
         let (to, exit) = (closing.times[s].bar(), closing.fills[s]);
         out.push(Trade { side, entry, exit, from, to });
         if to >= phase.end {
@@ -137,7 +139,7 @@ pub(super) fn trade_sequence(orders: &Orders<'_>, phase: PhaseBars, out: &mut Ve
     }
 }
 
-/// The same with a filter of Hull averages, where nothing reverses `[H6]`: `orders` are unfiltered,
+/// The same with a filter of Hull averages, where nothing reverses: `orders` are unfiltered,
 /// and `opens` are the prices of crosses.
 pub(super) fn filtered_trade_sequence(
     orders: &Orders<'_>,

@@ -6,8 +6,7 @@
 //! [`lockstep`](super::lockstep) and [`coalesced`](super::coalesced).
 //!
 //! A position is `k` shares, owed ones negative, on an equity of `q`: a long is worth `k · price`,
-//! a short `q · (2 - fee) + k · price`, since it was sold for `q` before the fee on it `[M1] [M2]
-//! [M3]`.
+//! a short `q · (2 - fee) + k · price`, since it was sold for `q` before the fee on it.
 
 use std::ops::Range;
 
@@ -60,19 +59,21 @@ impl PerUnit {
         &self.closes
     }
 
-    /// Shares that a unit of equity opens at a fill; owed ones are negative `[M2]`.
+    /// Shares that a unit of equity opens at a fill; owed ones are negative.
     #[inline(always)]
     pub fn rate<S: Side>(&self, fill: f64) -> f64 {
+        // [M2]
         let (each, price) =
             if S::SHORT { (-(1.0 - self.fee), self.gain) } else { (1.0, self.cost) };
         each / (fill * price)
     }
 
     /// What marks at the closes of bars `from..to` do, as if a position ended at the last one: it
-    /// is marked there without costs `[M3] [M12] [F4]`.
+    /// is marked there without costs.
     #[inline(always)]
     pub fn excursion_at_close<S: Side>(&self, from: u32, to: u32) -> Excursion {
         let closes = self.summaries.between(from as usize, to as usize);
+        // The mark at the last close is the exit, without costs [F4] [M12].
         S::excursion(closes, self.closes[to as usize - 1])
     }
 

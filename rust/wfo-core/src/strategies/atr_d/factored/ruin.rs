@@ -1,10 +1,10 @@
 //! Where rounding could decide a ruin, and the bounds that keep it from deciding one.
 //!
-//! A fill that leaves an equity `Q' ≤ 0` ends trading `[M8]`. The direct engine computes `Q'` as a
-//! difference, `Q + shares · (net − cost)`; the factored engine as a product, `(Q · rate) · net`, for
-//! shorts `Q · aside + (Q · rate) · net`. Their roundings differ, so the sign could. Every trade whose
-//! sign is in reach of rounding is computed by the direct engine's expressions instead
-//! ([`settle`](super::settle)); the constants say which these are.
+//! A fill that leaves an equity `Q' ≤ 0` ends trading, as decided in [`settle`](super::settle) and
+//! in the account. The direct engine computes `Q'` as a difference, `Q + shares · (net − cost)`; the
+//! factored engine as a product, `(Q · rate) · net`, for shorts `Q · aside + (Q · rate) · net`. Their
+//! roundings differ, so the sign could. Every trade whose sign is in reach of rounding is computed by
+//! the direct engine's expressions instead; the constants say which these are.
 //!
 //! # Rounding model
 //!

@@ -40,7 +40,7 @@ pub(super) fn settle(
         if account.is_ruined() {
             break;
         }
-        // Shares and costs are the account's [M1] [M2] [M5] [M6].
+        // Shares and costs are the account's, as decided in `Account::open`.
         let position = account.open(trade.side, trade.entry);
         let mut from = trade.from;
         // The boundary marks an open position and closes nothing [F4].
@@ -62,7 +62,7 @@ pub(super) fn settle(
             counts[usize::from(trade.to >= phase.split)] += u32::from(position.shares > 0.0);
         }
     }
-    // [F1] [F2]
+    // [F1]
     let (is_mark, is_dd) = in_sample.unwrap_or_else(|| end_in_sample(&mut account));
     Figures {
         is_pnl: is_mark - settings.capital,
@@ -96,7 +96,7 @@ pub(super) fn replay<R: Recorder>(
                 // Nothing but a reversal enters in a bar in which a trade of an earlier one closes.
                 let reversal = next.next_if(|next| next.from == t);
                 held = match reversal {
-                    // [M11]
+                    // After a ruin none, as decided in `Account::reverse`.
                     Some(reversal) => {
                         account.reverse(holding, bar, trade.exit).map(|holding| (holding, reversal))
                     }
@@ -106,6 +106,7 @@ pub(super) fn replay<R: Recorder>(
                     }
                 };
             }
+        // No entry after a ruin [M8].
         } else if !account.is_ruined()
             && let Some(trade) = next.next_if(|next| next.from == t)
         {

@@ -62,10 +62,11 @@ fn select(mask: u64, if_true: f64, if_false: f64) -> f64 {
 // Everything is read before anything is written, and whole: or else no compiler makes vector
 // instructions of it.
 impl AccountLanes {
-    /// Opens positions of `rate` shares a unit `[M2]`.
+    /// Opens positions of `rate` shares a unit.
     #[inline(always)]
     pub fn open(&mut self, members: u64, rate: f64) {
         let (masks, equity, shares) = (masks(members), self.equity, self.shares);
+        // [M2] [M5]
         self.shares = each(|i| select(masks[i], equity[i] * rate, shares[i]));
     }
 
@@ -115,12 +116,12 @@ impl AccountLanes {
         self.peak = each(|i| select(masks[i], max(peak[i], worth(i, mfe)), peak[i]));
         self.drawdown = each(|i| select(masks[i], low[i], drawdown[i]));
         if COUNTS {
+            // [F3] A trade counts where it closes.
             self.trades = each(|i| trades[i].wrapping_sub(masks[i]));
         }
     }
 
-    /// Ends the in-sample part `[F4]`: marks a position, if there is one, and begins to count
-    /// afresh `[F1] [F2] [F3]`.
+    /// Ends the in-sample part: marks a position, if there is one, and begins to count afresh.
     #[inline(always)]
     pub fn end_in_sample<S: Side>(
         &mut self,
@@ -130,6 +131,7 @@ impl AccountLanes {
     ) {
         let masks = masks(members);
         let old = *self;
+        // [F4] The mark changes neither equity nor shares: nothing is closed.
         let marked: [(f64, f64); ACCOUNT_LANES] = each(|i| match position {
             Some((rate, excursion, short_cash)) => {
                 let (equity, _, drawdown) = old.after::<S>(i, rate, excursion, short_cash);
@@ -137,7 +139,9 @@ impl AccountLanes {
             }
             None => (old.equity[i], old.drawdown[i]),
         });
+        // [F1]
         self.is_pnl = each(|i| select(masks[i], marked[i].0 - capital, old.is_pnl[i]));
+        // [F2] [F3]
         self.is_dd = each(|i| select(masks[i], marked[i].1, old.is_dd[i]));
         self.is_trades = each(|i| old.trades[i] & masks[i] | old.is_trades[i] & !masks[i]);
         self.peak = each(|i| select(masks[i], marked[i].0, old.peak[i]));

@@ -206,7 +206,7 @@ impl<const IN_SEGMENT: bool> Advance<'_, IN_SEGMENT> {
         self.add_position(paths, kind, at, rate);
     }
 
-    /// Opens and closes positions in one bar, where the buy and a sell since `s` both fill `[S7]`.
+    /// Opens and closes positions in one bar, where the buy and a sell since `s` both fill.
     #[inline(always)]
     fn round_trip(&mut self, mut paths: PathSet, s: usize, sell: &Sell) {
         let Tables { per_unit, buy, .. } = self.tables;
@@ -218,13 +218,13 @@ impl<const IN_SEGMENT: bool> Advance<'_, IN_SEGMENT> {
             }
         }
         let row = self.states.row(s);
-        // The first one opens, the second one closes.
+        // The first one opens, the second one closes at its own fill [S7].
         if sell.time < buy.order.times[row] {
             let excursion = Excursion::same_bar(buy.order.fills[row] * per_unit.cost);
-            self.accounts.settle::<Short>(paths, at, sell.rate, &excursion, true);
+            self.accounts.close::<Short>(paths, at, sell.rate, &excursion, true);
         } else {
             let excursion = Excursion::same_bar(sell.fill * per_unit.gain);
-            self.accounts.settle::<Long>(paths, at, buy.rates[row], &excursion, true);
+            self.accounts.close::<Long>(paths, at, buy.rates[row], &excursion, true);
         }
         self.states.add_flat(paths, at);
     }
@@ -286,7 +286,7 @@ impl<const IN_SEGMENT: bool> Advance<'_, IN_SEGMENT> {
         self.close_at_stop::<Short>(paths, s as u32, rate, table);
     }
 
-    /// Closes positions since `s` at their stop `[S3]`, in the table that begins in row `table`.
+    /// Closes positions since `s` at their stop, in the table that begins in row `table`.
     #[inline(always)]
     fn close_at_stop<S: Side>(&mut self, mut paths: PathSet, s: u32, rate: f64, table: usize) {
         if paths.is_empty() {
@@ -297,17 +297,19 @@ impl<const IN_SEGMENT: bool> Advance<'_, IN_SEGMENT> {
         let (to, excursion) = (exits.times[row].bar(), &exits.excursions[row]);
         if to >= self.progress.boundary {
             let bars = (s, to);
-            paths = self.accounts.settle_across_boundaries::<S>(paths, bars, rate, excursion);
+            paths = self.accounts.close_across_boundaries::<S>(paths, bars, rate, excursion);
             if paths.is_empty() {
                 return;
             }
         } else {
-            self.accounts.settle::<S>(paths, s, rate, excursion, exits.may_ruin);
+            self.accounts.close::<S>(paths, s, rate, excursion, exits.may_ruin);
         }
+        // [S3]
         self.states.add_flat(paths, to);
     }
 
-    /// Reverses positions of bars `s` to `to` into ones of the other side, of rate `next` `[M11]`.
+    /// Reverses positions of bars `s` to `to` into ones of the other side, of rate `next`. The fill
+    /// is marked as every exit is, as decided in [`Side::excursion`].
     #[inline(always)]
     fn reverse<S: Side>(
         &mut self,
@@ -319,12 +321,12 @@ impl<const IN_SEGMENT: bool> Advance<'_, IN_SEGMENT> {
     ) {
         if to >= self.progress.boundary {
             let bars = (s, to);
-            paths = self.accounts.settle_across_boundaries::<S>(paths, bars, rate, excursion);
+            paths = self.accounts.close_across_boundaries::<S>(paths, bars, rate, excursion);
             if paths.is_empty() {
                 return;
             }
         } else {
-            self.accounts.settle::<S>(paths, s, rate, excursion, true);
+            self.accounts.close::<S>(paths, s, rate, excursion, true);
         }
         self.add_position(paths, if S::SHORT { LONG } else { SHORT }, to, next);
     }

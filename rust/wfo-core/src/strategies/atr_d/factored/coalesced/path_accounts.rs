@@ -17,7 +17,7 @@ pub(in super::super) struct PathAccounts<'a> {
     pub figures: &'a mut Columns,
     /// The phases that are under way, by slot.
     pub slots: Vec<Option<PhaseSlot>>,
-    /// Paths that a trade may have ruined.
+    /// Paths that a trade may have ruined: decided in [`settle`](super::super::settle).
     pub may_be_ruined: PathSet,
 }
 
@@ -43,8 +43,8 @@ impl PathAccounts<'_> {
         }
     }
 
-    /// Ends the phase of a slot, where there is one, and writes its figures `[F1] [F2] [F3]`; the
-    /// phase, and its first path.
+    /// Ends the phase of a slot, where there is one, and writes its figures; the phase, and its
+    /// first path.
     #[inline(always)]
     pub fn end_phase(&mut self, slot: usize) -> Option<(usize, usize)> {
         let PhaseSlot { phase, .. } = self.slots[slot].take()?;
@@ -53,6 +53,7 @@ impl PathAccounts<'_> {
         for (cell, path) in (first..first + cells).enumerate() {
             let (lanes, i) = (&self.lanes[path / ACCOUNT_LANES], path % ACCOUNT_LANES);
             self.figures.is_pnl[cell] = lanes.is_pnl[i];
+            // [F1]
             self.figures.oos_pnl[cell] = lanes.equity[i] - capital - lanes.is_pnl[i];
             self.figures.is_dd[cell] = lanes.is_dd[i];
             self.figures.oos_dd[cell] = lanes.drawdown[i];
@@ -67,9 +68,9 @@ impl PathAccounts<'_> {
         if S::SHORT { 2.0 - self.per_unit.fee } else { 0.0 }
     }
 
-    /// Enters a trade that was opened in bar `s`.
+    /// Closes positions that were opened in bar `s`: their marks and exit enter the accounts.
     #[inline(always)]
-    pub fn settle<S: Side>(
+    pub fn close<S: Side>(
         &mut self,
         paths: PathSet,
         s: u32,
@@ -100,7 +101,7 @@ impl PathAccounts<'_> {
         }
     }
 
-    /// Notes paths that an exit may ruin `[M8]`: the direct engine's expressions decide it.
+    /// Notes paths that an exit may ruin: decided in [`settle`](super::super::settle).
     #[cold]
     #[inline(never)]
     fn note_ruins<S: Side>(&mut self, paths: PathSet, rate: f64, excursion: &Excursion) {
@@ -157,10 +158,10 @@ impl PathAccounts<'_> {
         on
     }
 
-    /// Enters a trade of bars `s` to `to` that spans boundaries; those that go on.
+    /// Closes positions of bars `s` to `to` that span boundaries; those that go on.
     #[cold]
     #[inline(never)]
-    pub fn settle_across_boundaries<S: Side>(
+    pub fn close_across_boundaries<S: Side>(
         &mut self,
         paths: PathSet,
         (s, to): (u32, u32),
@@ -192,8 +193,10 @@ impl PathAccounts<'_> {
             }
             if to >= end {
                 self.note_faded(some);
-                // Open at the end: the last mark, without an exit or a trade [M12].
+                // Open at the end: the last mark, without an exit that is counted as a trade [M12].
                 let rest = per_unit.excursion_at_close::<S>(if crosses { split } else { s }, end);
+                // `close` takes the shares that stand in the accounts. Positions of several rates,
+                // a NaN, have theirs there since they coalesced; those of one rate get them here.
                 if !rate.is_nan() {
                     self.open(some, rate);
                 }
@@ -207,9 +210,9 @@ impl PathAccounts<'_> {
                 let summaries = per_unit.summaries();
                 let closes = summaries.between(split.min(to - 1) as usize, to as usize);
                 let rest = S::excursion(closes, excursion.net);
-                self.settle::<S>(some, s, rate, &rest, true);
+                self.close::<S>(some, s, rate, &rest, true);
             } else {
-                self.settle::<S>(some, s, rate, excursion, true);
+                self.close::<S>(some, s, rate, excursion, true);
             }
         }
         on

@@ -36,11 +36,11 @@ pub(in super::super) struct FilterBatch {
     pub cells: usize,
     pub slots: Vec<PathSet>,
     pub by_filter: Vec<PathSet>,
-    /// Paths in which a buy reverses a short `[S5]`.
+    /// Paths in which a buy reverses a short.
     pub buy_reverses: PathSet,
-    /// Paths in which a sell reverses a long, too `[S4]`.
+    /// Paths in which a sell reverses a long, too.
     pub sell_reverses: PathSet,
-    /// Paths in which a buy and a sell of one bar both fill `[S7]`.
+    /// Paths in which a buy and a sell of one bar both fill.
     pub both_fill: PathSet,
 }
 
@@ -126,8 +126,11 @@ impl Plan {
                 cells,
                 slots: (0..slots).map(|s| PathSet::of(s * cells..(s + 1) * cells)).collect(),
                 by_filter: (0..count).map(|wanted| some(&|_, f, _| f == wanted)).collect(),
+                // [S5]
                 buy_reverses: some(&|mode, _, _| modes[mode] >= EntryMode::LongPriority),
+                // [S4]
                 sell_reverses: some(&|mode, _, _| modes[mode] == EntryMode::FullReversal),
+                // [S6] [S7]
                 both_fill: some(&|_, _, both| boths[both] == BothTriggered::BothFill),
             }
         });
@@ -143,7 +146,7 @@ impl Plan {
     /// The plan of a sweep, with at most `most` filters at a time.
     pub fn of(layout: &Layout, history: &History, most: usize) -> Self {
         let Layout { filters, entry_modes, both_modes, .. } = layout;
-        // Lots and fixed sizes are settled trade by trade [M5] [M6].
+        // Lots and fixed sizes are settled trade by trade.
         if !history.compounds() {
             return Self::of_single_paths(filters.len(), entry_modes.len() * both_modes.len());
         }

@@ -36,7 +36,7 @@ pub(in super::super) struct Sell {
 
 /// The sells of some filters, by the bar since which they are followed.
 ///
-/// What a filter hides is a touch, not a level `[V1]`: of two filters that are open in the same
+/// What a filter hides is a touch, not a level: of two filters that are open in the same
 /// bar, both sell at the same fill. So the sells of all filters are listed in one pass over the
 /// bars. What a bar reaches are the levels of the oldest starts, pending or not; so the starts that
 /// are still pending for a filter are those from some bar on, and a filter is represented by that
@@ -146,7 +146,8 @@ pub(in super::super) fn visit_filtered<F: Default>(
     let end = starts.end as u32;
     let mut from = starts.start as u32;
     while from < end {
-        // Up to where the same filters have pending starts.
+        // Up to where the same filters have pending starts. Filters that are not open keep theirs:
+        // what they hide is a touch [V1].
         let (mut filters, mut to, mut left) = (F::default(), end, open);
         while left != 0 {
             let filter = left.trailing_zeros() as usize;

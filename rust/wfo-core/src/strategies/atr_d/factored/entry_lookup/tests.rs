@@ -5,7 +5,7 @@ use crate::market::bars::Bars;
 use crate::strategies::atr_d::factored::entry_filter::EntryFilter;
 use crate::strategies::atr_d::factored::entry_filter::filter_states;
 use crate::strategies::atr_d::factored::first_touch::SignedBars;
-use crate::strategies::atr_d::series::Trend;
+use crate::strategies::atr_d::series::HullState;
 use proptest::prelude::*;
 
 type Row = (u8, u8, u8, u8, u8, u8, u8);
@@ -15,19 +15,19 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec(row, 3..40)
 }
 
-fn columns(rows: &[Row]) -> (Bars, Vec<Trend>, [Vec<f64>; 2]) {
+fn columns(rows: &[Row]) -> (Bars, Vec<HullState>, [Vec<f64>; 2]) {
     let mut prices: [Vec<f64>; 4] = Default::default();
-    let (mut trend, mut distances): (_, [Vec<f64>; 2]) = (Vec::new(), Default::default());
+    let (mut hull_states, mut distances): (_, [Vec<f64>; 2]) = (Vec::new(), Default::default());
     for &(low, up, down, close, way, buy, sell) in rows {
         let (low, high) = (f64::from(low), f64::from(low + up + down));
         let bar = [low + f64::from(down), high, low, (low + f64::from(close)).min(high)];
         prices.iter_mut().zip(bar).for_each(|(column, x)| column.push(x / 4.0));
-        trend.push([Trend::Up, Trend::Down, Trend::Neither][way as usize]);
+        hull_states.push([HullState::Up, HullState::Down, HullState::Neither][way as usize]);
         let widths = [buy, sell].map(|width| f64::from(width) / 4.0);
         distances.iter_mut().zip(widths).for_each(|(column, x)| column.push(x));
     }
     let [open, high, low, close] = prices;
-    (Bars::new(open, high, low, close).expect("valid bars"), trend, distances)
+    (Bars::new(open, high, low, close).expect("valid bars"), hull_states, distances)
 }
 
 proptest! {
@@ -35,7 +35,7 @@ proptest! {
     /// to the same positions as a lookup: on pull-backs and breakouts, and from the first bar on.
     #[test]
     fn lookups_lead_where_filtered_orders_do(rows in rows(), first in 0..2_usize, trails: bool) {
-        let (bars, trend, distances) = columns(&rows);
+        let (bars, hull_states, distances) = columns(&rows);
         let range = first..bars.len();
         let n = range.len();
         let column = |x: &[f64]| x[range.clone()].to_vec();
@@ -51,7 +51,7 @@ proptest! {
             if trails { view.trail_extreme(&distance, &mut table) } else { view.break_out(&distance, &mut table) }
             table
         };
-        let (open, filter) = (EntryFilter::Unfiltered, EntryFilter::Hull(&trend));
+        let (open, filter) = (EntryFilter::Unfiltered, EntryFilter::Hull(&hull_states));
         let [buy, sell] = [true, false].map(|buys| build(buys, &open));
         let [filtered_buy, filtered_sell] = [true, false].map(|buys| build(buys, &filter));
         let opens = column(bars.open());
@@ -60,7 +60,7 @@ proptest! {
         let (mut long, mut both) = (EntryTouches::default(), EntryTouches::default());
         long.set(&per_unit, &buy, None, &rates_at_opens(&per_unit, &opens, false));
         both.set(&per_unit, &buy, Some(&sell), &rates_at_opens(&per_unit, &opens, true));
-        let states = [false, true].map(|shorts| filter_states(&trend, &range, shorts));
+        let states = [false, true].map(|shorts| filter_states(&hull_states, &range, shorts));
         let longs = Filtered::<false> { states: &states[0], touches: &long.times, short };
         let boths = Filtered::<true> { states: &states[1], touches: &both.times, short };
         prop_assert!(longs.exit_rows(n + 1, &long.rates) > n);

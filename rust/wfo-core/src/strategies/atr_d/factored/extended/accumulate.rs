@@ -28,7 +28,7 @@ struct HeldBars<'a> {
 }
 
 impl HeldBars<'_> {
-    /// Adds up bars `from..to` of a position `[F8] [F9] [F10]`.
+    /// Adds up bars `from..to` of a position.
     #[inline(always)]
     fn add(
         &self,
@@ -52,7 +52,9 @@ impl HeldBars<'_> {
         if position.side == Side::Long {
             let summary = summaries.between(from, to);
             let marks = [mark(-summary.neg_low), mark(summary.high), last];
+            // [F9]
             let fall = || -(-returns.logs.between(from, to).fall).exp_m1();
+            // [F8] [F10]
             extended.add_run((to - from) as u32, returns.between(from, to), marks, fall);
             if let Some(labels) = labels {
                 // [F12]
@@ -112,7 +114,8 @@ impl Accumulator<'_> {
                 account.restart();
                 is_out_of_sample = true;
             }
-            // Open at the end: marked, and not closed [M12].
+            // Open at the end: the figures are told its bars up to the last one, and no trade
+            // [M12].
             let to = trade.to.min(phase.end);
             if from < to {
                 held_bars.add(&mut account, shorts, &held, from, to);
@@ -121,11 +124,10 @@ impl Accumulator<'_> {
                 break;
             }
             let bar = base + trade.to as usize;
-            // Nothing but a reversal enters in a bar in which a trade of an earlier one closes
-            // [S8].
+            // Nothing but a reversal enters in a bar in which a trade of an earlier one closes.
             let is_reversal = trade.from < trade.to
                 && trades.get(i + 1).is_some_and(|next| next.from == trade.to);
-            // The account tells the trade to the figures [F5] [F6] [F7].
+            // The account tells the trade to the figures.
             if is_reversal {
                 reversed = account.reverse(held, bar, trade.exit);
             } else {
@@ -136,7 +138,7 @@ impl Accumulator<'_> {
                 account.recorder().add_bar(bar, mark, false);
             }
             // No entry after a ruin [M8]: what is left are bars of the same equity, whose returns
-            // the figures define [F11].
+            // are decided in `Extended::add_bar`.
             if account.is_ruined() {
                 for t in trade.to + 1..phase.end {
                     if t == phase.split {

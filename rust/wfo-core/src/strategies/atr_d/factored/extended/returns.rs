@@ -8,10 +8,9 @@ use crate::strategies::atr_d::factored::range_summary::RangeSummaries;
 /// The returns of a long's marks by bar, and the labels of the bars.
 #[derive(Debug)]
 pub(super) struct CloseReturns {
-    /// Sums of the returns up to each bar, of their squares, and of the squares of those below 0
-    /// `[F10]`.
+    /// Sums of the returns up to each bar, of their squares, and of the squares of those below 0.
     sums: Vec<[f64; 3]>,
-    /// The logarithms of the closes, whose falls are relative ones `[F9]`.
+    /// The logarithms of the closes, whose falls are relative ones.
     pub logs: RangeSummaries,
     /// By bar, where the interval of bars with its label ends.
     label_ends: Vec<u32>,
@@ -25,6 +24,7 @@ impl CloseReturns {
         let (mut total, mut lost) = ([0.0; 3], [0.0; 3]);
         for (t, pair) in (1..).zip(closes.windows(2)) {
             let r = pair[1] / pair[0] - 1.0;
+            // [F10]
             let terms = [r, r * r, if r < 0.0 { r * r } else { 0.0 }];
             for i in 0..3 {
                 let sum: f64 = total[i] + terms[i];
@@ -34,6 +34,7 @@ impl CloseReturns {
                 sums[t][i] = sum + lost[i];
             }
         }
+        // [F9]
         let logs: Vec<f64> = closes.iter().map(|close| close.ln()).collect();
         let mut label_ends = Vec::new();
         if let Some(labels) = labels {
@@ -47,7 +48,7 @@ impl CloseReturns {
         Self { sums, logs: RangeSummaries::new(&logs), label_ends }
     }
 
-    /// The labels of some bars, each with an interval of bars that have it `[F12]`.
+    /// The labels of some bars, each with an interval of bars that have it.
     pub fn by_label(
         &self,
         labels: &Labels,
@@ -59,6 +60,7 @@ impl CloseReturns {
             (first < bars.end).then(|| {
                 let start = first;
                 first = bars.end.min(self.label_ends[start] as usize);
+                // [F12]
                 (labels.of(base + start), start, first)
             })
         })

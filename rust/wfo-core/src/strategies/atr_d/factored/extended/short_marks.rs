@@ -22,7 +22,7 @@ pub(super) struct MarkSummary {
     /// Lowest and highest mark after the entry's bar.
     pub low: f64,
     pub high: f64,
-    /// The largest relative fall from one of them to a later one `[F9]`.
+    /// The largest relative fall from one of them to a later one.
     pub fall: f64,
 }
 
@@ -149,9 +149,11 @@ impl MarkSummary {
         let [sum_r, sum_r2, sum_down2] = self.sums;
         let high = self.high.max(mark);
         Self {
+            // [F10]
             sums: [sum_r + r, sum_r2 + square, sum_down2 + if r < 0.0 { square } else { 0.0 }],
             low: self.low.min(mark),
             high,
+            // [F9]
             fall: self.fall.max(1.0 - mark / high),
         }
     }

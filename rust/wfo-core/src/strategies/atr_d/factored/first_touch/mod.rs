@@ -12,8 +12,8 @@
 //! is enough to look at the oldest pending start in every bar. The comparison and the fill are the
 //! contract's own expressions, so the table is exact.
 //!
-//! A filter hides a bar by a distance of +∞ before it: no level is reached `[V1]`. A bar that fills
-//! every pending order at its open has a distance of -∞ `[H2] [H4]`. Neither needs a branch.
+//! A filter hides a bar by a distance of +∞ before it: no level is reached. A bar that fills every
+//! pending order at its open has a distance of -∞. Neither needs a branch.
 
 mod resumed;
 mod signed_bars;

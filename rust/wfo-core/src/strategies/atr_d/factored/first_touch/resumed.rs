@@ -68,8 +68,9 @@ impl SignedBars {
         let end = first + distance.len();
         let bars = self.reach[first..end].iter().zip(&self.extreme[first..end]).zip(distance);
         for (t, ((&reach, &own), &before)) in (first..).zip(bars) {
-            // [D10] [L7], as in `trailing_ranges`.
+            // [L1] [L2] [L3] [L4] [D10]
             let mut level = extreme - before;
+            // [L7]
             if reach <= level {
                 loop {
                     let (time, fill) = self.fill(t, level);
@@ -94,6 +95,7 @@ impl SignedBars {
                         return;
                     }
                     level = extreme - before;
+                    // [L7], negated.
                     if reach > level || level.is_nan() {
                         break;
                     }
@@ -118,8 +120,9 @@ impl SignedBars {
         for (t, (&reach, (&close, &before))) in
             (first..).zip(self.reach[first..end].iter().zip(closes))
         {
-            // [L5] [L6] [L7]
+            // [L5] [L6]
             let level = close - before;
+            // [L7]
             if reach <= level {
                 let (time, fill) = self.fill(t, level);
                 cursor.last = StartRange { end: t as u32, time, fill };

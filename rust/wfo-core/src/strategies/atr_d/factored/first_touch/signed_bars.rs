@@ -49,7 +49,7 @@ impl SignedBars {
         }
         let later = range.clone().zip(0..).map(|(t, position)| {
             let (open, high, low) = (bars.open()[t], bars.high()[t], bars.low()[t]);
-            // [O2]: the nearer extreme first, the low where both are equally near.
+            // [O2] The nearer extreme first, the low where both are equally near.
             let first = if high - open < open - low { Way::Up } else { Way::Down };
             if way == first {
                 IntrabarTime::toward_nearer_extreme(position)
@@ -79,10 +79,9 @@ impl SignedBars {
         self.open.is_empty()
     }
 
-    /// The first touches of a level that stays `distance` behind the extreme since the start
-    /// `[L1] [L2] [L3] [L4]`.
+    /// The first touches of a level that stays `distance` behind the extreme since the start.
     ///
-    /// `distance[t]` is known at the close of bar `t` and holds in the next `[T1]`.
+    /// `distance[t]` is known at the close of bar `t` and holds in the next.
     #[inline(always)]
     pub fn trail_extreme(&self, distance: &[f64], table: &mut FirstTouch) {
         let n = self.len();
@@ -103,11 +102,13 @@ impl SignedBars {
         let n = self.len();
         // The last bar with the extreme of the oldest pending start, and that extreme [S9].
         let (mut top, mut extreme) = (0, self.extreme.first().copied().unwrap_or(0.0));
-        // Bar t beside the distance of bar t - 1 [T1]; the bar of the start fills nothing [S8]. Of
-        // bar t its open, high and low decide, and not its close [T2].
+        // Bar t beside the distance of bar t - 1 [T1], with a second symbol's width too [T3]; the
+        // bar of the start fills nothing [S8]. Of bar t its open, high and low decide, and not its
+        // close [T2].
         let bars = self.reach.iter().zip(&self.extreme).skip(1).zip(distance);
         for (t, ((&reach, &own), &before)) in (1..).zip(bars) {
-            // The extreme up to t - 1 with the current distance: nothing ratchets [D10].
+            // [L1] [L2] [L3] [L4] The extreme up to t - 1 with the current distance: nothing
+            // ratchets [D10].
             let mut level = extreme - before;
             // A level that is reached exactly is touched [L7].
             if reach <= level {
@@ -127,6 +128,7 @@ impl SignedBars {
                     }
                     extreme = self.extreme[top];
                     level = extreme - before;
+                    // [L7], negated.
                     if reach > level || level.is_nan() {
                         break;
                     }
@@ -139,8 +141,7 @@ impl SignedBars {
         out(StartRange { end: n as u32 + 1, time: IntrabarTime::at_open(n as u32), fill: 0.0 });
     }
 
-    /// The first touches of a level that stands `distance` from the last close, whatever its start
-    /// `[L5] [L6]`.
+    /// The first touches of a level that stands `distance` from the last close, whatever its start.
     #[inline(always)]
     pub fn break_out(&self, distance: &[f64], table: &mut FirstTouch) {
         let n = self.len();
@@ -150,7 +151,7 @@ impl SignedBars {
         for t in (0..n).rev() {
             (table.times[t], table.fills[t]) = (time, fill);
             if t > 0 {
-                // Close and distance of the bar before [T1].
+                // [L5] [L6] Close and distance of the bar before [T1].
                 let level = self.close[t - 1] - distance[t - 1];
                 // [L7]
                 if self.reach[t] <= level {
@@ -160,10 +161,11 @@ impl SignedBars {
         }
     }
 
-    /// Time and fill of a level that bar `t` reaches: the open where it lies beyond the level
-    /// `[L8]`.
+    /// Time and fill of a level that bar `t` reaches: the open where it lies at the level or
+    /// beyond.
     #[inline(always)]
     pub(super) fn fill(&self, t: usize, level: f64) -> (IntrabarTime, f64) {
+        // [L8] [O1]
         if self.open[t] <= level {
             (IntrabarTime::at_open(t as u32), signed(self.way, self.open[t]))
         } else {

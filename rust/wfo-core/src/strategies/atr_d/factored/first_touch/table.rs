@@ -61,7 +61,8 @@ impl FirstTouchView<'_> {
     #[inline(always)]
     pub fn precedes(self, first: Self, s: usize, way: Option<Way>) -> bool {
         let (own, other) = (self.times[s], first.times[s]);
-        // [O1] [O2] by time; [O3] on the same way away from the open; [O4] [O5] else `first`.
+        // [O1] [O2] By time. [O3] On the same way, away from the open, the nearer one. [O4] [O5]
+        // Else `first`.
         own < other
             || (own == other && !own.is_at_open() && is_nearer(self.fills[s], first.fills[s], way))
     }

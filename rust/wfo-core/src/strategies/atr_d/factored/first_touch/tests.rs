@@ -133,7 +133,7 @@ proptest! {
             );
             let wanted = match touches {
                 (Some((t, a)), Some((u, b))) if t == u => {
-                    touches::reversed(a, b, bars.open()[t], bars.high()[t], bars.low()[t])
+                    touches::second_comes_first(a, b, bars.open()[t], bars.high()[t], bars.low()[t])
                 }
                 (Some((t, _)), Some((u, _))) => u < t,
                 (None, Some(_)) => true,

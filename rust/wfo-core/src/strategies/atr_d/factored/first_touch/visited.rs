@@ -49,8 +49,9 @@ impl SignedBars {
             stack.push(t as u32 - 1);
             let Some(oldest) = visitor.oldest_pending(t) else { continue };
             if !trails {
-                // [L6] [L7]
+                // [L6] Close and distance of the bar before [T1].
                 let level = self.close[t - 1] - before;
+                // [L7]
                 if self.reach[t] <= level {
                     let (time, fill) = self.fill(t, level);
                     visitor.visit(t, oldest..t, time, fill);
@@ -60,8 +61,9 @@ impl SignedBars {
             let mut from = oldest;
             let first = stack.partition_point(|&top| (top as usize) < oldest);
             for &top in &stack[first..] {
-                // [L4] [L7]
+                // [L4]
                 let level = self.extreme[top as usize] - before;
+                // [L7], negated.
                 if self.reach[t] > level || level.is_nan() {
                     break;
                 }

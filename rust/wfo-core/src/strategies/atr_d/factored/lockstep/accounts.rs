@@ -13,7 +13,8 @@ pub(in super::super) struct Accounts<V> {
     pub equity: V,
     pub peak: V,
     pub drawdown: V,
-    /// A bit for each path where a trade may have been a ruin.
+    /// A bit for each path where a trade may have been a ruin: decided in
+    /// [`settle`](super::super::settle).
     pub may_be_ruined: u32,
     /// Which paths are out-of-sample.
     pub is_oos: [bool; F64_LANES],
@@ -28,7 +29,7 @@ impl<V: F64x4> Accounts<V> {
         Self { equity: money, peak: money, drawdown: nothing, may_be_ruined: 0, is_oos, trades }
     }
 
-    /// Closes positions of so many shares a unit `[M2] [M5]`: their marks and exits, in order.
+    /// Closes positions of so many shares a unit: their marks and exits, in order.
     #[inline(always)]
     pub fn close<const SHORTS: bool>(
         &mut self,
@@ -39,6 +40,7 @@ impl<V: F64x4> Accounts<V> {
         let [a, b, c, d] = excursions;
         let rows = [a.as_array(), b.as_array(), c.as_array(), d.as_array()];
         let [mae, mfe, drawdown, net] = V::transpose(rows);
+        // [M2] [M5]
         let shares = self.equity.mul(rates);
         let short_cash = rates.where_negative(V::splat(per_unit.short_cash));
         let cash = if SHORTS { self.equity.mul(short_cash) } else { short_cash };
@@ -50,7 +52,7 @@ impl<V: F64x4> Accounts<V> {
         self.equity = worth::<V, SHORTS>(cash, shares, net);
     }
 
-    /// Notes trades that may have been a ruin `[M8]`: the direct engine's expressions decide it.
+    /// Notes trades that may have been a ruin: decided in [`settle`](super::super::settle).
     #[inline(always)]
     pub fn note_ruins(&mut self, before: V, some: u32) {
         let nearly_ruined = before.mul(V::splat(NEARLY_RUINED));
@@ -64,9 +66,10 @@ impl<V: F64x4> Accounts<V> {
     }
 }
 
-/// What positions are worth at some prices `[M3]`.
+/// What positions are worth at some prices.
 #[inline(always)]
 fn worth<V: F64x4, const SHORTS: bool>(cash: V, shares: V, prices: V) -> V {
+    // [M3]
     let shares = shares.mul(prices);
     if SHORTS { cash.add(shares) } else { shares }
 }

@@ -154,8 +154,7 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         found
     }
 
-    /// Takes paths over the end of the in-sample part, each with the trade that it makes there
-    /// `[F4]`.
+    /// Takes paths over the end of the in-sample part, each with the trade that it makes there.
     #[inline(always)]
     pub fn cross_split<V: F64x4>(
         &self,
@@ -176,7 +175,7 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
             let (ListedTrade { rate, excursion, from, to }, crosses) =
                 (found[i], crossing >> i & 1 == 1);
             let short = SHORTS && rate < 0.0;
-            // An open position is marked at the last in-sample close, as if it ended there.
+            // An open position is marked at the last in-sample close, as if it ended there [F4].
             let [one, two, rest] = spare;
             let held = crosses & (from < split);
             let marked = at_split.mark::<SHORTS>(self.per_unit, short, from.min(split - 1), one);
@@ -212,7 +211,7 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
                 accounts.trades[i] = ending >> i & 1;
             }
         }
-        // Out-of-sample peaks begin at the mark of the boundary [F2]; the position goes on.
+        // Out-of-sample peaks begin at the mark of the boundary [F2]; the position goes on [F4].
         accounts.peak = V::select(crossing, accounts.equity, before.peak);
         accounts.drawdown = V::select(crossing, V::splat(0.0), before.drawdown);
         accounts.equity = before.equity;
@@ -223,7 +222,7 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
     }
 
     /// Takes paths to the ends of their phases, with the trades that would end behind them: some of
-    /// them held, and not yet marked `[M12]`.
+    /// them held, and not yet marked.
     #[inline(always)]
     pub fn finish<V: F64x4>(
         &self,
@@ -243,6 +242,7 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
             let ListedTrade { rate, from, .. } = found[i];
             let held = (held >> i & 1 == 1) & (from < end);
             let (short, last) = (SHORTS && rate < 0.0, from.min(end - 1));
+            // [M12] The last mark, without an exit.
             let marked = at_end.mark::<SHORTS>(self.per_unit, short, last, spare);
             closing.set(i, held, rate, marked);
         }

@@ -34,9 +34,10 @@ pub(super) struct PhaseCheckpoint {
 }
 
 impl PhaseCheckpoint {
-    /// The beginning of all phases of a group `[S1]`.
+    /// The beginning of all phases of a group.
     pub fn new(slots: &[PhaseSlot], batch: &FilterBatch) -> Self {
         let flat = |slot: &PhaseSlot| Deferred {
+            // Flat since the bar before the first trading bar [S1].
             since: slot.bars.start,
             kind: FLAT,
             state: State { paths: batch.slots[slot.slot], rate: 0.0 },

@@ -52,6 +52,7 @@ impl PathCheckpoint {
             is_oos: false,
             trades: 0,
             figures: Figures::NONE,
+            // Flat since the bar before the first trading bar [S1].
             next: phase.start,
             rate: f64::NAN,
         }

@@ -43,7 +43,7 @@ struct EntryPaths {
 }
 
 impl LockstepPaths {
-    /// Puts all paths at the beginning of their phases `[S1]`.
+    /// Puts all paths at the beginning of their phases.
     pub fn begin(&mut self, prepared: &Prepared, sets: usize, entries: &Range<usize>) {
         let (history, layout) = (&prepared.history, &prepared.layout);
         let [buys, sells] = [true, false].map(|buys| history.entry_bars(buys).begin());
