@@ -19,7 +19,7 @@ class Variant(NamedTuple):
     shorts
         It goes short too, at distances scaled by ``short_multiplier``.
     modes
-        Shorts have the trend veto, and entries the modes for reversals and for two touches.
+        Shorts have the veto, and entries the modes for reversals and for two touches.
     hull
         Entries from flat follow two Hull averages.
     second

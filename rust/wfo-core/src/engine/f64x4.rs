@@ -3,7 +3,8 @@
 //! The accounts of four paths are updated by the same dozen operations, on rows that lie anywhere
 //! in four tables. Compilers do not find the transposition of these rows into columns, so it is an
 //! operation of its own here. Every implementation does the same operations in the same order, so
-//! all of them compute the same bits: none contracts a product and a sum into one operation [X10].
+//! all of them compute the same bits: none contracts a product and a sum into one operation
+//! `[X10]`.
 
 /// Lanes of a vector of `f64`s.
 pub(crate) const F64_LANES: usize = 4;

@@ -310,8 +310,9 @@ impl Stop {
     #[inline]
     #[must_use]
     pub fn tightened(&self, atr: f64, tightening: f64, widest: f64) -> f64 {
-        // [D4] [D5]
+        // [D4]
         let distance = atr * self.atr_multiplier * tightening;
+        // [D5]
         if distance < widest { distance } else { widest }
     }
 

@@ -211,6 +211,7 @@ impl History {
     /// and then a few at a time.
     fn next_distances(&self, at: usize, until: usize) -> Range<usize> {
         let to = until.max(at + LOOK_AHEAD).min(self.len()).max(at);
+        // A distance is known a bar before it holds [T1].
         self.bars.start + at - 1..self.bars.start + to - 1
     }
 

@@ -68,7 +68,7 @@ impl SignedBars {
         let end = first + distance.len();
         let bars = self.reach[first..end].iter().zip(&self.extreme[first..end]).zip(distance);
         for (t, ((&reach, &own), &before)) in (first..).zip(bars) {
-            // [L1] [L2] [L3] [L4] [D10]
+            // [L1] [L2] [L3] [L4] [D10]; [S8] [S9] and the rest as in `trailing_ranges`.
             let mut level = extreme - before;
             // [L7]
             if reach <= level {

@@ -44,6 +44,8 @@ impl SignedBars {
         visitor: &mut impl TouchVisitor,
     ) {
         for (t, &before) in bars.zip(distance) {
+            // Bar t reaches levels of starts before it [S8], each with the extreme of its whole bar
+            // [S9].
             let own = self.extreme[t - 1];
             while stack.pop_if(|top| self.extreme[*top as usize] <= own).is_some() {}
             stack.push(t as u32 - 1);
