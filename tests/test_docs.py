@@ -120,7 +120,7 @@ def test_the_api_has_every_public_name(site: Site) -> None:
 
 def test_signatures_and_lists_of_the_api(site: Site) -> None:
     text = site.files["api-backtest.md"].decode()
-    assert "    split: Position | None = None," in text
+    assert "    split: BarOrDate | None = None," in text
     assert "- `split`: First out-of-sample bar, its index or a date" in text
     assert "[`wfo.read_feeds`](api-bars.md#wfo.read_feeds)" in text
     assert "- [`WfoError`](api-errors.md#wfo.WfoError): If a parameter" in text
@@ -589,7 +589,6 @@ def test_every_term_is_defined_and_has_a_name_in_code() -> None:
         assert names, term
 
 
-@pytest.mark.xfail(strict=False, reason="the names are being introduced")
 def test_names_of_the_glossary_are_in_the_code() -> None:
     if not (ROOT / "rust").is_dir():
         pytest.skip("needs the sources of the core")
@@ -606,7 +605,6 @@ def test_names_of_the_glossary_are_in_the_code() -> None:
     assert not missing
 
 
-@pytest.mark.xfail(strict=False, reason="the names are being introduced")
 def test_no_retired_word_is_a_name_in_code() -> None:
     used = {}
     for name, path in identifiers().items():

@@ -138,7 +138,6 @@ def test_page_reference_direct_engine_and_tests_name_every_rule() -> None:
     assert [said for said in complaints(read()) if not said.startswith("factored")] == []
 
 
-@pytest.mark.xfail(strict=True, reason="the factored engine does not cite its rules yet")
 def test_the_factored_engine_names_every_rule() -> None:
     assert [said for said in complaints(read()) if said.startswith("factored")] == []
 
