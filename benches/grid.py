@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 SAMPLES = {"factored": 500_000, "direct": 50_000, "reference": 500}
 SEED = 20_240_601
 
-#: Most combinations in a call, unless one granule has more: what is written stays small.
+#: Most combinations in a call, unless one batch multiple has more: what is written stays small.
 CALL = 1 << 18
 #: Calls that a sample is divided into, if they do not become too small for it: neighbours cost
 #: alike, so few calls say little, but those of an engine that computes combinations together need
@@ -164,19 +164,19 @@ class Measured(NamedTuple):
         return [p + float(c.sum()) for p, c in zip(self.prepare, self.calls, strict=True)]
 
 
-def all_calls(length: int, granule: int, most: int = CALL) -> NDArray[np.int64]:
-    """Cut a grid into calls of whole granules, of at most `most` combinations where that can be."""
-    size = max(1, most // granule) * granule
+def all_calls(length: int, batch_multiple: int, most: int = CALL) -> NDArray[np.int64]:
+    """Cut a grid into calls of whole batch multiples, at most `most` combinations if possible."""
+    size = max(1, most // batch_multiple) * batch_multiple
     starts = np.arange(0, length, size, dtype=np.int64)
     return np.stack([starts, np.minimum(starts + size, length)], axis=1)
 
 
-def sample(length: int, granule: int, combinations: int) -> NDArray[np.int64]:
+def sample(length: int, batch_multiple: int, combinations: int) -> NDArray[np.int64]:
     """Draw calls uniformly without replacement until they cover so many combinations."""
     if combinations >= length:
-        return all_calls(length, granule)
-    least = LEAST_TOGETHER if granule > 1 else 1
-    calls = all_calls(length, granule, min(CALL, max(least, combinations // SAMPLE_CALLS)))
+        return all_calls(length, batch_multiple)
+    least = LEAST_TOGETHER if batch_multiple > 1 else 1
+    calls = all_calls(length, batch_multiple, min(CALL, max(least, combinations // SAMPLE_CALLS)))
     order = np.random.default_rng(SEED).permutation(len(calls))
     covered = np.cumsum(calls[order, 1] - calls[order, 0])
     count = int(np.searchsorted(covered, combinations)) + 1
@@ -361,7 +361,7 @@ def check(bars: Sequence[Any], sweep: Sweep) -> str:
     for other in theirs:
         against(other, anywhere, found)
         counts[other] = len(anywhere)
-    if mine.granule > 1:
+    if mine.batch_multiple > 1:
         count = min(WHOLE_CALLS, len(sweep.calls))
         for start, stop in rng.choice(sweep.calls, count, replace=False).tolist():
             indices = np.unique(rng.integers(start, stop, size=OF_EACH_CALL))
@@ -497,9 +497,9 @@ def chosen_strategies(parser: argparse.ArgumentParser, arguments: argparse.Names
 
 def plan(arguments: argparse.Namespace, task: Task, engine: str) -> Iterator[Sweep]:
     """Yield what is measured with an engine: the same combinations by each number of threads."""
-    granule = task.open(engine, 1).granule
+    batch_multiple = task.open(engine, 1).batch_multiple
     wanted = arguments.combinations or SAMPLES[engine]
-    calls = sample(len(task.grid), granule, int(min(wanted, len(task.grid))))
+    calls = sample(len(task.grid), batch_multiple, int(min(wanted, len(task.grid))))
     # The reference has one thread: it is a definition, and its speed is no aim.
     for threads in (1,) if engine == "reference" else arguments.threads:
         yield Sweep(task, engine, thread_count(threads), calls, arguments.repeats)

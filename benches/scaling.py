@@ -154,7 +154,7 @@ def sweep(task: Task, engine: str, threads: int) -> Run:
         trades = 0
         begun = time.perf_counter()
         opened = task.open(engine, threads)
-        for start, stop in all_calls(len(task.grid), opened.granule).tolist():
+        for start, stop in all_calls(len(task.grid), opened.batch_multiple).tolist():
             trades += sum(int(c.sum()) for phase in opened.range(start, stop) for c in phase[4:])
         seconds.append(time.perf_counter() - begun)
         worker = opened.worker_bytes or 0

@@ -194,9 +194,9 @@ def test_blocks_that_hold_nothing_are_refused(wrong: dict[str, Any]) -> None:
 class Counted:
     """An evaluator that notes what it is asked for, on a clock of its own."""
 
-    def __init__(self, granule: int, second: float, fixed: float = 0.0) -> None:
+    def __init__(self, batch_multiple: int, second: float, fixed: float = 0.0) -> None:
         self.length = 0
-        self.granule = granule
+        self.batch_multiple = batch_multiple
         self.second = second
         self.fixed = fixed
         self.now = 0.0
@@ -227,23 +227,25 @@ def blocks(grid: wfo.Grid, counted: Counted) -> list[int]:
     return [stop - start for start, stop in counted.asked]
 
 
-@pytest.mark.parametrize("granule", [1, 3, 7, 700, 1000, 5003, 400_000])
-def test_blocks_end_with_whole_granules(granule: int) -> None:
+@pytest.mark.parametrize("batch_multiple", [1, 3, 7, 700, 1000, 5003, 400_000])
+def test_blocks_end_with_whole_batch_multiples(batch_multiple: int) -> None:
     grid = wfo.Grid.load("phase1_slim", "atr_d_l")
-    counted = Counted(granule, second=1e-7)
+    counted = Counted(batch_multiple, second=1e-7)
     sizes = blocks(grid, counted)
     assert max(sizes) <= 1 << 21
     large = [(start, size) for (start, _), size in zip(counted.asked, sizes, strict=True)]
-    large = [(start, size) for start, size in large[:-1] if size > granule]
+    large = [(start, size) for start, size in large[:-1] if size > batch_multiple]
     assert len(large) > 20
     # The first one may make up for the blocks before it.
-    assert all(start % granule == 0 and size % granule == 0 for start, size in large[1:])
-    assert (large[0][0] + large[0][1]) % granule == 0
+    assert all(
+        start % batch_multiple == 0 and size % batch_multiple == 0 for start, size in large[1:]
+    )
+    assert (large[0][0] + large[0][1]) % batch_multiple == 0
 
 
 def test_a_granule_beyond_the_largest_block_is_cut() -> None:
     grid = wfo.Grid.load("phase1_slim", "atr_d_l")
-    sizes = blocks(grid, Counted(granule=1 << 22, second=1e-9))
+    sizes = blocks(grid, Counted(batch_multiple=1 << 22, second=1e-9))
     assert max(sizes) == 1 << 21
 
 
@@ -251,10 +253,10 @@ def test_blocks_are_as_large_as_their_time() -> None:
     """A second each, once they have found their size."""
     grid = wfo.Grid.load("smoke", "atr_d_l")
     for second, wanted in ((1 / 100, 100), (1 / 37, 37), (2.0, 1)):
-        sizes = blocks(grid, Counted(granule=1, second=second))
+        sizes = blocks(grid, Counted(batch_multiple=1, second=second))
         assert sizes[0] == 512
         assert set(sizes[1:-1]) <= {wanted, wanted - 1}
-    sizes = blocks(grid, Counted(granule=30, second=1 / 100))
+    sizes = blocks(grid, Counted(batch_multiple=30, second=1 / 100))
     assert sizes[0] == 510
     assert set(sizes[1:-1]) == {90}
 
@@ -262,10 +264,10 @@ def test_blocks_are_as_large_as_their_time() -> None:
 def test_blocks_do_not_dwindle() -> None:
     """Not even where what a block costs beside its combinations is more than its time."""
     grid = wfo.Grid.load("coarse", "atr_d_l")
-    sizes = blocks(grid, Counted(granule=10_000, second=1e-5, fixed=2.5))
+    sizes = blocks(grid, Counted(batch_multiple=10_000, second=1e-5, fixed=2.5))
     assert len(sizes) > 5
     assert set(sizes[:-1]) == {512}
-    sizes = blocks(grid, Counted(granule=100, second=1e-5, fixed=2.5))
+    sizes = blocks(grid, Counted(batch_multiple=100, second=1e-5, fixed=2.5))
     assert sizes[0] == 500
     assert set(sizes[2:-1]) == {100}
 
@@ -550,8 +552,8 @@ def test_what_the_core_says_of_a_sweep(bars: pl.DataFrame, grid: wfo.Grid) -> No
         axes = grid.engine_axes
         return _core.Sweep(engine, "atr_d_l", feeds, axes, wfo.Settings(), bounds, 1)
 
-    assert prepared("direct", 1000).granule == 1
-    assert prepared("factored", 1000).granule > 1
+    assert prepared("direct", 1000).batch_multiple == 1
+    assert prepared("factored", 1000).batch_multiple > 1
     for engine in ("direct", "factored"):
         few, many = (prepared(engine, end).worker_bytes for end in (1000, 5000))
         # No less than an array of prices.

@@ -184,7 +184,7 @@ class Sweep:
     ) -> Sweep: ...
     def __len__(self) -> int: ...
     @property
-    def granule(self) -> int:
+    def batch_multiple(self) -> int:
         """Combinations that are best computed together."""
 
     @property

@@ -117,9 +117,9 @@ class CompiledSweep:
     extended: bool
 
     @property
-    def granule(self) -> int:
+    def batch_multiple(self) -> int:
         """Combinations that are best computed together."""
-        return self.sweep.granule
+        return self.sweep.batch_multiple
 
     @property
     def worker_bytes(self) -> int | None:

@@ -25,7 +25,7 @@ class Prepared(Protocol):
     """Parameter sets on a history, ready to be computed in any pieces and order."""
 
     @property
-    def granule(self) -> int:
+    def batch_multiple(self) -> int:
         """Combinations that are best computed together; 1 where it makes no difference."""
 
     @property

@@ -47,8 +47,8 @@ class BlockSizes:
     ----------
     seconds
         Time that a block should take. The default is short enough for Ctrl-C and a progress line,
-        long enough for two granules: rows of one have so much in common that cut ones cost more,
-        and at the end of a single one threads wait for each other.
+        long enough for two batch multiples: rows of one have so much in common that cut ones cost
+        more, and at the end of a single one threads wait for each other.
     first, largest
         Combinations of the first block, before any was timed, and of any block at most.
     clock
@@ -230,9 +230,9 @@ class Evaluator:
         )
 
     @property
-    def granule(self) -> int:
+    def batch_multiple(self) -> int:
         """Combinations that are best computed together; 1 where it makes no difference."""
-        return self._prepared.granule
+        return self._prepared.batch_multiple
 
     @property
     def worker_bytes(self) -> int | None:
@@ -398,7 +398,7 @@ def iter_blocks(
 
     The blocks are as large as a fraction of a second's work, so that progress can be shown, and an
     interrupt takes effect, between two of them. Those that are larger than the
-    engine's granule end with a whole one, but for the last of a span.
+    engine's batch multiple end with a whole one, but for the last of a span.
 
     Parameters
     ----------
@@ -418,18 +418,18 @@ def iter_blocks(
     figures
         One item a phase.
     """
-    granule = evaluator.granule
+    batch_multiple = evaluator.batch_multiple
     size = sizes.first
-    # What part of a granule costs beside its combinations must not make blocks ever smaller.
-    least = min(granule, sizes.first)
+    # What part of a batch multiple costs beside its combinations must not make blocks ever smaller.
+    least = min(batch_multiple, sizes.first)
     for first, end in ((0, len(evaluator)),) if spans is None else spans:
         start = first
         while start < end:
             stop = start + size
-            # A granule that is cut is prepared twice, so where whole ones fit, a block ends with
-            # one.
-            if size >= granule:
-                stop -= stop % granule
+            # A batch multiple that is cut is prepared twice, so where whole ones fit, a block ends
+            # with one.
+            if size >= batch_multiple:
+                stop -= stop % batch_multiple
             stop = min(stop, end)
             begun = sizes.clock()
             found = evaluator.range(start, stop, stored=stored)

@@ -128,7 +128,7 @@ class OneByOne:
 
     space: Space
     compute: Callable[[FloatArray], list[Figures]]
-    granule: int = 1
+    batch_multiple: int = 1
     worker_bytes: int | None = None
 
     def run(self, start: int, stop: int, *, stored: bool = False) -> list[Figures]:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 #: Seconds of measuring, for each strategy; two pieces at least are swept to their end.
 _SECONDS = 0.7
 
-#: Combinations measured together, where two granules have fewer: a sweep goes by two, and a part of
-#: one costs more than its share.
+#: Combinations measured together, where two batch multiples have fewer: a sweep goes by two, and a
+#: part of one costs more than its share.
 _PIECE = 1 << 17
 
 #: Combinations of a first piece that is not counted: it fills caches, and asks for memory.
@@ -179,7 +179,7 @@ def measure(
     _core.GridStatistics.add_to_all(
         by_set, None, evaluator.range(0, min(len(grid), _FIRST), stored=True)
     )
-    size = min(len(grid), max(2 * evaluator.granule, _PIECE))
+    size = min(len(grid), max(2 * evaluator.batch_multiple, _PIECE))
     pieces = len(grid) // size
     swept, spent = 0, 0.0
     for number in range(pieces):

@@ -757,7 +757,7 @@ def evaluation(
 
     def evaluate(indices: IndexArray, feeds: Feeds, phases: Sequence[Bounds]) -> list[Figures]:
         evaluator = Evaluator(grid.strategy, feeds, grid, phases, settings, threads=threads)
-        if evaluator.granule > 1 and len(grid) <= _SWEPT_WHOLE * len(indices):
+        if evaluator.batch_multiple > 1 and len(grid) <= _SWEPT_WHOLE * len(indices):
             whole = evaluator.range(0, len(grid), stored=True)
             return [Figures(*(column[indices] for column in phase)) for phase in whole]
         return evaluator.list(indices, stored=True)

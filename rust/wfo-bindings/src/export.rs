@@ -58,8 +58,8 @@ macro_rules! kernel_bindings {
 
             /// Combinations that are best computed together.
             #[getter]
-            fn granule(&self) -> u64 {
-                self.inner.granule()
+            fn batch_multiple(&self) -> u64 {
+                self.inner.batch_multiple()
             }
 
             /// Memory that each worker holds beside the results, in bytes.

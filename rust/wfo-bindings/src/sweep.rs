@@ -149,7 +149,7 @@ impl PySweep {
 
     /// Combinations that are best computed together.
     #[must_use]
-    pub fn granule(&self) -> u64 {
+    pub fn batch_multiple(&self) -> u64 {
         self.inner.batch_multiple()
     }
 

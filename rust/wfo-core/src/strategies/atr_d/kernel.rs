@@ -117,8 +117,8 @@ impl Kernel for Variant {
         state: &mut State,
         account: &mut Account<'_, R>,
     ) {
-        let walk = Walk::new(shared, stops.get(&shared.series, params), params);
-        walk.run(bars, state, account);
+        let bar_loop = BarLoop::new(shared, stops.get(&shared.series, params), params);
+        bar_loop.run(bars, state, account);
     }
 }
 
@@ -167,8 +167,8 @@ impl Stops {
     }
 }
 
-/// One parameter set on its way through the bars.
-struct Walk<'a> {
+/// One parameter set, and what it reads bar by bar.
+struct BarLoop<'a> {
     bars: &'a Bars,
     breakout: bool,
     stops: Distances<'a>,
@@ -222,7 +222,7 @@ enum Event {
     RoundTrip(Side, f64, f64),
 }
 
-impl<'a> Walk<'a> {
+impl<'a> BarLoop<'a> {
     fn new(shared: &'a Shared, stops: Distances<'a>, params: &Params) -> Self {
         let Shared { bars, series, settings } = shared;
         let buy = series.offset(&params.buy);
@@ -270,7 +270,7 @@ impl<'a> Walk<'a> {
         account: &mut Account<'_, R>,
     ) {
         // What is fixed for a whole sweep is asked once here, so that the loops have no branch for
-        // it: a long-only walk is what it would be if there were no other.
+        // it: a long-only path is what it would be if there were no other.
         let part = &self.part(bars);
         match (self.shorts, self.hull_states.is_some(), self.breakout) {
             (false, false, false) => self.through::<false, false, false, R>(part, state, account),

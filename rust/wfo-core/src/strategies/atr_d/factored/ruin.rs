@@ -1,10 +1,10 @@
 //! Where rounding could decide a ruin, and the bounds that keep it from deciding one.
 //!
 //! A fill that leaves an equity `Q' ≤ 0` ends trading, as decided in [`settle`](super::settle) and
-//! in the account. The direct engine computes `Q'` as a difference, `Q + shares · (net − cost)`; the
-//! factored engine as a product, `(Q · rate) · net`, for shorts `Q · aside + (Q · rate) · net`. Their
-//! roundings differ, so the sign could. Every trade whose sign is in reach of rounding is computed by
-//! the direct engine's expressions instead; the constants say which these are.
+//! in the account. The direct engine computes `Q'` as a difference, `Q + shares · (net − cost)`;
+//! the factored engine as a product, `(Q · rate) · net`, for shorts `Q · short_cash + (Q · rate) ·
+//! net`. Their roundings differ, so the sign could. Every trade whose sign is in reach of rounding
+//! is computed by the direct engine's expressions instead; the constants say which these are.
 //!
 //! # Rounding model
 //!
@@ -19,9 +19,9 @@
 //!   never 0. The difference takes 3 for the shares, 2 each for cost and net, and 3 to combine them:
 //!   at most `γ₈·(1 + g)`.
 //! - Short: `g = 1 + b'·(1 − ρ)`, with `ρ = net / got` the ratio of what the exit costs to what the
-//!   entry got before its fee, and `0 < b' ≤ 1`. The parts that cancel are `Q·(1 + b')` and
-//!   `Q·b'·ρ = Q·(1 + b' − g)`, together at most `Q·(4 + |g|)`; neither engine takes more than 10
-//!   roundings to any of them (`aside = fl(2 − fee)` differs from `1 + b'` by 1.5·u, which is one of
+//!   entry got before its fee, and `0 < b' ≤ 1`. The parts that cancel are `Q·(1 + b')` and `Q·b'·ρ
+//!   = Q·(1 + b' − g)`, together at most `Q·(4 + |g|)`; neither engine takes more than 10 roundings
+//!   to any of them (`short_cash = fl(2 − fee)` differs from `1 + b'` by 1.5·u, which is one of
 //!   these).
 //!
 //! So both engines' factors lie within `ε·(4 + |g|)` of `g`, with `ε = γ₁₀`, and within twice that of
