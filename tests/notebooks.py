@@ -1,7 +1,7 @@
 """Run the notebooks of the documentation: ``python tests/notebooks.py`` writes their outputs anew.
 
-Outputs are kept in the repository, since the site shows them; the tests compare them with what the
-notebooks print now.
+With a source and a target it writes the target alone. Outputs are kept in the repository, since the
+site shows them; the tests compare them with what the notebooks print now.
 """
 
 from __future__ import annotations
@@ -62,8 +62,16 @@ def printed(notebook: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "".join(cell["source"]), "\n".join("".join(text) for text in texts)
 
 
+def rewrite(source: Path, target: Path) -> None:
+    """Run a notebook in an empty folder and write it with its outputs."""
+    with tempfile.TemporaryDirectory() as empty:
+        done = executed(source, Path(empty))
+    target.write_text(json.dumps(done, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    for each in sorted(FOLDER.glob("*.ipynb")):
-        with tempfile.TemporaryDirectory() as empty:
-            done = executed(each, Path(empty))
-        each.write_text(json.dumps(done, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if sys.argv[1:]:
+        rewrite(Path(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        for each in sorted(FOLDER.glob("*.ipynb")):
+            rewrite(each, each)

@@ -21,7 +21,7 @@ from kills import GRID, command, contents, end, killed
 
 import wfo
 from wfo.atr_d.settings import Settings
-from wfo.backtest import evaluate
+from wfo.backtest import BlockSizes
 from wfo.data import sample_store
 from wfo.errors import ResultsError
 from wfo.runs import sweeping
@@ -34,9 +34,10 @@ from wfo.runs.run import run as run_by
 from wfo.runs.verify import verify as verify_by
 from wfo.sweeps import StoreOptions
 
-#: Stores whose blocks and states are so small that the tiny grid has several.
+#: Blocks and states so small that the tiny grid has several.
 SMALL = RunOptions(
-    store=StoreOptions(block=1024, checksum_rows=256, state_seconds=0, state_share=0)
+    store=StoreOptions(block=1024, checksum_rows=256, state_seconds=0, state_share=0),
+    blocks=BlockSizes(largest=1500),
 )
 
 run = functools.partial(run_by, options=SMALL)
@@ -128,13 +129,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks so small that the tiny grid has several."""
-    monkeypatch.setattr(evaluate, "_LARGEST_BLOCK", 1500)
-
-
-@pytest.fixture
-def plan(tiny: Path, tmp_path: Path, small: None) -> Any:
+def plan(tiny: Path, tmp_path: Path) -> Any:
     return functools.partial(RunPlan, "NASDAQ", "atr_d_l", grid=str(tiny), out=tmp_path / "out")
 
 

@@ -7,12 +7,19 @@ same values and agree trade by trade, so that a caller chooses by name alone.
 
 from wfo.backtest.checks import available_threads, thread_count
 from wfo.backtest.engines import choose_engine, engine_names
-from wfo.backtest.evaluate import Evaluator, iter_sweep, largest_block, sweep_sample
+from wfo.backtest.evaluate import (
+    BlockSizes,
+    Evaluator,
+    iter_sweep,
+    largest_block,
+    sweep_sample,
+)
 from wfo.backtest.feeds import Feeds, read_feeds
 from wfo.backtest.figures import Figures, as_stored
 from wfo.backtest.values import Simulation, SweepResult
 
 __all__ = [
+    "BlockSizes",
     "Evaluator",
     "Feeds",
     "Figures",

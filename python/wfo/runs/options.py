@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from wfo.backtest import BlockSizes
 from wfo.selection.options import ScoreOptions
 from wfo.sweeps import StoreOptions
 
@@ -18,7 +19,10 @@ class RunOptions:
         Of the stores of its sweeps.
     score
         Of scoring.
+    blocks
+        How its sweeps are cut.
     """
 
     store: StoreOptions = field(default_factory=StoreOptions)
     score: ScoreOptions = field(default_factory=ScoreOptions)
+    blocks: BlockSizes = field(default_factory=BlockSizes)

@@ -129,6 +129,7 @@ class Sweeping:
             threads=task.plan.threads,
             spans=ranges,
             stored=True,
+            sizes=self.job.options.blocks,
         )
         with self.progress.stage(title, left) as tick:
             for start, stop, block in blocks:
