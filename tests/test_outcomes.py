@@ -1,4 +1,4 @@
-"""Equal outcomes against a plain re-computation: who is one, which member is central, how many."""
+"""Equal outcomes against a plain re-computation: what is one, which member is central, how many."""
 
 from __future__ import annotations
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -18,13 +20,13 @@ import numpy as np
 import polars as pl
 import pytest
 from kills import GRID, command, contents, end, killed
+from noting import Noting
 
 import wfo
 from wfo.atr_d.settings import Settings
 from wfo.backtest import BlockSizes
 from wfo.data import sample_store
 from wfo.errors import ResultsError
-from wfo.runs import sweeping
 from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Machine
 from wfo.runs.options import RunOptions
@@ -133,60 +135,37 @@ def plan(tiny: Path, tmp_path: Path) -> Any:
     return functools.partial(RunPlan, "NASDAQ", "atr_d_l", grid=str(tiny), out=tmp_path / "out")
 
 
-def sweeps_until(at: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
-    """Let the sweep fail in front of its block number `at`."""
-    whole = sweeping.iter_sweep
-
-    def iterate(*arguments: Any, **options: Any) -> Iterator[Any]:
-        for number, block in enumerate(whole(*arguments, **options)):
-            if number == at:
-                raise error
-            yield block
-
-    patch = monkeypatch.context()
-    entered = patch.__enter__()
-    entered.setattr(sweeping, "iter_sweep", iterate)
-    return patch
-
-
 def stopped(
     each: RunPlan,
-    monkeypatch: pytest.MonkeyPatch,
     store: wfo.DataStore | None = None,
     at: int = 3,
     machine: Machine | None = None,
 ) -> RunFolder:
-    """Start a run and stop it in the middle of its sweep, as far as the disk sees."""
-    patch = sweeps_until(at, monkeypatch, KeyboardInterrupt())
+    """Start a run and stop it in front of a block of its sweep, as far as the disk sees."""
+    readings = itertools.count()
+
+    def clock() -> float:
+        # It is read before and after every block.
+        if next(readings) == 2 * at:
+            raise KeyboardInterrupt
+        return 0.0
+
+    options = dataclasses.replace(SMALL, blocks=BlockSizes(largest=1500, clock=clock))
     with pytest.raises(KeyboardInterrupt):
-        run(each, store or sample_store(), machine=machine)
-    patch.__exit__(None, None, None)
+        run_by(each, store or sample_store(), machine=machine, options=options)
     folder = RunFolder.of(each.out, each.symbol)
     assert json.loads(folder.manifest.read_text())["status"] == "interrupted"
     return folder
 
 
-def swept(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Note the spans that are swept from now on."""
-    noted: list[tuple[int, int]] = []
-    whole = sweeping.iter_sweep
-
-    def iterate(*arguments: Any, **options: Any) -> Iterator[Any]:
-        noted.extend(options["spans"])
-        return whole(*arguments, **options)
-
-    monkeypatch.setattr(sweeping, "iter_sweep", iterate)
-    return noted
-
-
 @STORES
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_and_stops_change_no_byte(
-    store: str, threads: int, plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: str, threads: int, plan: Any, tmp_path: Path
 ) -> None:
     whole = run(plan(store=store, out=tmp_path / "whole", threads=1), sample_store()).folder
     each = plan(store=store, threads=threads)
-    folder = stopped(each, monkeypatch, at=threads)
+    folder = stopped(each, at=threads)
     run(each, sample_store())
     found, expected = contents(folder.path), contents(whole.path)
     for said in (found["run.json"], expected["run.json"]):
@@ -195,14 +174,12 @@ def test_threads_and_stops_change_no_byte(
 
 
 @STORES
-def test_a_complete_run_is_checked_and_not_swept(
-    store: str, plan: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_complete_run_is_checked_and_not_swept(store: str, plan: Any) -> None:
     folder = run(plan(store=store), sample_store()).folder
     before = contents(folder.path)
-    noted = swept(monkeypatch)
-    run(plan(store=store), sample_store())
-    assert noted == []
+    noted = Noting()
+    run(plan(store=store), sample_store(), progress=noted)
+    assert noted.combinations == []
     assert contents(folder.path) == before
 
 
@@ -217,15 +194,13 @@ MENDED = {
 
 
 @STORES
-def test_damage_of_any_file_is_found_and_mended(
-    store: str, plan: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_damage_of_any_file_is_found_and_mended(store: str, plan: Any) -> None:
     folder = run(plan(store=store), sample_store()).folder
     before = contents(folder.path)
     files, size = verify(folder)
     assert files == len(before)
     assert size == sum(p.stat().st_size for p in folder.path.rglob("*") if p.is_file())
-    noted = swept(monkeypatch)
+    noted = Noting()
     chance = np.random.default_rng(0)
     for name in before:
         path = folder.path / name
@@ -235,30 +210,25 @@ def test_damage_of_any_file_is_found_and_mended(
             with pytest.raises(ResultsError, match=path.name.split(".")[0]):
                 verify(folder)
         if name.split("/")[-1] in MENDED[store]:
-            run(plan(store=store), sample_store())
+            run(plan(store=store), sample_store(), progress=noted)
             assert contents(folder.path) == before
         path.write_bytes(data)
-    assert noted
+    assert noted.combinations
     if store == "dense":
-        assert max(stop - start for start, stop in noted) <= 1024, "more was swept than was damaged"
+        assert max(noted.combinations) <= 1024, "more was swept than was damaged"
 
 
 @STORES
 @pytest.mark.parametrize("complete", [True, False])
 @pytest.mark.parametrize("text", ["", "{", '{"complete": true}\n'])
 def test_a_truncated_meta_is_written_again(
-    text: str,
-    complete: bool,
-    store: str,
-    plan: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    text: str, complete: bool, store: str, plan: Any, tmp_path: Path
 ) -> None:
     expected = contents(run(plan(store=store, out=tmp_path / "o"), sample_store()).folder.path)
     if complete:
         folder = run(plan(store=store), sample_store()).folder
     else:
-        folder = stopped(plan(store=store), monkeypatch)
+        folder = stopped(plan(store=store))
     meta = folder.sweep("atr_d_l") / "meta.json"
     meta.write_text(text)
     if complete:
@@ -269,24 +239,20 @@ def test_a_truncated_meta_is_written_again(
     assert contents(folder.path) == expected
 
 
-def test_a_clock_that_is_moved_back_changes_nothing(
-    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clock_that_is_moved_back_changes_nothing(plan: Any, tmp_path: Path) -> None:
     expected = contents(run(plan(out=tmp_path / "o"), sample_store()).folder.path)
     future = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
-    folder = stopped(plan(), monkeypatch, machine=Machine(now=lambda: future))
+    folder = stopped(plan(), machine=Machine(now=lambda: future))
     assert json.loads(folder.manifest.read_text())["finished"] == "2099-01-01T00:00:00Z"
     for path in [*folder.path.rglob("*"), folder.path]:
         os.utime(path, (future.timestamp(), future.timestamp()))
-    noted = swept(monkeypatch)
-    run(plan(), sample_store())
-    assert noted[0][0] > 0, "what was stored counts"
+    noted = Noting()
+    run(plan(), sample_store(), progress=noted)
+    assert noted.combinations[0] < COUNT, "what was stored counts"
     assert contents(folder.path) == expected
 
 
-def test_a_repair_that_is_stopped_leaves_an_unfinished_run(
-    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repair_that_is_stopped_leaves_an_unfinished_run(plan: Any, tmp_path: Path) -> None:
     begun, today = longer(tmp_path, 5030), longer(tmp_path, 5031)
     folder = run(plan(), begun).folder
     before = contents(folder.path)
@@ -294,7 +260,7 @@ def test_a_repair_that_is_stopped_leaves_an_unfinished_run(
     data = bytearray(path.read_bytes())
     data[5000] ^= 4
     path.write_bytes(data)
-    stopped(plan(), monkeypatch, begun, at=0)
+    stopped(plan(), begun, at=0)
     # It still goes on with its own bars, and is not taken for complete.
     assert run(plan(), today).moved is None
     assert contents(folder.path) == before
@@ -322,28 +288,24 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @STORES
 def test_a_full_disk_is_named_and_a_run_with_more_room_goes_on(
-    store: str,
-    plan: Any,
-    small_disk: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    store: str, plan: Any, small_disk: Path, tmp_path: Path
 ) -> None:
     expected = contents(run(plan(store=store, out=tmp_path / "o"), sample_store()).folder.path)
     each = plan(store=store, out=small_disk)
     blocker = small_disk / "blocker"
     room = 400_000 if store == "dense" else 250_000
     blocker.write_bytes(bytes(shutil.disk_usage(small_disk).free - room))
-    # What the sweep needs is known beforehand, unless somebody else fills the disk meanwhile.
+    # What the sweep needs is known beforehand, unless something else fills the disk meanwhile.
     with pytest.raises(ResultsError, match=r"take up to .* free"):
         run(each, sample_store())
     roomy = Machine(free=lambda _: 10**9)
     with pytest.raises(ResultsError, match=r"cannot write .*No space left.*free some space"):
         run(each, sample_store(), machine=roomy)
     blocker.unlink()
-    noted = swept(monkeypatch)
-    report = run(each, sample_store(), machine=roomy)
+    noted = Noting()
+    report = run(each, sample_store(), machine=roomy, progress=noted)
     if store == "dense":
-        assert noted[0][0] > 0, "what was stored counts"
+        assert noted.combinations[0] < COUNT, "what was stored counts"
     assert contents(report.folder.path) == expected
 
 
@@ -370,19 +332,17 @@ def test_a_limit_on_files_is_named_and_the_run_goes_on(
     assert contents(tmp_path / "NASDAQ") == undisturbed("dense")
 
 
-def test_a_folder_that_cannot_be_written_is_named(
-    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_written_is_named(plan: Any, tmp_path: Path) -> None:
     if os.geteuid() == 0:
         # The superuser may write anywhere but on a file system that is read-only.
         place = tmp_path / "disk"
         place.mkdir()
         bind = ["mount", "--bind", str(place), str(place)]
         if subprocess.run(bind, check=False, capture_output=True).returncode:
-            pytest.skip("the superuser writes where nobody may, and mounting is not allowed")
+            pytest.skip("the superuser may write anywhere, and mounting is not allowed")
         each = plan(out=place)
         try:
-            folder = stopped(each, monkeypatch)
+            folder = stopped(each)
             before = contents(folder.path)
             subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True)
             try:
@@ -393,7 +353,7 @@ def test_a_folder_that_cannot_be_written_is_named(
         finally:
             subprocess.run(["umount", str(place)], check=True)
         return
-    folder = stopped(plan(), monkeypatch)
+    folder = stopped(plan())
     before = contents(folder.path)
     folders = [folder.path, *(p for p in folder.path.rglob("*") if p.is_dir())]
     for path in folders:
@@ -424,32 +384,28 @@ def longer(tmp_path: Path, bars: int, change: Any = None) -> wfo.DataStore:
 
 
 @STORES
-def test_a_run_goes_on_with_the_bars_it_began_with(
-    store: str, plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_goes_on_with_the_bars_it_began_with(store: str, plan: Any, tmp_path: Path) -> None:
     begun, today = longer(tmp_path, 5030), longer(tmp_path, 5031)
     expected = contents(run(plan(store=store, out=tmp_path / "o"), begun).folder.path)
-    folder = stopped(plan(store=store), monkeypatch, begun)
-    noted = swept(monkeypatch)
-    report = run(plan(store=store), today)
+    folder = stopped(plan(store=store), begun)
+    noted = Noting()
+    report = run(plan(store=store), today, progress=noted)
     assert report.moved is None
-    assert noted[0][0] > 0
+    assert noted.combinations[0] < COUNT
     assert contents(folder.path) == expected
     assert report.manifest.data.last == "2018-12-28"
     # That run has ended: with today's bars it is another one.
-    assert run(plan(store=store), today).moved is not None
+    assert run(plan(store=store), today, progress=noted).moved is not None
     assert len(pl.read_parquet(folder.bars)) == 5031
 
 
-def test_bars_that_were_corrected_are_another_run(
-    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = stopped(plan(), monkeypatch, longer(tmp_path, 5030))
+def test_bars_that_were_corrected_are_another_run(plan: Any, tmp_path: Path) -> None:
+    folder = stopped(plan(), longer(tmp_path, 5030))
     changed = longer(tmp_path, 5031, pl.col("open", "high", "low", "close") * 1.0001)
-    noted = swept(monkeypatch)
-    report = run(plan(), changed)
+    noted = Noting()
+    report = run(plan(), changed, progress=noted)
     assert report.moved is not None
-    assert noted == [(0, COUNT)]
+    assert noted.combinations == [COUNT]
     assert json.loads((report.moved / "run.json").read_text())["status"] == "interrupted"
     assert (report.moved / "wfo/atr_d_l/journal").exists()
     assert folder.path == report.folder.path
@@ -466,9 +422,9 @@ def test_bars_that_were_corrected_are_another_run(
     ],
 )
 def test_an_unfinished_run_is_not_mixed_with_another(
-    change: dict[str, Any], plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    change: dict[str, Any], plan: Any, tmp_path: Path
 ) -> None:
-    folder = stopped(plan(), monkeypatch)
+    folder = stopped(plan())
     report = run(plan(**change), sample_store())
     assert report.moved is not None
     assert report.moved.parent == folder.history
@@ -484,25 +440,21 @@ def test_an_unfinished_run_is_not_mixed_with_another(
 
 @STORES
 @pytest.mark.parametrize("complete", [True, False])
-def test_fresh_starts_over(
-    complete: bool, store: str, plan: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fresh_starts_over(complete: bool, store: str, plan: Any) -> None:
     each = plan(store=store)
-    folder = run(each, sample_store()).folder if complete else stopped(each, monkeypatch)
+    folder = run(each, sample_store()).folder if complete else stopped(each)
     before = contents(folder.path)
-    noted = swept(monkeypatch)
-    report = run(plan(store=store, fresh=True), sample_store())
-    assert noted == [(0, COUNT)]
+    noted = Noting()
+    report = run(plan(store=store, fresh=True), sample_store(), progress=noted)
+    assert noted.combinations == [COUNT]
     assert report.moved is not None
     moved = contents(report.moved)
     before.pop("trials.json", None)
     assert moved == before
 
 
-def test_auto_keeps_the_store_that_the_run_began_with(
-    plan: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = stopped(plan(store="survivors"), monkeypatch)
+def test_auto_keeps_the_store_that_the_run_began_with(plan: Any) -> None:
+    folder = stopped(plan(store="survivors"))
     report = run(plan(), sample_store())
     assert report.moved is None
     assert report.folder.path == folder.path

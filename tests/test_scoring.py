@@ -260,7 +260,7 @@ def test_gates_are_counted_alone_and_with_those_before() -> None:
     counts = scores_of(line(7), [figures], min_phases=1).phase_counts
     assert len(counts) == 1
     assert counts[0].number == 1
-    # Gates that are off hold nobody back.
+    # Gates that are off exclude nothing.
     assert counts[0].alone == (4, 3, 5, 5, 7, 7)
     assert counts[0].together == (4, 3, 2, 1, 1, 1)
     assert [g["gate"] for g in counts[0].to_dict()["gates"]] == list(GATE_NAMES[:4])
