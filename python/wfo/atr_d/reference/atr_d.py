@@ -394,6 +394,7 @@ def entry_filters_of(series: Series, variant: Variant, params: Params, n: int) -
         else:
             buy[t] = True
             if variant.modes:
+                # [V2] For sells from FLAT and for reversals alike.
                 sell[t] = passes_veto(
                     series.veto_ema[t - 1], series.veto_ema[t - 2], params.trend_veto_threshold
                 )
@@ -483,6 +484,7 @@ def run(
     lowest = bars.low[warmup - 1]
     q = settings.capital
 
+    # [F4] The boundary is a bar like any other here; [M12] nothing is closed behind the last one.
     for t in range(warmup, n):
         # [T1] [T3] All that the orders are made of stands at bar t - 1; [D10] no level is kept.
         bar = Bar(bars.open[t], bars.high[t], bars.low[t])

@@ -110,7 +110,7 @@ def figures_of(trades: Trades, marks: Marks, warmup: int, split: int) -> Figures
             is_trades += 1
     return Figures(
         at_boundary - capital,  # [F1]
-        marks.at_close[n - 1] - at_boundary,
+        marks.at_close[n - 1] - at_boundary,  # [M12]
         # [F2]
         money.largest_fall(marks.at_fill, marks.at_close, warmup, split, capital),
         money.largest_fall(marks.at_fill, marks.at_close, split, n, at_boundary),

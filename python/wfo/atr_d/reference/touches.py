@@ -104,7 +104,7 @@ def filtered(on: bool, touch: Touch) -> Touch:
 
 @njit
 def reached_by_open(bar: Bar, touch: Touch) -> bool:
-    """Return whether the open has reached the level, which makes the open the fill."""
+    """Return whether the open has reached the level; such a touch comes first."""
     # [O1] Lying on the level is enough.
     if touch.upward:
         return bar.open >= touch.level

@@ -354,6 +354,7 @@ impl<'a> BarLoop<'a> {
         if !SHORTS {
             return buy.map(|b| Event::Enter(Side::Long, b.fill));
         }
+        // [V2] From FLAT, and for reversals.
         let sell = self.sell::<BREAKOUT>(part, k, state).filter(|_| self.allowed(part, k));
         match (buy, sell) {
             (None, None) => None,
@@ -411,7 +412,7 @@ impl<'a> BarLoop<'a> {
         // [L1] [D10]
         let level = state.highest - part.long_stop[k];
         let stop = touches::down(level, part.open[k], part.low[k]);
-        // [S4] [H6]
+        // [S4] [H6] [V2]
         if SHORTS && self.entry_mode == EntryMode::FullReversal {
             let sell = self.sell::<BREAKOUT>(part, k, state).filter(|_| self.allowed(part, k));
             return part.stop_or_reverse(stop, sell, k);

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::indicators::{PriceMethod, hull_lookback, round_half_up};
 
-/// Bars of the baseline ATR that caps the stop.
+/// Bars of the baseline ATR that caps the stop `[I4]`.
 pub const BASELINE_PERIOD: usize = 70;
 
 /// One of the strategies of the family.

@@ -251,7 +251,7 @@ impl History {
     ) {
         let offset = series.offset(sell);
         buffer.clear();
-        // [D6]
+        // [D6]; [D7] in `series.rs`.
         buffer.extend(offset.smoothed[self.bars.clone()].iter().map(|s| s * offset.multiplier));
         self.entry_bars(false).visit_touches(buffer, !self.breakout, stack, visitor);
     }
@@ -272,7 +272,7 @@ impl History {
             let end = bars.end.min(first + VISITED);
             let before = self.bars.start + first - 1..self.bars.start + end - 1;
             distance.clear();
-            // [D6]
+            // [D6]; [D7] in `series.rs`.
             distance.extend(offset.smoothed[before].iter().map(|s| s * offset.multiplier));
             signed.visit_touches_in(first..end, distance, !self.breakout, stack, visitor);
         }
