@@ -57,7 +57,10 @@ def printed(notebook: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             texts = [
-                o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell["outputs"]
+                output.get("text") or output.get("data", {}).get("text/plain", "")
+                for output in cell["outputs"]
+                # Progress is told while it takes long, on a busy machine.
+                if output.get("name") != "stderr"
             ]
             yield "".join(cell["source"]), "\n".join("".join(text) for text in texts)
 

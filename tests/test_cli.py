@@ -245,7 +245,11 @@ def test_version_and_lists(wfo_: Callable[..., Called]) -> None:
         ((*RUN, "--capital", "0"), 1, ["capital = 0.0", "above 0"]),
         ((*RUN, "--slip", "1"), 1, ["slip = 1.0", "at least 0 and below 1"]),
         ((*RUN, "--fee", "-0.1"), 1, ["fee = -0.1", "at least 0 and below 1"]),
-        ((*RUN, "--lot-size", "-1"), 1, ["lot_size = -1.0", "0 (fractional shares) or more"]),
+        (
+            (*RUN, "--lot-size", "-1"),
+            1,
+            ["lot_size = -1.0", "0 (fractional shares) or at least 1e-12"],
+        ),
         ((*RUN, "--max-stop-atr", "nan"), 1, ["max_stop_atr = nan", "above 0"]),
         ((*RUN, "--wfe", "-1"), 1, ["wfe = -1.0", "0 or more"]),
         ((*RUN, "--dd-ratio", "inf"), 1, ["dd_ratio = inf", "0 or more"]),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from click.shell_completion import ShellComplete
+from click.shell_completion import ShellComplete, get_completion_class
 
 import wfo
 from wfo.cli import cli
@@ -101,6 +101,13 @@ def test_completing_loads_no_library_for_the_names_of_commands() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+def test_the_script_for_zsh_keeps_empty_words_and_what_stands_before_a_value() -> None:
+    script = get_completion_class("zsh")(cli, {}, "wfo", "_WFO_COMPLETE").source()  # type: ignore[misc]
+    assert 'in "${(@)response}"' in script
+    assert "compset -P '*='" in script
+    assert " -U" not in script
 
 
 def test_bash_completes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from wfo.backtest.values import Unfilled
 from wfo.bars import Prices
 from wfo.cli import cli
 from wfo.data import BarsOrigin, DataStore
+from wfo.metrics import held_metrics
 from wfo.strategy import Parameter, PythonKernel, Strategy, Walk, get_strategy
 from wfo.testing import random_bars
 
@@ -416,3 +418,21 @@ def test_random_simulations_account_for_every_entry() -> None:
 def _simulated_free(bars: pl.DataFrame, lot_size: float) -> wfo.Simulation:
     settings = wfo.Settings(lot_size=lot_size)
     return wfo.simulate(BOTH, bars, _params(BOTH, **BUSY), split=250, settings=settings)
+
+
+@pytest.mark.parametrize("lot", [5e-324, 1e-309, 9e-13, -1.0])
+def test_lots_too_small_for_numbers_of_them_are_refused(lot: float) -> None:
+    with pytest.raises(wfo.InputError, match=r"lot_size = .* at least 1e-12"):
+        wfo.Settings(lot_size=lot)
+
+
+def test_buy_and_hold_without_a_lot_holds_nothing() -> None:
+    idle = held_metrics(
+        np.full(10, 100.0),
+        [dt.date(2024, 1, day) for day in range(1, 11)],
+        warmup=2,
+        split=6,
+        bars_per_year=252,
+        idle=True,
+    )
+    assert (idle.in_sample.exposure, idle.out_of_sample.exposure) == (0.0, 0.0)

@@ -42,7 +42,7 @@ def test_defaults_are_those_of_the_interface() -> None:
         ("capital", [TINY, 1, 1e12], [0, 0.0, -1]),
         ("slip", [0, 0.001, BELOW_ONE], [1, 1.0, 5, -TINY]),
         ("fee", [0, 0.001, BELOW_ONE], [1, 1.0, 5, -TINY]),
-        ("lot_size", [0, TINY, 100], [-TINY, -1]),
+        ("lot_size", [0, 1e-12, 100], [-TINY, -1, TINY, 9e-13]),
         ("max_stop_atr", [TINY, 20, 1e9], [0, -1]),
         ("sizing", ["compound", "fixed"], ["", "Fixed", "compound "]),
         ("entry_style", ["pullback", "breakout"], ["", "PULLBACK"]),

@@ -293,10 +293,12 @@ def held_metrics(
     warmup: int,
     split: int,
     bars_per_year: float,
+    idle: bool = False,
 ) -> PartMetrics:
     """Return the figures of buy-and-hold, split at the same boundary.
 
-    It closes no trade, so that what is of trades is not defined, and it holds every bar.
+    It closes no trade, so that what is of trades is not defined, and it holds every bar unless it
+    is idle.
 
     Parameters
     ----------
@@ -304,6 +306,8 @@ def held_metrics(
         float64[n], from `wfo.backtest.benchmark.held_marks`.
     dates, warmup, split, bars_per_year
         As in `simulation_metrics`.
+    idle
+        Whether the capital paid for no lot, so that no share is held.
 
     Raises
     ------
@@ -323,7 +327,7 @@ def held_metrics(
             none,
             dates=dates[start - 1 : stop],
             bars_per_year=bars_per_year,
-            held=np.ones(stop - start, np.bool_),
+            held=np.full(stop - start, not idle),
         )
 
     return PartMetrics(part(warmup, split), part(split, count), part(warmup, count))

@@ -15,6 +15,8 @@ Sizing = Literal["compound", "fixed"]
 #: Factor of the number of lots before it is rounded down (`CONTRACT.md`, M6): the roundings of a
 #: decimal number of lots, .29 / .01 say, may not take a lot away.
 LOT_TOLERANCE = 1.0 + 2.0**-50
+#: The smallest lot: numbers of smaller ones may have no float64.
+LEAST_LOT = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class AccountSettings:
         self.check_number("capital", lambda x: x > 0, "above 0")
         self.check_number("slip", lambda x: 0 <= x < 1, fraction)
         self.check_number("fee", lambda x: 0 <= x < 1, fraction)
-        self.check_number("lot_size", lambda x: x >= 0, "0 (fractional shares) or more")
+        lots = f"that is 0 (fractional shares) or at least {LEAST_LOT:g}"
+        self.check_number("lot_size", lambda x: x == 0 or x >= LEAST_LOT, lots)
         self.check_choice("sizing", ("compound", "fixed"))
 
     def check_number(self, name: str, holds: Callable[[float], bool], allowed: str) -> None:

@@ -12,6 +12,7 @@ from types import FrameType
 import click
 from click.shell_completion import CompletionItem
 
+from wfo.cli import completion as completion  # its script for zsh counts from the start
 from wfo.errors import WfoError
 
 #: Exit codes besides 0: failed, wrong usage, interrupted.

@@ -12,7 +12,28 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, ZshComplete, add_completion_class
+
+
+class _Zsh(ZshComplete):
+    """zsh with click's script, but for three things in which it loses words.
+
+    An empty item, such as that of files in front of an empty word, stays one of the three fields
+    that items come in; ``--option=`` stays before what completes its value; and zsh matches items
+    with the word itself, where ``-U`` replaces the word by any of them.
+    """
+
+    source_template = (
+        ZshComplete.source_template.replace("in ${response}", 'in "${(@)response}"')
+        .replace(
+            "    for type key", "    [[ $PREFIX == --*=* ]] && compset -P '*='\n\n    for type key"
+        )
+        .replace("_with_descriptions -U", "_with_descriptions")
+        .replace("compadd -U ", "compadd ")
+    )
+
+
+add_completion_class(_Zsh)
 
 
 def _matching(names: Iterable[str], incomplete: str) -> list[CompletionItem]:

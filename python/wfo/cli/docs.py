@@ -8,12 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from wfo.errors import ResultsError, did_you_mean
 
 
+def _complete_pages(
+    ctx: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the pages."""
+    from wfo.docs import build_site
+
+    pages = build_site(ctx.find_root().command).pages
+    return [CompletionItem(page) for page in pages if page.startswith(incomplete)]
+
+
 @click.command()
-@click.argument("page", default="index")
+@click.argument("page", default="index", shell_complete=_complete_pages)
 @click.option(
     "--build",
     "folder",
@@ -33,8 +44,8 @@ from wfo.errors import ResultsError, did_you_mean
 def docs(ctx: click.Context, page: str, folder: Path | None, no_open: bool, check: bool) -> None:
     """Open the documentation of this version in a browser.
 
-    PAGE is a page of it, such as glossary or commands; its first page if none is named. The pages
-    are made from what is installed and need no network. The address is printed in any case.
+    PAGE is a page of it, such as glossary or contract#S5; its first page if none is named. The
+    pages are made from what is installed and need no network. The address is printed in any case.
 
     \b
     Examples:
@@ -48,6 +59,7 @@ def docs(ctx: click.Context, page: str, folder: Path | None, no_open: bool, chec
     from wfo.docs.api import undocumented
 
     site = build_site(ctx.find_root().command)
+    page, _, anchor = page.partition("#")
     if page not in site.pages:
         raise click.UsageError(f"there is no page {page!r}{did_you_mean(page, site.pages)}")
     if check:
@@ -61,7 +73,9 @@ def docs(ctx: click.Context, page: str, folder: Path | None, no_open: bool, chec
     elif check:
         click.echo(f"{len(site.pages)} pages, every link leads somewhere")
     else:
-        address = (local_site(site, __version__) / f"{page}.html").resolve().as_uri()
+        address = (local_site(site, __version__) / f"{page}.html").resolve().as_uri() + (
+            f"#{anchor}" if anchor else ""
+        )
         click.echo(address)
         if not no_open and has_display(sys.platform, os.environ):
             import webbrowser

@@ -101,14 +101,15 @@ def _simulated(basis: Basis, chosen: Slice, year: float) -> SimulatedSlice:
         )
     )  # fmt: skip
     start = chosen.warmup - 1
+    held = benchmark(prices, chosen.bounds, basis.settings, year)
     return SimulatedSlice(
         chosen=chosen,
         days=days,
         simulation=simulation,
         parts=metrics.simulation_metrics(simulation, days, **at, bars_per_year=year),
-        held=metrics.held_metrics(simulation.held, days, **at, bars_per_year=year),
+        held=metrics.held_metrics(simulation.held, days, **at, bars_per_year=year, idle=held.idle),
         long=tuple(shares),
-        benchmark=benchmark(prices, chosen.bounds, basis.settings, year),
+        benchmark=held,
         chart=EquityChart(
             f"{basis.title}, {chosen.name}",
             days[start:],

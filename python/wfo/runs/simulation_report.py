@@ -335,7 +335,10 @@ def _metrics_lines(simulated: SimulatedSlice, symbol: str) -> list[str]:
         )
         rows.append((d.heading, *cells))
     longs = [_short(share, "share") for share in simulated.long]
-    rows.append(("Held long, %", *(c for share in longs for c in (share, _short(1.0, "share")))))
+    all_of_it = 0.0 if simulated.benchmark.idle else 1.0
+    rows.append(
+        ("Held long, %", *(c for share in longs for c in (share, _short(all_of_it, "share"))))
+    )
     exposed = [
         None if m.total_return is None else m.total_return * share
         for m, share in zip(held, simulated.long, strict=True)
@@ -405,6 +408,7 @@ def _phase_lines(slices: Sequence[SimulatedSlice], symbol: str) -> list[str]:
 
     for s in slices:
         b, own, held = s.benchmark, s.parts, s.held
+        whole = 0.0 if b.idle else 1.0
         rows.append(
             (
                 f"{s.chosen.number}  set",
@@ -418,11 +422,11 @@ def _phase_lines(slices: Sequence[SimulatedSlice], symbol: str) -> list[str]:
         rows.append(
             (
                 "   B&H",
-                *shares(b.held.is_pnl / b.capital, held.in_sample.max_drawdown_share, 1.0),
+                *shares(b.held.is_pnl / b.capital, held.in_sample.max_drawdown_share, whole),
                 *shares(b.oos_return, b.oos_return_annual),
                 *shares(held.out_of_sample.max_drawdown_share),
                 "0",
-                *shares(1.0),
+                *shares(whole),
             )
         )
         if s.often_out:
@@ -476,8 +480,11 @@ def _beaten(slices: Sequence[SimulatedSlice]) -> list[str]:
     returns = sum(s.oos_return > s.benchmark.return_floor for s in slices)
     risks = sum(s.by_drawdown > s.benchmark.risk_floor for s in slices)
     count = len(slices)
+    # The gates hold fractions of shares, so that equity that lots leave in cash beats nothing.
+    lots = any(s.benchmark.held != s.benchmark.whole for s in slices)
+    held = "buy-and-hold of fractions of shares" if lots else "buy-and-hold"
     text = (
-        f"Out-of-sample the set is above buy-and-hold in {returns} of {count} phases by return,"
+        f"Out-of-sample the set is above {held} in {returns} of {count} phases by return,"
         f" and in {risks} of {count} by profit divided by drawdown."
     )
     return _wrapped(text, "  ")
