@@ -59,6 +59,8 @@ def completed(line: str) -> list[str]:
         ("wfo run --strategy ", list(wfo.strategies())),
         ("wfo grids coarse --strategy atr_d_h", ["atr_d_hma_l", "atr_d_hma_ls"]),
         ("wfo strategies atr_d_d", ["atr_d_duals_l", "atr_d_duals_ls"]),
+        ("wfo docs gl", ["glossary"]),
+        ("wfo docs api-b", ["api-bars", "api-backtest", "api-backtest-figures"]),
     ],
 )
 def test_names_are_completed(line: str, wanted: list[str]) -> None:

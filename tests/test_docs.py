@@ -28,6 +28,7 @@ from wfo.docs import Site, broken_links, build_site, local_site, write_site
 from wfo.docs.api import undocumented
 from wfo.docs.docstrings import Item, parse, to_markdown
 from wfo.docs.markdown import render
+from wfo.docs.pages import page_names
 from wfo.docs.site import MARK
 
 PACKAGE = Path(wfo.__file__).parent
@@ -506,6 +507,18 @@ def test_python_of_the_guides_runs(name: str) -> None:
     assert found
     for block in found:
         exec(compile(block, f"{name}.md", "exec"), {})
+
+
+def test_the_names_of_pages_are_known_without_making_them(site: Site) -> None:
+    assert page_names() == list(site.pages)
+
+
+def test_a_page_is_opened_where_an_id_is() -> None:
+    called = CliRunner().invoke(cli, ["docs", "contract#S5", "--no-open"])
+    assert called.exit_code == 0, called.output
+    assert called.output.strip().endswith("contract.html#S5")
+    page = Path(url2pathname(urlsplit(called.output.strip()).path))
+    assert 'id="S5"' in page.read_text(encoding="utf-8")
 
 
 # The example

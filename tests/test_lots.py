@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import wfo
+from wfo.backtest.benchmark import Benchmark, Held
 from wfo.backtest.lots import unfilled
 from wfo.backtest.values import Unfilled
 from wfo.bars import Prices
@@ -436,3 +438,12 @@ def test_buy_and_hold_without_a_lot_holds_nothing() -> None:
         idle=True,
     )
     assert (idle.in_sample.exposure, idle.out_of_sample.exposure) == (0.0, 0.0)
+
+
+def test_only_lots_leave_capital_in_cash() -> None:
+    """A part that begins at nothing has no relative drawdown, which is not equal to itself."""
+    held = Held(-100.0, 0.0, 100.0, 0.0, 1.0, math.nan)
+    again = dataclasses.replace(held, oos_dd_share=float("nan"))
+    assert not Benchmark(100.0, 10, 10, 252.0, held, again).leaves_cash
+    whole = dataclasses.replace(held, is_pnl=-90.0)
+    assert Benchmark(100.0, 10, 10, 252.0, held, whole).leaves_cash

@@ -85,6 +85,12 @@ class Benchmark:
         return _is_flat(self.held) and not _is_flat(self.whole)
 
     @property
+    def leaves_cash(self) -> bool:
+        """Whether lots leave capital in cash, so that profits differ from those without lots."""
+        held, whole = self.held, self.whole
+        return (held.is_pnl, held.oos_pnl) != (whole.is_pnl, whole.oos_pnl)
+
+    @property
     def oos_return(self) -> float:
         """Out-of-sample return of buy-and-hold, a fraction."""
         return total_return(self.capital, self.held.is_pnl, self.held.oos_pnl)

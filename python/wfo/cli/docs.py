@@ -13,14 +13,11 @@ from click.shell_completion import CompletionItem
 from wfo.errors import ResultsError, did_you_mean
 
 
-def _complete_pages(
-    ctx: click.Context, _: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+def _complete_pages(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the pages."""
-    from wfo.docs import build_site
+    from wfo.docs.pages import page_names
 
-    pages = build_site(ctx.find_root().command).pages
-    return [CompletionItem(page) for page in pages if page.startswith(incomplete)]
+    return [CompletionItem(page) for page in page_names() if page.startswith(incomplete)]
 
 
 @click.command()

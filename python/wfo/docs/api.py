@@ -107,6 +107,11 @@ def undocumented() -> list[str]:
     return missing
 
 
+def api_names() -> list[str]:
+    """Return the names of the pages of the API, in order, without making them."""
+    return ["api", *(page for page, *_ in _sections())]
+
+
 def api_pages() -> Iterator[tuple[str, str]]:
     """Yield the name and the Markdown of each page; the first lists all names.
 
@@ -122,7 +127,7 @@ def api_pages() -> Iterator[tuple[str, str]]:
         _HEAD,
     ]
     bodies: list[tuple[str, str]] = []
-    for page, title, about, names in _sections():
+    for page, title, about, _ in _sections():
         here = [each for each in documented if each.page == page]
         parts += [f"## [{title}]({page}.md)", to_markdown(about, resolve)]
         lines = ["| name | what it is |", "|---|---|"]
@@ -135,7 +140,6 @@ def api_pages() -> Iterator[tuple[str, str]]:
             head += f"{to_markdown(rest, resolve)}\n\n" if rest else ""
         described = "\n\n".join(_described(each, resolve) for each in here)
         bodies.append((page, f"{head}{listed}\n\n{described}\n"))
-        del names
     yield "api", "\n\n".join(parts) + "\n"
     yield from bodies
 

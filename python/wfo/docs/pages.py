@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wfo.docs.api import api_pages
+from wfo.docs.api import api_names, api_pages
 from wfo.docs.commands import commands_page
 from wfo.docs.notebook import notebook_page
 from wfo.errors import ResultsError
@@ -97,6 +97,12 @@ def all_pages(command: click.Command) -> list[Page]:
         Page("glossary", REFERENCE, _source(FOLDER / "glossary.md")),
         *(Page(name, API, text) for name, text in api_pages()),
     ]
+
+
+def page_names() -> list[str]:
+    """Return the names of the pages, in order, without making them."""
+    others = ("example", "commands", "formats", "contract", "glossary")
+    return ["index", *_GUIDES, *others, *api_names()]
 
 
 def by_section(pages: list[Page]) -> Iterator[tuple[str, list[Page]]]:

@@ -480,8 +480,8 @@ def _beaten(slices: Sequence[SimulatedSlice]) -> list[str]:
     returns = sum(s.oos_return > s.benchmark.return_floor for s in slices)
     risks = sum(s.by_drawdown > s.benchmark.risk_floor for s in slices)
     count = len(slices)
-    # The gates hold fractions of shares, so that equity that lots leave in cash beats nothing.
-    lots = any(s.benchmark.held != s.benchmark.whole for s in slices)
+    # The gates compare with fractions of shares, whatever the lots.
+    lots = any(s.benchmark.leaves_cash for s in slices)
     held = "buy-and-hold of fractions of shares" if lots else "buy-and-hold"
     text = (
         f"Out-of-sample the set is above {held} in {returns} of {count} phases by return,"
