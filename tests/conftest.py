@@ -32,6 +32,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.setdefault("WFO_JIT_CACHE", str(ROOT / "target" / "jit"))
 
 
+# Tests ask no vendor of whom the machine has credentials.
+for name in list(os.environ):
+    if name.startswith(("APCA_", "WFO_ALPACA_", "WFO_BINANCE_", "WFO_TRADESTATION_")):
+        del os.environ[name]
+for name in ("WFO_SOURCE", "WFO_FILES_DIR"):
+    os.environ.pop(name, None)
+os.environ["WFO_CONFIG_DIR"] = str(ROOT / "target" / "no-config")
+
+
 # What takes longest, in this order; the other files fill up what is left at the end.
 LONGEST = ("test_resume", "test_wheel", "test_runs", "test_stages", "test_parity", "test_plateaus")
 
