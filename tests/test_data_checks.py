@@ -97,8 +97,23 @@ def test_removed_sessions_are_the_missing_ones(removed: set[int]) -> None:
     gaps = [w for w in check_bars(frame).warnings if "missing" in w]
     days = [str(SAMPLE["date"][r]) for r in rows]
     count = "1 session" if len(days) == 1 else f"{len(days)} sessions"
-    rest = f" and {len(days) - 3} more" if len(days) > 3 else ""
-    assert gaps == [f"{count} of XNYS missing: {', '.join(days[:3])}{rest}"]
+    assert gaps == [f"{count} of XNYS missing: {said(rows, days)}"]
+
+
+def said(rows: list[int], names: list[str]) -> str:
+    """The first three runs of neighbours, and how many more there are."""
+    runs: list[list[int]] = []
+    for k, row in enumerate(rows):
+        if runs and rows[runs[-1][-1]] == row - 1:
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    shown = [
+        names[r[0]] if len(r) == 1 else f"{names[r[0]]} to {names[r[-1]]} ({len(r)})"
+        for r in runs[:3]
+    ]
+    more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+    return ", ".join(shown) + more + (" such runs" if more and len(runs) < len(rows) else "")
 
 
 def test_calendar_none_looks_for_no_gap() -> None:
@@ -185,9 +200,27 @@ def test_removed_bars_are_the_missing_ones(data: st.DataObject) -> None:
     frame = bars.with_row_index("row").filter(~pl.col("row").is_in(rows)).drop("row")
     stamps = [f"{bars['datetime'][r]:%Y-%m-%d %H:%M}" for r in rows]
     count = "1 bar is" if len(rows) == 1 else f"{len(rows)} bars are"
-    rest = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
-    expected = f"{count} missing within sessions of XNYS: {', '.join(stamps[:3])}{rest}"
+    # Sessions are apart: a number between them keeps runs from going over their seam.
+    days = bars["datetime"].dt.ordinal_day()
+    apart = [r + int(days[r]) for r in rows]
+    expected = f"{count} missing within sessions of XNYS: {said(apart, stamps)}"
+    expected = re.sub(r"(\S+) (\S+) to \1 (\S+)", r"\1 \2 to \3", expected)
     assert check_bars(frame, "5min").warnings == (expected,)
+
+
+def test_missing_sessions_and_bars_are_said_in_runs() -> None:
+    days = load_sessions("XNYS", dt.date(2024, 1, 2), dt.date(2024, 1, 31)).frame["session"]
+    gone = {dt.date(2024, 1, d) for d in (5, 8, 9, 16, 17)}  # the 15th is a holiday
+    report = check_bars(daily([d for d in days if d not in gone]))
+    assert report.warnings == (
+        "5 sessions of XNYS missing: 2024-01-05 to 2024-01-09 (3), 2024-01-16 to 2024-01-17 (2)",
+    )
+    bars = session_bars(*WEEK, 5).with_row_index("row")
+    # The last two bars of Monday and the first of Tuesday, and three at Tuesday's noon.
+    kept = bars.filter(~pl.col("row").is_in([76, 77, 78, 108, 109, 110])).drop("row")
+    runs = "2024-11-25 15:50 to 15:55 (2), 2024-11-26 09:30, 2024-11-26 12:00 to 12:10 (3)"
+    expected = f"6 bars are missing within sessions of XNYS: {runs}"
+    assert check_bars(kept, "5min").warnings == (expected,)
 
 
 def test_whole_session_missing_is_reported_once() -> None:
@@ -321,7 +354,7 @@ def test_unadjusted_split(
     found = [w for w in read_bars(path).origin.warnings if "split" in w]
     assert bool(found) == warned
     if warned:
-        assert "2024-01-16 (-50.5%)" in found[0]
+        assert "2024-01-16 (-50.5%, 2:1)" in found[0]
 
 
 def test_split_that_the_adjustment_removes_is_no_warning(tmp_path: Path) -> None:

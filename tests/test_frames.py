@@ -6,6 +6,7 @@ import datetime as dt
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 import wfo
 from wfo.bars import Joined
+from wfo.data import BarsOrigin, CheckReport, check_bars, resample
 
 pd = pytest.importorskip("pandas")
 pa = pytest.importorskip("pyarrow")
@@ -168,6 +170,48 @@ def test_intraday_bars_keep_their_zone(hourly: pl.DataFrame, name: str) -> None:
 def test_zones(hourly: pl.DataFrame, zone: Any, name: str) -> None:
     there = hourly.with_columns(pl.col("datetime").dt.convert_time_zone(name))
     same(there, pd.DataFrame(columns(hourly), index=zoned(hourly, zone)))
+
+
+def said(report: CheckReport) -> list[str]:
+    """What a check says, but of volumes, which not all of these frames have."""
+    return [text for text in (*report.errors, *report.warnings) if "volume" not in text]
+
+
+@pytest.mark.parametrize("name", DAILY)
+def test_daily_bars_are_checked_resampled_and_stored(
+    daily: pl.DataFrame, name: str, tmp_path: Path
+) -> None:
+    stamped = ["date", *PRICES]
+    half = pl.when(pl.int_range(pl.len()) == 50).then(0.5).otherwise(1.0)
+    odd = daily.with_columns(pl.col("low") * half)
+    for bars in (daily, odd):
+        wanted, found = (said(check_bars(frame)) for frame in (bars, DAILY[name](bars)))
+        assert found == wanted
+        assert any("wick" in text for text in wanted) == (bars is odd)
+        weeks, same = (resample(b, "1day", "1week").frame for b in (bars, DAILY[name](bars)))
+        assert same.select(stamped).equals(weeks.select(stamped))
+    store = wfo.DataStore(tmp_path)
+    origin = BarsOrigin("a notebook", "XNYS", None, "none")
+    store.save("COMP", "1day", DAILY[name](daily), origin)
+    assert store.load("COMP").select(stamped).equals(daily.select(stamped))
+
+
+@pytest.mark.parametrize("name", HOURLY)
+def test_intraday_bars_are_checked_and_resampled(hourly: pl.DataFrame, name: str) -> None:
+    other = HOURLY[name](hourly)
+    one, two = (check_bars(frame, "1hour", calendar="none") for frame in (hourly, other))
+    assert said(one) == said(two)
+    assert not one.errors
+    days, same = (resample(b, "1hour", "1day", calendar="none").frame for b in (hourly, other))
+    assert same.select("date", *PRICES).equals(days.select("date", *PRICES))
+
+
+def test_what_is_no_frame_is_neither_checked_nor_resampled(daily: pl.DataFrame) -> None:
+    for wrong, about in ((daily.to_numpy(), "not ndarray"), (daily.lazy(), "collect")):
+        with pytest.raises(wfo.DataError, match=about):
+            check_bars(wrong)
+        with pytest.raises(wfo.DataError, match=about):
+            resample(wrong, "1day", "1week")
 
 
 def test_two_symbols(daily: pl.DataFrame) -> None:

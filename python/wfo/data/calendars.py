@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: The calendar name that turns all calendar checks off.
 NO_CALENDAR: Final = "none"
 
+#: Times of a session, as columns.
+_TIMES: Final = ("open", "close", "break_start", "break_end")
+
 
 @dataclasses.dataclass(frozen=True)
 class Sessions:
@@ -105,23 +108,30 @@ def load_sessions(name: str, first: dt.date, last: dt.date) -> Sessions:
     require_calendar(name)
     timezone, low, high = _facts(name)
     first, last = max(first, low), min(last, high)
-    utc = pl.Datetime("us", "UTC")
-    times = ("open", "close", "break_start", "break_end")
     if first > last:
-        empty = pl.DataFrame(schema={"session": pl.Date, **dict.fromkeys(times, utc)})
+        utc = pl.Datetime("us", "UTC")
+        empty = pl.DataFrame(schema={"session": pl.Date, **dict.fromkeys(_TIMES, utc)})
         return Sessions(empty, first, last, timezone)
 
-    # The library refuses ranges without a session. Whole years let it reuse the calendar that it
-    # built for other bars.
+    # The library refuses ranges without a session. Whole years are shared by many ranges.
     wide_first = max(low, dt.date(max((first - dt.timedelta(days=40)).year, 1), 1, 1))
     wide_last = min(high, dt.date((last + dt.timedelta(days=40)).year, 12, 31))
-    schedule = _calendar(name, wide_first, wide_last).schedule
+    frame = _schedule(name, wide_first, wide_last)
+    return Sessions(frame.filter(pl.col("session").is_between(first, last)), first, last, timezone)
+
+
+# The library keeps one calendar of a name, and takes some tenths of a second to build another.
+@functools.lru_cache(maxsize=16)
+def _schedule(name: str, first: dt.date, last: dt.date) -> pl.DataFrame:
+    """Return the sessions of whole years, as `Sessions` has them."""
+    import polars as pl
+
+    schedule = _calendar(name, first, last).schedule
     columns = {"session": pl.Series(schedule.index.to_numpy().astype("datetime64[D]"))}
-    for column in times:
+    for column in _TIMES:
         naive = schedule[column].dt.tz_convert(None).to_numpy().astype("datetime64[us]")
         columns[column] = pl.Series(naive).dt.replace_time_zone("UTC")
-    frame = pl.DataFrame(columns).filter(pl.col("session").is_between(first, last))
-    return Sessions(frame, first, last, timezone)
+    return pl.DataFrame(columns)
 
 
 @functools.lru_cache(maxsize=16)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from wfo.data.meta import Adjust
 from wfo.data.reading import read_bars
-from wfo.data.store import DataStore, SavedBars, require_symbol
+from wfo.data.store import DataStore, SavedBars
+from wfo.data.symbols import require_symbol
 
 
 def import_bars(
@@ -20,6 +22,7 @@ def import_bars(
     adjust: Adjust = "none",
     date_format: str | None = None,
     repair: bool = False,
+    waiting: Callable[[], None] | None = None,
 ) -> SavedBars:
     """Read a file of bars, check it, and keep it in a store.
 
@@ -28,11 +31,13 @@ def import_bars(
     path
         A CSV or Parquet file.
     symbol
-        The name to store the bars under.
+        The name to store the bars under, such as ``QQQ``, ``^GSPC``, ``@ES`` or ``BTC/USDT``.
     store
         A store or its folder; that of `wfo.data.default_folder` when ``None``.
     timeframe, calendar, timezone, adjust, date_format, repair
         See `wfo.data.read_bars`.
+    waiting
+        Called once if another process writes the stored file; then this waits.
 
     Returns
     -------
@@ -57,4 +62,4 @@ def import_bars(
         repair=repair,
     )
     target = store if isinstance(store, DataStore) else DataStore(store)
-    return target.save(symbol, bars.timeframe, bars.frame, bars.origin)
+    return target.save(symbol, bars.timeframe, bars.frame, bars.origin, waiting=waiting)

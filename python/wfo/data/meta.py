@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
-from typing import Final, Literal
+import re
+from typing import Any, Final, Literal
 
-from wfo.errors import DataError
+from wfo.data.coverage import Answered, Coverage, DateInterval
+from wfo.data.series import require_series
+from wfo.data.sources.source import Adjustment, SeriesKind
+from wfo.errors import DataError, InputError, did_you_mean
 
+#: What an import can do to prices.
 Adjust = Literal["none", "split-and-dividend"]
 ADJUSTMENTS: Final[tuple[Adjust, ...]] = ("none", "split-and-dividend")
+
+#: What prices in the store can be adjusted for; ``none`` is as the imported file had them.
+StoredAdjustment = Adjustment | Literal["none"]
+STORED_ADJUSTMENTS: Final[tuple[StoredAdjustment, ...]] = (
+    "none",
+    "raw",
+    "split",
+    "dividend",
+    "split-and-dividend",
+)
+
+#: The largest meta file that is read, in characters, and the largest values in it. What the store
+#: writes is far below.
+LARGEST_META: Final = 16 * 1024 * 1024
+_LONGEST_WORD: Final = 255
+_LONGEST_NOTE: Final = 100_000
+_MOST_NOTES: Final = 10_000
+_MOST_ROWS: Final = 10**10
+
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
+_NOTHING: Final = Coverage()
+_AGAIN: Final = "import the bars again or download them anew"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,39 +53,58 @@ class BarsOrigin:
     timezone
         IANA name of the zone in which intraday stamps are kept; ``None`` for daily bars.
     adjust
-        The adjustment that the import applied: ``none``, or ``split-and-dividend`` when all
-        prices were multiplied by ``adj_close / close``.
+        What prices are adjusted for: of downloaded bars ``raw``, ``split``, ``dividend`` or
+        ``split-and-dividend``; of imported ones ``none`` (as the file had them), or
+        ``split-and-dividend`` when all were multiplied by ``adj_close / close``.
     repaired
         Number of bars whose high or low was widened to include open and close.
     notes, warnings
-        What the import decided by itself, and what looked wrong with the bars.
+        What the import or download decided by itself, and what looked wrong with the bars.
+    fetched_from
+        Name of the source that the bars were downloaded from; None if they were imported.
+
+    Raises
+    ------
+    InputError
+        If the adjustment is not known.
     """
 
     source: str
     calendar: str = "none"
     timezone: str | None = None
-    adjust: Adjust = "none"
+    adjust: StoredAdjustment = "none"
     repaired: int = 0
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    fetched_from: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.adjust not in STORED_ADJUSTMENTS:
+            hint = did_you_mean(str(self.adjust), STORED_ADJUSTMENTS)
+            raise InputError(f"unknown adjustment {self.adjust!r}{hint}")
 
 
 @dataclasses.dataclass(frozen=True)
 class BarsMeta:
-    """The contents of a ``.meta.json`` file beside stored bars.
+    """What the store says of bars, in their own file and in the ``.meta.json`` beside it.
 
     Attributes
     ----------
     symbol, timeframe
         The name under which the bars are stored.
     rows, first, last
-        Number of bars, and the time stamps of the first and last in ISO 8601.
+        Number of bars, and the time stamps of the first and last in ISO 8601; empty texts where
+        there are no bars.
     fingerprint
         `wfo.data.fingerprint` of the bars.
     imported_at
-        Time of the import in UTC, ISO 8601.
+        When they were written, in UTC, ISO 8601.
     origin
         Where they came from and what was done to them.
+    series
+        What they are: ``bars``, ``mark`` or ``funding``.
+    coverage
+        The dates that were answered.
     """
 
     symbol: str
@@ -68,16 +115,30 @@ class BarsMeta:
     fingerprint: str
     imported_at: str
     origin: BarsOrigin
+    series: SeriesKind = "bars"
+    coverage: Coverage = _NOTHING
 
-    def to_json(self) -> str:
-        """Return the text of the meta file: one flat JSON object."""
-        flat = dataclasses.asdict(self)
-        origin = flat.pop("origin")
-        return json.dumps({**flat, **origin}, indent=2, ensure_ascii=False) + "\n"
+    def to_json(self, *, ascii_only: bool = False) -> str:
+        """Return the text of the meta file: one JSON object, flat but for the coverage."""
+        flat = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        origin, coverage = dataclasses.asdict(flat.pop("origin")), flat.pop("coverage").to_json()
+        flat |= {**origin, "coverage": None}
+        text = json.dumps(flat, indent=2, ensure_ascii=ascii_only)
+        # An interval a line.
+        lists = ",\n".join(
+            f'    "{key}": ['
+            + ",".join(f"\n      {json.dumps(row, ensure_ascii=ascii_only)}" for row in rows)
+            + ("\n    ]" if rows else "]")
+            for key, rows in coverage.items()
+        )
+        head, _, _ = text.rpartition("null")
+        return f"{head}{{\n{lists}\n  }}\n}}\n"
 
     @classmethod
     def from_json(cls, text: str, name: str) -> BarsMeta:
         """Read the text of a meta file.
+
+        Those without coverage, of earlier versions, cover what their bars span.
 
         Parameters
         ----------
@@ -89,55 +150,133 @@ class BarsMeta:
         Raises
         ------
         DataError
-            If it is not JSON, or a key is missing or of the wrong type.
+            If it is not JSON, or a value is missing, of the wrong type, or beyond all bounds.
         """
+        if len(text) > LARGEST_META:
+            raise DataError(f"{name} has {len(text):,} characters, no meta file has: {_AGAIN}")
         try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise DataError(f"{name} is not valid JSON ({error}): import the bars again") from error
+            found = json.loads(text, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{name} is not valid JSON ({error}): {_AGAIN}") from error
         if not isinstance(found, dict):
-            raise DataError(f"{name} holds no JSON object: import the bars again")
-
-        def fail(key: str) -> DataError:
-            value = repr(found[key]) if key in found else "missing"
-            return DataError(f"{name}: {key!r} is {value}: import the bars again")
-
-        def text_of(key: str) -> str:
-            value = found.get(key)
-            if not isinstance(value, str):
-                raise fail(key)
-            return value
-
-        def count_of(key: str) -> int:
-            value = found.get(key)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise fail(key)
-            return value
-
-        def texts_of(key: str) -> tuple[str, ...]:
-            value = found.get(key)
-            if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-                raise fail(key)
-            return tuple(value)
-
-        adjust = next((a for a in ADJUSTMENTS if a == found.get("adjust")), None)
-        if adjust is None:
-            raise fail("adjust")
-        return cls(
-            symbol=text_of("symbol"),
-            timeframe=text_of("timeframe"),
-            rows=count_of("rows"),
-            first=text_of("first"),
-            last=text_of("last"),
-            fingerprint=text_of("fingerprint"),
-            imported_at=text_of("imported_at"),
+            raise DataError(f"{name} holds no JSON object: {_AGAIN}")
+        reader = _Reader(found, name)
+        meta = cls(
+            symbol=reader.text("symbol"),
+            timeframe=reader.text("timeframe"),
+            rows=reader.count("rows"),
+            first=reader.text("first"),
+            last=reader.text("last"),
+            fingerprint=reader.text("fingerprint"),
+            imported_at=reader.text("imported_at"),
             origin=BarsOrigin(
-                source=text_of("source"),
-                calendar=text_of("calendar"),
-                timezone=None if found.get("timezone") is None else text_of("timezone"),
-                adjust=adjust,
-                repaired=count_of("repaired"),
-                notes=texts_of("notes"),
-                warnings=texts_of("warnings"),
+                source=reader.text("source"),
+                calendar=reader.text("calendar"),
+                timezone=reader.text_or_none("timezone"),
+                adjust=reader.one_of("adjust", STORED_ADJUSTMENTS),
+                repaired=reader.count("repaired"),
+                notes=reader.texts("notes"),
+                warnings=reader.texts("warnings"),
+                fetched_from=reader.text_or_none("fetched_from"),
             ),
         )
+        if not _FINGERPRINT.fullmatch(meta.fingerprint):
+            raise reader.error("fingerprint")
+        dates = [reader.date(key, empty=meta.rows == 0) for key in ("first", "last")]
+        asked_at = reader.time("imported_at")
+        if "series" in found:
+            try:
+                series = require_series(reader.text("series"))
+            except InputError as error:
+                raise reader.error("series") from error
+            meta = dataclasses.replace(meta, series=series)
+        if "coverage" not in found:
+            coverage = covering(dates[0], dates[1], meta.origin.source, asked_at)
+        else:
+            try:
+                coverage = Coverage.from_json(found["coverage"])
+            except DataError as error:
+                raise DataError(f"{name}: {error}: {_AGAIN}") from error
+        return dataclasses.replace(meta, coverage=coverage)
+
+
+def covering(
+    first: dt.date | None, last: dt.date | None, source: str, asked_at: dt.datetime
+) -> Coverage:
+    """Return the coverage of bars that are whole as they are, such as those of a file.
+
+    Without dates, or with ones that coverage cannot hold, it is empty.
+    """
+    if first is None or last is None:
+        return Coverage()
+    try:
+        return Coverage((Answered(DateInterval(first, last), source[:_LONGEST_WORD], asked_at),))
+    except InputError:
+        return Coverage()
+
+
+class _Reader:
+    """Values of a JSON object, each checked for its type and size."""
+
+    def __init__(self, found: dict[str, Any], name: str) -> None:
+        self.found = found
+        self.name = name
+
+    def error(self, key: str) -> DataError:
+        value = f"{self.found[key]!r:.80}" if key in self.found else "missing"
+        return DataError(f"{self.name}: {key!r} is {value}: {_AGAIN}")
+
+    def text(self, key: str) -> str:
+        value = self.found.get(key)
+        if not isinstance(value, str) or len(value) > _LONGEST_WORD:
+            raise self.error(key)
+        return value
+
+    def text_or_none(self, key: str) -> str | None:
+        return None if self.found.get(key) is None else self.text(key)
+
+    def one_of(self, key: str, known: tuple[StoredAdjustment, ...]) -> StoredAdjustment:
+        value = next((k for k in known if k == self.found.get(key)), None)
+        if value is None:
+            raise self.error(key)
+        return value
+
+    def count(self, key: str) -> int:
+        value = self.found.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_ROWS:
+            raise self.error(key)
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.found.get(key)
+        if not isinstance(value, list) or len(value) > _MOST_NOTES:
+            raise self.error(key)
+        if not all(isinstance(v, str) and len(v) <= _LONGEST_NOTE for v in value):
+            raise self.error(key)
+        return tuple(value)
+
+    def date(self, key: str, *, empty: bool) -> dt.date | None:
+        """Return the date of a stamp, of a day or a time; None where there are no bars."""
+        value = self.text(key)
+        if empty != (value == ""):
+            raise self.error(key)
+        if empty:
+            return None
+        try:
+            return dt.datetime.fromisoformat(value).date()
+        except ValueError as error:
+            raise self.error(key) from error
+
+    def time(self, key: str) -> dt.datetime:
+        try:
+            value = dt.datetime.fromisoformat(self.text(key))
+        except ValueError as error:
+            raise self.error(key) from error
+        if value.tzinfo is None:
+            raise self.error(key)
+        return value
+
+
+def _no_number(text: str) -> float:
+    """Refuse what JSON has no word for, and nothing here writes."""
+    raise ValueError(f"{text} is no number")
