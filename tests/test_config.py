@@ -1,7 +1,9 @@
-"""``--config run.yaml``, and the examples of the three formats in the documentation."""
+"""``--config run.yaml``, and the examples of all formats in the documentation."""
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -15,12 +17,15 @@ from conftest import TINY
 import wfo
 from wfo.cli.config import config_of, written_out
 from wfo.cli.run import run
-from wfo.data import sample_store
+from wfo.data import BarsMeta, DateInterval, sample_store
+from wfo.data.sources import SourcesConfig
+from wfo.data.sources.credentials import VARIABLES
 from wfo.grid import GridText
 from wfo.runs.folder import RunFolder
 from wfo.yaml_text import load_yaml
 
 FORMATS = Path(wfo.__file__).parent / "FORMATS.md"
+NOW = dt.datetime(2024, 2, 2, tzinfo=dt.UTC)
 LEAST = "symbol: NASDAQ\nstrategy: atr_d_l\n"
 
 
@@ -320,3 +325,58 @@ def test_examples_of_the_documentation_are_read(kind: str, text: str) -> None:
         else:
             assert ctx.params["grid"] == "coarse"
             assert ctx.params["no_expand"] is False
+
+
+def block(language: str, number: int = 0) -> str:
+    pattern = rf"^```{language}\n(.*?)^```$"
+    found = re.findall(pattern, FORMATS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return str(found[number])
+
+
+def test_the_example_of_sources_is_read_and_states_the_defaults(tmp_path: Path) -> None:
+    environ = {"WFO_CONFIG_DIR": str(tmp_path)}
+    plain = SourcesConfig.load(environ)
+    (tmp_path / "sources.toml").write_text(block("toml"))
+    found = SourcesConfig.load(environ)
+    assert found.source == "alpaca"
+    assert found.alpaca.feed == "sip"
+    assert found.files_folder == Path.home() / "bars"
+    for part in ("http", "tradestation", "binance"):
+        assert getattr(found, part) == getattr(plain, part), part
+    assert found.alpaca.url == plain.alpaca.url
+    keys = re.findall(r"^(\w+) = ", block("toml"), re.MULTILINE)
+    variables = re.findall(r"WFO_\w+", block("toml"))
+    assert len(keys) == len(variables) + 5, "all but those of [http] have a variable"
+    for variable in variables:
+        value = {"WFO_SOURCE": "binance", "WFO_TRADESTATION_ENVIRONMENT": "sim"}.get(
+            variable, "iex" if variable == "WFO_ALPACA_FEED" else "https://example.org"
+        )
+        assert SourcesConfig.load({**environ, variable: value}) != found, variable
+
+
+def test_the_example_of_credentials_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "credentials.toml"
+    path.touch(mode=0o600)
+    path.write_text(block("toml", 1))
+    environ = {"WFO_CONFIG_DIR": str(tmp_path)}
+    found = SourcesConfig.load(environ).credentials
+    assert found.alpaca.complete
+    assert found.tradestation.client_id is not None
+    assert found.tradestation.client_id.reveal() == "your-client-id"
+    variables = re.findall(r"(?:WFO|APCA)_[A-Z_]+", block("toml", 1))
+    assert set(variables) == set(VARIABLES.values())
+
+
+def test_the_example_of_a_meta_file_is_one() -> None:
+    text = block("json")
+    meta = BarsMeta.from_json(text, "SMH_1day.meta.json")
+    assert meta.to_json() == text
+    dates = DateInterval(dt.date(2023, 12, 27), dt.date(2024, 1, 31))
+    assert meta.coverage.missing(dates, NOW) == ()
+    described = re.findall(r"^\| `([\w.]+)`(?:, `(\w+)`)? \|", FORMATS.read_text(), re.MULTILINE)
+    keys = {name for pair in described for name in pair if name}
+    known = {*json.loads(text), "coverage.answered", "coverage.empty"}
+    assert keys < known
+    assert known - keys == {
+        *("symbol", "timeframe", "rows", "first", "last", "calendar", "coverage")
+    }

@@ -19,6 +19,16 @@ LOTS: dict[str, Any] = {
 
 #: By name: where it holds and what it says then, and where it does not hold.
 CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
+    "stale": (
+        {"missing": "bars end 2026-11-20; 3 sessions are missing: Alpaca could not be reached"},
+        "Warning: bars end 2026-11-20; 3 sessions are missing: Alpaca could not be reached.",
+        {"missing": None},
+    ),
+    "mixed": (
+        {"first": ("TQQQ", None, "none"), "second": ("QQQ", "alpaca", "split")},
+        "Warning: TQQQ and QQQ come from different sources or are adjusted differently",
+        {"first": ("TQQQ", "alpaca", "split"), "second": ("QQQ", "alpaca", "split")},
+    ),
     "costs": (
         {"slip": 0.0005, "fee": 0.0001},
         "slippage of 0.05 % of the price and a fee of 0.01 % of the value",

@@ -259,7 +259,7 @@ def test_what_is_too_short_says_from_where_to_import(sample: Dates, bars: int, w
         with pytest.raises(wfo.DataError) as caught:
             windows.resolve(held, warmup=warmup)
         found = re.search(
-            r"to trade from (\S+) on, so import bars from about (\S+) on", str(caught.value)
+            r"to trade from (\S+) on, so get bars from about (\S+) on", str(caught.value)
         )
         assert found is not None
         needed, source = (dt.date.fromisoformat(text) for text in found.groups())

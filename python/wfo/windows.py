@@ -300,6 +300,10 @@ class Windows:
             raise _no_schedule(where, error) from None
         return cls(name, spans, least)
 
+    def begins(self, as_of: dt.date, months: int = 0) -> dt.date:
+        """Return the first date of the phases counted back from a date, or `months` before it."""
+        return _months_before(as_of, max(s.from_months for s in self.spans) + months)
+
     def resolve(
         self,
         dates: Any,
@@ -534,6 +538,6 @@ def _too_short(
     trades = f"trades from {first} on" if first else f"has only {len(days)} bars"
     return DataError(
         f"too little history: it begins on {days[0]} and, after a warm-up of {warmup} bars,"
-        f" {trades}; {what} needs to trade from {needed} on, so import bars from about"
+        f" {trades}; {what} needs to trade from {needed} on, so get bars from about"
         f" {from_bar} on, or give a shorter schedule of your own (--windows mine.yaml)"
     )

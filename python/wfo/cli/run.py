@@ -16,6 +16,7 @@ from wfo.atr_d.settings import Settings
 from wfo.backtest import available_threads
 from wfo.cli.completion import (
     complete_grids,
+    complete_sources,
     complete_strategies,
     complete_symbols,
     complete_timeframes,
@@ -282,9 +283,21 @@ threads_option = click.option(
     "--estimate",
     "only_estimate",
     is_flag=True,
-    help="Measure for a moment what the run would take, and write nothing.",
+    help="Measure for a moment what the run would take, and write nothing but bars that it "
+    "fetches.",
 )
 @threads_option
+@click.option(
+    "--no-fetch",
+    is_flag=True,
+    help="Stay offline: go by the stored bars, even if the windows need others.",
+)
+@click.option(
+    "--source",
+    shell_complete=complete_sources,
+    help="Where bars that are missing are fetched from, by name or FILE.py:CLASS."
+    "  [default: where the stored ones come from, else as configured]",
+)
 @data_dir_option
 @out_option
 @click.pass_context
@@ -306,6 +319,8 @@ def run(
     fresh: bool,
     only_estimate: bool,
     threads: int | None,
+    no_fetch: bool,
+    source: str | None,
     data_dir: Path,
     out: Path,
     csv_all: bool,
@@ -323,6 +338,11 @@ def run(
     moves to OUT/SYMBOL/.history. With a second symbol the folder is OUT/SYMBOL_SYMBOL2, of bars
     that are not daily OUT/SYMBOL_5min; with --name it is runs/NAME below that. 'wfo results' lists
     all of them.
+
+    Bars that the windows need and the store does not have are fetched first, from where the stored
+    ones come from, or from the configured source; --no-fetch stays offline. Bars that were imported
+    are never fetched. Where nothing can be fetched, the run goes on with what is stored, and says
+    which bars are missing.
 
     --config names a file of options, as in 'wfo run --config run.yaml --slip 0.001', in which grid
     and windows may also be written out. run.json states the command without it.
@@ -363,14 +383,16 @@ def run(
         store=store,
         ranges=_ranges(options, _RANGES),
         fresh=fresh,
+        fetch=not no_fetch,
+        source=source,
         command=_command(),
     )
     if config is not None:
-        source = ctx.get_parameter_source("data_dir")
-        named = source is click.core.ParameterSource.COMMANDLINE
+        given = ctx.get_parameter_source("data_dir")
+        named = given is click.core.ParameterSource.COMMANDLINE
         plan = replace(plan, command=command_line(plan, data_dir if named else None))
     if only_estimate:
-        found = estimate(plan, DataStore(data_dir))
+        found = estimate(plan, DataStore(data_dir), progress=for_stream())
         click.echo(found.page, nl=False)
         if found.obstacle:
             raise ResultsError(found.obstacle)

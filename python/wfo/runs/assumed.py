@@ -68,9 +68,11 @@ def assumed_of_bars(data: BarsRecord, data2: BarsRecord | None, source: str) -> 
         Where they are from.
     """
     both = data.symbol if data2 is None else f"{data.symbol} with {data2.symbol}"
-    adjusted = "" if data.adjust == "none" else f", adjusted: {data.adjust}"
-    span = f"{data.rows:,} bars of {data.timeframe}, {data.first} to {data.last}{adjusted}"
-    return Assumed("Bars", f"{both}, {span}; {source}")
+    span = f"{data.rows:,} bars of {data.timeframe}, {data.first} to {data.last}"
+    where = data.provenance
+    if data2 is not None and data2.provenance != where:
+        where = f"{data.symbol} {where}, {data2.symbol} {data2.provenance}"
+    return Assumed("Bars", f"{both}, {span}, {where}; {source}")
 
 
 def assumed_lines(items: Iterable[Assumed]) -> list[str]:

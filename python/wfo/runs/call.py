@@ -6,12 +6,13 @@ import datetime as dt
 import shlex
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wfo.data import DataStore
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.progress import Progress
+from wfo.runs.fetching import Fetching
 from wfo.runs.given import grid_word, windows_word
 from wfo.runs.plan import CSV_ROWS, RunPlan
 from wfo.runs.report import RunReport
@@ -21,6 +22,9 @@ from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
 from wfo.tradestation.ranges import MAX_TESTS, Fix, RangeOptions
 from wfo.windows import Windows
+
+if TYPE_CHECKING:
+    from wfo.data.sources.source import Source
 
 
 def run(
@@ -46,6 +50,8 @@ def run(
     max_tests: int = MAX_TESTS,
     fix: Fix = "median",
     progress: Progress | None = None,
+    fetch: bool = True,
+    source: str | Source | None = None,
 ) -> RunReport:
     """Search a strategy's whole grid, from stored bars to TradeStation ranges.
 
@@ -98,6 +104,13 @@ def run(
         ``"best"`` outcome's value.
     progress
         Where to tell how far it is; `wfo.progress.for_stream` tells it on standard error.
+    fetch
+        Whether to fetch bars that the windows need and the store does not have. Bars that were
+        imported, and the sample, are never fetched.
+    source
+        Where to ask for them: a name such as ``"alpaca"``, ``"FILE.py:CLASS"``, or a source of
+        one's own; by default the one that the stored bars come from, else that of the
+        configuration.
 
     Returns
     -------
@@ -139,9 +152,16 @@ def run(
         store=store,
         ranges=RangeOptions(max_tests, fix),
         fresh=fresh,
+        fetch=fetch,
+        source=source if isinstance(source, str) else None,
     )
     command = command_line(plan, data_dir)
-    return carry_out(replace(plan, command=command), DataStore(data_dir), progress=progress)
+    return carry_out(
+        replace(plan, command=command),
+        DataStore(data_dir),
+        progress=progress,
+        fetching=Fetching(fetch, source),
+    )
 
 
 def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
@@ -178,6 +198,8 @@ def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
         "csv-all": plan.csv_rows is None,
         "store": _unusual(plan.store, usual.store),
         "threads": plan.threads,
+        "no-fetch": not plan.fetch,
+        "source": plan.source,
         "data-dir": data_dir,
         "out": _unusual(plan.out, usual.out),
     }

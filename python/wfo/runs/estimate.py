@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from wfo.backtest import Evaluator, Feeds, thread_count
 from wfo.errors import ResultsError
 from wfo.grid import Grid
-from wfo.progress import duration
+from wfo.progress import Progress, duration
+from wfo.runs.fetching import Fetching
 from wfo.runs.fits import bytes_needed, memory_needed
 from wfo.runs.job import check_fits
 from wfo.runs.machine import Machine
@@ -112,8 +113,15 @@ class Estimates:
         return "\n".join(lines) + "\n"
 
 
-def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None) -> Estimates:
-    """Measure what a run would take, and write nothing.
+def estimate(
+    plan: RunPlan,
+    store: DataStore,
+    *,
+    machine: Machine | None = None,
+    fetching: Fetching | None = None,
+    progress: Progress | None = None,
+) -> Estimates:
+    """Measure what a run would take, and write nothing but bars that are fetched.
 
     Parameters
     ----------
@@ -123,6 +131,10 @@ def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None)
         Where the bars are.
     machine
         What says how much room there is.
+    fetching
+        How bars that the store does not have are fetched; by default as the plan says.
+    progress
+        Where to tell what is fetched.
 
     Raises
     ------
@@ -131,7 +143,7 @@ def estimate(plan: RunPlan, store: DataStore, *, machine: Machine | None = None)
         estimate says so.
     """
     machine = machine or Machine()
-    task = Task.of(plan, store, machine.version())
+    task = Task.of(plan, store, machine.version(), fetching=fetching, progress=progress)
     folder = plan.folder
     job = going_on(task, folder, machine)
     phases, threads = len(task.phases), task.threads

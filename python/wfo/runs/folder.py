@@ -7,6 +7,8 @@ digest of every other file that is not checked by a store of its own.
 Two symbols, and bars other than daily ones, have folders of their own, ``<SYMBOL>_<SYMBOL2>`` and
 ``<SYMBOL>_<TIMEFRAME>``. A run that was given a name lies in ``runs/<name>/`` below that. Each has
 a history of its own; the count of trials is the symbol's, and lies in ``results/<SYMBOL>/``.
+Of symbols that no folder can be called, such as ``BTC/USDT``, `wfo.data.symbols.file_stem` makes a
+name; what is shown is always the symbol.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wfo.data.symbols import file_stem
 from wfo.errors import InputError, ResultsError
 from wfo.files import (
     PART,
@@ -49,6 +52,10 @@ _RUNS = "runs"
 
 #: What a run can be called: neither a path nor hidden, and on Windows no name ends in a point.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
+
+#: Symbols after which an earlier version named folders as they are. A few of them, such as ``CON``
+#: and ``A.``, have other names now; where the folder of such a name is there, it stays in use.
+_OLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^=_-]*")
 
 #: Characters of such a name; file systems take 255 bytes.
 _LONGEST_NAME = 100
@@ -112,10 +119,14 @@ class RunFolder:
         Raises
         ------
         InputError
-            If a run cannot be called like that.
+            If a run, or a symbol, cannot be called like that.
         """
-        parts = [symbol, symbol2, None if timeframe == _DAILY else timeframe]
-        path = out / "_".join(part for part in parts if part)
+        symbols = [symbol] if symbol2 is None else [symbol, symbol2]
+        length = [] if timeframe == _DAILY else [timeframe]
+        path = out / "_".join([*map(file_stem, symbols), *length])
+        older = out / "_".join([*symbols, *length])
+        if older != path and all(map(_OLDER.fullmatch, symbols)) and older.is_dir():
+            path = older if not path.is_dir() else path
         return cls(path if name is None else path / _RUNS / require_name(name), out)
 
     @classmethod
@@ -195,7 +206,10 @@ class RunFolder:
             return self._out
         path = self.path.absolute()
         owner = path.parent.parent.name
-        named = path.parent.name == _RUNS and (owner == symbol or owner.startswith(f"{symbol}_"))
+        owns = any(
+            owner == own or owner.startswith(f"{own}_") for own in (symbol, file_stem(symbol))
+        )
+        named = path.parent.name == _RUNS and owns
         return path.parents[2] if named else path.parent
 
     @property

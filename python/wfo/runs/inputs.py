@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ def load_inputs(
     timeframe: str = "1day",
     *,
     allow_gaps: bool = False,
+    stale: Mapping[str, str] | None = None,
 ) -> Inputs:
     """Load the bars that a strategy reads.
 
@@ -83,6 +85,8 @@ def load_inputs(
         Which bars.
     allow_gaps
         Whether joining two symbols may drop more than 5 % of either's bars.
+    stale
+        Of symbols whose last bars could not be fetched, which are missing and why.
 
     Raises
     ------
@@ -92,17 +96,18 @@ def load_inputs(
         If bars cannot be loaded or joined.
     """
     check_symbols(strategy, symbol, symbol2)
+    stale = stale or {}
     meta = store.meta(symbol, timeframe)
     bars = store.load(symbol, timeframe)
     if symbol2 is None:
-        return Inputs(bars, None, _describe(bars, meta))
+        return Inputs(bars, None, _describe(bars, meta, stale))
     meta2 = store.meta(symbol2, timeframe)
     joined = bars_module.join_bars(bars, store.load(symbol2, timeframe), allow_gaps=allow_gaps)
     return Inputs(
         joined.first,
         joined.second,
-        _describe(joined.first, meta),
-        _describe(joined.second, meta2),
+        _describe(joined.first, meta, stale),
+        _describe(joined.second, meta2, stale),
         Dropped(joined.dropped_first, joined.dropped_second),
     )
 
@@ -123,7 +128,7 @@ def check_symbols(strategy: Strategy, symbol: str, symbol2: str | None) -> None:
         raise InputError(f"--symbol2 {symbol2} is the first symbol; name another one")
 
 
-def _describe(bars: pl.DataFrame, meta: BarsMeta) -> BarsRecord:
+def _describe(bars: pl.DataFrame, meta: BarsMeta, stale: Mapping[str, str]) -> BarsRecord:
     stamps: Any = bars[time_column(bars)]
     return BarsRecord(
         symbol=meta.symbol,
@@ -136,4 +141,6 @@ def _describe(bars: pl.DataFrame, meta: BarsMeta) -> BarsRecord:
         adjust=meta.origin.adjust,
         calendar=meta.origin.calendar,
         warnings=tuple(meta.origin.warnings),
+        fetched_from=meta.origin.fetched_from,
+        stale=stale.get(meta.symbol),
     )

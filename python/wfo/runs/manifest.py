@@ -21,6 +21,15 @@ _Value = TypeVar("_Value")
 #: How far a run is. Of one that is ``rescoring`` the sweeps are complete, and the rest is not.
 STATUSES = ("running", "interrupted", "failed", "rescoring", "complete")
 
+#: What prices are adjusted for, in words that follow a comma, by `BarsRecord.adjust`.
+_ADJUSTED = {
+    "none": "prices as imported",
+    "raw": "not adjusted",
+    "split": "adjusted for splits",
+    "dividend": "adjusted for dividends",
+    "split-and-dividend": "adjusted for splits and dividends",
+}
+
 #: Those of a run whose sweeps are complete.
 SWEPT = ("rescoring", "complete")
 
@@ -40,7 +49,11 @@ class BarsRecord:
     fingerprint
         That of the stored bars, before a join dropped any.
     source, adjust, calendar, warnings
-        What their import said.
+        What their import or download said.
+    fetched_from
+        Name of the source that they were fetched from; None if they were imported.
+    stale
+        Which bars are missing that could not be fetched, and why; None if none are.
     """
 
     symbol: str
@@ -53,6 +66,15 @@ class BarsRecord:
     adjust: str
     calendar: str
     warnings: tuple[str, ...] = ()
+    fetched_from: str | None = None
+    stale: str | None = None
+
+    @property
+    def provenance(self) -> str:
+        """Where the bars come from, and what their prices are adjusted for."""
+        # A source that begins like this is no file and no vendor, but says itself what it is.
+        where = self.source if self.source.startswith("resampled ") else f"from {self.source}"
+        return f"{where}, {_ADJUSTED.get(self.adjust, self.adjust)}"
 
     @classmethod
     def from_dict(cls, data: object, where: str = "data") -> BarsRecord:
@@ -67,13 +89,15 @@ class BarsRecord:
         warnings = tuple(reader.take("warnings", list))
         if not all(isinstance(w, str) for w in warnings):
             raise ResultsError(f"{where}: warnings must be texts, not {list(warnings)!r}")
-        texts = (f.name for f in fields(cls) if f.name not in {"rows", "warnings"})
-        values: dict[str, Any] = {name: reader.take(name, str) for name in texts}
+        texts = [f.name for f in fields(cls) if f.name not in {"rows", "warnings"}]
+        optional = {"fetched_from", "stale"} - reader.data.keys()
+        values: dict[str, Any] = {n: reader.take(n, str) for n in texts if n not in optional}
         return cls(**values, rows=reader.take("rows", int), warnings=warnings)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values."""
-        return _plain(self) | {"warnings": list(self.warnings)}
+        found = _plain(self) | {"warnings": list(self.warnings)}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

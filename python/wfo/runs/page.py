@@ -87,14 +87,20 @@ def _bars(report: Findings) -> list[str]:
     manifest = report.manifest
     data = manifest.data
     span = f"{data.rows:,} bars, {data.first} to {data.last}"
-    adjusted = "" if data.adjust == "none" else f", adjusted: {data.adjust}"
-    lines = [f"{data.symbol} {data.timeframe}: {span}{adjusted}"]
-    lines += _said(*(f"Warning: {w}" for w in data.warnings))
+    lines = _filled(f"{data.symbol} {data.timeframe}: {span}, {data.provenance}")
+    lines += _said(say.stale(data.stale), *(f"Warning: {w}" for w in data.warnings))
     if manifest.data2 is not None and manifest.join is not None:
-        lost = manifest.join
-        lines.append(
-            f"With {manifest.data2.symbol} on the same dates; dropped for want of the other:"
-            f" {lost.first} and {lost.second}"
+        lost, second = manifest.join, manifest.data2
+        lines += _filled(
+            f"With {second.symbol} on the same dates, {second.provenance}; dropped for want of the"
+            f" other: {lost.first} and {lost.second}"
+        )
+        lines += _said(
+            say.stale(second.stale),
+            say.mixed(
+                (data.symbol, data.fetched_from, data.adjust),
+                (second.symbol, second.fetched_from, second.adjust),
+            ),
         )
     return lines
 

@@ -61,6 +61,10 @@ class RunPlan:
         Whether to start over where the same run is there already; what was there is moved.
     command
         How it was called, for the manifest.
+    fetch
+        Whether bars that the windows need and the store does not have are asked of a source.
+    source
+        Name of the source; by default that of the stored bars, else that of the configuration.
     """
 
     symbol: str
@@ -82,6 +86,8 @@ class RunPlan:
     fresh: bool = False
     command: str = ""
     name: str | None = None
+    fetch: bool = True
+    source: str | None = None
 
     @property
     def folder(self) -> RunFolder:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wfo.errors import ResultsError
 from wfo.progress import Progress, Silent
+from wfo.runs.fetching import Fetching
 from wfo.runs.folder import RunFolder
 from wfo.runs.identity import search
 from wfo.runs.job import Job, check_fits
@@ -35,6 +36,7 @@ def run(
     progress: Progress | None = None,
     machine: Machine | None = None,
     options: RunOptions | None = None,
+    fetching: Fetching | None = None,
 ) -> RunReport:
     """Carry out a run from stored bars to exported ranges.
 
@@ -50,6 +52,8 @@ def run(
         Free memory and disk, and the clock.
     options
         How stores and scoring work.
+    fetching
+        How bars that the store does not have are fetched; by default as the plan says.
 
     Raises
     ------
@@ -59,7 +63,8 @@ def run(
     """
     progress, machine, clock = progress or Silent(), machine or Machine(), Clock()
     with clock.stage("bars"):
-        task = Task.of(plan, store, machine.version())
+        version = machine.version()
+        task = Task.of(plan, store, version, fetching=fetching, progress=progress)
     for note in task.notes:
         progress.say(note)
     folder = plan.folder

@@ -40,6 +40,26 @@ def _sentence(say: _Say) -> _Say:
 
 
 @_sentence
+def stale(missing: str | None) -> str:
+    """Warn of bars that are missing at the end, which a trader would take for there."""
+    return f"Warning: {missing}." if missing else ""
+
+
+@_sentence
+def mixed(first: tuple[str, str | None, str], second: tuple[str, str | None, str]) -> str:
+    """Warn of two symbols whose prices were not made alike.
+
+    Of each its symbol, the source that it was fetched from, if any, and its adjustment.
+    """
+    if first[1:] == second[1:]:
+        return ""
+    return (
+        f"Warning: {first[0]} and {second[0]} come from different sources or are adjusted"
+        " differently, so that what is read from the one may not fit the other."
+    )
+
+
+@_sentence
 def costs(slip: float, fee: float) -> str:
     """Say what fills cost."""
     if not slip and not fee:

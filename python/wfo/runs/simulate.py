@@ -58,6 +58,7 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport | Phase
     if basis.whole:
         return PhasesReport(
             basis.title,
+            basis.inputs.data.symbol,
             basis.params,
             basis.assumed,
             basis.notes,
@@ -68,7 +69,14 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport | Phase
         )
     (only,) = slices
     return SimulationReport(
-        only.chart.title, basis.params, basis.assumed, basis.notes, only, claim, written
+        only.chart.title,
+        basis.inputs.data.symbol,
+        basis.params,
+        basis.assumed,
+        basis.notes,
+        only,
+        claim,
+        written,
     )
 
 

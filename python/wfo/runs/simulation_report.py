@@ -176,6 +176,8 @@ class SimulationReport:
     ----------
     title
         Symbols, strategy and slice in a line.
+    symbol
+        The first symbol, which is traded.
     params
         All parameters, in canonical order.
     assumed, notes
@@ -189,6 +191,7 @@ class SimulationReport:
     """
 
     title: str
+    symbol: str
     params: Mapping[str, Number]
     assumed: tuple[Assumed, ...]
     notes: tuple[str, ...]
@@ -223,7 +226,7 @@ class SimulationReport:
             Columns of a chart in plain characters; without it there is none.
         """
         lines = _head(self)
-        lines += ["", *_metrics_lines(self.simulated, _symbol(self.title))]
+        lines += ["", *_metrics_lines(self.simulated, self.symbol)]
         lines += ["", *_trades_lines(self.simulation, self.simulated.days)]
         lines += _unfilled_lines((self.simulated,))
         if chart_width is not None:
@@ -239,7 +242,7 @@ class PhasesReport:
     ----------
     title
         Symbols, strategy and candidate in a line.
-    params, assumed, notes, claim, written
+    symbol, params, assumed, notes, claim, written
         As in `SimulationReport`.
     slices
         The phases, in order.
@@ -248,6 +251,7 @@ class PhasesReport:
     """
 
     title: str
+    symbol: str
     params: Mapping[str, Number]
     assumed: tuple[Assumed, ...]
     notes: tuple[str, ...]
@@ -273,7 +277,7 @@ class PhasesReport:
             Columns of a chart of each phase in plain characters; without it there is none.
         """
         lines = _head(self)
-        lines += ["", *_phase_lines(self.slices, _symbol(self.title))]
+        lines += ["", *_phase_lines(self.slices, self.symbol)]
         lines += ["", *_money_lines(self.slices)]
         lines += _unfilled_lines(self.slices)
         for each in self.slices if chart_width is not None else ():
@@ -282,10 +286,6 @@ class PhasesReport:
         if self.command is not None:
             lines += ["", "All metrics and trades of one phase:", f"  {self.command}"]
         return "\n".join(lines) + "\n"
-
-
-def _symbol(title: str) -> str:
-    return title.split(" ", 1)[0]
 
 
 def _head(report: SimulationReport | PhasesReport) -> list[str]:

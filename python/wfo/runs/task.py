@@ -11,8 +11,10 @@ from wfo.backtest.benchmark import Benchmark, benchmark
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.metrics import bars_per_year
+from wfo.progress import Progress
+from wfo.runs.fetching import Fetching
 from wfo.runs.given import check_given, load_grids, load_windows
-from wfo.runs.inputs import Inputs, load_inputs
+from wfo.runs.inputs import Inputs, check_symbols, load_inputs
 from wfo.runs.plan import STORES, RunPlan
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
@@ -56,8 +58,29 @@ class Task:
     version: str
 
     @classmethod
-    def of(cls, plan: RunPlan, store: DataStore, version: str) -> Task:
+    def of(
+        cls,
+        plan: RunPlan,
+        store: DataStore,
+        version: str,
+        *,
+        fetching: Fetching | None = None,
+        progress: Progress | None = None,
+    ) -> Task:
         """Read and check all that a plan names, for what computes, of that version.
+
+        Parameters
+        ----------
+        plan
+            What was asked for.
+        store
+            Where the bars are.
+        version
+            Of what computes.
+        fetching
+            How bars that the store does not have are fetched; by default as the plan says.
+        progress
+            Where to tell what is fetched.
 
         Raises
         ------
@@ -74,6 +97,10 @@ class Task:
         if plan.store not in STORES:
             raise InputError(f"store = {plan.store!r} must be one of {', '.join(STORES)}")
         thread_count(plan.threads)
+        check_symbols(requested, plan.symbol, plan.symbol2)
+        # Last of all: it may take minutes, and what was fetched is no use if anything is wrong.
+        fetching = fetching or Fetching(plan.fetch, plan.source)
+        stale = fetching.bars(plan, store, schedule, progress)
         inputs = load_inputs(
             store,
             requested,
@@ -81,6 +108,7 @@ class Task:
             plan.symbol2,
             plan.timeframe,
             allow_gaps=plan.allow_gaps,
+            stale=stale,
         )
         phases = _resolve(schedule, grids, inputs, plan)
         plan.gates.required(len(phases), phases.min_phases)

@@ -123,7 +123,10 @@ class _Found:
             )
         again = shlex.join(["wfo", "rescore", str(folder.path)])
         if self.kept:
-            lines.append(f"to repair the run: {manifest.command}")
+            # With bars of later days it would be another run.
+            fetches = manifest.data.fetched_from and "--no-fetch" not in manifest.command
+            offline = " --no-fetch" if fetches else ""
+            lines.append(f"to repair the run: {manifest.command}{offline}")
             if manifest.rescored is not None:
                 lines.append(
                     f"and then, since it was rescored: {manifest.rescored.command or again}"
