@@ -168,7 +168,7 @@ def test_run_takes_the_options_that_are_specified() -> None:
         *("--capital", "--slip", "--fee", "--sizing", "--lot-size", "--max-stop-atr"),
         *("--entry-style", "--min-phases", "--wfe", "--dd-ratio", "--csv-all"),
         *("--gates", "--min-trades", "--beat", "--max-tests", "--fix"),
-        *("--store", "--fresh", "--estimate", "--name", "--config"),
+        *("--store", "--fresh", "--estimate", "--name", "--config", "--no-fetch", "--source"),
     }
     again = {o for p in commands()["wfo rescore"].params for o in p.opts}
     assert {

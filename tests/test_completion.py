@@ -14,6 +14,7 @@ from click.shell_completion import ShellComplete, get_completion_class
 
 import wfo
 from wfo.cli import cli
+from wfo.data import BarsOrigin
 from wfo.data.timeframes import TIMEFRAMES
 from wfo.grid import grid_names
 from wfo.windows import preset_names
@@ -38,7 +39,19 @@ def completed(line: str) -> list[str]:
     ("line", "wanted"),
     [
         ("wfo re", ["rescore", "results"]),
-        ("wfo data ", ["check", "import", "list"]),
+        ("wfo data ", ["check", "download", "import", "list", "login", "resample"]),
+        ("wfo data download S", ["SP500"]),
+        ("wfo data download SMH --source ", ["*", "tradestation", "alpaca", "binance", "files"]),
+        ("wfo data download SMH --source a", ["a*", "alpaca"]),
+        ("wfo data download SMH --series ", ["bars", "mark", "funding"]),
+        ("wfo data download SMH --adjust s", ["split", "split-and-dividend"]),
+        ("wfo data download SMH --calendar XNY", ["XNYS"]),
+        ("wfo data import x.csv --calendar 24", ["24/5", "24/7"]),
+        ("wfo run --source al", ["al*", "alpaca"]),
+        ("wfo data check --source bin", ["bin*", "binance"]),
+        ("wfo data resample N", ["NASDAQ"]),
+        ("wfo data resample SMH --to 1w", ["1week"]),
+        ("wfo data login ", ["tradestation"]),
         ("wfo run --sym", ["--symbol", "--symbol2"]),
         ("wfo run --symbol ", SAMPLES),
         ("wfo run --symbol S", ["SP500"]),
@@ -110,6 +123,43 @@ def test_the_script_for_zsh_keeps_empty_words_and_what_stands_before_a_value() -
     assert 'in "${(@)response}"' in script
     assert "compset -P '*='" in script
     assert " -U" not in script
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "wanted"),
+    [
+        # As bash 5.2 divides what is typed.
+        ("wfo run --symbol BTC/USDT:U", ["BTC/USDT", ":", "U"], ["USDT"]),
+        ("wfo run --symbol BTC/USDT:", ["BTC/USDT", ":"], ["USDT"]),
+        ("wfo run --symbol B", ["B"], ["BTC/USDT:USDT"]),
+        ("wfo run --symbol @E", ["@", "E"], ["@ES"]),
+        ("wfo run --symbol @", ["@"], ["@ES"]),
+        ("wfo run --symbol '@E", ["'@E"], ["@ES"]),
+        ("wfo run --symbol ^G", ["^G"], ["^GSPC"]),
+        ("wfo run --symbol=^G", ["=", "^G"], ["^GSPC"]),
+        ("wfo run --symbol=BTC/USDT:U", ["=", "BTC/USDT", ":", "U"], ["USDT"]),
+        ("wfo run --symbol ", [""], ["@ES", "BTC/USDT:USDT", "^GSPC", *SAMPLES]),
+        ("wfo run --symbol2 @ES --sym", ["--sym"], ["--symbol"]),
+    ],
+)
+def test_bash_gets_what_it_replaces_of_a_divided_word(
+    line: str,
+    words: list[str],
+    wanted: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bars = wfo.load_sample("NASDAQ")[:300]
+    for symbol in ("^GSPC", "@ES", "BTC/USDT:USDT"):
+        wfo.DataStore().save(symbol, "1day", bars, BarsOrigin("tests"))
+    before = line.removesuffix("".join(words)).split()
+    divided = [*before, *words]
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_WORDS", "\n".join(divided))
+    monkeypatch.setenv("COMP_CWORD", str(len(divided) - 1))
+    bash = get_completion_class("bash")
+    assert bash is not None
+    found = bash(cli, {}, "wfo", "_WFO_COMPLETE").complete()
+    assert found.split("\n") == [f"plain,{word}" for word in wanted]
 
 
 def test_bash_completes(tmp_path: Path) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 import webbrowser
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 import click
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 from conftest import ROOT
@@ -22,6 +26,7 @@ from notebooks import printed
 from test_cli import commands
 
 import wfo
+import wfo.testing
 from wfo.cli import cli
 from wfo.cli.docs import has_display
 from wfo.docs import Site, broken_links, build_site, local_site, write_site
@@ -116,6 +121,7 @@ def test_the_api_has_every_public_name(site: Site) -> None:
     }
     assert {f"wfo.{name}" for name in wfo.__all__} <= anchors
     assert {"wfo.Grid.load", "wfo.Simulation.metrics", "wfo.testing.StrategyConformance"} <= anchors
+    assert "wfo.testing.SourceConformance" in anchors
     assert {"wfo.metrics.sharpe", "wfo.strategy.PythonKernel", "wfo.progress.for_stream"} <= anchors
 
 
@@ -501,6 +507,69 @@ def test_the_strategy_of_the_guide_works(tmp_path: Path) -> None:
     assert re.search(r"[3-9] passed", tested.stdout), tested.stdout
 
 
+def test_the_source_of_the_guide_passes_its_tests(tmp_path: Path) -> None:
+    """Its two files, as they stand there."""
+    files = {}
+    for block in blocks(SOURCES / "own-source.md", "python"):
+        name = re.match(r"# (\w+\.py)\n", block)
+        assert name, block
+        files[name[1]] = block
+        (tmp_path / name[1]).write_text(block, encoding="utf-8")
+    assert set(files) == {"desk.py", "update_desk.py", "test_desk.py"}
+    tested = python_in(tmp_path, "-m", "pytest", "-q", "test_desk.py", "-p", "no:cacheprovider")
+    assert tested.returncode == 0, tested.stdout
+    suite = [name for name in dir(wfo.testing.SourceConformance) if name.startswith("test_")]
+    assert re.search(rf"\b{len(suite)} passed", tested.stdout), tested.stdout
+
+
+def test_the_source_of_the_guide_is_one_of_the_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for block in blocks(SOURCES / "own-source.md", "python"):
+        (tmp_path / block.split()[1]).write_text(block, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    sample = wfo.load_sample("NASDAQ").select("date", "open", "high", "low", "close")
+    with closing(sqlite3.connect("desk.sqlite")) as made, made:
+        made.execute("CREATE TABLE bars (symbol, date, open, high, low, close)")
+        rows = [("COMP", str(row[0]), *row[1:]) for row in sample.rows()]
+        made.executemany("INSERT INTO bars VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def download(*words: str) -> Result:
+        return CliRunner().invoke(
+            cli, ["data", "download", "COMP", "--start", "2018-01-02", *words]
+        )
+
+    first = download("--end", "2018-06-29", "--source", "desk.py:Desk")
+    assert first.exit_code == 0, first.output
+    # The store knows the source by its name, and not where its class is.
+    lost = download("--end", "2018-12-31")
+    assert lost.exit_code != 0
+    assert "came from 'desk', a source of your own" in " ".join(lost.output.split())
+    monkeypatch.setenv("WFO_SOURCE", "desk.py:Desk")
+    second = download("--end", "2018-12-31")
+    assert second.exit_code == 0, second.output
+    stored = wfo.DataStore("data").load("COMP")
+    assert stored.equals(sample.filter(pl.col("date") >= dt.date(2018, 1, 2)))
+    # The same from Python, up to yesterday; the database ends before.
+    updated = python_in(tmp_path, "update_desk.py")
+    assert updated.returncode == 0, updated.stderr
+    done, coverage = updated.stdout.splitlines()
+    assert done.startswith("0 None The desk's database has no bars after 2018-12-31")
+    assert re.match(r"Coverage\(2017-12-30 to 20\d\d-\d\d-\d\d by 'desk', [\d,]+ of", coverage)
+
+
+@pytest.mark.slow
+def test_a_type_checker_takes_the_source_of_the_guide(tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="mypy is not installed: make lint")
+    for block in blocks(SOURCES / "own-source.md", "python"):
+        (tmp_path / block.split()[1]).write_text(block, encoding="utf-8")
+    lines = "from desk import Desk\nfrom wfo.data.sources import Source\nsource: Source = Desk()\n"
+    (tmp_path / "typed.py").write_text(lines, encoding="utf-8")
+    words = ("--no-incremental", "--python-version", "3.11", "typed.py", "update_desk.py")
+    checked = python_in(tmp_path, "-m", "mypy", *words)
+    assert checked.returncode == 0, checked.stdout
+
+
 @pytest.mark.parametrize("name", ["gates-and-worth", "reproducibility"])
 def test_python_of_the_guides_runs(name: str) -> None:
     found = blocks(SOURCES / f"{name}.md", "python")
@@ -546,6 +615,34 @@ def test_the_notebook_has_nothing_of_a_machine(site: Site) -> None:
     assert sum(bool(text) for _, text in printed(notebook)) == len(code)
     assert f'src="{path.stem}-chart1.html"' in page(site, "example")
     assert b"<svg" in site.files[f"{path.stem}-chart1.html"]
+
+
+# Messages
+
+#: What the guide to market data explains: beginnings, ends or middles of messages.
+MESSAGES = (
+    *("missing within sessions", "outside the sessions of", "zero volume"),
+    *("like an unadjusted split", "usual ranges beyond the body and the bars beside it"),
+    *("prices times a constant", "no source can be asked for", "has given no refresh token yet"),
+    *("needs a pair of keys", "so others may read or write its secrets", "knows no symbol"),
+    *("has no symbol", "and cannot be continued with", "was imported from", "is not complete yet"),
+    *("that these were made of have changed since", "and is not continued", "only in case"),
+    *("the history was fetched anew, since stored bars changed", "asked for again after"),
+    *("stored bars changed and are as they were before", "is damaged"),
+    *("waiting for another process that writes it", "cannot be used"),
+)
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_messages_that_the_guide_to_market_data_explains_are_those_of_the_code(
+    message: str,
+) -> None:
+    guide = (SOURCES / "market-data.md").read_text(encoding="utf-8")
+    assert message.removesuffix(" of") in guide
+    folders = (PACKAGE / "data", PACKAGE / "cli")
+    code = "\n".join(p.read_text("utf-8") for f in folders for p in sorted(f.rglob("*.py")))
+    # Texts that are continued on the next line are one text.
+    assert message in re.sub(r'"\n\s*f?"', "", code)
 
 
 # The glossary

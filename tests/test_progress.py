@@ -14,7 +14,18 @@ from pathlib import Path
 import pytest
 
 import wfo.data
-from wfo.progress import Bar, Plain, Silent, describe, duration, for_stream, rate
+from wfo.progress import (
+    Bar,
+    BarStages,
+    Plain,
+    PlainStages,
+    Silent,
+    describe,
+    duration,
+    for_stream,
+    rate,
+    stages_for_stream,
+)
 
 SAMPLE = Path(wfo.data.__file__).parent / "sample"
 
@@ -193,3 +204,109 @@ def test_bar_on_a_terminal_of_80_columns(terminal: tuple[int, int], tmp_path: Pa
     assert text.rstrip().endswith("atr_d_l: looking for plateaus")
     assert re.search(r"atr_d_l: sweeping 4 phases: 96,768 in [\d.]+ s, [\d.]+ [kM]/s\r\n", text)
     assert re.search(r"atr_d_l: scoring: 96,768 in [\d.]+ s, [\d.]+ [kM]/s\r\n", text)
+
+
+# Several stages at a time
+
+
+def test_plain_stages_say_each_by_itself_now_and_then() -> None:
+    clock, stream = Clock(), io.StringIO()
+    stages = PlainStages("days", stream, clock)
+    stages.begin("SMH", 200)
+    stages.begin("QQQ", 100)
+    clock.now += 4
+    stages.advance("SMH", 20)
+    assert stream.getvalue() == "", "4 seconds are too few for a line"
+    clock.now += 6
+    stages.advance("SMH", 30)
+    stages.advance("QQQ", 100)
+    assert stream.getvalue().splitlines() == ["SMH: 25 % of 200, 5/s, 30.0 s left"]
+    stages.say("SMH: waiting")
+    clock.now += 10
+    stages.end("QQQ")
+    stages.advance("SMH", 150)
+    stages.end("SMH")
+    assert stream.getvalue().splitlines()[1:] == [
+        "SMH: waiting",
+        "QQQ: 100 days in 20.0 s, 5/s",
+        "SMH: 200 days in 20.0 s, 10/s",
+    ]
+
+
+def test_a_stage_without_anything_to_do_says_nothing_and_one_that_starts_over_counts_anew() -> None:
+    clock, stream = Clock(), io.StringIO()
+    stages = PlainStages("days", stream, clock)
+    stages.begin("SMH", 0)
+    stages.end("SMH")
+    stages.end("SMH")
+    assert stream.getvalue() == ""
+    stages.begin("SMH", 10)
+    stages.advance("SMH", 10)
+    clock.now += 5
+    stages.begin("SMH", 100)
+    clock.now += 10
+    stages.advance("SMH", 50)
+    assert stream.getvalue().splitlines() == ["SMH: 50 % of 100, 5/s, 10.0 s left"]
+
+
+def test_a_stage_that_has_waited_for_another_one_counts_its_own_time() -> None:
+    clock, stream = Clock(), io.StringIO()
+    stages = PlainStages("days", stream, clock)
+    for name in ("SMH", "QQQ"):
+        stages.begin(name, 100)
+    clock.now += 50
+    stages.advance("SMH", 100)
+    stages.end("SMH")
+    clock.now += 10
+    stages.advance("QQQ", 50)
+    clock.now += 10
+    stages.advance("QQQ", 50)
+    stages.end("QQQ")
+    assert stream.getvalue().splitlines() == [
+        "SMH: 100 days in 50.0 s, 2/s",
+        "QQQ: 50 % of 100, 5/s, 10.0 s left",
+        "QQQ: 100 days in 20.0 s, 5/s",
+    ]
+
+
+def test_a_bar_that_has_not_moved_says_so() -> None:
+    from rich.console import Console
+
+    with BarStages("days") as stages:
+        stages.begin("SMH", 100)
+        console = Console(width=80, file=io.StringIO(), force_terminal=True)
+        with console.capture() as shown:
+            console.print(stages._shown.get_renderable())
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown.get()).split() == ["SMH", "━" * 10, "0", "%"]
+
+
+def test_more_than_the_total_leaves_nothing_to_go() -> None:
+    """A source may answer days twice where one of its requests is tried again."""
+    assert describe(150, 100, 10) == "100 % of 100, 15/s, 0.0 s left"
+
+
+def test_stages_suit_the_stream() -> None:
+    stream = io.StringIO()
+    with stages_for_stream("days", stream) as stages:
+        assert isinstance(stages, PlainStages)
+        stages.say("hello")
+    assert stream.getvalue() == "hello\n"
+
+
+def test_bars_of_several_stages_show_rate_and_time_left() -> None:
+    from rich.console import Console
+
+    with BarStages("days") as stages:
+        for name, done in (("[QQQ]", 50), ("@ES", 100)):
+            stages.begin(name, 100)
+            stages.advance(name, done)
+        stages.end("@ES")
+        stages.begin("SMH", 0)
+        stages.end("SMH")
+        console = Console(width=80, file=io.StringIO(), force_terminal=True)
+        with console.capture() as shown:
+            console.print(stages._shown.get_renderable())
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.get()).splitlines()
+    assert re.match(r"\[QQQ\] .* 50 %, [\d.]+ ?[kMG]?/s, [\d.]+ s left", lines[0])
+    assert re.match(r"@ES .* 100 days in [\d.]+ s", lines[1])
+    assert re.match(r"SMH .* nothing was missing", lines[2])

@@ -24,7 +24,7 @@ _REMINDER = 0.2
 # Where each command lives. They load when called, so that `wfo --help` is quick.
 _COMMANDS = {
     "demo": ("wfo.cli.run", "Run a coarse grid on the sample that ships with the package."),
-    "data": ("wfo.cli.data", "Import, list and check bars."),
+    "data": ("wfo.cli.data", "Download, import, list, check and resample bars."),
     "run": ("wfo.cli.run", "Search a strategy's whole grid, from bars to TradeStation ranges."),
     "rescore": ("wfo.cli.run", "Score a run again with other gates, without a sweep."),
     "results": ("wfo.cli.results", "List the runs, those with names and the history too."),

@@ -12,7 +12,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem, ZshComplete, add_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    ZshComplete,
+    add_completion_class,
+    split_arg_string,
+)
 
 
 class _Zsh(ZshComplete):
@@ -33,6 +39,41 @@ class _Zsh(ZshComplete):
     )
 
 
+class _Bash(BashComplete):
+    """bash with click's script, for symbols such as ``@ES`` and ``BTC/USDT:USDT`` too.
+
+    bash divides words at ``@``, ``:`` and ``=``, and replaces what follows the last of them, an
+    ``@`` included. So words are read from the line as it is typed, and an item goes back without
+    what stays.
+    """
+
+    source_template = BashComplete.source_template.replace(
+        "env COMP_WORDS", 'env COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_WORDS'
+    )
+
+    #: What of the word that is completed bash leaves as it is.
+    _stays = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words before the one that is typed, and that one."""
+        line = os.environ.get("COMP_LINE", "")
+        if not line:
+            return super().get_completion_args()
+        # The letter makes a word of what is not begun yet, or ends with a blank in quotes.
+        *words, incomplete = split_arg_string(f"{line}x")
+        incomplete = incomplete[:-1]
+        typed = incomplete.partition("=")[2] if incomplete.startswith("-") else incomplete
+        divided = os.environ["COMP_WORDS"].split("\n")[int(os.environ["COMP_CWORD"]) :]
+        if not (divided and divided[0].startswith(("'", '"'))):
+            self._stays = typed[: max(typed.rfind("@"), *(1 + typed.rfind(m) for m in ":="))]
+        return words[1:], incomplete
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return an item as the script reads it."""
+        return f"{item.type},{item.value.removeprefix(self._stays)}"
+
+
+add_completion_class(_Bash)
 add_completion_class(_Zsh)
 
 
@@ -95,6 +136,24 @@ def complete_timeframes(
     from wfo.data.timeframes import TIMEFRAMES
 
     return _matching(TIMEFRAMES, incomplete)
+
+
+def complete_sources(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the sources of the package, or else files that have one of the user's own."""
+    from wfo.data.sources.registry import source_names
+
+    return _or_file(_matching(source_names(), incomplete), incomplete)
+
+
+def complete_calendars(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete exchange calendars."""
+    from wfo.data.calendars import calendar_names
+
+    return _matching(calendar_names(), incomplete)
 
 
 def complete_engines(

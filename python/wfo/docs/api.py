@@ -6,7 +6,7 @@ import importlib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
@@ -64,7 +64,10 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 )
 
 #: Public modules with a page each.
-MODULES = ("wfo.strategy", "wfo.metrics", "wfo.backtest.figures", "wfo.progress", "wfo.testing")
+MODULES = (
+    *("wfo.strategy", "wfo.metrics", "wfo.backtest.figures", "wfo.progress", "wfo.testing"),
+    *("wfo.data", "wfo.data.updating", "wfo.data.downloading", "wfo.data.sources"),
+)
 
 _HEAD = (
     "`import wfo` has all that a notebook needs; further modules have more. Every error is a"
@@ -225,6 +228,8 @@ def _doc(value: Any, name: str) -> str:
         return _VERSION
     if typing.get_origin(value) is not None:
         return f"A type: ``{_type_text(value)}``."
+    if isinstance(value, tuple | Mapping):
+        return f"A constant: ``{', '.join(map(str, value))}``."
     value = _function(value)
     if not (callable(value) or isinstance(value, property)):
         return ""

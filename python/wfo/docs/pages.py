@@ -28,10 +28,12 @@ GUIDES, REFERENCE, API = "Guides", "Reference", "Python API"
 _GUIDES = (
     "install",
     "own-bars",
+    "market-data",
     "reading-a-run",
     "stores-and-resuming",
     "gates-and-worth",
     "own-strategy",
+    "own-source",
     "reproducibility",
 )
 
