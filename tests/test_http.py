@@ -7,6 +7,7 @@ import datetime as dt
 import email.utils
 import gzip
 import json
+import logging
 import socket
 import threading
 import time
@@ -73,6 +74,35 @@ def test_an_answer_is_parsed_and_parameters_and_headers_arrive() -> None:
 
 
 # What may pass
+
+
+def test_long_waits_are_logged_and_short_ones_are_not(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "wfo.data.sources")
+    clock = VirtualClock()
+    busy = [Response(503, headers={"Retry-After": seconds}) for seconds in ("1.9", "0.1", "7")]
+    with serving(_script(*busy, GOOD)) as server:
+        _get(_client(clock, attempts=5), server)
+    where = server.url.removeprefix("http://")
+    # 1.9 s is short; with the tenth of a second the request has taken two.
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Vendor answers 503 ({where}/bars); attempt 3 of 5 in 0.1 s",
+        f"Vendor answers 503 ({where}/bars); attempt 4 of 5 in 7.0 s",
+    ]
+
+
+def test_the_wait_for_a_window_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "wfo.data.sources")
+    clock = VirtualClock()
+    limit = WindowLimit(2, 60.0, clock)
+    limit.take()
+    clock.passed += 45.0
+    limit.take()
+    limit.take()
+    clock.passed += 44.0
+    limit.take()  # one second to wait
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 requests in 60 s are allowed, and were sent: the next one in 15 s"
+    ]
 
 
 @pytest.mark.parametrize("status", sorted(RETRIED))

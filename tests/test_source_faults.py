@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,13 +34,18 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
+#: What is said where an answer lets the user wait.
+WAIT = re.compile(r"; attempt [2-5] of 5 in \d+\.\d s(?: / |$)")
+
+
 def told(outcome: Outcome) -> str:
-    """What is said beyond what is said of every answer of TradeStation."""
+    """What is said beyond waits, and beyond what is said of every answer of TradeStation."""
     standing = (
         "TradeStation does not say how its prices are adjusted; adjustment for splits is taken for "
         "granted"
     )
-    return " / ".join(text for text in outcome.seen.split(" / ") if text != standing)
+    texts = [t for t in outcome.seen.split(" / ") if t and t != standing]
+    return " / ".join(t for t in texts if not WAIT.search(t))
 
 
 def params() -> Iterator[object]:
@@ -70,7 +76,8 @@ def test_a_fault(source: str, fault: str, times: Times, tmp_path: Path) -> None:
 
 
 def unnoticed(outcome: Outcome) -> None:
-    """It passes: the user sees nothing of it, and has all bars."""
+    """It passes: the user sees no more of it than a long wait, and has all bars."""
+    assert bool(WAIT.search(outcome.seen)) is (outcome.waited >= 2)
     assert (outcome.error, told(outcome), outcome.anew) == ("", "", False)
     assert (outcome.store, outcome.later) == ("complete", "complete")
     fault = FAULTS[outcome.fault]

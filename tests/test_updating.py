@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import gc
 import itertools
+import logging
 import os
 import random
 import re
@@ -735,6 +736,30 @@ class Told(Quiet):
     def say(self, text: str) -> None:
         self.said.append(text)
         self.waits.set()
+
+
+def test_waits_of_the_source_are_told_while_it_is_asked_and_not_after(
+    go: Updating, source: MemorySource
+) -> None:
+    logger = logging.getLogger("wfo.data.sources.http")
+    level = logger.parent.level if logger.parent else None
+
+    def busy(number: int) -> None:
+        logger.info("Memory is busy; attempt %d of 5", number)
+        logger.debug("a detail")
+        # What another thread waits for is of another update.
+        other = threading.Thread(target=logger.info, args=("Memory is busy elsewhere",))
+        other.start()
+        other.join()
+
+    source.before = busy
+    told = Told()
+    go(D(2024, 3, 1), D(2024, 3, 8), listener=told)
+    logger.info("Memory is busy for others")
+    assert told.said == ["Memory is busy; attempt 1 of 5", "Memory is busy; attempt 2 of 5"]
+    parent = logging.getLogger("wfo.data.sources")
+    assert parent.handlers == []
+    assert parent.level == level
 
 
 def test_a_series_that_cannot_be_written_costs_the_others_nothing(

@@ -430,7 +430,12 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def _seen(outcome: Outcome) -> str:
     """Return what the user sees, without the port of the server and what stands in every cell."""
     seen = re.sub(r"127\.0\.0\.1:\d+", "HOST", outcome.seen)
-    texts = [t for t in seen.split(" / ") if not t.endswith("taken for granted")]
+    # Of waits the table has the sum.
+    texts = [
+        t
+        for t in seen.split(" / ")
+        if not (t.endswith("taken for granted") or re.search(r"; attempt \d of \d in [\d.]+ s$", t))
+    ]
     seen = " / ".join(texts).replace("|", "\\|").replace("\n", " ") or "nothing"
     seen = f"{outcome.error}: {seen}" if outcome.error else seen
     requests = "1 request" if outcome.requests == 1 else f"{outcome.requests} requests"

@@ -14,6 +14,7 @@ import datetime as dt
 import email.utils
 import ipaddress
 import json
+import logging
 import re
 import urllib.parse
 import zlib
@@ -49,6 +50,12 @@ LONGEST_QUOTE: Final = 300
 _TOKEN: Final = re.compile(
     r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]+"
 )
+#: Seconds that a request has taken, or will, before its further attempts are logged.
+LONG_WAIT: Final = 2.0
+
+#: Tells of waits, at level INFO and without secrets; `wfo.data.updating.update` passes them on.
+LOG: Final = logging.getLogger(__name__)
+
 _CHUNK = 1 << 16
 #: Of a body that is not the answer, no more is read than a message can quote.
 _LARGEST_REFUSAL = 1 << 16
@@ -575,8 +582,24 @@ class Http:
             asked = None if found is None else found.wait
             return min(jitter(state) if asked is None else asked, options.longest_wait)
 
+        begun = self._clock.monotonic()
+
+        def told(state: tenacity.RetryCallState) -> None:
+            found, next_action = fault(state), state.next_action
+            if found is None or next_action is None:
+                return
+            if self._clock.monotonic() - begun + next_action.sleep >= LONG_WAIT:
+                LOG.info(
+                    "%s; attempt %d of %d in %.1f s",
+                    found.error,
+                    state.attempt_number + 1,
+                    options.attempts,
+                    next_action.sleep,
+                )
+
         found = tenacity.Retrying(
             sleep=self._clock.sleep,
+            before_sleep=told,
             stop=tenacity.stop_after_attempt(options.attempts),
             wait=wait,
             retry=tenacity.retry_if_result(lambda r: isinstance(r, _Fault) and r.passing),

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import collections
+import logging
 import math
+from typing import Final
 
 from wfo.data.sources.clock import Clock
 from wfo.errors import InputError
+
+#: Seconds of a wait from which on it is logged.
+LONG_WAIT: Final = 2.0
+
+_LOG = logging.getLogger(__name__)
 
 
 class WindowLimit:
@@ -41,6 +48,14 @@ class WindowLimit:
     def take(self) -> None:
         """Count a request, after a wait where the window is full."""
         if len(self._sent) == self.count:
+            wait = self._sent[0] + self.seconds - self._clock.monotonic()
+            if wait >= LONG_WAIT:
+                _LOG.info(
+                    "%d requests in %.0f s are allowed, and were sent: the next one in %.0f s",
+                    self.count,
+                    self.seconds,
+                    wait,
+                )
             # Sleeps may end early, so the time is read again after each.
             while (rest := self._sent[0] + self.seconds - self._clock.monotonic()) > 0:
                 self._clock.sleep(rest)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -92,8 +94,38 @@ def update(
                 )
             )
             works[n] = SeriesUpdate(held, store, source, each, fresh=fresh, now=clock.now())
+        stack.enter_context(_waits_told(listener))
         _Fetching(source, clock, listener).run([works[n] for n in range(len(wanted))])
         return tuple(works[n].updated() for n in range(len(wanted)))
+
+
+class _Waits(logging.Handler):
+    """Tells a listener why a source lets it wait."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(logging.INFO)
+        self._listener = listener
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a message on."""
+        # Other threads may update other series.
+        if record.thread == self._thread:
+            self._listener.say(record.getMessage())
+
+
+@contextlib.contextmanager
+def _waits_told(listener: Listener) -> Iterator[None]:
+    logger, handler = logging.getLogger("wfo.data.sources"), _Waits(listener)
+    before = logger.level
+    logger.addHandler(handler)
+    if not logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 class _Fetching:
