@@ -56,13 +56,16 @@ def printed(notebook: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each code cell's source and the text that it printed or showed."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
-            texts = [
-                output.get("text") or output.get("data", {}).get("text/plain", "")
-                for output in cell["outputs"]
-                # Progress is told while it takes long, on a busy machine.
-                if output.get("name") != "stderr"
-            ]
-            yield "".join(cell["source"]), "\n".join("".join(text) for text in texts)
+            text = ""
+            for output in cell["outputs"]:
+                if output["output_type"] == "stream":
+                    # Progress is told while it takes long, on a busy machine; and what is printed
+                    # comes in one piece or in several.
+                    text += "".join(output["text"]) if output["name"] != "stderr" else ""
+                else:
+                    shown = "".join(output.get("data", {}).get("text/plain", ""))
+                    text += f"\n{shown}" if text else shown
+            yield "".join(cell["source"]), text
 
 
 def rewrite(source: Path, target: Path) -> None:
