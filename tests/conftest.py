@@ -42,7 +42,19 @@ os.environ["WFO_CONFIG_DIR"] = str(ROOT / "target" / "no-config")
 
 
 # What takes longest, in this order; the other files fill up what is left at the end.
-LONGEST = ("test_resume", "test_wheel", "test_runs", "test_stages", "test_parity", "test_plateaus")
+LONGEST = (
+    "test_resume",
+    "test_wheel",
+    "test_runs",
+    "test_stages",
+    "test_parity",
+    "test_plateaus",
+    "test_docs",
+    "test_source_faults",
+    "test_data_store",
+    "test_random_faults",
+    "test_updating",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
