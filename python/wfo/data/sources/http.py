@@ -30,7 +30,7 @@ from wfo.data.sources.errors import (
     SourceError,
     UnreachableError,
 )
-from wfo.data.sources.limits import WindowLimit
+from wfo.data.sources.limits import LONG_WAIT, WindowLimit
 from wfo.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,9 +50,6 @@ LONGEST_QUOTE: Final = 300
 _TOKEN: Final = re.compile(
     r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]+"
 )
-#: Seconds that a request has taken, or will, before its further attempts are logged.
-LONG_WAIT: Final = 2.0
-
 #: Tells of waits, at level INFO and without secrets; `wfo.data.updating.update` passes them on.
 LOG: Final = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Final
 from wfo.data.sources.clock import Clock
 from wfo.errors import InputError
 
-#: Seconds of a wait from which on it is logged.
+#: Seconds from which on a wait, or all attempts of a request together, are logged.
 LONG_WAIT: Final = 2.0
 
 _LOG = logging.getLogger(__name__)

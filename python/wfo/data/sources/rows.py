@@ -62,23 +62,23 @@ def require_offered(source: Source, requests: Sequence[SeriesRequest]) -> None:
     """
     if not requests:
         raise InputError(f"{source.title}: nothing is asked for: give one request at least")
+    for request in requests:
+        offered: list[tuple[str, str, Sequence[str]]] = [
+            ("series", request.series, source.series),
+            ("adjustment", request.adjust, source.adjustments),
+        ]
+        if request.series != "funding":
+            offered.append(("timeframe", require_timeframe(request.timeframe), source.timeframes))
+        for what, value, known in offered:
+            if value not in known:
+                raise InputError(
+                    f"{source.title} has no {what} {value!r} ({request.symbol}); "
+                    f"it has {', '.join(known)}"
+                )
     if len({(r.series, r.timeframe, r.adjust) for r in requests}) > 1:
         raise InputError(
             f"{source.title}: requests of one call must share series, timeframe and adjustment"
         )
-    request = requests[0]
-    offered: list[tuple[str, str, Sequence[str]]] = [
-        ("series", request.series, source.series),
-        ("adjustment", request.adjust, source.adjustments),
-    ]
-    if request.series != "funding":
-        offered.append(("timeframe", require_timeframe(request.timeframe), source.timeframes))
-    for what, value, known in offered:
-        if value not in known:
-            raise InputError(
-                f"{source.title} has no {what} {value!r} ({request.symbol}); "
-                f"it has {', '.join(known)}"
-            )
 
 
 def request_zone(request: SeriesRequest) -> str:

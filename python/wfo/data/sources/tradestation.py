@@ -42,10 +42,9 @@ from wfo.data.sources.errors import (
 )
 from wfo.data.sources.http import Http, HttpOptions, Reply
 from wfo.data.sources.limits import WindowLimit
-from wfo.data.sources.rows import number
+from wfo.data.sources.rows import number, require_offered
 from wfo.data.sources.source import Adjustment, Answer, SeriesKind, SeriesRequest
 from wfo.data.timeframes import TIMEFRAMES
-from wfo.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -301,17 +300,7 @@ class TradeStation:
 
     def fetch(self, requests: Sequence[SeriesRequest]) -> Iterator[Answer]:
         """Answer requests, piece by piece; see `wfo.data.sources.source.Source.fetch`."""
-        for request in requests:
-            for what, value, has in (
-                ("series", request.series, self.series),
-                ("timeframe", request.timeframe, self.timeframes),
-                ("adjustment", request.adjust, self.adjustments),
-            ):
-                if value not in has:
-                    raise InputError(
-                        f"{request.symbol}: TradeStation has no {what} {value!r}; it has "
-                        f"{', '.join(has)}"
-                    )
+        require_offered(self, requests)
         return self._answers(requests)
 
     def _answers(self, requests: Sequence[SeriesRequest]) -> Iterator[Answer]:
