@@ -23,7 +23,7 @@ from memory_source import DAY, MINUTES, MemorySource, SetClock, daily, minutes
 from polars.testing import assert_frame_equal
 
 from wfo.data import BarsOrigin, DataStore
-from wfo.data.coverage import Coverage, DateInterval
+from wfo.data.coverage import Coverage, DateInterval, joined, without
 from wfo.data.fixing import check_stored
 from wfo.data.sources.errors import (
     CredentialsError,
@@ -35,7 +35,7 @@ from wfo.data.sources.errors import (
 from wfo.data.sources.source import Answer, SeriesRequest
 from wfo.data.store import Held
 from wfo.data.updating import Quiet, Updated, Wanted, update
-from wfo.data.updating.session_days import SessionDays, holds, joined, without
+from wfo.data.updating.session_days import SessionDays, holds
 from wfo.errors import DataError, InputError
 
 D = dt.date

@@ -146,8 +146,8 @@ class Coverage:
                     raise InputError(f"coverage must ascend: {two} follows {one}")
             if len(intervals) > MOST_INTERVALS:
                 raise InputError(f"coverage has {len(intervals):,} intervals, too many to be true")
-        covered = _joined(a.interval for a in self.answered)
-        outside = _without([e.interval for e in self.empty], covered)
+        covered = joined(a.interval for a in self.answered)
+        outside = without([e.interval for e in self.empty], covered)
         if outside:
             raise InputError(f"coverage has {outside[0]} as empty, which was not answered")
 
@@ -185,8 +185,8 @@ class Coverage:
         """
         at = _utc(now)
         expired = [e.interval for e in self.empty if not e.holds(at)]
-        known = _without([a.interval for a in self.answered], expired)
-        return tuple(_without([wanted], known))
+        known = without([a.interval for a in self.answered], expired)
+        return tuple(without([wanted], known))
 
     def answer(
         self,
@@ -215,21 +215,21 @@ class Coverage:
             If `empty` has a date that `interval` has not.
         """
         at = _utc(asked_at)
-        hollow = _joined(empty)
-        outside = _without(hollow, [interval])
+        hollow = joined(empty)
+        outside = without(hollow, [interval])
         if outside:
             raise InputError(f"{outside[0]} cannot be empty in an answer for {interval}")
         answered = [
             dataclasses.replace(a, interval=rest)
             for a in self.answered
-            for rest in _without([a.interval], [interval])
+            for rest in without([a.interval], [interval])
         ]
         answered.append(Answered(interval, source, at))
         answered.sort(key=lambda a: a.interval)
         left = [
             dataclasses.replace(e, interval=rest)
             for e in self.empty
-            for rest in _without([e.interval], [interval])
+            for rest in without([e.interval], [interval])
         ]
         left += [piece for dates in hollow for piece in _expiring(dates, at)]
         left.sort(key=lambda e: e.interval)
@@ -344,7 +344,7 @@ def _same_times(one: Empty, two: Empty) -> bool:
     return (one.asked_at, one.expires_at) == (two.asked_at, two.expires_at)
 
 
-def _joined(intervals: Iterable[DateInterval]) -> list[DateInterval]:
+def joined(intervals: Iterable[DateInterval]) -> list[DateInterval]:
     """Return the dates of intervals, ascending, disjoint, and no two of them neighbours."""
     found: list[DateInterval] = []
     for interval in sorted(intervals):
@@ -355,14 +355,14 @@ def _joined(intervals: Iterable[DateInterval]) -> list[DateInterval]:
     return found
 
 
-def _without(
+def without(
     intervals: Iterable[DateInterval], others: Iterable[DateInterval]
 ) -> list[DateInterval]:
-    """Return the dates of `intervals` that are in none of `others`, joined as `_joined` does."""
+    """Return the dates of `intervals` that are in none of `others`, joined as `joined` does."""
     found: list[DateInterval] = []
-    holes = _joined(others)
+    holes = joined(others)
     at = 0
-    for interval in _joined(intervals):
+    for interval in joined(intervals):
         first = interval.first
         while at < len(holes) and holes[at].last < first:
             at += 1

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wfo.data.checks import CheckReport, check_bars
-from wfo.data.coverage import Coverage, DateInterval
+from wfo.data.coverage import Coverage, DateInterval, joined, without
 from wfo.data.deriving import is_resampled, outdated
 from wfo.data.downloading import Downloaded, download
 from wfo.data.findings import count_of, listed, where
@@ -26,7 +26,6 @@ from wfo.data.store import WAITING, CorruptError, Stored
 from wfo.data.symbols import file_stem, symbol_of
 from wfo.data.timeframes import TIMEFRAMES, is_intraday
 from wfo.data.updating import Listener, Quiet, Wanted
-from wfo.data.updating.session_days import joined, without
 from wfo.errors import DataError, ResultsError, WfoError
 from wfo.files import write_text
 

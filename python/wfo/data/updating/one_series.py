@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wfo.data.checks import calendar_warnings
-from wfo.data.coverage import FIRST_DATE, Coverage, DateInterval
+from wfo.data.coverage import FIRST_DATE, Coverage, DateInterval, joined, without
 from wfo.data.deriving import is_resampled
 from wfo.data.errors import CorruptError
 from wfo.data.meta import BarsMeta, BarsOrigin
@@ -36,7 +36,7 @@ from wfo.data.updating.merging import (
     rows_between,
 )
 from wfo.data.updating.ranges import Ranges, plan_ranges
-from wfo.data.updating.session_days import SessionDays, joined, without
+from wfo.data.updating.session_days import SessionDays
 from wfo.data.updating.values import Updated, Wanted
 from wfo.errors import InputError, did_you_mean
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wfo.data.coverage import Coverage, DateInterval
-from wfo.data.updating.session_days import SessionDays, holds, joined, without
+from wfo.data.coverage import Coverage, DateInterval, joined, without
+from wfo.data.updating.session_days import SessionDays, holds
 
 #: Stored sessions that are asked for again on each side of what is missing, so that a past that
 #: was revised is seen.

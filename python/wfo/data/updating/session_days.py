@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wfo.data.calendars import NO_CALENDAR, calendar_timezone, load_sessions, require_calendar
-from wfo.data.coverage import DateInterval
+from wfo.data.coverage import DateInterval, joined, without
 from wfo.data.timeframes import is_intraday, require_timeframe
 
 _DAY: Final = dt.timedelta(days=1)
@@ -178,36 +178,6 @@ def _block(calendar: str, timed: bool, block: int) -> tuple[list[dt.date], dt.da
         days = opens.append(closes).unique().sort()
     known = [d for d in days.to_list() if begin <= d <= end]
     return known, max(found.first, begin), min(found.last, end)
-
-
-def joined(intervals: Iterable[DateInterval]) -> list[DateInterval]:
-    """Return ranges as few as they can be: sorted, disjoint, none beginning where one ends."""
-    found: list[DateInterval] = []
-    for each in sorted(intervals):
-        if found and each.first <= found[-1].last + _DAY:
-            found[-1] = DateInterval(found[-1].first, max(found[-1].last, each.last))
-        else:
-            found.append(each)
-    return found
-
-
-def without(
-    intervals: Iterable[DateInterval], removed: Sequence[DateInterval]
-) -> list[DateInterval]:
-    """Return what is left of ranges where other ones are taken out."""
-    left = joined(intervals)
-    for cut in removed:
-        parts: list[DateInterval] = []
-        for each in left:
-            if cut.last < each.first or cut.first > each.last:
-                parts.append(each)
-                continue
-            if each.first < cut.first:
-                parts.append(DateInterval(each.first, cut.first - _DAY))
-            if each.last > cut.last:
-                parts.append(DateInterval(cut.last + _DAY, each.last))
-        left = parts
-    return left
 
 
 def holds(intervals: Iterable[DateInterval], part: DateInterval) -> bool:
