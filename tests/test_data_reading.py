@@ -251,9 +251,17 @@ def test_commas_alone_follow_the_separator(separator: str, factor: float, tmp_pa
     )
 
 
-def test_utf16_is_read(tmp_path: Path) -> None:
+def test_no_thousand_begins_with_a_zero(tmp_path: Path) -> None:
+    cells = ['"0,250"', '"0,375"', '"0,125"', '"0,250"']
+    lines = ["date,open,high,low,close", ",".join(["2024-01-11", *cells])]
+    path = write(tmp_path, "\n".join(lines))
+    assert read_bars(path).frame.row(0)[1:5] == (0.25, 0.375, 0.125, 0.25)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "QQQ.txt"
-    path.write_bytes(DAILY_FILES["metatrader"].encode("utf-16"))
+    path.write_bytes(DAILY_FILES["metatrader"].encode(encoding))
     assert_frame_equal(read_bars(path).frame, DAILY)
 
 

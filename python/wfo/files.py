@@ -129,7 +129,14 @@ def write_text(path: Path, text: str, *, remedy: str | None = None) -> None:
 
 def write_json(path: Path, data: Any) -> None:
     """Write a JSON file whole, indented."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, _json_text(data))
+
+
+def _json_text(data: Any) -> str:
+    """Return values as indented JSON that UTF-8 has, and that reads back as the same."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A file name that is not UTF-8 has surrogates, which stand nowhere but in texts.
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def read_json(path: Path) -> Any:
@@ -148,13 +155,16 @@ def read_json(path: Path) -> Any:
         raise ResultsError(f"{path} cannot be read: {error}") from error
 
 
-def write_sealed(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a JSON file whole, with a digest of its own text as its last key, ``seal``."""
+def write_sealed(path: Path, data: Mapping[str, Any], *, remedy: str | None = None) -> None:
+    """Write a JSON file whole, with a digest of its own text as its last key, ``seal``.
+
+    `remedy` is as in `naming_the_file`.
+    """
     sealed = {**data, "seal": _UNSEALED}
-    text = json.dumps(sealed, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = _json_text(sealed)
     # From the end: the values may hold as many zeros.
     head, _, tail = text.rpartition(_UNSEALED)
-    write_text(path, head + _digest(text) + tail)
+    write_text(path, head + _digest(text) + tail, remedy=remedy)
 
 
 def read_sealed(path: Path) -> dict[str, Any]:

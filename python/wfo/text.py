@@ -1,10 +1,12 @@
-"""Text of pages: tables in plain characters and for notebooks, and sizes."""
+"""Text of pages: tables in plain characters and for notebooks, full lines, and sizes."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Sequence
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def table(rows: Sequence[Sequence[str]], align: str, *, indent: str = "  ") -> list[str]:
@@ -52,6 +54,44 @@ def html_table(caption: str, rows: Iterable[Sequence[str]]) -> str:
     return f"<table><caption>{html.escape(caption)}</caption>{''.join(lines)}</table>"
 
 
+def wrap_text(words: str, width: int, indent: str = "", hang: str = "") -> list[str]:
+    """Break a text where a line is full, never inside a word: names and paths stay whole.
+
+    A number stays with its percent sign.
+
+    Parameters
+    ----------
+    words
+        The text.
+    width
+        Characters of a line, at most where words allow it.
+    indent
+        What the first line begins with.
+    hang
+        What further lines begin with after `indent`.
+    """
+    lines = textwrap.wrap(
+        words.replace(" %", "\0%"),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\0", " ") for line in lines]
+
+
+def wrap_items(words: str, width: int) -> list[str]:
+    """Break a list, such as ``bb_length 10, bb_deviation 2``, behind commas alone; indented."""
+    glued = words.replace(" ", "\0").replace(",\0", ", ")
+    return wrap_text(glued, width, "  ")
+
+
+def params_lines(params: Mapping[str, int | float], width: int) -> list[str]:
+    """Return parameters as lines of a page, as many in a line as fit."""
+    return wrap_items(", ".join(f"{name} {value:g}" for name, value in params.items()), width)
+
+
 def size_text(count: float) -> str:
     """Return a number of bytes as text."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
@@ -80,3 +120,22 @@ def percent(share: float) -> str:
         if text != f"{100:.{decimals}f}":
             break
     return f"{text} %"
+
+
+def printable(text: str) -> str:
+    r"""Return a text for a terminal, with what would steer it as escapes such as ``\x1b``.
+
+    File names, headings and cells of other programs may hold anything. Ends of lines and tabs stay;
+    control characters, marks that turn the direction of writing, and what stands for bytes that are
+    no text are escaped.
+    """
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, as a text in quotes of which a long one is cut."""
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -43,7 +43,7 @@ def find_notation(columns: list[pl.Series], separator: str) -> Notation:
         return "comma"
     if cells.str.contains(".", literal=True).any():
         return "point"
-    thousands = commas.str.strip_chars().str.contains(r"^\D?\d{1,3}(,\d{3})+$").all()
+    thousands = commas.str.strip_chars().str.contains(r"^\D?[1-9]\d{0,2}(,\d{3})+$").all()
     return "point" if separator == "," and thousands else "comma"
 
 
@@ -77,7 +77,7 @@ def parse_numerals(cells: pl.Series, notation: Notation) -> pl.Series:
     if numbers is not None and numbers.null_count() == cells.null_count():
         return numbers
     separator, mark = (",", r"\.") if notation == "point" else (r"\.", ",")
-    whole = rf"(?:\d{{1,3}}(?:[{separator} ']\d{{3}})+|\d+)?"
+    whole = rf"(?:[1-9]\d{{0,2}}(?:[{separator} ']\d{{3}})+|\d+)?"
     shape = rf"^([+-]?{whole}(?:{mark}\d*)?(?:E[+-]?\d+)?)([KMB]?)$"
     parts = text.str.to_uppercase().str.extract_groups(shape).struct.unnest()
     numeral, suffix = (parts.to_series(0), parts.to_series(1))

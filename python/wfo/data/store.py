@@ -319,7 +319,8 @@ class DataStore:
         now = dt.datetime.now(dt.UTC).replace(microsecond=0)
         coverage = covering(_date(first), _date(last), origin.source, now)
         with self.hold(symbol, timeframe, waiting=waiting) as held:
-            return held._replace(place, bars, origin, coverage, set_aside=False)
+            # One time: files of earlier versions are read as if asked for when they were imported.
+            return held._replace(place, bars, origin, coverage, set_aside=False, now=now)
 
     @contextlib.contextmanager
     def hold(

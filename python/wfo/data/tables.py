@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from wfo.data.columns import NEEDED, recognise
 from wfo.errors import DataError
+from wfo.text import shown
+from wfo.text_files import decode, other_kind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,13 +23,6 @@ if TYPE_CHECKING:
 _CHUNK: Final = 50_000
 
 _read_csv = functools.partial(csv.reader, skipinitialspace=True, strict=True)
-
-_ARCHIVES: Final = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook: unpack it, or save it as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save it as CSV"),
-    (b"\x1f\x8b", "compressed with gzip: unpack it first"),
-    (b"%PDF", "a PDF document: bars are read from CSV or Parquet"),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +89,7 @@ class Table:
         first = bad[0]
         value = self.columns[column][first]
         empty = value is None or (isinstance(value, str) and not value.strip())
-        problem = "is empty" if empty else f"{_shown(value)} {why}"
+        problem = "is empty" if empty else f"{shown(value)} {why}"
         more = f" (and {len(bad) - 1:,} more such cells in this column)" if len(bad) > 1 else ""
         gap = " " if empty else ": "
         return DataError(
@@ -110,7 +105,7 @@ def read_table(path: str | Path) -> Table:
     ----------
     path
         The file. Parquet is known by its contents, whatever the file is called; everything
-        else must be text in UTF-8 (with or without a byte order mark) or UTF-16, with fields
+        else must be text in UTF-8 or UTF-16 (with or without a byte order mark), with fields
         separated by comma, semicolon or tab.
 
     Raises
@@ -132,10 +127,11 @@ def read_table(path: str | Path) -> Table:
         raise DataError(f"{path.name} is empty")
     if content.startswith(b"PAR1"):
         return _read_parquet(path.name, content)
-    for magic, what in _ARCHIVES:
-        if content.startswith(magic):
-            raise DataError(f"{path.name} is {what}")
-    return _read_text(path.name, _decode(path.name, content))
+    if (kind := other_kind(content)) is not None:
+        raise DataError(f"{path.name} is {kind}")
+    no_text = f"is neither Parquet nor text: it holds zero bytes; {NEEDED}"
+    text, _ = decode(path.name, content, error=DataError, no_text=no_text)
+    return _read_text(path.name, text)
 
 
 def _read_parquet(name: str, content: bytes) -> Table:
@@ -150,24 +146,6 @@ def _read_parquet(name: str, content: bytes) -> Table:
         raise DataError(f"{name} holds no bars: it has columns but no rows")
     rows = RowNames("row", range(1, frame.height + 1))
     return Table(name, tuple(frame.columns), tuple(frame.get_columns()), rows, "")
-
-
-def _decode(name: str, content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    else:
-        encoding = "utf-8-sig"
-        if b"\x00" in content:
-            raise DataError(f"{name} is neither Parquet nor text: it holds zero bytes; {NEEDED}")
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        found = f"byte 0x{content[error.start]:02x}"
-        raise DataError(
-            f"{name}, line {line}: {found} is not {encoding.upper()[:6].rstrip('-')} text: "
-            "save the file as CSV in UTF-8"
-        ) from error
 
 
 def _read_text(name: str, text: str) -> Table:
@@ -199,14 +177,14 @@ def _split_header(name: str, line: int, head: str) -> tuple[str, list[str]]:
         if best is None or score > best[0]:
             best = (score, separator, fields)
     if best is None:
-        raise DataError(f"{name}, line {line}: {_shown(head)} is no header line; {NEEDED}")
+        raise DataError(f"{name}, line {line}: {shown(head)} is no header line; {NEEDED}")
     score, separator, fields = best
     if score == 0:
         widest = max((head.split(s) for s in ",;\t"), key=len)
         numeric = sum(1 for f in widest if re.search(r"\d", f) and not re.search(r"[A-Za-z]{2}", f))
         if numeric >= max(2, len(widest) // 2):
             raise DataError(
-                f"{name} has no header line: line {line} is already data, {_shown(head)}; put a "
+                f"{name} has no header line: line {line} is already data, {shown(head)}; put a "
                 "line of column names first, such as date,open,high,low,close,volume"
             )
         raise DataError(f"{name} holds no bars: columns found: {_listed(widest)}; {NEEDED}")
@@ -255,7 +233,7 @@ def _records(
                 fields = f"{len(record)} field{'' if len(record) == 1 else 's'}"
                 raise DataError(
                     f"{name}, line {line}: {fields} where the header has {width}: "
-                    f"{_shown(separator.join(record))}"
+                    f"{shown(separator.join(record))}"
                 )
             del record[width:]
         numbers.append(line)
@@ -274,11 +252,6 @@ def _is_yfinance_preamble(headings: list[str], record: list[str], done: int) -> 
     if done == 0:
         return headings[0].casefold() == "price" and first == "ticker"
     return first in ("date", "datetime") and not any(c.strip() for c in record[1:])
-
-
-def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else str(value)
-    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _listed(names: Sequence[str]) -> str:
