@@ -26,6 +26,8 @@ __all__ = [
     "check_bars",
     "lacks",
     "line_squares",
+    "orders",
+    "performance_schema",
     "schema",
     "simulate",
     "stable_line_squares",
@@ -74,6 +76,9 @@ def schema() -> list[tuple[str, str]]:
     The first six are those that every sweep computes.
     """
 
+def performance_schema() -> list[str]:
+    """Return the names of the figures of a whole history, in order."""
+
 def lacks(
     engine: str,
     strategy: str,
@@ -81,6 +86,7 @@ def lacks(
     extended: bool,
     dated: bool,
     axes: list[list[int]] | None = None,
+    performance: bool = False,
 ) -> str | None:
     """Return why an engine cannot do what it is asked for, None where it can.
 
@@ -94,6 +100,8 @@ def lacks(
         Whether parameter sets take turns.
     axes
         The positions of the parameters of each axis, where a grid is swept.
+    performance
+        Whether the figures of a whole history are wanted.
     """
 
 def simulate(
@@ -146,6 +154,38 @@ def simulate(
         float64[n], the mark at every close, the capital before the first trading bar.
     reversals
         Bars with a reversal, uint64[r], and the mark at its fill, float64[r].
+    """
+
+def orders(
+    strategy: str,
+    feeds: _Feeds,
+    params: list[float],
+    settings: _Settings,
+    warmup: int,
+) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """Return state and orders in the bar after the last one; None where the kernel does not say.
+
+    All bars from `warmup` on are traded first, with one parameter set, by the direct engine.
+
+    Parameters
+    ----------
+    strategy, feeds, settings
+        As for `simulate`.
+    params
+        The values of the set in canonical order.
+    warmup
+        First trading bar, up to n.
+
+    Returns
+    -------
+    state
+        ``side`` (1 long, -1 short, 0 flat), ``since`` (the bar since which it lasts),
+        ``entry_price`` (None while flat), ``shares``, ``equity`` (after the last closed trade),
+        ``mark`` (at the last close), ``ruined``, ``both_fill``.
+    orders
+        Of each order ``action``, ``kind``, ``level`` (None of a market order), ``shares``,
+        ``obstacle`` (why it does not work; None if it does), ``obstacle_numbers`` (a value and what
+        it must exceed, or None).
     """
 
 @final
@@ -217,6 +257,18 @@ class Sweep:
 
     def run_blocks_stored(self, starts: NDArray[np.uint64], size: int) -> list[_Stored]:
         """Return the stored figures of blocks of `size` consecutive combinations."""
+
+    def run_performance(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return the figures of a whole history, of combinations ``start..stop``.
+
+        They are those of all trading bars of the first phase, as if it had no boundary: one row a
+        combination, float64[m, 35], in the order of `performance_schema`.
+
+        Raises
+        ------
+        EngineError
+            If the engine does not follow equity within bars.
+        """
 
 @final
 class Gates:

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from wfo.atr_d.reference import ReferenceResult, simulate
 from wfo.atr_d.settings import Settings
-from wfo.backtest import Evaluator, Feeds, Figures
+from wfo.backtest import Evaluator, Feeds, Figures, PerformanceEvaluator
 from wfo.backtest.checks import Labels
 from wfo.backtest.engines import engines_of
 from wfo.backtest.values import DatedSet, Simulation
@@ -199,6 +199,55 @@ class Engine:
         sets = [DatedSet(warmup, tuple(row)), *(DatedSet(f, tuple(r)) for f, r in then)]
         codes = None if labels is None else Labels(labels, label_count)
         return self._compiled(strategy, (bars, second), sets, split, Settings(**used), codes)
+
+    def performance(
+        self,
+        bars: Sequence[Bar],
+        *,
+        strategy: str = "atr_d_l",
+        capital: float = 99_000,
+        row: Sequence[float] | None = None,
+        **changes: Any,
+    ) -> dict[str, float]:
+        """Return the figures of a whole history: the preamble and then ``bars``."""
+        return self.whole(
+            strategy,
+            np.array([*PREAMBLE, *bars], dtype=np.float64),
+            params() if row is None else row,
+            warmup=100,
+            capital=capital,
+            **changes,
+        )
+
+    def whole(
+        self,
+        strategy: str,
+        bars: NDArray[np.float64],
+        row: Sequence[float],
+        *,
+        warmup: int,
+        second: NDArray[np.float64] | None = None,
+        **settings: Any,
+    ) -> dict[str, float]:
+        """Return the figures of all of ``bars``, float64[n, 4] as open, high, low, close."""
+        used = Settings(**(SETTINGS | settings))
+        first, other = (None if x is None else Prices(*x.T.copy()) for x in (bars, second))
+        assert first is not None
+        named, feeds = get_strategy(strategy), Feeds.of(first, other)
+
+        def computed() -> dict[str, float]:
+            evaluator = PerformanceEvaluator(
+                named, feeds, [row], used, warmup=warmup, engine=self.name, threads=1
+            )
+            return evaluator.range(0, 1).row(0)
+
+        reason = engines_of(named)[self.name].lacks(named, used, performance=True)
+        if reason is None:
+            return computed()
+        # What an engine cannot do it refuses with the reason.
+        with pytest.raises(EngineError, match=re.escape(reason)):
+            computed()
+        pytest.skip(reason)
 
     def _compiled(
         self,

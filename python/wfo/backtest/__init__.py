@@ -16,6 +16,7 @@ from wfo.backtest.evaluate import (
 )
 from wfo.backtest.feeds import Feeds, read_feeds
 from wfo.backtest.figures import Figures, as_stored
+from wfo.backtest.performance import Performance, PerformanceEvaluator
 from wfo.backtest.values import Simulation, SweepResult
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Evaluator",
     "Feeds",
     "Figures",
+    "Performance",
+    "PerformanceEvaluator",
     "Simulation",
     "SweepResult",
     "as_stored",

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import Figures, as_stored
-from wfo.backtest.values import DatedSet, EngineResult
+from wfo.backtest.values import DatedSet, EngineResult, SaidOrders
 from wfo.errors import EngineError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wfo import _core
     from wfo.backtest.checks import Bounds, Labels
     from wfo.backtest.feeds import Feeds
     from wfo.backtest.spaces import Space
     from wfo.settings import AccountSettings
-    from wfo.strategy import RustKernel, Strategy
+    from wfo.strategy import Number, RustKernel, Strategy
+
+    FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class CompiledEngine:
         *,
         extended: bool = False,
         dated: bool = False,
+        performance: bool = False,
         space: Space | None = None,
     ) -> str | None:
         """Return why it cannot compute this; None if it can."""
@@ -48,9 +54,13 @@ class CompiledEngine:
             module = self.kernel.load()
         except EngineError as error:
             return str(error)
+        if performance and not hasattr(module.Sweep, "run_performance"):
+            return "its module was built before figures of a whole history; build it anew"
         axes = None if space is None else space.positions
         name = self._name(strategy)
-        found: str | None = module.lacks(self.name, name, settings, extended, dated, axes)
+        found: str | None = module.lacks(
+            self.name, name, settings, extended, dated, axes, performance=performance
+        )
         return found
 
     def simulate(
@@ -78,6 +88,25 @@ class CompiledEngine:
         )
         return EngineResult(*found)
 
+    def orders(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        values: Sequence[Number],
+        settings: AccountSettings,
+        warmup: int,
+    ) -> SaidOrders:
+        """Return what a set has working in the bar after the last; None if it does not say.
+
+        Modules that were built before kernels could say so have no such function.
+        """
+        said = getattr(self.kernel.load(), "orders", None)
+        if said is None:
+            return None
+        row = [float(v) for v in values]
+        found: SaidOrders = said(self._name(strategy), feeds.to_list(), row, settings, warmup)
+        return found
+
     def prepare(
         self,
         strategy: Strategy,
@@ -104,6 +133,21 @@ class CompiledEngine:
             0 if labels is None else labels.count,
         )
         return CompiledSweep(sweep, extended)
+
+    def prepare_performance(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        settings: AccountSettings,
+        warmup: int,
+        threads: int,
+    ) -> CompiledPerformance:
+        """Compute what all parameter sets share, for the figures of all bars from `warmup` on."""
+        # The figures have no boundary; a phase has one, which they do not look at.
+        bounds = (warmup, feeds.bars - 1, feeds.bars)
+        sweep = self.prepare(strategy, feeds, space, settings, [bounds], threads).sweep
+        return CompiledPerformance(sweep)
 
     def _name(self, strategy: Strategy) -> str:
         return self.kernel.name or strategy.name
@@ -144,6 +188,19 @@ class CompiledSweep:
         run = getattr(self.sweep, f"{name}_stored" if direct else name)
         figures = [Figures(*columns) for columns in run(*arguments)]
         return [as_stored(each) for each in figures] if stored and not direct else figures
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPerformance:
+    """Parameter sets on a whole history, prepared by a compiled module."""
+
+    sweep: Any
+    note: str = ""
+
+    def run(self, start: int, stop: int) -> FloatArray:
+        """Return the figures of sets ``start..stop``, float64[m, fields]."""
+        found: FloatArray = self.sweep.run_performance(start, stop)
+        return found
 
 
 def _indices(numbers: Any) -> Any:

@@ -13,12 +13,17 @@ from wfo.errors import EngineError, did_you_mean
 from wfo.strategy import PythonKernel, RustKernel
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wfo.backtest.checks import Bounds, Labels
     from wfo.backtest.feeds import Feeds
     from wfo.backtest.spaces import Space
-    from wfo.backtest.values import DatedSet, EngineResult
+    from wfo.backtest.values import DatedSet, EngineResult, SaidOrders
     from wfo.settings import AccountSettings
-    from wfo.strategy import Strategy
+    from wfo.strategy import Number, Strategy
+
+    FloatArray = NDArray[np.float64]
 
 
 class Prepared(Protocol):
@@ -42,6 +47,20 @@ class Prepared(Protocol):
         """Return the figures of blocks of `size` combinations, one block after the other."""
 
 
+class PreparedPerformance(Protocol):
+    """Parameter sets on a whole history, ready to be computed in any pieces."""
+
+    @property
+    def note(self) -> str:
+        """What the figures lack, and why; empty where they are complete."""
+
+    def run(self, start: int, stop: int) -> FloatArray:
+        """Return the figures of sets ``start..stop``, float64[m, fields].
+
+        Columns are in the order of `wfo.backtest.figures.PERFORMANCE_FIELDS`.
+        """
+
+
 class Engine(Protocol):
     """What every engine offers."""
 
@@ -56,6 +75,7 @@ class Engine(Protocol):
         *,
         extended: bool = False,
         dated: bool = False,
+        performance: bool = False,
         space: Space | None = None,
     ) -> str | None:
         """Return why it cannot compute this; None if it can."""
@@ -71,6 +91,16 @@ class Engine(Protocol):
     ) -> EngineResult:
         """Compute one parameter set, or several one after the other."""
 
+    def orders(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        values: Sequence[Number],
+        settings: AccountSettings,
+        warmup: int,
+    ) -> SaidOrders:
+        """Return what a set has working in the bar after the last; None if it does not say."""
+
     def prepare(
         self,
         strategy: Strategy,
@@ -84,6 +114,17 @@ class Engine(Protocol):
         labels: Labels | None = None,
     ) -> Prepared:
         """Compute what all parameter sets share."""
+
+    def prepare_performance(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        settings: AccountSettings,
+        warmup: int,
+        threads: int,
+    ) -> PreparedPerformance:
+        """Compute what all parameter sets share, for the figures of all bars from `warmup` on."""
 
 
 class Chosen(NamedTuple):
@@ -142,6 +183,7 @@ def choose_engine(
     *,
     extended: bool = False,
     dated: bool = False,
+    performance: bool = False,
     space: Space | None = None,
 ) -> Chosen:
     """Return the engine called `name`, or for ``"auto"`` the fastest one that can.
@@ -152,9 +194,9 @@ def choose_engine(
         What was asked for.
     strategy, settings
         What is computed, and how.
-    extended, dated, space
-        Whether extended figures are wanted, whether parameter sets follow each other, and what is
-        swept.
+    extended, dated, performance, space
+        Whether extended figures are wanted, whether parameter sets follow each other, whether the
+        figures are those of a whole history, and what is swept.
 
     Raises
     ------
@@ -166,7 +208,14 @@ def choose_engine(
     own = engines_of(strategy)
     reasons: dict[str, str] = {}
     for each, engine in own.items():
-        reason = engine.lacks(strategy, settings, extended=extended, dated=dated, space=space)
+        reason = engine.lacks(
+            strategy,
+            settings,
+            extended=extended,
+            dated=dated,
+            performance=performance,
+            space=space,
+        )
         if reason is not None:
             reasons[each] = reason
         elif name == "auto":

@@ -112,6 +112,32 @@ EXTENDED: Final = tuple(
 #: All figures, the standard ones first.
 SCHEMA: Final = STANDARD + EXTENDED
 
+#: What the closed trades of a backtest over a whole history come to: of all, of each side.
+TRADE_FIELDS: Final[Mapping[str, str]] = {
+    "trades": "closed trades",
+    **{name: meaning for name, _, meaning in _TRADES},
+    "sum_pnl2": "sum of the squares of the trades' profits and losses",
+    "intraday_dd": "largest fall of equity from its running peak, within bars too, 0 or more",
+}
+
+#: What the marks of a backtest over a whole history come to.
+WHOLE_FIELDS: Final[Mapping[str, str]] = {
+    "pnl": "last mark minus the capital, what is open included",
+    "dd": "largest fall of the marks from their running peak, 0 or more",
+    "dd_share": "largest fall of the marks as a share of the running peak",
+    "open_profit": "last mark minus the equity after the last closed trade",
+    **{name: meaning for name, _, meaning in _MARKS if name != "dd_share"},
+}
+
+#: Those among them that are not in currency, and no count.
+WHOLE_RATIOS: Final = ("dd_share", "sum_r", "sum_r2", "sum_down2")
+
+#: All figures of a backtest over a whole history, in the order of its columns.
+PERFORMANCE_FIELDS: Final = (
+    *(f"{side}{name}" for side, _ in _SIDES for name in TRADE_FIELDS),
+    *WHOLE_FIELDS,
+)
+
 #: What is summed over the bars of each label, float64[m, labels].
 LABEL_FIELDS: Final = ("label_sum_r", "label_sum_r2")
 

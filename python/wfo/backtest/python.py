@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wfo.backtest.figures import LABEL_FIELDS, SCHEMA, STANDARD, Figures
-from wfo.backtest.recount import Records, recount
-from wfo.backtest.reference import OneByOne
-from wfo.backtest.values import TRADE_COLUMNS, DatedSet, EngineResult
+from wfo.backtest.figures import LABEL_FIELDS, PERFORMANCE_FIELDS, SCHEMA, STANDARD, Figures
+from wfo.backtest.recount import Records, recount, recount_whole
+from wfo.backtest.reference import OneByOne, PerformanceOneByOne
+from wfo.backtest.values import TRADE_COLUMNS, DatedSet, EngineResult, SaidOrders
 from wfo.errors import EngineError
 from wfo.strategy import PythonKernel, Walk
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wfo.backtest.feeds import Feeds
     from wfo.backtest.spaces import Space
     from wfo.settings import AccountSettings
-    from wfo.strategy import Strategy
+    from wfo.strategy import Number, Strategy
 
     FloatArray = NDArray[np.float64]
 
@@ -48,6 +48,7 @@ class PythonEngine:
         *,
         extended: bool = False,  # noqa: ARG002  # likewise
         dated: bool = False,  # noqa: ARG002  # likewise
+        performance: bool = False,  # noqa: ARG002  # likewise
         space: Space | None = None,  # noqa: ARG002  # likewise
     ) -> str | None:
         """Return why it cannot be called; None if it can."""
@@ -68,21 +69,22 @@ class PythonEngine:
     ) -> EngineResult:
         """Compute one parameter set, or several one after the other."""
         warmup, split, end = bounds
-        given = [
-            (
-                first,
-                tuple(
-                    int(value) if parameter.whole else float(value)
-                    for parameter, value in zip(strategy.parameters, values, strict=True)
-                ),
-            )
-            for first, values in sets
-        ]
-        walk = Walk(*self.kernel.load()(feeds.until(end), given, settings, warmup))
+        walk = self._walk(strategy, feeds.until(end), sets, settings, warmup)
         trades, records = self._records(walk, settings.capital, warmup, end)
         figures = recount(records, warmup, split, labels)
         reversals = records.reversal_bar, records.reversal_mark
         return EngineResult(figures, trades, records.equity, reversals)
+
+    def orders(
+        self,
+        strategy: Strategy,  # noqa: ARG002  # a function goes through bars, and knows no orders
+        feeds: Feeds,  # noqa: ARG002  # likewise
+        values: Sequence[Number],  # noqa: ARG002  # likewise
+        settings: AccountSettings,  # noqa: ARG002  # likewise
+        warmup: int,  # noqa: ARG002  # likewise
+    ) -> SaidOrders:
+        """Return None: a `Walk` says what has happened, and not which orders work."""
+        return None
 
     def prepare(
         self,
@@ -121,6 +123,57 @@ class PythonEngine:
             return found
 
         return OneByOne(space, compute)
+
+    def prepare_performance(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        settings: AccountSettings,
+        warmup: int,
+        threads: int,  # noqa: ARG002  # one interpreter goes through one bar at a time
+    ) -> PerformanceOneByOne:
+        """Return what computes the figures of a whole history; nothing is shared."""
+        import numpy as np
+
+        end = feeds.bars
+
+        def figures(row: tuple[float, ...]) -> dict[str, Any]:
+            walk = self._walk(strategy, feeds, [DatedSet(warmup, row)], settings, warmup)
+            _, records = self._records(walk, settings.capital, warmup, end)
+            return recount_whole(records, warmup)
+
+        def compute(rows: FloatArray) -> FloatArray:
+            found = [figures(row) for row in map(tuple, rows.tolist())]
+            table = [[each[name] for name in PERFORMANCE_FIELDS] for each in found]
+            return np.array(table, np.float64).reshape(len(found), len(PERFORMANCE_FIELDS))
+
+        note = (
+            f"engine {self.name!r}: intraday drawdowns are NaN, since a kernel in Python returns"
+            " trades and marks at closes, not what it holds within a bar"
+        )
+        return PerformanceOneByOne(space, compute, note)
+
+    def _walk(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        sets: Sequence[DatedSet],
+        settings: AccountSettings,
+        warmup: int,
+    ) -> Walk:
+        """Call the function; whole numbers are `int`."""
+        given = [
+            (
+                first,
+                tuple(
+                    int(value) if parameter.whole else float(value)
+                    for parameter, value in zip(strategy.parameters, values, strict=True)
+                ),
+            )
+            for first, values in sets
+        ]
+        return Walk(*self.kernel.load()(feeds, given, settings, warmup))
 
     def _records(
         self, walk: Walk, capital: float, warmup: int, end: int

@@ -89,6 +89,44 @@ def recount(
     return figures | extended | _label_sums(records.equity, warmup, labels)
 
 
+def recount_whole(records: Records, warmup: int) -> dict[str, float]:
+    """Return the figures of all bars from the first trading one on, without a boundary, by name.
+
+    Intraday drawdowns are NaN: trades and marks do not say what lies between them.
+
+    Parameters
+    ----------
+    records
+        Trades and marks of n bars.
+    warmup
+        First trading bar, ``1 <= warmup < n``.
+    """
+    end = len(records.equity)
+    start = float(records.equity[warmup - 1])
+    found: dict[str, float] = {}
+    whole = records.side == records.side
+    for side, own in (("", whole), ("long_", records.side > 0), ("short_", records.side < 0)):
+        pnl = records.pnl[own]
+        figures = {"trades": len(pnl), **_trades(pnl), "sum_pnl2": float((pnl * pnl).sum())}
+        found |= {f"{side}{name}": float(value) for name, value in figures.items()}
+        found[f"{side}intraday_dd"] = float("nan")
+    marks = _marks(records, warmup, end)
+    last = float(records.equity[-1])
+    is_open = records.open_since >= 0
+    r = _returns(records.equity, warmup, end)
+    return found | {
+        "pnl": last - start,
+        "dd": float((_peaks(marks) - marks).max()),
+        "dd_share": float((1 - marks / _peaks(marks)).max()),
+        # Without a position the last mark is the equity after the last trade.
+        "open_profit": last - (start + float(records.pnl.sum())) if is_open else 0.0,
+        "bars_held": float(_held(records, warmup, end)),
+        "sum_r": float(r.sum()),
+        "sum_r2": float((r * r).sum()),
+        "sum_down2": float((r.clip(max=0) ** 2).sum()),
+    }
+
+
 def _marks(records: Records, first: int, stop: int) -> FloatArray:
     """Return the marks of some bars in time, the one before them first.
 

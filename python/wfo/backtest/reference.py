@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import Figures, as_stored
-from wfo.backtest.values import DatedSet, EngineResult
+from wfo.backtest.values import DatedSet, EngineResult, SaidOrders
 from wfo.errors import EngineError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wfo.backtest.feeds import Feeds
     from wfo.backtest.spaces import Space
     from wfo.settings import AccountSettings
-    from wfo.strategy import NumbaKernel, Strategy
+    from wfo.strategy import NumbaKernel, Number, Strategy
 
     FloatArray = NDArray[np.float64]
 
@@ -45,6 +45,7 @@ class ReferenceEngine:
         *,
         extended: bool = False,
         dated: bool = False,
+        performance: bool = False,
         space: Space | None = None,  # noqa: ARG002  # it takes one set after the other
     ) -> str | None:
         """Return why it cannot compute this; None if it can.
@@ -52,9 +53,12 @@ class ReferenceEngine:
         A module says so by a function ``lacks``; one without it computes everything.
         """
         try:
-            lacks = getattr(self.kernel.load(), "lacks", None)
+            module = self.kernel.load()
         except EngineError as error:
             return str(error)
+        if performance and not hasattr(module, "performance"):
+            return "its module has no function performance, for the figures of a whole history"
+        lacks = getattr(module, "lacks", None)
         name = self.kernel.name or strategy.name
         return None if lacks is None else lacks(name, settings, extended, dated)
 
@@ -82,6 +86,22 @@ class ReferenceEngine:
             label_count=count,
         )
         return EngineResult(*found)
+
+    def orders(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        values: Sequence[Number],
+        settings: AccountSettings,
+        warmup: int,
+    ) -> SaidOrders:
+        """Return what a set has working in the bar after the last; None if it does not say."""
+        said = getattr(self.kernel.load(), "orders", None)
+        if said is None:
+            return None
+        row = [float(v) for v in values]
+        found: SaidOrders = said(self.kernel.name or strategy.name, feeds, row, settings, warmup)
+        return found
 
     def prepare(
         self,
@@ -112,6 +132,49 @@ class ReferenceEngine:
             return [Figures(*columns) for columns in found]
 
         return OneByOne(space, compute)
+
+    def prepare_performance(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        settings: AccountSettings,
+        warmup: int,
+        threads: int,  # noqa: ARG002  # the reference is read, not raced
+    ) -> PerformanceOneByOne:
+        """Return what computes the figures of a whole history; nothing is shared."""
+
+        def compute(rows: FloatArray) -> FloatArray:
+            name = self.kernel.name or strategy.name
+            found: FloatArray = self.kernel.load().performance(name, feeds, rows, settings, warmup)
+            return found
+
+        return PerformanceOneByOne(space, compute)
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceOneByOne:
+    """Parameter sets on a whole history that share nothing.
+
+    Attributes
+    ----------
+    space
+        The sets.
+    compute
+        Returns the figures of rows, float64[m, parameters], as float64[m, fields].
+    note
+        What the figures lack, and why; empty where they are complete.
+    """
+
+    space: Space
+    compute: Callable[[FloatArray], FloatArray]
+    note: str = ""
+
+    def run(self, start: int, stop: int) -> FloatArray:
+        """Return the figures of sets ``start..stop``, float64[m, fields]."""
+        import numpy as np
+
+        return self.compute(self.space.rows(np.arange(start, stop, dtype=np.int64)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,11 @@ class EngineResult(NamedTuple):
     reversals: tuple[NDArray[Any], FloatArray] | None = None
 
 
+#: What a kernel says of the bar after the last one: the state by name, and an item by name for each
+#: order; None where it does not say.
+SaidOrders = tuple[dict[str, Any], list[dict[str, Any]]] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Unfilled:
     """Entries of a simulation that traded no shares, since the equity did not pay for one lot.

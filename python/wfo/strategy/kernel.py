@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class RustKernel:
     """A strategy in a compiled module, this package's or one of your own.
 
-    The module offers ``Sweep``, ``simulate`` and ``lacks``, as `wfo._core` does.
+    The module offers ``Sweep``, ``simulate`` and ``lacks``, as `wfo._core` does, and ``orders``
+    unless it was built before kernels could say what works in the next bar.
 
     Attributes
     ----------
@@ -51,7 +52,7 @@ class NumbaKernel:
     """A strategy in Python, compiled by Numba.
 
     The module offers the functions ``simulate`` and ``sweep``, as `wfo.atr_d.reference.kernel`
-    does.
+    does. By a function ``orders`` it may say what works in the next bar.
 
     Attributes
     ----------

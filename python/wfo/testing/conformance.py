@@ -19,8 +19,9 @@ from wfo.backtest import Evaluator, Figures, as_stored, read_feeds
 from wfo.backtest.checks import Labels
 from wfo.backtest.engines import engines_of
 from wfo.backtest.feeds import FIRST, SECOND
-from wfo.backtest.figures import concatenate
-from wfo.backtest.recount import Records, recount
+from wfo.backtest.figures import WHOLE_RATIOS, concatenate
+from wfo.backtest.performance import performance
+from wfo.backtest.recount import Records, recount, recount_whole
 from wfo.data import BarsOrigin, DataStore
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, RustKernel, Strategy
@@ -162,6 +163,39 @@ class StrategyConformance:
             wanted = self._recount(case, sim, since)
             said = named_differences(wanted, all_figures(sim), largest_mark(sim))
             assert not said, f"{about}: not what a recount finds: {'; '.join(said)}"
+
+    def test_figures_of_a_whole_history(self) -> None:
+        """Without a boundary, figures are those of trades and marks; bars fall no less within."""
+        for case, engine, sim in self._simulations():
+            if _lacks(self.strategy, engine, case.settings, performance=True) is not None:
+                continue
+            about = f"{case}, engine {engine}"
+            feeds = read_feeds(self.strategy, **arguments(case.frames))
+            found = performance(
+                self.strategy, feeds, case.params, case.settings, warmup=case.warmup, engine=engine
+            )
+            since = open_since(sim)
+            records = self._records(sim, -1 if since is None else since)
+            wanted = recount_whole(records, case.warmup)
+            within = {name for name in wanted if name.endswith("intraday_dd")}
+            for name in within:
+                wanted.pop(name)
+            if since is None:
+                # Without extended figures it is not known when what is open was entered.
+                for name in ("bars_held", "open_profit"):
+                    wanted.pop(name)
+            scale = largest_mark(sim)
+            said = [
+                f"{name}: {value} and {found[name]}"
+                for name, value in wanted.items()
+                if not near(value, found[name], TOLERANCE * _size(name, value, scale))
+            ]
+            assert not said, f"{about}: not what a recount finds: {'; '.join(said)}"
+            falls = [found[name] for name in sorted(within)]
+            assert np.isnan(falls).all() or found["intraday_dd"] >= found["dd"], (
+                f"{about}: equity falls by {found['intraday_dd']} within bars, and its marks by"
+                f" {found['dd']}"
+            )
 
     def test_equity_adds_up(self) -> None:
         """Fills lie within their bars, and what trades earn is what equity has at flat closes."""
@@ -507,9 +541,9 @@ class StrategyConformance:
                 said += extended_differences(wanted, found)
             assert not said, f"{case}, {params}: {other} is not {engine}: {'; '.join(said)}"
 
-    def _recount(self, case: Case, sim: wfo.Simulation, since: int) -> dict[str, Any]:
+    def _records(self, sim: wfo.Simulation, since: int) -> Records:
         bars, marks = sim.reversals or (np.empty(0, np.int64), np.empty(0))
-        records = Records(
+        return Records(
             np.where(sim.trades["side"].to_numpy() == "long", 1, -1),
             sim.trades["entry_bar"].to_numpy(),
             sim.trades["exit_bar"].to_numpy(),
@@ -519,10 +553,12 @@ class StrategyConformance:
             marks,
             since,
         )
+
+    def _recount(self, case: Case, sim: wfo.Simulation, since: int) -> dict[str, Any]:
         labels = None
         if sim.label_sum_r is not None:
             labels = Labels(case.labels, len(sim.label_sum_r))
-        return recount(records, case.warmup, case.split, labels)
+        return recount(self._records(sim, since), case.warmup, case.split, labels)
 
     def _grid(self, rng: np.random.Generator, wide: Collection[str] = ()) -> wfo.Grid:
         """Return a grid of some dozens of combinations; of four values for what is `wide`."""
@@ -554,9 +590,19 @@ def _lacks(
     *,
     extended: bool = False,
     dated: bool = False,
+    performance: bool = False,
 ) -> str | None:
     own = engines_of(strategy)[engine]
-    return own.lacks(strategy, settings, extended=extended, dated=dated)
+    return own.lacks(strategy, settings, extended=extended, dated=dated, performance=performance)
+
+
+def _size(name: str, value: float, scale: float) -> float:
+    """Return how large a figure of a whole history can be, which its rounding is a share of."""
+    if name.endswith(("trades", "wins", "losses", "bars_held")):
+        return 0.0
+    if name.endswith("sum_pnl2"):
+        return max(scale * scale, abs(value))
+    return max(1.0, abs(value)) if name in WHOLE_RATIOS else max(scale, abs(value))
 
 
 def _other_close(

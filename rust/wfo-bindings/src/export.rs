@@ -1,6 +1,6 @@
 //! The parts of a module of strategies.
 
-/// Defines the class `Sweep` and the functions `simulate`, `lacks` and `strategies` for a
+/// Defines the class `Sweep` and the functions `simulate`, `orders`, `lacks` and `strategies` for a
 /// [`Family`](crate::Family), to be added to a module of the given name.
 #[macro_export]
 macro_rules! kernel_bindings {
@@ -125,6 +125,17 @@ macro_rules! kernel_bindings {
             ) -> PyResult<$crate::sweep::PyPhases<'py>> {
                 self.inner.run_blocks_stored(py, &starts, size)
             }
+
+            /// The figures of the combinations `start..stop` over all trading bars of the first phase,
+            /// without its boundary: one row a combination.
+            fn run_performance<'py>(
+                &self,
+                py: Python<'py>,
+                start: u64,
+                stop: u64,
+            ) -> PyResult<$crate::sweep::PyRows<'py>> {
+                self.inner.run_performance(py, start, stop)
+            }
         }
 
         /// One parameter set, or several in succession, bar by bar.
@@ -163,11 +174,25 @@ macro_rules! kernel_bindings {
             )
         }
 
+        /// State and orders in the bar after the last one; None where the kernel does not say.
+        #[pyfunction]
+        #[pyo3(crate = "wfo_bindings::pyo3")]
+        pub fn orders<'py>(
+            py: Python<'py>,
+            strategy: &str,
+            feeds: $crate::feeds::PyFeeds<'py>,
+            params: Vec<f64>,
+            settings: Bound<'py, PyAny>,
+            warmup: usize,
+        ) -> PyResult<Option<$crate::orders::Orders<'py>>> {
+            $crate::orders::orders::<$Family>(py, strategy, &feeds, &params, &settings, warmup)
+        }
+
         /// Why an engine cannot do a task; None where it can.
         #[pyfunction]
         #[pyo3(
                     crate = "wfo_bindings::pyo3",
-                    signature = (engine, strategy, settings, extended, dated, axes=None)
+                    signature = (engine, strategy, settings, extended, dated, axes=None, performance=false)
                 )]
         pub fn lacks(
             engine: &str,
@@ -176,8 +201,11 @@ macro_rules! kernel_bindings {
             extended: bool,
             dated: bool,
             axes: Option<Vec<Vec<usize>>>,
+            performance: bool,
         ) -> PyResult<Option<String>> {
-            $crate::kernel::lacks::<$Family>(engine, strategy, &settings, extended, dated, axes)
+            $crate::kernel::lacks::<$Family>(
+                engine, strategy, &settings, extended, dated, performance, axes,
+            )
         }
 
         /// Canonical parameter names of each strategy of the module.
@@ -215,6 +243,8 @@ macro_rules! export_kernel {
             module
                 .add_function($crate::pyo3::wrap_pyfunction!(kernel_bindings::simulate, module)?)?;
             module.add_function($crate::pyo3::wrap_pyfunction!(kernel_bindings::lacks, module)?)?;
+            module
+                .add_function($crate::pyo3::wrap_pyfunction!(kernel_bindings::orders, module)?)?;
             module
                 .add_function($crate::pyo3::wrap_pyfunction!(kernel_bindings::strategies, module)?)
         }

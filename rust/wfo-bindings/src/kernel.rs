@@ -16,6 +16,8 @@ pub struct Wanted<'a> {
     pub extended: bool,
     /// Whether several parameter sets follow one another.
     pub dated: bool,
+    /// Whether the figures of a whole history are wanted.
+    pub performance: bool,
     /// The parameters of each axis of the grid, where it is known.
     pub axes: Option<&'a [&'a [usize]]>,
 }
@@ -120,6 +122,7 @@ pub fn lacks<F: Family>(
     settings: &Bound<'_, PyAny>,
     extended: bool,
     dated: bool,
+    performance: bool,
     axes: Option<Vec<Vec<usize>>>,
 ) -> PyResult<Option<String>> {
     check_engine::<F>(engine)?;
@@ -127,7 +130,7 @@ pub fn lacks<F: Family>(
     let account = crate::settings::account(settings)?;
     let axes: Option<Vec<&[usize]>> =
         axes.as_ref().map(|axes| axes.iter().map(Vec::as_slice).collect());
-    let wanted = Wanted { account: &account, extended, dated, axes: axes.as_deref() };
+    let wanted = Wanted { account: &account, extended, dated, performance, axes: axes.as_deref() };
     Ok(F::lacks(&kernel, engine, wanted))
 }
 

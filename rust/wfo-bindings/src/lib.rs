@@ -1,8 +1,8 @@
 //! The Python interface of a compiled module of strategies, the same for all strategies.
 //!
 //! A separate crate implements [`Kernel`](wfo_core::Kernel) for its strategies, lists them in a
-//! [`Family`], and calls [`export_kernel!`]; its module then has the same `Sweep`, `simulate`, `lacks`
-//! and `strategies` as `wfo._core`. The layers are thin: arrays come in read-only and go out owned, and
+//! [`Family`], and calls [`export_kernel!`]; its module then has the same `Sweep`, `simulate`,
+//! `orders`, `lacks` and `strategies` as `wfo._core`. The layers are thin: arrays come in read-only and go out owned, and
 //! the interpreter is released around every kernel.
 
 pub mod arrays;
@@ -10,6 +10,7 @@ pub mod errors;
 mod export;
 pub mod feeds;
 pub mod kernel;
+pub mod orders;
 pub mod pools;
 pub mod settings;
 pub mod simulate;

@@ -6,6 +6,7 @@ use numpy::{PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rayon::ThreadPool;
+use wfo_core::execution::performance::FIELDS;
 use wfo_core::figures::{
     Cells, ExtendedCells, Field, Figures, PartCells, PartFigures, PhaseCells, Rows, rows_of,
 };
@@ -24,6 +25,9 @@ pub type PyAxes = Vec<(Vec<usize>, Vec<Vec<f64>>)>;
 
 /// Arrays of each phase, in the order of the schema.
 pub type PyPhases<'py> = Vec<Bound<'py, PyTuple>>;
+
+/// One row of figures a combination.
+pub type PyRows<'py> = Bound<'py, PyArray2<f64>>;
 
 /// Figures as the engines write them, before they are stored. As large as the largest call, and kept
 /// between calls: fresh memory would cost more than the figures in it.
@@ -228,6 +232,27 @@ impl PySweep {
         size: u64,
     ) -> PyResult<PyPhases<'py>> {
         self.store(py, Combinations::Blocks(&values(starts), size))
+    }
+
+    /// The combinations `start..stop` over all trading bars of the first phase, without its boundary.
+    ///
+    /// # Errors
+    /// A range outside the grid, or an engine that does not follow equity within bars.
+    pub fn run_performance<'py>(
+        &self,
+        py: Python<'py>,
+        start: u64,
+        stop: u64,
+    ) -> PyResult<PyRows<'py>> {
+        let count = Combinations::Range(start, stop).count(self.len()).map_err(raise)?;
+        let out = PyArray2::<f64>::zeros(py, [count, FIELDS.len()], false);
+        {
+            let mut out = out.readwrite();
+            let (rows, _) = out.as_slice_mut()?.as_chunks_mut();
+            let run = || self.inner.run_performance_into(start..stop, rows);
+            py.detach(|| self.pool.install(run)).map_err(raise)?;
+        }
+        Ok(out)
     }
 
     fn compute<'py>(&self, py: Python<'py>, which: Combinations<'_>) -> PyResult<PyPhases<'py>> {

@@ -197,6 +197,9 @@ pub enum Error {
         /// The values allowed.
         allowed: &'static str,
     },
+    /// A sweep without a phase, where figures of one are wanted.
+    #[error("there is no phase to compute")]
+    NoPhase,
     /// Something that an engine cannot do.
     #[error("the {engine} engine cannot: {reason}")]
     Lacks {

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::execution::account::{Account, Recorder};
 use crate::grid::Grid;
 use crate::market::feeds::Feeds;
+use crate::orders::Standing;
 
 /// A strategy that an engine can run.
 pub trait Kernel: Debug + Send + Sync + 'static {
@@ -88,6 +89,22 @@ pub trait Kernel: Debug + Send + Sync + 'static {
         state: &mut Self::State,
         account: &mut Account<'_, R>,
     );
+
+    /// What works in bar `bar`, the one after the last: the state, and the orders of a parameter set.
+    ///
+    /// It is to predict [`through`](Self::through): a bar that is added afterwards does to the state
+    /// what its prices do to these orders. `None`, the default, where the kernel does not say. Whether
+    /// the account is ruined is the engine's concern.
+    fn standing(
+        &self,
+        _shared: &Self::Shared,
+        _scratch: &mut Self::Scratch,
+        _params: &Self::Params,
+        _bar: usize,
+        _state: &Self::State,
+    ) -> Option<Standing> {
+        None
+    }
 }
 
 /// The parameter sets that a kernel prepares for.

@@ -2,10 +2,11 @@
 //!
 //! Data flows one way. [`market`] holds checked series of a history, [`execution`] computes touches,
 //! fills and the account, [`indicators`] are functions of bars. A [`kernel`] is the interface of a
-//! strategy to the engines; [`strategies`] come with the crate. A [`task`] is a [`grid`] on a
-//! history with everything checked; an [`engine`] carries it out and fills columns of [`figures`].
-//! The direct engine runs any kernel bar by bar; a strategy may have a faster, specialized one beside
-//! it. [`scoring`] makes scores of the figures, block by block.
+//! strategy to the engines, [`orders`] are what it has working after the last bar; [`strategies`] come
+//! with the crate. A [`task`] is a [`grid`] on a history with everything checked; an [`engine`] carries
+//! it out and fills columns of [`figures`]. The direct engine runs any kernel bar by bar; a strategy
+//! may have a faster, specialized one beside it. [`scoring`] makes scores of the figures, block by
+//! block.
 //!
 //! Arrows go down only: strategies → engine → kernel → execution → market.
 
@@ -17,6 +18,7 @@ pub mod grid;
 pub mod indicators;
 pub mod kernel;
 pub mod market;
+pub mod orders;
 pub mod scoring;
 pub mod strategies;
 pub mod task;

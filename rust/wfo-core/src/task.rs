@@ -1,6 +1,7 @@
 //! A sweep's task: everything that a grid on a history needs, checked once for every engine.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::execution::extended::Labels;
@@ -8,6 +9,7 @@ use crate::execution::settings::AccountSettings;
 use crate::figures::{Columns, PhaseCells};
 use crate::grid::Grid;
 use crate::kernel::{Kernel, Sets};
+use crate::market::bars::Bars;
 use crate::market::feeds::Feeds;
 use crate::market::slice::Slice;
 
@@ -16,6 +18,8 @@ use crate::market::slice::Slice;
 pub struct Task<K: Kernel> {
     pub(crate) kernel: K,
     pub(crate) bars: usize,
+    /// Prices of the first symbol, where there is a feed of them.
+    pub(crate) prices: Result<Arc<Bars>>,
     pub(crate) grid: Grid,
     pub(crate) account: AccountSettings,
     pub(crate) slices: Vec<Slice>,
@@ -53,8 +57,9 @@ impl<K: Kernel> Task<K> {
         }
         let shared = kernel.prepare(feeds, &sets, settings)?;
         let bars = feeds.len();
+        let prices = feeds.bars("bars").cloned();
         let (extended, labels) = (false, None);
-        Ok(Self { kernel, bars, grid, account, slices, shared, extended, labels })
+        Ok(Self { kernel, bars, prices, grid, account, slices, shared, extended, labels })
     }
 
     /// The same, for the extended figures too.

@@ -46,6 +46,7 @@ impl Family for AtrD {
     fn lacks(kernel: &Variant, engine: &str, wanted: Wanted<'_>) -> Option<String> {
         match engine {
             "factored" if wanted.dated => Some(DATED.to_owned()),
+            "factored" if wanted.performance => Some(factored::LACKS_PERFORMANCE.to_owned()),
             "factored" => {
                 let axes = wanted.axes.and_then(|axes| factored::lacks(*kernel, axes));
                 let extended = || factored::lacks_extended(wanted.account);

@@ -30,6 +30,7 @@ use pyo3::prelude::*;
 use wfo_bindings::errors::raise;
 use wfo_bindings::sweep::fields;
 use wfo_core::Bars;
+use wfo_core::execution::performance::FIELDS;
 
 type Prices<'py> = PyReadonlyArray1<'py, f64>;
 
@@ -38,7 +39,7 @@ mod _core {
     use super::*;
 
     #[pymodule_export]
-    use super::atr_d::{Sweep, lacks, simulate, strategies};
+    use super::atr_d::{Sweep, lacks, orders, simulate, strategies};
     #[pymodule_export]
     use super::effects::{PyEffects, line_squares, stable_line_squares};
     #[pymodule_export]
@@ -80,6 +81,12 @@ mod _core {
     #[pyfunction]
     fn schema() -> Vec<(&'static str, &'static str)> {
         fields(true).iter().map(|field| (field.name, field.kind)).collect()
+    }
+
+    /// Names of the figures of a whole history, in order.
+    #[pyfunction]
+    fn performance_schema() -> Vec<&'static str> {
+        FIELDS.to_vec()
     }
 
     /// Raises unless the columns are bars: prices above 0, open and close within low and high.

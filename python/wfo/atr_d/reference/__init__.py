@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,7 @@ from wfo.errors import EngineError, InputError, did_you_mean
 if TYPE_CHECKING:
     from wfo.atr_d.reference.atr_d import Bars, Settings
 
-__all__ = ["ReferenceResult", "SweepFigures", "simulate", "sweep"]
+__all__ = ["ReferenceResult", "SweepFigures", "orders", "performance", "simulate", "sweep"]
 
 #: The prices of a symbol: open, high, low, close.
 Prices = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
@@ -254,6 +254,82 @@ def simulate(
     )
 
 
+def orders(
+    strategy: str,
+    open: ArrayLike,  # noqa: A002 - the price's own name
+    high: ArrayLike,
+    low: ArrayLike,
+    close: ArrayLike,
+    params: Sequence[float],
+    *,
+    second: Prices | None = None,
+    warmup: int,
+    capital: float,
+    slip: float,
+    fee: float,
+    sizing: str,
+    lot_size: float,
+    max_stop_atr: float,
+    entry_style: str,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what one parameter set has working in the bar after the last one.
+
+    Parameters
+    ----------
+    strategy, open, high, low, close, params, second
+        As in `simulate`.
+    warmup
+        First trading bar, at least the longest lookback, at most n.
+    capital, slip, fee, sizing, lot_size, max_stop_atr, entry_style
+        As in `simulate`.
+
+    Returns
+    -------
+    state : dict
+        ``side`` (+1, -1, or 0 for flat), ``since`` (a bar), ``entry_price``, ``shares``, ``equity``
+        (after the last closed trade), ``mark``, ``ruined``, ``both_fill``.
+    orders : list of dict
+        ``action``, ``kind``, ``level``, ``shares``, ``obstacle``, ``obstacle_numbers``.
+
+    Raises
+    ------
+    InputError
+        As in `simulate`.
+    EngineError
+        If Numba is not installed.
+    """
+    kernels = _kernels()
+    from wfo.atr_d.reference import working
+
+    variant = _variant(strategy)
+    bars = _bars(kernels, (open, high, low, close))
+    width_bars = _width_bars(kernels, strategy, variant, bars, second)
+    row = np.array(params, dtype=np.float64)
+    count = len(parameters(variant))
+    if row.shape != (count,):
+        raise InputError(
+            f"params has shape {row.shape}; give the {count} numbers of {strategy}, one set"
+        )
+    if not 2 <= warmup <= bars.close.size:
+        raise InputError(
+            f"warmup {warmup}, {bars.close.size} bars; need 2 <= warmup <= bars, since the first"
+            " order looks at two of them"
+        )
+    settings = _settings(
+        kernels,
+        capital=capital,
+        slip=slip,
+        fee=fee,
+        sizing=sizing,
+        lot_size=lot_size,
+        max_stop_atr=max_stop_atr,
+        entry_style=entry_style,
+    )
+    full = complete(variant, row[np.newaxis])[0]
+    standing, facts = working.after_last_bar(variant, bars, width_bars, full, int(warmup), settings)
+    return working.working_of(variant, kernels.params_of(full), settings, standing, facts)
+
+
 def sweep(
     strategy: str,
     open: ArrayLike,  # noqa: A002 - the price's own name
@@ -309,10 +385,7 @@ def sweep(
     variant = _variant(strategy)
     bars = _bars(kernels, (open, high, low, close))
     width_bars = _width_bars(kernels, strategy, variant, bars, second)
-    table = np.array(rows, dtype=np.float64)
-    count = len(parameters(variant))
-    if table.ndim != 2 or table.shape[1] != count:
-        raise InputError(f"rows has shape {table.shape}; give (sets, {count}) for {strategy}")
+    table = _table(strategy, variant, rows)
     for warmup, split, end in phases:
         if end > bars.close.size:
             raise InputError(f"a phase ends at bar {end}, but there are {bars.close.size} bars")
@@ -347,6 +420,81 @@ def sweep(
         )
         for j in range(len(phases))
     ]
+
+
+def performance(
+    strategy: str,
+    open: ArrayLike,  # noqa: A002 - the price's own name
+    high: ArrayLike,
+    low: ArrayLike,
+    close: ArrayLike,
+    rows: ArrayLike,
+    *,
+    second: Prices | None = None,
+    warmup: int,
+    capital: float,
+    slip: float,
+    fee: float,
+    sizing: str,
+    lot_size: float,
+    max_stop_atr: float,
+    entry_style: str,
+) -> NDArray[np.float64]:
+    """Simulate many parameter sets over a whole slice, without a boundary in it.
+
+    Parameters
+    ----------
+    strategy, open, high, low, close, second
+        As in `simulate`.
+    rows
+        Parameter sets, float64[m, number of parameters] in canonical order.
+    warmup
+        First trading bar, ``1 <= warmup < n``.
+    capital, slip, fee, sizing, lot_size, max_stop_atr, entry_style
+        As in `simulate`.
+
+    Returns
+    -------
+    float64[m, 35]
+        Columns in the order of `wfo.backtest.performance.FIELDS`.
+
+    Raises
+    ------
+    InputError
+        As in `simulate`.
+    EngineError
+        If Numba is not installed.
+    """
+    kernels = _kernels()
+    variant = _variant(strategy)
+    bars = _bars(kernels, (open, high, low, close))
+    width_bars = _width_bars(kernels, strategy, variant, bars, second)
+    table = _table(strategy, variant, rows)
+    if not 1 <= warmup < bars.close.size:
+        raise InputError(f"warmup {warmup}, {bars.close.size} bars; need 1 <= warmup < bars")
+    settings = _settings(
+        kernels,
+        capital=capital,
+        slip=slip,
+        fee=fee,
+        sizing=sizing,
+        lot_size=lot_size,
+        max_stop_atr=max_stop_atr,
+        entry_style=entry_style,
+    )
+    found: NDArray[np.float64] = kernels.performance_rows(
+        variant, bars, width_bars, complete(variant, table), int(warmup), settings
+    )
+    return found
+
+
+def _table(strategy: str, variant: Variant, rows: ArrayLike) -> NDArray[np.float64]:
+    """Copy parameter sets, float64[m, parameters]."""
+    table = np.array(rows, dtype=np.float64)
+    count = len(parameters(variant))
+    if table.ndim != 2 or table.shape[1] != count:
+        raise InputError(f"rows has shape {table.shape}; give (sets, {count}) for {strategy}")
+    return table
 
 
 def _kernels() -> ModuleType:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wfo.atr_d.reference import indicators, money, states, touches
 from wfo.atr_d.reference._jit import njit
 from wfo.atr_d.reference.figures import (
+    BOTH,
     PART_WIDTH,
     Figures,
     Marks,
@@ -19,8 +20,12 @@ from wfo.atr_d.reference.figures import (
     extended_of,
     figures_of,
     label_sums,
+    path_figures,
+    squares_of,
+    trade_figures,
 )
 from wfo.atr_d.reference.indicators import FloatArray
+from wfo.atr_d.reference.intraday import Fills, largest_intraday_fall, no_fills
 from wfo.atr_d.reference.states import FLAT, LONG, SHORT
 from wfo.atr_d.reference.touches import Bar, Touch
 from wfo.atr_d.reference.variants import Variant
@@ -35,6 +40,9 @@ BASELINE_PERIOD = 70  # [I4]
 LINEAR = 0
 SQUARE_ROOT = 1
 QUADRATIC = 2
+
+#: Figures of a backtest without a boundary: nine of all trades, of longs and of shorts, eight more.
+PERFORMANCE_WIDTH = 3 * 9 + 8
 
 #: The smallest distance between two Hull averages that counts, as a fraction of the slow one. Of
 #: quiet prices the averages are equal but for their last bits, which must not make crosses.
@@ -149,6 +157,28 @@ class Position(NamedTuple):
 
 
 NO_POSITION = Position(FLAT, -1, np.nan, np.nan, 0.0)
+
+
+class Standing(NamedTuple):
+    """What a path has come to after its last bar.
+
+    Attributes
+    ----------
+    position
+        What is held.
+    since
+        The bar since which the state lasts.
+    highest, lowest
+        The extremes since then.
+    equity
+        Equity after the last closed trade, in currency.
+    """
+
+    position: Position
+    since: int
+    highest: float
+    lowest: float
+    equity: float
 
 
 @njit
@@ -416,6 +446,19 @@ def opened(side: int, t: int, fill: float, q: float, settings: Settings) -> Posi
 
 
 @njit
+def write_fill(
+    fills: Fills, at: int, t: int, price: float, opens: bool, position: Position
+) -> None:
+    """Write fill ``at``: in bar ``t`` it opens the position, or closes it."""
+    fills.bar[at] = t
+    fills.opens[at] = opens
+    fills.side[at] = position.side
+    fills.price[at] = price
+    fills.shares[at] = position.shares
+    fills.at_entry[at] = position.at_entry
+
+
+@njit
 def buy_touch(
     bar: Bar, highest: float, close_before: float, distance: float, breakout: bool
 ) -> Touch:
@@ -441,7 +484,7 @@ def run(
     orders: Orders,
     warmup: int,
     settings: Settings,
-) -> tuple[Trades, Marks]:
+) -> tuple[Trades, Marks, Fills, Standing]:
     """Follow the path of a parameter set through the bars of a slice.
 
     Parameters
@@ -461,6 +504,10 @@ def run(
         Closed trades of more than 0 shares.
     marks : Marks
         Equity; at the closes before the first trading bar it is the starting capital.
+    fills : Fills
+        All fills, those of 0 shares too.
+    standing : Standing
+        State and extremes after the last bar, from which the orders of the next one follow.
     """
     n = bars.close.size
     distances, filters = orders.distances, orders.filters
@@ -475,6 +522,8 @@ def run(
         np.full(n, np.nan),
     )
     closed = 0
+    fills = no_fills(2 * n)
+    filled = 0
     marks = Marks(np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, dtype=np.bool_))
     marks.at_close[:warmup] = settings.capital  # [M10]
 
@@ -482,6 +531,7 @@ def run(
     position = NO_POSITION
     highest = bars.high[warmup - 1]
     lowest = bars.low[warmup - 1]
+    since = warmup - 1
     q = settings.capital
 
     # [F4] The boundary is a bar like any other here; [M12] nothing is closed behind the last one.
@@ -538,9 +588,13 @@ def run(
                     trades.pnl[closed] = after - q  # [M13]
                     closed += 1
                 q = after
+                write_fill(fills, filled, t, fill.price, False, position)
+                filled += 1
                 position = NO_POSITION
             elif fill.to != states.NOWHERE and q > 0.0:  # [M8] no second half after a ruin
                 position = opened(fill.to, t, fill.price, q, settings)
+                write_fill(fills, filled, t, fill.price, True, position)
+                filled += 1
 
         # [M11] A reversal that ruin cuts short is an exit like any other.
         if event[0].to == FLAT and position.side != FLAT:
@@ -550,6 +604,7 @@ def run(
         # state, also the part of it that came before the fill. [S8] The state acts from t + 1 on.
         if event[0].to != states.NOWHERE:
             highest, lowest = bars.high[t], bars.low[t]
+            since = t
         else:
             highest, lowest = max(highest, bars.high[t]), min(lowest, bars.low[t])
 
@@ -570,7 +625,15 @@ def run(
         trades.exit_price[:closed],
         trades.pnl[:closed],
     )
-    return listed, marks
+    done = Fills(
+        fills.bar[:filled],
+        fills.opens[:filled],
+        fills.side[:filled],
+        fills.price[:filled],
+        fills.shares[:filled],
+        fills.at_entry[:filled],
+    )
+    return listed, marks, done, Standing(position, since, highest, lowest, q)
 
 
 @njit
@@ -696,7 +759,7 @@ def simulate_one(
         The extended figures.
     """
     orders = dated_orders(variant, bars, width_bars, rows, firsts, settings)
-    trades, marks = run(bars, orders, warmup, settings)
+    trades, marks, _, _ = run(bars, orders, warmup, settings)
     in_sample, out_of_sample = extended_of(trades, marks, warmup, split)
     return trades, marks, figures_of(trades, marks, warmup, split), in_sample, out_of_sample
 
@@ -763,7 +826,7 @@ def sweep_rows(
         for j in range(k):
             warmup, split, end = phases[j, 0], phases[j, 1], phases[j, 2]
             slice_bars = Bars(bars.open[:end], bars.high[:end], bars.low[:end], bars.close[:end])
-            trades, marks = run(slice_bars, orders, warmup, settings)
+            trades, marks, _, _ = run(slice_bars, orders, warmup, settings)
             figures = figures_of(trades, marks, warmup, split)
             out_money[j, 0, i] = figures.is_pnl
             out_money[j, 1, i] = figures.oos_pnl
@@ -781,3 +844,82 @@ def sweep_rows(
                 out_sums[j, 1, i] = sum_r2
 
     return out_money, out_counts, out_more, out_sums
+
+
+@njit
+def performance_rows(
+    variant: Variant,
+    bars: Bars,
+    width_bars: Bars,
+    rows: FloatArray,
+    warmup: int,
+    settings: Settings,
+) -> FloatArray:
+    """Simulate every parameter set over the whole slice, without a boundary in it.
+
+    Parameters
+    ----------
+    variant, bars, width_bars, rows, settings
+        As in `sweep_rows`.
+    warmup
+        The first trading bar, ``1 <= warmup < n``.
+
+    Returns
+    -------
+    float64[m, 35]
+        Of all trades, of the longs and of the shorts: trades, wins, losses, gross profit and loss,
+        largest win and loss, sum of the squares of pnl, intraday drawdown. Then pnl, drawdown, its
+        share, open profit, bars held, sums of returns, of their squares and of those of falls.
+    """
+    n = bars.close.size
+    out = np.full((rows.shape[0], PERFORMANCE_WIDTH), np.nan)
+    before = params_of(np.zeros(rows.shape[1]))
+    series = no_series()
+    for i in range(rows.shape[0]):
+        params = params_of(rows[i])
+        series = series_of(bars, width_bars, variant, params, before, series)
+        before = params
+        orders = orders_of(series, variant, params, settings)
+        trades, marks, fills, _ = run(bars, orders, warmup, settings)
+        at = 0
+        for side in (BOTH, LONG, SHORT):
+            of_trades = trade_figures(trades, side, warmup, n)
+            count, squares = squares_of(trades, side)
+            out[i, at] = count
+            out[i, at + 1] = of_trades.wins
+            out[i, at + 2] = of_trades.losses
+            out[i, at + 3] = of_trades.gross_profit
+            out[i, at + 4] = of_trades.gross_loss
+            out[i, at + 5] = of_trades.largest_win
+            out[i, at + 6] = of_trades.largest_loss
+            out[i, at + 7] = squares
+            out[i, at + 8] = largest_intraday_fall(
+                bars, fills, side, warmup, settings.capital, settings.slip, settings.fee
+            )
+            at += 9
+        last = marks.at_close[n - 1]
+        closed = settings.capital
+        for fill in range(fills.bar.size):
+            if not fills.opens[fill]:
+                closed = money.after_exit(
+                    int(fills.side[fill]),
+                    closed,
+                    fills.shares[fill],
+                    fills.at_entry[fill],
+                    fills.price[fill],
+                    settings.slip,
+                    settings.fee,
+                )
+        # [F16] One part, from the first trading bar to the last.
+        path = path_figures(marks, warmup, n)
+        out[i, at] = last - settings.capital
+        out[i, at + 1] = money.largest_fall(
+            marks.at_fill, marks.at_close, warmup, n, settings.capital
+        )
+        out[i, at + 2] = path.dd_share
+        out[i, at + 3] = last - closed
+        out[i, at + 4] = path.bars_held
+        out[i, at + 5] = path.sum_r
+        out[i, at + 6] = path.sum_r2
+        out[i, at + 7] = path.sum_down2
+    return out

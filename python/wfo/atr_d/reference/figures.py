@@ -142,6 +142,17 @@ def trade_figures(trades: Trades, side: int, first: int, end: int) -> TradeFigur
 
 
 @njit
+def squares_of(trades: Trades, side: int) -> tuple[int, float]:
+    """Return how many trades of one side, or of `BOTH`, there are, and the sum of their pnl²."""
+    count, squares = 0, 0.0
+    for i in range(trades.pnl.size):
+        if side == BOTH or trades.side[i] == side:
+            count += 1
+            squares += trades.pnl[i] * trades.pnl[i]  # [F16]
+    return count, squares
+
+
+@njit
 def path_figures(marks: Marks, first: int, end: int) -> PathFigures:
     """Return what the marks of a part come to; its returns are NaN if a mark is 0 or less."""
     bars_held = 0

@@ -1,6 +1,6 @@
 """The reference behind the protocol of a kernel: feeds and settings in, figures by name out.
 
-A compiled kernel offers the same two functions, so that whatever computes is called alike.
+A compiled kernel offers the same functions, so that whatever computes is called alike.
 """
 
 from __future__ import annotations
@@ -93,6 +93,37 @@ def simulate(
     )
 
 
+def orders(
+    strategy: str, feeds: Feeds, params: Sequence[float], settings: Any, warmup: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what one parameter set has working in the bar after the last one.
+
+    Parameters
+    ----------
+    strategy, feeds, settings, warmup
+        As in `simulate`.
+    params
+        The numbers of the set.
+
+    Returns
+    -------
+    state, orders
+        As `wfo.atr_d.reference.orders` does.
+    """
+    open_, high, low, close = _prices(feeds, "bars")
+    return reference.orders(
+        strategy,
+        open_,
+        high,
+        low,
+        close,
+        params,
+        second=_prices(feeds, "bars2") if "bars2" in feeds else None,
+        warmup=warmup,
+        **settings.to_dict(),
+    )
+
+
 def sweep(
     strategy: str,
     feeds: Feeds,
@@ -147,6 +178,43 @@ def sweep(
         )
         for phase in found
     ]
+
+
+def performance(
+    strategy: str,
+    feeds: Feeds,
+    rows: NDArray[np.float64],
+    settings: Any,
+    warmup: int,
+) -> NDArray[np.float64]:
+    """Compute the figures of many parameter sets over all bars, without a boundary.
+
+    Parameters
+    ----------
+    strategy, feeds, settings
+        As in `simulate`.
+    rows
+        Parameter sets, float64[m, parameters].
+    warmup
+        First trading bar.
+
+    Returns
+    -------
+    float64[m, 35]
+        Columns in the order of `wfo.backtest.performance.FIELDS`.
+    """
+    open_, high, low, close = _prices(feeds, "bars")
+    return reference.performance(
+        strategy,
+        open_,
+        high,
+        low,
+        close,
+        rows,
+        second=_prices(feeds, "bars2") if "bars2" in feeds else None,
+        warmup=warmup,
+        **settings.to_dict(),
+    )
 
 
 def _typed(name: str, column: NDArray[Any]) -> NDArray[Any]:

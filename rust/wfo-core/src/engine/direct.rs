@@ -9,6 +9,8 @@ use super::{PreparedSweep, blocks};
 use crate::error::{Error, Result};
 use crate::execution::account::{Account, Recorder};
 use crate::execution::extended::{Diary, Extended, Labels};
+use crate::execution::intraday::Paths;
+use crate::execution::performance::{Performance, Row};
 use crate::execution::settings::AccountSettings;
 use crate::figures::{Columns, Figures, PhaseCells, Simulation};
 use crate::grid::Cursor;
@@ -218,6 +220,26 @@ impl<K: Kernel> Sweep<K> {
     }
 }
 
+/// Goes through all trading bars of a phase with one set, whatever its boundary.
+#[inline(always)]
+fn run_whole<K: Kernel>(
+    kernel: &K,
+    shared: &K::Shared,
+    scratch: &mut K::Scratch,
+    params: &K::Params,
+    settings: &AccountSettings,
+    Slice { warmup, end, .. }: Slice,
+    recorder: &mut Performance<'_>,
+) -> Row {
+    recorder.begin(settings.capital);
+    let mut account = Account::recorded(settings, recorder);
+    // [S1] Since the bar before the first trading bar.
+    let mut state = kernel.start(shared, warmup - 1);
+    // [F16] One part without a boundary.
+    kernel.through(shared, scratch, params, warmup..end, &mut state, &mut account);
+    Performance::row(&account, settings.capital)
+}
+
 impl<K: Kernel> PreparedSweep for Sweep<K> {
     fn len(&self) -> u64 {
         self.task.len()
@@ -261,6 +283,28 @@ impl<K: Kernel> PreparedSweep for Sweep<K> {
             Self::chunks(range, cells, &mut chunks);
         }
         self.run_chunks(chunks)
+    }
+
+    fn run_performance_into(&self, range: Range<u64>, rows: &mut [Row]) -> Result<()> {
+        let Task { kernel, shared, account, grid, prices, slices, .. } = &*self.task;
+        let count = self.task.count(&range)?;
+        assert_eq!(rows.len(), count, "rows to write");
+        let paths = Paths::new(prices.as_ref().map_err(Clone::clone)?);
+        let slice = *slices.first().ok_or(Error::NoPhase)?;
+        rows.par_chunks_mut(CHUNK as usize).enumerate().try_for_each(|(chunk, rows)| {
+            let mut scratch = kernel.scratch(shared, self.task.bars());
+            let mut recorder = Performance::new(&paths);
+            let mut values = vec![f64::NAN; grid.parameters()];
+            let mut cursor = grid.at(range.start + chunk as u64 * CHUNK)?;
+            for row in rows {
+                cursor.write(&mut values);
+                let params = kernel.params(&values)?;
+                *row =
+                    run_whole(kernel, shared, &mut scratch, &params, account, slice, &mut recorder);
+                cursor.advance();
+            }
+            Ok(())
+        })
     }
 }
 

@@ -3,10 +3,12 @@
 pub mod direct;
 pub(crate) mod f64x4;
 pub mod tiers;
+pub mod working;
 
 use std::ops::Range;
 
 use crate::error::{Error, Result};
+use crate::execution::performance::Row;
 use crate::figures::PhaseCells;
 
 /// A grid over one history, ready to be computed in any pieces and order, by whatever engine.
@@ -49,6 +51,13 @@ pub trait PreparedSweep: Send + Sync {
     /// A block that does not lie within the grid.
     fn run_blocks_into(&self, starts: &[u64], size: u64, phases: Vec<PhaseCells<'_>>)
     -> Result<()>;
+
+    /// Computes the combinations in `range` over all trading bars of the first phase, without its
+    /// boundary: a row each of [`FIELDS`](crate::execution::performance::FIELDS).
+    ///
+    /// # Errors
+    /// A range outside the grid, no phase, or an engine that does not follow equity within bars.
+    fn run_performance_into(&self, range: Range<u64>, rows: &mut [Row]) -> Result<()>;
 }
 
 /// Cuts the cells of blocks apart: the range of each block, and its cells.

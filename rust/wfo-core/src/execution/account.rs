@@ -1,5 +1,7 @@
 //! The account: what fills are worth, what the equity is marked at, and what recorders are told.
 
+use std::ops::Range;
+
 use crate::execution::settings::{AccountSettings, Sizing};
 
 /// Factor of the number of lots before it is rounded down. A decimal number of lots comes out of six
@@ -68,6 +70,9 @@ pub struct Holding {
 
 /// What is told the marks and trades of an account. `()` ignores them, and costs nothing.
 pub trait Recorder {
+    /// Whether it has a faster way through bars without a fill, [`held_bars`](Self::held_bars) and
+    /// [`flat_bars`](Self::flat_bars), than one after the other.
+    const RUNS: bool = false;
     /// A trading bar ends at this mark; `held` says whether more than 0 shares are open.
     fn bar(&mut self, bar: usize, mark: f64, held: bool);
     /// A reversal's fill settles the equity at this mark, before the bar's close.
@@ -76,6 +81,27 @@ pub trait Recorder {
     fn trade(&mut self, trade: Trade);
     /// The next part of the phase begins at this mark.
     fn part(&mut self, mark: f64);
+    /// A fill has opened a position; positions of 0 shares are told too.
+    #[inline(always)]
+    fn entered(&mut self, _holding: &Holding) {}
+    /// A fill at the raw `price` has closed a position, which adds `profit` to the equity.
+    #[inline(always)]
+    fn left(&mut self, _holding: &Holding, _bar: usize, _price: f64, _profit: f64) {}
+    /// Consecutive bars from `first` on have no fill in them, and end with `position` held at these
+    /// closes; `equity` is that before its trade.
+    #[inline(always)]
+    fn held_bars(&mut self, first: usize, position: Position, equity: f64, closes: &[f64]) {
+        for (bar, &close) in (first..).zip(closes) {
+            self.bar(bar, equity + position.profit(close), position.shares > 0.0);
+        }
+    }
+    /// Bars end at this mark, without a position or a fill.
+    #[inline(always)]
+    fn flat_bars(&mut self, bars: Range<usize>, mark: f64) {
+        for bar in bars {
+            self.bar(bar, mark, false);
+        }
+    }
 }
 
 impl Recorder for () {
@@ -90,6 +116,8 @@ impl Recorder for () {
 }
 
 impl<R: Recorder> Recorder for &mut R {
+    const RUNS: bool = R::RUNS;
+
     #[inline(always)]
     fn bar(&mut self, bar: usize, mark: f64, held: bool) {
         (**self).bar(bar, mark, held);
@@ -105,6 +133,22 @@ impl<R: Recorder> Recorder for &mut R {
     #[inline(always)]
     fn part(&mut self, mark: f64) {
         (**self).part(mark);
+    }
+    #[inline(always)]
+    fn entered(&mut self, holding: &Holding) {
+        (**self).entered(holding);
+    }
+    #[inline(always)]
+    fn left(&mut self, holding: &Holding, bar: usize, price: f64, profit: f64) {
+        (**self).left(holding, bar, price, profit);
+    }
+    #[inline(always)]
+    fn held_bars(&mut self, first: usize, position: Position, equity: f64, closes: &[f64]) {
+        (**self).held_bars(first, position, equity, closes);
+    }
+    #[inline(always)]
+    fn flat_bars(&mut self, bars: Range<usize>, mark: f64) {
+        (**self).flat_bars(bars, mark);
     }
 }
 
@@ -163,6 +207,11 @@ impl<'a, R: Recorder> Account<'a, R> {
         &mut self.recorder
     }
 
+    /// What was told the marks and trades.
+    pub(crate) fn recorded_by(&self) -> &R {
+        &self.recorder
+    }
+
     /// Equity after the last settled trade.
     #[inline]
     #[must_use]
@@ -202,8 +251,11 @@ impl<'a, R: Recorder> Account<'a, R> {
     /// Enters a position in `bar`, at the raw fill `price`.
     #[inline]
     #[must_use]
-    pub fn enter(&self, side: Side, bar: usize, price: f64) -> Holding {
-        Holding { position: self.open(side, price), entry_bar: bar, entry_price: price }
+    pub fn enter(&mut self, side: Side, bar: usize, price: f64) -> Holding {
+        let position = self.open(side, price);
+        let holding = Holding { position, entry_bar: bar, entry_price: price };
+        self.recorder.entered(&holding);
+        holding
     }
 
     /// Leaves a position in `bar`, at the raw fill `price`. One of no shares was no trade.
@@ -211,7 +263,8 @@ impl<'a, R: Recorder> Account<'a, R> {
     pub fn leave(&mut self, held: Holding, bar: usize, price: f64) {
         let Holding { position, entry_bar, entry_price } = held;
         let before = self.equity;
-        self.close(position, price);
+        let profit = self.settle(position, price);
+        self.recorder.left(&held, bar, price, profit);
         // [M7]
         if position.shares > 0.0 {
             // [F3] A trade counts where it closes.
@@ -256,6 +309,21 @@ impl<'a, R: Recorder> Account<'a, R> {
         self.recorder.bar(bar, self.marked, held.is_some_and(|held| held.shares > 0.0));
     }
 
+    /// Ends consecutive bars from `first` on, none of which has a fill, at these closes.
+    #[inline(always)]
+    pub(crate) fn end_bars(&mut self, first: usize, held: Option<Position>, closes: &[f64]) {
+        // [M10]
+        let Some(position) = held else {
+            return self.recorder.flat_bars(first..first + closes.len(), self.marked);
+        };
+        self.scoped(|account| {
+            for &close in closes {
+                account.mark(position, close);
+            }
+        });
+        self.recorder.held_bars(first, position, self.equity, closes);
+    }
+
     /// Buys or sells short at `price`.
     #[inline]
     #[must_use]
@@ -294,14 +362,22 @@ impl<'a, R: Recorder> Account<'a, R> {
     /// Settles `position` at `price`; the settled equity is a mark.
     #[inline]
     pub fn close(&mut self, position: Position, price: f64) {
+        self.settle(position, price);
+    }
+
+    /// Settles `position` at `price`, and returns what that adds to the equity.
+    #[inline]
+    fn settle(&mut self, position: Position, price: f64) -> f64 {
         let AccountSettings { slip, fee, .. } = *self.settings;
         let net = match position.side {
             // [M4]
             Side::Long => price * (1.0 - slip) * (1.0 - fee),
             Side::Short => price * (1.0 + slip) * (1.0 + fee),
         };
-        self.equity += position.profit(net);
+        let profit = position.profit(net);
+        self.equity += profit;
         self.set_mark(self.equity);
+        profit
     }
 
     /// Starts drawdown and trades afresh at the last mark, as the out-of-sample bars do.

@@ -1,7 +1,7 @@
 //! Recorders: of the extended figures, and of a whole backtest.
 
 use crate::error::{Error, Result};
-use crate::execution::account::{Recorder, Side, Trade};
+use crate::execution::account::{Position, Recorder, Side, Trade};
 use crate::figures::PartFigures;
 
 /// A label for each bar of a history, to sum returns by.
@@ -185,6 +185,29 @@ impl<'a> Extended<'a> {
         self.rise_to(high);
     }
 
+    /// Adds consecutive bars at whose closes a position of more than 0 shares is held, without labels.
+    #[inline(always)]
+    pub(crate) fn add_held(&mut self, position: Position, equity: f64, closes: &[f64]) {
+        // A value of its own, which the loop can keep in registers.
+        let mut path = self.path();
+        let mut marks = closes.iter().map(|&close| equity + position.profit(close));
+        if path.mark > 0.0 {
+            for mark in marks.by_ref() {
+                if mark <= 0.0 {
+                    path.add(mark);
+                    break;
+                }
+                path.add_defined(mark);
+            }
+        }
+        marks.for_each(|mark| {
+            path.add(mark);
+        });
+        self.set_path(path);
+        // [F8]
+        self.now.bars_held += closes.len() as u32;
+    }
+
     /// Adds to the sums of a label.
     #[inline(always)]
     pub(crate) fn add_to_label(&mut self, label: usize, sum_r: f64, sum_r2: f64) {
@@ -195,23 +218,96 @@ impl<'a> Extended<'a> {
     /// Adds a bar at whose close a position is held, or that changed the mark.
     #[inline(always)]
     pub(crate) fn add_bar(&mut self, bar: usize, mark: f64, held: bool) {
+        let mut path = self.path();
+        let r = path.add(mark);
+        self.set_path(path);
+        // [F8]
+        self.now.bars_held += u32::from(held);
+        if let Some(labels) = self.labels {
+            // [F12]
+            self.add_to_label(labels.of(bar), r, r * r);
+        }
+    }
+
+    #[inline(always)]
+    fn path(&self) -> Path {
+        let Self { mark, peak, floor, .. } = *self;
+        let PartSums { dd_share, sum_r, sum_r2, sum_down2, .. } = self.now;
+        Path { mark, peak, floor, dd_share, sum_r, sum_r2, sum_down2 }
+    }
+
+    #[inline(always)]
+    fn set_path(&mut self, path: Path) {
+        (self.mark, self.peak, self.floor) = (path.mark, path.peak, path.floor);
+        self.now.dd_share = path.dd_share;
+        (self.now.sum_r, self.now.sum_r2) = (path.sum_r, path.sum_r2);
+        self.now.sum_down2 = path.sum_down2;
+    }
+
+    #[inline(always)]
+    fn follow(&mut self, mark: f64) {
+        let mut path = self.path();
+        path.follow(mark);
+        self.set_path(path);
+    }
+
+    #[inline(always)]
+    fn drop_to(&mut self, mark: f64) {
+        let mut path = self.path();
+        path.drop_to(mark);
+        self.set_path(path);
+    }
+
+    #[inline(always)]
+    fn rise_to(&mut self, mark: f64) {
+        let mut path = self.path();
+        path.rise_to(mark);
+        self.set_path(path);
+    }
+}
+
+/// Marks of a part so far, and what they come to.
+#[derive(Debug, Clone, Copy)]
+struct Path {
+    mark: f64,
+    peak: f64,
+    /// Marks below are a larger fall than any before.
+    floor: f64,
+    dd_share: f64,
+    sum_r: f64,
+    sum_r2: f64,
+    sum_down2: f64,
+}
+
+impl Path {
+    /// Adds the mark at a close, and returns the return of its bar.
+    #[inline(always)]
+    fn add(&mut self, mark: f64) -> f64 {
         let before = std::mem::replace(&mut self.mark, mark);
         self.follow(mark);
         // [F11]
         let defined = before > 0.0 && mark > 0.0;
         let r = if defined { mark / before - 1.0 } else { f64::NAN };
+        self.add_return(r);
+        r
+    }
+
+    /// Adds the mark at a close where neither it nor the one before is 0 or less.
+    #[inline(always)]
+    fn add_defined(&mut self, mark: f64) {
+        let before = std::mem::replace(&mut self.mark, mark);
+        self.follow(mark);
+        self.add_return(mark / before - 1.0);
+    }
+
+    #[inline(always)]
+    fn add_return(&mut self, r: f64) {
         let square = r * r;
-        // [F8]
-        self.now.bars_held += u32::from(held);
         // [F10]
-        self.now.sum_r += r;
-        self.now.sum_r2 += square;
+        self.sum_r += r;
+        self.sum_r2 += square;
         // With a NaN this sum is NaN too.
-        self.now.sum_down2 += if r >= 0.0 { 0.0 } else { square };
-        if let Some(labels) = self.labels {
-            // [F12]
-            self.add_to_label(labels.of(bar), r, square);
-        }
+        self.sum_down2 += if r >= 0.0 { 0.0 } else { square };
     }
 
     #[inline(always)]
@@ -226,16 +322,16 @@ impl<'a> Extended<'a> {
     #[inline(always)]
     fn drop_to(&mut self, mark: f64) {
         // [F9]
-        self.now.dd_share = 1.0 - mark / self.peak;
+        self.dd_share = 1.0 - mark / self.peak;
         self.floor = mark;
     }
 
     #[inline(always)]
     fn rise_to(&mut self, mark: f64) {
-        if mark > self.peak {
-            self.peak = mark;
-            self.floor = mark * (1.0 - self.now.dd_share);
-        }
+        // Selections, which need no branch: new peaks come too irregularly for one.
+        let (rises, floor) = (mark > self.peak, mark * (1.0 - self.dd_share));
+        self.floor = if rises { floor } else { self.floor };
+        self.peak = if rises { mark } else { self.peak };
     }
 }
 

@@ -2,5 +2,7 @@
 
 pub mod account;
 pub mod extended;
+pub mod intraday;
+pub mod performance;
 pub mod settings;
 pub mod touches;

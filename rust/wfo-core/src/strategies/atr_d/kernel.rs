@@ -18,6 +18,7 @@ use crate::indicators::PriceMethod;
 use crate::kernel::{Kernel, Sets};
 use crate::market::bars::Bars;
 use crate::market::feeds::Feeds;
+use crate::orders::{Action, Kind, Obstacle, Order, Standing};
 
 /// The bars, and the indicator series that a grid shares.
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl Kernel for Variant {
     fn start(&self, shared: &Shared, bar: usize) -> State {
         // [S1]
         let (highest, lowest) = (shared.bars.high()[bar], shared.bars.low()[bar]);
-        State { highest, lowest, holding: None }
+        State { highest, lowest, since: bar, holding: None }
     }
 
     fn through<R: Recorder>(
@@ -119,6 +120,24 @@ impl Kernel for Variant {
     ) {
         let bar_loop = BarLoop::new(shared, stops.get(&shared.series, params), params);
         bar_loop.run(bars, state, account);
+    }
+
+    fn standing(
+        &self,
+        shared: &Shared,
+        stops: &mut Stops,
+        params: &Params,
+        bar: usize,
+        state: &State,
+    ) -> Option<Standing> {
+        let bar_loop = BarLoop::new(shared, stops.get(&shared.series, params), params);
+        Some(Standing {
+            holding: state.holding,
+            since: state.since,
+            orders: bar_loop.orders(bar, state),
+            // [S7]
+            both_fill: params.both_triggered == BothTriggered::BothFill,
+        })
     }
 }
 
@@ -207,6 +226,8 @@ pub struct State {
     /// The highest high and lowest low since the last event, its bar included.
     highest: f64,
     lowest: f64,
+    /// The bar of that event, or the one before the first trading bar.
+    since: usize,
     holding: Option<Holding>,
 }
 
@@ -331,6 +352,7 @@ impl<'a> BarLoop<'a> {
             carry_out(event, part.first + at, state, account);
             // [S9] The extremes are followed afresh from the bar of the event on.
             (state.highest, state.lowest) = (part.high[at], part.low[at]);
+            state.since = part.first + at;
             let held = state.holding.map(|holding| holding.position);
             account.end_bar(part.first + at, held, part.close[at]);
             // [S8]
@@ -409,8 +431,7 @@ impl<'a> BarLoop<'a> {
         k: usize,
         state: &State,
     ) -> Option<Event> {
-        // [L1] [D10]
-        let level = state.highest - part.long_stop[k];
+        let level = state.long_stop(part.long_stop[k]);
         let stop = touches::down(level, part.open[k], part.low[k]);
         // [S4] [H6] [V2]
         if SHORTS && self.entry_mode == EntryMode::FullReversal {
@@ -428,8 +449,7 @@ impl<'a> BarLoop<'a> {
         k: usize,
         state: &State,
     ) -> Option<Event> {
-        // [L2] [D10]
-        let level = state.lowest + part.short_stop[k];
+        let level = state.short_stop(part.short_stop[k]);
         let stop = touches::up(level, part.open[k], part.high[k]);
         // [S5] [H6]
         if self.entry_mode >= EntryMode::LongPriority {
@@ -440,14 +460,11 @@ impl<'a> BarLoop<'a> {
 
     #[inline(always)]
     fn buy<const BREAKOUT: bool>(&self, part: &Part<'_>, k: usize, state: &State) -> Option<Touch> {
-        // [D6]
-        let offset = part.buy[k] * self.buy.multiplier;
+        let level = self.buy_level::<BREAKOUT>(part.buy[k], part.close_before[k], state);
         if BREAKOUT {
-            // [L5]
-            touches::up(part.close_before[k] + offset, part.open[k], part.high[k])
+            touches::up(level, part.open[k], part.high[k])
         } else {
-            // [L3]
-            touches::down(state.highest - offset, part.open[k], part.low[k])
+            touches::down(level, part.open[k], part.low[k])
         }
     }
 
@@ -458,15 +475,117 @@ impl<'a> BarLoop<'a> {
         k: usize,
         state: &State,
     ) -> Option<Touch> {
-        // [D6]
-        let offset = part.sell[k] * self.sell.multiplier;
+        let level = self.sell_level::<BREAKOUT>(part.sell[k], part.close_before[k], state);
         if BREAKOUT {
-            // [L6]
-            touches::down(part.close_before[k] - offset, part.open[k], part.low[k])
+            touches::down(level, part.open[k], part.low[k])
         } else {
-            // [L4]
-            touches::up(state.lowest + offset, part.open[k], part.high[k])
+            touches::up(level, part.open[k], part.high[k])
         }
+    }
+
+    /// Level of the buy, of the smoothed ATR and the close of the bar before.
+    #[inline(always)]
+    fn buy_level<const BREAKOUT: bool>(
+        &self,
+        smoothed: f64,
+        close_before: f64,
+        state: &State,
+    ) -> f64 {
+        // [D6]
+        let offset = smoothed * self.buy.multiplier;
+        // [L5] [L3]
+        if BREAKOUT { close_before + offset } else { state.highest - offset }
+    }
+
+    /// Level of the sell, likewise.
+    #[inline(always)]
+    fn sell_level<const BREAKOUT: bool>(
+        &self,
+        smoothed: f64,
+        close_before: f64,
+        state: &State,
+    ) -> f64 {
+        // [D6]
+        let offset = smoothed * self.sell.multiplier;
+        // [L6] [L4]
+        if BREAKOUT { close_before - offset } else { state.lowest + offset }
+    }
+
+    /// The orders of a state in bar `t`, which need not be there: nothing of it is looked at.
+    fn orders(&self, t: usize, state: &State) -> Vec<Order> {
+        // [T1] [T3]
+        let before = t - 1;
+        match state.holding.map(|holding| holding.position.side) {
+            None => {
+                // [S2] [H6]
+                let buy = self.entry(Action::Enter(Side::Long), before, state);
+                let sell = || self.entry(Action::Enter(Side::Short), before, state);
+                std::iter::once(buy).chain(self.shorts.then(sell)).collect()
+            }
+            Some(Side::Long) => {
+                // [S3] [S4]
+                let level = state.long_stop(self.stops.long[before]);
+                let stop = Order {
+                    action: Action::Exit(Side::Long),
+                    kind: Kind::Stop(level),
+                    obstacle: None,
+                };
+                let reverses = self.shorts && self.entry_mode == EntryMode::FullReversal;
+                let sell = || self.entry(Action::ReverseTo(Side::Short), before, state);
+                std::iter::once(stop).chain(reverses.then(sell)).collect()
+            }
+            Some(Side::Short) => {
+                // [S3] [S5]
+                let level = state.short_stop(self.stops.short[before]);
+                let stop = Order {
+                    action: Action::Exit(Side::Short),
+                    kind: Kind::Stop(level),
+                    obstacle: None,
+                };
+                let reverses = self.entry_mode >= EntryMode::LongPriority;
+                let buy = || self.entry(Action::ReverseTo(Side::Long), before, state);
+                std::iter::once(stop).chain(reverses.then(buy)).collect()
+            }
+        }
+    }
+
+    /// An entry, from flat or as a reversal, in the bar after `before`.
+    fn entry(&self, action: Action, before: usize, state: &State) -> Order {
+        let (buys, close) = (action.buys(), self.bars.close()[before]);
+        let smoothed = if buys { self.buy.smoothed[before] } else { self.sell.smoothed[before] };
+        let level = match (buys, self.breakout) {
+            (true, true) => self.buy_level::<true>(smoothed, close, state),
+            (true, false) => self.buy_level::<false>(smoothed, close, state),
+            (false, true) => self.sell_level::<true>(smoothed, close, state),
+            (false, false) => self.sell_level::<false>(smoothed, close, state),
+        };
+        let kind = if self.breakout { Kind::Stop(level) } else { Kind::Limit(level) };
+        let order = |kind, obstacle| Order { action, kind, obstacle };
+        if let Some(states) = self.hull_states {
+            let (wanted, reason) = if buys {
+                (HullState::Up, "the fast Hull average is not above the slow one")
+            } else {
+                (HullState::Down, "the fast Hull average is not below the slow one")
+            };
+            // [H3] [H5] [V1]
+            if states[before] != wanted {
+                return order(kind, Some(Obstacle { reason, numbers: None }));
+            }
+            // [H2] [H4]
+            let cross = states[before - 1] != wanted;
+            return order(if cross { Kind::Market } else { kind }, None);
+        }
+        let vetoed = self.veto.filter(|(declines, threshold)| {
+            // [V2]
+            let passes = declines[before] > *threshold;
+            !buys && !passes
+        });
+        let obstacle = vetoed.map(|(declines, threshold)| Obstacle {
+            reason: "the trend filter vetoes it: the fall of its average in percent a bar does not \
+                     exceed the threshold",
+            numbers: Some((declines[before], threshold)),
+        });
+        order(kind, obstacle)
     }
 
     /// Whether the veto lets a short be opened in bar `k`.
@@ -477,6 +596,22 @@ impl<'a> BarLoop<'a> {
             (Some(declines), Some((_, threshold))) => declines[k] > threshold,
             _ => true,
         }
+    }
+}
+
+impl State {
+    /// Level of the stop of a long, at this distance.
+    #[inline(always)]
+    fn long_stop(&self, distance: f64) -> f64 {
+        // [L1] [D10]
+        self.highest - distance
+    }
+
+    /// Level of the stop of a short.
+    #[inline(always)]
+    fn short_stop(&self, distance: f64) -> f64 {
+        // [L2] [D10]
+        self.lowest + distance
     }
 }
 
@@ -516,8 +651,16 @@ fn scan<R: Recorder>(
     account: &mut Account<'_, R>,
     event: impl Fn(usize, &State) -> Option<Event>,
 ) -> Option<(usize, Event)> {
+    let first = k;
+    let end = |account: &mut Account<'_, R>, k: usize| {
+        if R::RUNS {
+            // [M9] [M10]
+            account.end_bars(part.first + first, held, &part.close[first..k]);
+        }
+    };
     for k in k..part.open.len() {
         if let Some(event) = event(k, state) {
+            end(account, k);
             return Some((k, event));
         }
         if part.high[k] > state.highest {
@@ -526,9 +669,12 @@ fn scan<R: Recorder>(
         if part.low[k] < state.lowest {
             state.lowest = part.low[k];
         }
-        // [M9] [M10]
-        account.end_bar(part.first + k, held, part.close[k]);
+        if !R::RUNS {
+            // [M9] [M10]
+            account.end_bar(part.first + k, held, part.close[k]);
+        }
     }
+    end(account, part.open.len());
     None
 }
 
@@ -546,7 +692,8 @@ fn carry_out<R: Recorder>(event: Event, t: usize, state: &mut State, account: &m
             state.holding = state.holding.and_then(|held| account.reverse(held, t, price));
         }
         Event::RoundTrip(side, entry, exit) => {
-            account.leave(account.enter(side, t, entry), t, exit)
+            let held = account.enter(side, t, entry);
+            account.leave(held, t, exit);
         }
     }
 }

@@ -79,6 +79,10 @@ pub fn lacks(variant: Variant, axes: &[&[usize]]) -> Option<String> {
     layout::lacks(variant, axes)
 }
 
+/// Why this engine cannot compute the figures of a whole history.
+pub const LACKS_PERFORMANCE: &str = "it looks at the closes of the bars between two fills, and intraday drawdowns need their highs \
+     and lows";
+
 /// Why this engine cannot compute the extended figures of a grid, where it cannot.
 #[must_use]
 pub fn lacks_extended(account: &AccountSettings) -> Option<String> {

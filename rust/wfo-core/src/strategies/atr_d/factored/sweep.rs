@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+use super::LACKS_PERFORMANCE;
 use super::coalesced::{self, Coalesced, UNIT_CELLS, UNIT_STOP_SETS};
 use super::extended::{self, ExtendedFigures};
 use super::lockstep::{self, LANES, Lockstep};
@@ -25,6 +26,7 @@ use crate::engine::f64x4::F64x4;
 use crate::engine::tiers::{Tier, Work};
 use crate::engine::{PreparedSweep, blocks, direct};
 use crate::error::{Error, Result};
+use crate::execution::performance::Row;
 use crate::figures::{Cells, Columns, ExtendedCells, PhaseCells, SplitCells};
 use crate::strategies::atr_d::Task;
 
@@ -273,6 +275,10 @@ impl PreparedSweep for Sweep {
             .into_par_iter()
             .with_max_len(1)
             .try_for_each(|(range, cells)| self.run_into(range, cells))
+    }
+
+    fn run_performance_into(&self, _: Range<u64>, _: &mut [Row]) -> Result<()> {
+        Err(Error::Lacks { engine: "factored", reason: LACKS_PERFORMANCE.to_owned() })
     }
 }
 
