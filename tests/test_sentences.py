@@ -214,6 +214,17 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         "Plateau 2 is one of holding",
         {"trades": 5.0, "phases": 4, "rank": 2},
     ),
+    "neighbourhood": (
+        {"mean": 0.668, "low": 0.249, "count": 12, "total": 413_961.0},
+        "Its 12 neighbours earn 66.8 % of that in the mean, 24.9 % at the 10th percentile",
+        {"mean": math.nan, "low": math.nan, "count": 12, "total": -5.0},
+    ),
+    "hurts_most": (
+        {"parameter": "bb_deviation", "value": 0.5, "ratio": 0.17},
+        "bb_deviation at 0.5, which leaves 17.0 %",
+        {"parameter": "bb_deviation", "value": 0.5, "ratio": 1.0},
+    ),
+    "no_neighbourhood": ({"total": 0.0}, "no neighbourhood score", {"total": 0.1}),
     "region_found": (
         {"share": 0.36, "other": 0.34, "box": 0.2, "grid": 0.043, "accepted": True},
         "On the other half 34.0 % are; of its plateau's box 20.0 % are there,",
@@ -343,6 +354,8 @@ def test_a_sentence_is_not_said_where_it_would_be_false(name: str) -> None:
         ("best_calmer", {"drawdowns": [math.nan], "held": [0.2]}),
         # Of gates that do not rule no trades are known.
         ("plateau_holds", {"trades": math.nan, "phases": 4, "rank": 1}),
+        ("neighbourhood", {"mean": math.nan, "low": math.nan, "count": 0, "total": 5.0}),
+        ("hurts_most", {"parameter": "", "value": math.nan, "ratio": math.nan}),
         ("region_all_stable", {"share": 1.0, "trades": math.nan, "phases": 4}),
         ("region_all_stable", {"share": 0.99, "trades": 0.0, "phases": 4}),
         ("no_shape", {"smoothness": None, "p": None, "needed": 0.001}),

@@ -6,6 +6,7 @@ constraints are one axis of the sets of values that meet them, without holes.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 import operator
@@ -290,6 +291,32 @@ class Grid:
             rest, position = divmod(rest, length)
             positions |= axis.digits(position)
         return {name: values[positions[name]] for name, values in self._values.items()}
+
+    def find(self, params: Mapping[str, Number]) -> int | None:
+        """Return the flat index of a combination; None where the grid has no such one.
+
+        Parameters
+        ----------
+        params
+            A value of every parameter.
+        """
+        positions = {}
+        for name, values in self._values.items():
+            if params[name] not in values:
+                return None
+            positions[name] = values.index(params[name])
+        found = 0
+        for axis, length in zip(self._axes, self._lengths, strict=True):
+            point = 0
+            for name, count in zip(axis.names, axis.lengths, strict=True):
+                point = point * count + positions[name]
+            if axis.points is not None:
+                at = bisect.bisect_left(axis.points, point)
+                if at == len(axis.points) or axis.points[at] != point:
+                    return None
+                point = at
+            found = found * length + point
+        return found
 
     def digits(self, name: str, indices: IndexArray) -> IndexArray:
         """Return the position of each flat index among the values of a parameter.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wfo.grid import Grid
 from wfo.runs.market import Market
-from wfo.runs.whole import Whole
+from wfo.runs.whole import Sampled
 from wfo.selection.gates import Gates
 from wfo.selection.plateaus import Plateaus
 from wfo.selection.regions import (
@@ -57,7 +57,7 @@ class Judged:
 
 
 def judge(
-    market: Market, grid: Grid, whole: Whole, asked: Sequence[tuple[Gates, int, Plateaus]]
+    market: Market, grid: Grid, sampled: Sampled, asked: Sequence[tuple[Gates, int, Plateaus]]
 ) -> list[Judged]:
     """Find the regions of plateaus, and judge them.
 
@@ -67,7 +67,7 @@ def judge(
         What they are judged on.
     grid
         What was swept.
-    whole
+    sampled
         The sample that regions are found in.
     asked
         For each set of gates the phases in which its stable combinations are valid, and its
@@ -75,12 +75,12 @@ def judge(
     """
     import numpy as np
 
-    gathered = whole.gathered
+    gathered = sampled.gathered
     digits = sample_digits(grid, gathered.indices)
     trades = np.sum([f.oos_trades.astype(np.int64) for f in gathered.block], axis=0)
     found: list[tuple[tuple[Region, ...], tuple[float, ...]]] = []
     for gates, least, plateaus in asked:
-        stable = whole.valid_phases(gates) >= least
+        stable = sampled.valid_phases(gates) >= least
         regions = find_regions(plateaus, grid, digits, stable) if len(plateaus) else ()
         found.append((regions, tuple(_median(r, grid, digits, stable, trades) for r in regions)))
     last = judge_last_phases(

@@ -12,14 +12,17 @@ from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed
 from wfo.grid import Grid
 from wfo.selection.gates import Gates
-from wfo.strategy import strategies
+from wfo.settings import AccountSettings
+from wfo.strategy import Strategy, strategies
 from wfo.tradestation.ranges import RangeOptions
 from wfo.windows import Phases
 
 _Value = TypeVar("_Value")
 
-#: How far a run is. Of one that is ``rescoring`` the sweeps are complete, and the rest is not.
-STATUSES = ("running", "interrupted", "failed", "rescoring", "complete")
+#: How far a run is. Of one that is ``rescoring`` the sweeps are complete, and the rest is not; of
+#: one that is ``detecting`` or ``exporting`` a stage alone is made anew: plateaus and what follows
+#: from them, or ranges.
+STATUSES = ("running", "interrupted", "failed", "rescoring", "detecting", "exporting", "complete")
 
 #: What prices are adjusted for, in words that follow a comma, by `BarsRecord.adjust`.
 _ADJUSTED = {
@@ -31,7 +34,10 @@ _ADJUSTED = {
 }
 
 #: Those of a run whose sweeps are complete.
-SWEPT = ("rescoring", "complete")
+SWEPT = ("rescoring", "detecting", "exporting", "complete")
+
+#: Stages that are run again alone, by their command, with the status meanwhile.
+STAGES = {"plateaus": "detecting", "export": "exporting"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class BarsRecord:
         ResultsError
             If it is something else; the message names what is wrong.
         """
-        reader = _Reader(data, where)
+        reader = Reader(data, where)
         warnings = tuple(reader.take("warnings", list))
         if not all(isinstance(w, str) for w in warnings):
             raise ResultsError(f"{where}: warnings must be texts, not {list(warnings)!r}")
@@ -110,7 +116,7 @@ class Dropped:
     @classmethod
     def from_dict(cls, data: object, where: str = "join") -> Dropped:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = _Reader(data, where)
+        reader = Reader(data, where)
         return cls(reader.take("dropped_first", int), reader.take("dropped_second", int))
 
     def to_dict(self) -> dict[str, int]:
@@ -139,7 +145,7 @@ class SweepRecord:
     @classmethod
     def from_dict(cls, data: object, where: str = "sweeps") -> SweepRecord:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = _Reader(data, where)
+        reader = Reader(data, where)
         kept = reader.take("kept", int) if "kept" in reader.data else None
         return cls(reader.take("store", str), reader.take("key", str), kept)
 
@@ -158,7 +164,7 @@ class Digest:
     @classmethod
     def from_dict(cls, data: object, where: str = "sums") -> Digest:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = _Reader(data, where)
+        reader = Reader(data, where)
         return cls(reader.take("bytes", int), reader.take("sha256", str))
 
     def to_dict(self) -> dict[str, Any]:
@@ -196,7 +202,7 @@ class Completion:
     @classmethod
     def from_dict(cls, data: object, where: str = "the manifest") -> Completion:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = _Reader(data, where)
+        reader = Reader(data, where)
         sums = reader.take("sums", dict)
         return cls(
             reader.take("trials", int),
@@ -221,7 +227,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """The last scoring after the run's own."""
+    """A scoring after the run's own, or a stage that was run again: its command, and when."""
 
     command: str
     at: str
@@ -229,7 +235,7 @@ class Rescored:
     @classmethod
     def from_dict(cls, data: object, where: str = "rescored") -> Rescored:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = _Reader(data, where)
+        reader = Reader(data, where)
         return cls(reader.take("command", str), reader.take("at", str))
 
     def to_dict(self) -> dict[str, Any]:
@@ -273,6 +279,8 @@ class Manifest:
         What was found.
     rescored
         The last scoring after the run's own.
+    stages
+        Stages that were run again alone after the last scoring, by `STAGES`, each the last time.
     further
         What a later version may have added; it is kept.
     """
@@ -301,6 +309,7 @@ class Manifest:
     finished: str | None = None
     completion: Completion | None = None
     rescored: Rescored | None = None
+    stages: Mapping[str, Rescored] = field(default_factory=dict)
     further: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -369,7 +378,7 @@ class Manifest:
         ResultsError
             If it is something else; the message names what is wrong.
         """
-        reader = _Reader(data, "the manifest")
+        reader = Reader(data, "the manifest")
         status = reader.take("status", str)
         if status not in STATUSES:
             raise ResultsError(f"status = {status!r} must be one of {', '.join(STATUSES)}")
@@ -379,7 +388,7 @@ class Manifest:
             for name, each in reader.take("sweeps", dict).items()
         }
         for grid in grids:
-            swept = _Reader(grid, "grids").take("strategy", str)
+            swept = Reader(grid, "grids").take("strategy", str)
             if swept not in sweeps:
                 raise ResultsError(f"there is a grid of {swept}, and no sweep")
         finished = status in SWEPT or "sums" in reader.data
@@ -407,6 +416,7 @@ class Manifest:
             finished=reader.take("finished", str) if "finished" in reader.data else None,
             completion=Completion.from_dict(reader.data) if finished else None,
             rescored=reader.made("rescored", Rescored.from_dict, optional=True),
+            stages=reader.made("stages", _stages, optional=True) or {},
             further={k: v for k, v in reader.data.items() if k not in _KNOWN},
         )
 
@@ -439,6 +449,8 @@ class Manifest:
             found |= self.completion.to_dict()
         if self.rescored is not None:
             found["rescored"] = self.rescored.to_dict()
+        if self.stages:
+            found["stages"] = {name: each.to_dict() for name, each in self.stages.items()}
         return found | dict(self.further)
 
     def _described_benchmarks(self) -> dict[str, Any]:
@@ -450,6 +462,19 @@ class Manifest:
         records = {"data": self.data, "data2": self.data2, "join": self.join}
         return {name: each.to_dict() for name, each in records.items() if each is not None}
 
+    def settings_of(self, strategy: Strategy) -> AccountSettings:
+        """Return the settings of the run as one of its strategies takes them.
+
+        A simpler strategy beside the one that was asked for may have fewer.
+
+        Raises
+        ------
+        InputError
+            If the run states a setting that is out of range.
+        """
+        known = {f.name for f in fields(strategy.settings)}
+        return strategy.settings(**{n: v for n, v in self.settings.items() if n in known})
+
     def describe_sweep(self) -> dict[str, Any]:
         """Return what the figures of every sweep follow from, for ``meta.json`` beside them."""
         found = self.to_dict()
@@ -460,7 +485,7 @@ class Manifest:
 _KNOWN = {f.name for f in (*fields(Manifest), *fields(Completion))} - {"completion", "further"}
 
 
-class _Reader:
+class Reader:
     """Takes values out of a JSON object, and names what is missing or of another kind."""
 
     def __init__(self, data: object, where: str) -> None:
@@ -496,6 +521,14 @@ class _Reader:
             raise ResultsError(
                 f"{name!r} of {self._where} cannot be used: {type(error).__name__}: {error}"
             ) from error
+
+
+def _stages(data: Mapping[str, Any]) -> dict[str, Rescored]:
+    """Return the stages that a manifest states."""
+    for name in data:
+        if name not in STAGES:
+            raise ResultsError(f"stages has {name!r}, and there are {', '.join(STAGES)}")
+    return {name: Rescored.from_dict(each, f"stages of {name}") for name, each in data.items()}
 
 
 def _plain(record: Any) -> dict[str, Any]:

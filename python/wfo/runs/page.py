@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import shlex
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from wfo.grid import Grid
@@ -28,7 +28,9 @@ from wfo.selection.regions import (
 )
 from wfo.selection.scoring import FALLBACK_PHASES, Cells, Scores, gate_words
 from wfo.sweeps import DenseStore
-from wfo.text import percent, table
+from wfo.text import params_lines, percent, table, wrap_items, wrap_text
+from wfo.tradestation.ranges import PlateauRanges
+from wfo.windows import Phases
 
 #: Columns of what is wrapped, and of tables.
 _WIDTH, _WIDEST = 98, 100
@@ -46,24 +48,17 @@ def text(report: Findings) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _said(*texts: str, indent: str = "  ") -> list[str]:
+def said(*texts: str, indent: str = "  ") -> list[str]:
     """Return the sentences that are said, each on lines of its own."""
-    return [line for t in texts if t for line in _filled(t, indent)]
+    return [line for t in texts if t for line in filled(t, indent)]
 
 
-def _filled(words: str, indent: str = "") -> list[str]:
+def filled(words: str, indent: str = "") -> list[str]:
     """Break a text where a line is full; what goes on is indented further."""
-    return textwrap.wrap(
-        words,
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrap_text(words, _WIDTH, indent, hang="  ")
 
 
-def _table(rows: Sequence[Sequence[str]], align: str) -> list[str]:
+def page_table(rows: Sequence[Sequence[str]], align: str) -> list[str]:
     """Lay out a table; columns that the page has no room for come below, beside the first again."""
     lines = table(rows, align)
     if max(map(len, lines)) <= _WIDEST:
@@ -75,7 +70,7 @@ def _table(rows: Sequence[Sequence[str]], align: str) -> list[str]:
         return lines
     rest = [(row[0], *row[fits:]) for row in rows]
     first = table([row[:fits] for row in rows], align[:fits])
-    return [*first, *_table(rest, align[0] + align[fits:])]
+    return [*first, *page_table(rest, align[0] + align[fits:])]
 
 
 def _width(rows: Sequence[Sequence[str]], columns: int) -> int:
@@ -87,15 +82,15 @@ def _bars(report: Findings) -> list[str]:
     manifest = report.manifest
     data = manifest.data
     span = f"{data.rows:,} bars, {data.first} to {data.last}"
-    lines = _filled(f"{data.symbol} {data.timeframe}: {span}, {data.provenance}")
-    lines += _said(say.stale(data.stale), *(f"Warning: {w}" for w in data.warnings))
+    lines = filled(f"{data.symbol} {data.timeframe}: {span}, {data.provenance}")
+    lines += said(say.stale(data.stale), *(f"Warning: {w}" for w in data.warnings))
     if manifest.data2 is not None and manifest.join is not None:
         lost, second = manifest.join, manifest.data2
-        lines += _filled(
+        lines += filled(
             f"With {second.symbol} on the same dates, {second.provenance}; dropped for want of the"
             f" other: {lost.first} and {lost.second}"
         )
-        lines += _said(
+        lines += said(
             say.stale(second.stale),
             say.mixed(
                 (data.symbol, data.fetched_from, data.adjust),
@@ -115,7 +110,7 @@ def _assumed(report: Findings) -> list[str]:
     least = gates.required(len(phases), phases.min_phases)
     lines = [
         "What was assumed",
-        *_said(
+        *said(
             say.costs(slip, fee) or say.no_costs(slip, fee),
             say.high_costs(slip, fee),
             say.capital(capital),
@@ -126,8 +121,8 @@ def _assumed(report: Findings) -> list[str]:
         ),
     ]
     for item in report.strategies:
-        filled = [f"{name} {value:g}" for name, value in item.grid.filled.items()]
-        lines += _said(say.left_out(filled, item.strategy.name))
+        left = [f"{name} {value:g}" for name, value in item.grid.filled.items()]
+        lines += said(say.left_out(left, item.strategy.name))
     own = {
         n: v
         for n, v in settings.items()
@@ -137,7 +132,7 @@ def _assumed(report: Findings) -> list[str]:
         words = ", ".join(
             f"{n} {v:g}" if isinstance(v, float) else f"{n} {v}" for n, v in own.items()
         )
-        lines += _said(f"Settings of the strategy: {words}.")
+        lines += said(f"Settings of the strategy: {words}.")
     return lines
 
 
@@ -160,7 +155,7 @@ def gates_in_words(gates: Gates) -> str:
 
 def _windows(report: Findings) -> list[str]:
     phases = report.phases
-    note = _said(f"Note: {phases.note}.") if phases.note else []
+    note = said(f"Note: {phases.note}.") if phases.note else []
     head, *rows = phases.rows()
     symbol = report.manifest.data.symbol
     heads = (*head, "Return", "A year", "Drawdown", "WFE")
@@ -181,10 +176,10 @@ def _windows(report: Findings) -> list[str]:
         " start of a phase and holding it comes to out-of-sample, with the same capital and costs"
     )
     return [
-        *_filled(head_line),
-        *_table([heads, *lines], "><<>>>>"),
+        *filled(head_line),
+        *page_table([heads, *lines], "><<>>>>"),
         *note,
-        *_said(
+        *said(
             say.hold_by_lots(
                 [k for k, b in enumerate(report.benchmarks, 1) if b.idle],
                 float(report.manifest.settings["lot_size"]),
@@ -200,8 +195,8 @@ def _strategy(report: Findings, item: StrategyReport) -> list[str]:
         *_gates(report, item),
         *_best(item),
         "",
-        *_plateaus(item.plateaus, item.grid, len(report.phases)),
-        *_regions(report, item.judged, item.plateaus, item.grid),
+        *plateau_lines(item.plateaus, item.grid, len(report.phases)),
+        *region_lines(report.phases, item.judged, item.plateaus, item.grid),
         *_sensitivity(report, item),
         *_ranges(report, item),
         *(line for other in item.others for line in _other(report, item, other)),
@@ -225,9 +220,9 @@ def _gates(report: Findings, item: StrategyReport) -> list[str]:
     folder = shlex.quote(str(report.folder.path))
     return [
         f"{item.strategy.name}, grid '{item.grid.name}': {total:,} combinations; passed, by phase",
-        *_table([heads, *rows], "<" + ">" * count),
-        *_filled(f"Combinations by the number of phases that they are valid in: {spread}", "  "),
-        *_said(
+        *page_table([heads, *rows], "<" + ">" * count),
+        *filled(f"Combinations by the number of phases that they are valid in: {spread}", "  "),
+        *said(
             say.stable(scores.stable, total, least, count, gates.name),
             say.none_stable(scores.stable, total, least, count, gates.name),
             *_lots(report, item),
@@ -248,7 +243,7 @@ def _gates(report: Findings, item: StrategyReport) -> list[str]:
                 )
             ),
         ),
-        *_said(*(f"Warning: {w}." for w in scores.warnings)),
+        *said(*(f"Warning: {w}." for w in scores.warnings)),
     ]
 
 
@@ -310,13 +305,13 @@ def _best(item: StrategyReport) -> list[str]:
     held = [p.held_return for p in best.phases]
     return [
         "",
-        *_filled(
+        *filled(
             "The most stable outcome, out-of-sample, beside buy-and-hold (candidate"
             f" {best.row + 1}{members})"
         ),
-        *_wrapped(", ".join(f"{n} {v:g}" for n, v in best.params.items())),
-        *_table([heads, *rows], ">" * len(heads)),
-        *_said(
+        *params_lines(best.params, _WIDTH),
+        *page_table([heads, *rows], ">" * len(heads)),
+        *said(
             say.best_not_valid([p.valid for p in best.phases]),
             say.best_loses_money(returns),
             say.best_wins(returns, held),
@@ -340,25 +335,30 @@ def _many(scores: Scores) -> float:
     return found.known if math.isnan(found.total) else found.total
 
 
-def _wrapped(words: str) -> list[str]:
-    glued = words.replace(" ", "\0").replace(",\0", ", ")
-    return [
-        line.replace("\0", " ")
-        for line in textwrap.wrap(glued, _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    ]
+def plateau_lines(
+    plateaus: Plateaus, grid: Grid, phases: int, least: int = LEAST_STABLE
+) -> list[str]:
+    """Return what a page says of plateaus, and their map.
 
-
-def _plateaus(plateaus: Plateaus, grid: Grid, phases: int) -> list[str]:
+    Parameters
+    ----------
+    plateaus, grid
+        The plateaus, and what was swept.
+    phases
+        How many there are.
+    least
+        Stable combinations of a cell that counts.
+    """
     cells = plateaus.cells
     if cells is None:
         return [f"No plateaus: {plateaus.note}."]
     largest = int(cells.total.max())
     if not len(plateaus):
-        why = say.small_cells(largest, LEAST_STABLE) or say.no_shape(
+        why = say.small_cells(largest, least) or say.no_shape(
             plateaus.smoothness, plateaus.p, MAP_SIGNIFICANCE
         )
-        said = _said(why) if why else [f"  {plateaus.note[:1].upper()}{plateaus.note[1:]}."]
-        return ["No plateaus", *said, "", *_map(plateaus, cells, grid)]
+        words = said(why) if why else [f"  {plateaus.note[:1].upper()}{plateaus.note[1:]}."]
+        return ["No plateaus", *words, "", *_map(plateaus, cells, grid)]
     rows = []
     for p in plateaus:
         xs, ys = (sorted(set(v)) for v in zip(*p.cells, strict=True))
@@ -386,8 +386,8 @@ def _plateaus(plateaus: Plateaus, grid: Grid, phases: int) -> list[str]:
             f"Plateaus: cells of which more than {percent(plateaus.level or 0)} are stable"
             f" (quality {plateaus.quality:.2f})"
         ),
-        *_table(shown, "".join("<<>>>>>>>"[i] for i in told)),
-        *_said(
+        *page_table(shown, "".join("<<>>>>>>>"[i] for i in told)),
+        *said(
             say.broad(covered),
             say.low(max(p.level for p in plateaus)),
             *(say.plateau_holds(p.trades, phases, p.rank) for p in plateaus),
@@ -425,9 +425,20 @@ def _map(plateaus: Plateaus, shown: Cells, grid: Grid) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _regions(report: Findings, judged: Judged, plateaus: Plateaus, grid: Grid) -> list[str]:
+def region_lines(windows: Phases, judged: Judged, plateaus: Plateaus, grid: Grid) -> list[str]:
+    """Return what a page says of the regions of plateaus.
+
+    Parameters
+    ----------
+    windows
+        The phases.
+    judged
+        The regions, and how they did on other bars.
+    plateaus, grid
+        The plateaus, and what was swept.
+    """
     lines: list[str] = []
-    phases, regions, last = len(report.phases), judged.regions, judged.last_phase
+    phases, regions, last = len(windows), judged.regions, judged.last_phase
     for at, (region, plateau) in enumerate(zip(regions, plateaus, strict=True)):
         within = bounds_text(region.bounds, whole_box(grid)) or "all of every parameter"
         lines += [
@@ -436,8 +447,8 @@ def _regions(report: Findings, judged: Judged, plateaus: Plateaus, grid: Grid) -
                 f"Region of plateau {plateau.rank}, {percent(region.support)} of the grid;"
                 " parameters that are not named are whole"
             ),
-            *_wrapped(within),
-            *_said(
+            *wrap_items(within, _WIDTH),
+            *said(
                 say.region_found(
                     region.share,
                     region.other_share,
@@ -455,25 +466,25 @@ def _regions(report: Findings, judged: Judged, plateaus: Plateaus, grid: Grid) -
             ),
         ]
         if last.plateaus:
-            lines += _said(*_last_phase(last.plateaus[at]))
+            lines += said(*_last_phase(last.plateaus[at]))
     if last.whole is not None:
         found = bounds_text(last.whole.region.bounds, whole_box(grid))
-        since = max(p.to_date for p in report.phases[:-1])
+        since = max(p.to_date for p in windows[:-1])
         lines += [
             "",
-            *_filled(
+            *filled(
                 "The region that the phases before the last would have given, from the whole grid,"
                 f" judged on bars that none of them has, those from {since} on"
                 f" ({last.sampled:,} combinations sampled)"
             ),
-            *(_wrapped(found) if found else ()),
-            *_said(
+            *(wrap_items(found, _WIDTH) if found else ()),
+            *said(
                 say.nothing_found_before(found),
                 *(_last_phase(last.whole) if found else ()),
             ),
         ]
     if last.reason and regions:
-        lines += _said(say.not_judged(last.reason))
+        lines += said(say.not_judged(last.reason))
     return lines
 
 
@@ -508,14 +519,14 @@ def _sensitivity(report: Findings, item: StrategyReport) -> list[str]:
     held = [b.oos_return_annual for b in report.benchmarks]
     if held:
         means = (found.annual_return.mean, sum(held) / len(held))
-        lines += _said(say.mean_below(*means), say.mean_above(*means))
+        lines += said(say.mean_below(*means), say.mean_above(*means))
     for each in found.responses:
         lines += [f"  {titles[each.response]}"]
         if each.variance > 0:
             lines += [f"  {line}" for line in found.bars(_WIDTH - 4, each.response)]
         many = [f for f in each.ordered if len(f.values) > 1]
         small = [f.name for f in many if f.total < say.SMALL_EFFECT]
-        lines += _said(
+        lines += said(
             *(say.matters(f.name, f.main, f.total) for f in many[:1]),
             say.hardly_matter(small if each.variance > 0 else ()),
             say.nothing_varies(each.variance),
@@ -524,22 +535,40 @@ def _sensitivity(report: Findings, item: StrategyReport) -> list[str]:
 
 
 def _ranges(report: Findings, item: StrategyReport) -> list[str]:
-    if not item.ranges:
-        return ["", *_said(say.no_ranges(len(item.ranges)), indent="")]
     fix = run_ranges(report.manifest).fix
+    return range_lines(item.ranges, fix, lambda rank: _holding(item, rank))
+
+
+def range_lines(
+    ranges: Sequence[PlateauRanges], fix: str, holding: Callable[[int], tuple[float, float, int]]
+) -> list[str]:
+    """Return what a page says of range files.
+
+    Parameters
+    ----------
+    ranges
+        One item a file.
+    fix
+        Where fixed values come from.
+    holding
+        Returns, of a plateau's rank, stable share and trades of its region, and how many phases
+        there are.
+    """
+    if not ranges:
+        return ["", *said(say.no_ranges(len(ranges)), indent="")]
     lines = ["", "Ranges for TradeStation's optimizer"]
-    for r in item.ranges:
+    for r in ranges:
         lines.append(f"  {r.file_name}")
         held = r.coverage
         top = held.top / held.top_of if held.top_of else 0.0
         texts = (
             say.range_holds(r.tests, held.best, held.best_of, top),
             say.range_misses(held.best, held.best_of, fix),
-            say.range_of_holding(*_holding(item, r.rank)),
+            say.range_of_holding(*holding(r.rank)),
             # What is said of a plateau's ranges is said once.
             *(f"{n[:1].upper()}{n[1:]}." for n in r.notes if r.part == 1),
         )
-        lines += _said(*texts, indent="    ")
+        lines += said(*texts, indent="    ")
     return lines
 
 
@@ -556,14 +585,14 @@ def _other(report: Findings, item: StrategyReport, other: OtherFound) -> Iterato
     if not counts.stable:
         return
     yield ""
-    yield from _filled(
+    yield from filled(
         f"By the {counts.gates.name} gates instead ({gates_in_words(counts.gates)}; in"
         f" {counts.min_phases} or more phases)"
     )
     passed = ", ".join(f"{c.valid:,}" for c in counts.phase_counts)
-    yield from _said(f"Valid by phase: {passed}; stable: {counts.stable:,} of {len(item.grid):,}")
-    yield from _plateaus(other.plateaus, item.grid, len(report.phases))
-    yield from _regions(report, other.judged, other.plateaus, item.grid)
+    yield from said(f"Valid by phase: {passed}; stable: {counts.stable:,} of {len(item.grid):,}")
+    yield from plateau_lines(other.plateaus, item.grid, len(report.phases))
+    yield from region_lines(report.phases, other.judged, other.plateaus, item.grid)
 
 
 def _comparison(report: Findings) -> list[str]:
@@ -610,17 +639,17 @@ def _comparison(report: Findings) -> list[str]:
     heads = ("Strategy", "Stable", "Share", "Stability", "A year", "OOS P/L", "Drawdown", "Trades")
     lines = [
         "",
-        *_filled(
+        *filled(
             "Side by side, out-of-sample; most stable candidate / median of all candidates. A year"
             " is the mean of the phases; P/L and trades are sums over overlapping phases, the"
             " drawdown is the largest of a phase, both in"
             f" {'thousands of the currency' if unit > 1 else 'currency'}"
         ),
     ]
-    lines += _table([heads, *rows], "<>>>>>>>")
+    lines += page_table([heads, *rows], "<>>>>>>>")
     if found.held is not None and found.held.annual_return is not None:
         medians = [s.median_return for s in found.standings if s.median_return is not None]
-        lines += _said(say.none_above_holding(medians, found.held.annual_return))
+        lines += said(say.none_above_holding(medians, found.held.annual_return))
     for v in found.verdicts:
         change = f"stable share {100 * v.share:+.1f} points"
         if v.stability is not None and v.pnl is not None:
@@ -647,7 +676,7 @@ def _files(report: Findings) -> list[str]:
         lines.append(f"{what} moved to {report.moved}")
     stable = sum(item.scores.stable for item in report.strategies)
     lines.append(f"Took {duration(report.seconds)}.")
-    lines += _said(say.trials(report.trials, report.manifest.symbol), say.luck(stable), indent="")
+    lines += said(say.trials(report.trials, report.manifest.symbol), say.luck(stable), indent="")
     return lines
 
 
@@ -703,7 +732,13 @@ def _next(report: Findings) -> list[str]:
     item = report.strategies[0]
     if item.finalist is not None:
         candidate = item.finalist.row + 1
+        ranges = any(each.ranges for each in report.strategies)
+        refine = [
+            "To search the plateaus between the values of the grid, over the whole history:",
+            f"  wfo refine {folder}",
+        ]
         return [
+            *(refine if ranges else []),
             "Next, see the most stable outcome trade by trade:",
             f"  wfo simulate {folder} --candidate {candidate} --plot terminal",
         ]

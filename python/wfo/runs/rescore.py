@@ -74,7 +74,8 @@ def rescore(
         gates, ranges = gates or manifest.gates, ranges or run_ranges(manifest)
         stores = stored_sweeps(folder, manifest, gates, thread_count(threads), options.store)
         asked = gates.required(len(manifest.phases), manifest.phases.min_phases)
-        _check_inputs(folder, manifest)
+        check_inputs(folder, manifest)
+        _say_what_ends(manifest, progress)
         for kept in stores:
             verify_sweep(kept, progress, clock)
         _check_gates(stores, gates, asked)
@@ -86,17 +87,29 @@ def rescore(
         reports = tuple(stages.find(kept) for kept in stores)
         rescored = Rescored(command, machine.stamp())
         held = stores[0].benchmarks
-        manifest = replace(manifest, gates=gates, benchmarks=held, rescored=rescored)
+        # Plateaus and ranges are found anew, whatever a stage alone has made of them.
+        manifest = replace(manifest, gates=gates, benchmarks=held, rescored=rescored, stages={})
         trials = manifest.completion.trials if manifest.completion else 0
         manifest, files = stages.finish(reports, manifest, trials, machine)
     return RunReport(folder, manifest.phases, reports, files, None, trials, clock.total, manifest)
 
 
-def _check_inputs(folder: RunFolder, manifest: Manifest) -> None:
+def check_inputs(folder: RunFolder, manifest: Manifest) -> None:
     """Raise a `ResultsError` unless what the run has read is as it was written."""
     for name, stated in manifest.sums.items():
         if folder.is_input(name):
             folder.check_digest(name, stated)
+
+
+def _say_what_ends(manifest: Manifest, progress: Progress) -> None:
+    """Tell which options of a stage that was run again alone do not hold any more."""
+    stage = manifest.stages.get("plateaus")
+    results = manifest.completion.results if manifest.completion else ()
+    if stage is not None and any(each.get("plateau_options") for each in results):
+        again = f"; what gives those again: {stage.command}" if stage.command else ""
+        progress.say(
+            f"plateaus are looked for by the usual options, not by those of wfo plateaus{again}"
+        )
 
 
 def _check_gates(stores: Sequence[SweepStore], gates: Gates, asked: int) -> None:

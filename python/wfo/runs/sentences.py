@@ -604,6 +604,36 @@ def plateau_holds(trades: float, phases: int, rank: int) -> str:
     )
 
 
+@_sentence
+def neighbourhood(mean: float, low: float, count: int, total: float) -> str:
+    """Say what the neighbours of a combination earn."""
+    if not (total > 0 and count):
+        return ""
+    if count == 1:
+        return f"Its one neighbour earns {percent(mean)} of that."
+    return (
+        f"Its {count} neighbours earn {percent(mean)} of that in the mean, {percent(low)} at the"
+        " 10th percentile."
+    )
+
+
+@_sentence
+def hurts_most(parameter: str, value: float, ratio: float) -> str:
+    """Say which step costs most, where one costs anything."""
+    if not ratio < 1:
+        return ""
+    left = "which loses money" if ratio < 0 else f"which leaves {percent(ratio)}"
+    return f"What hurts most is {parameter} at {value:g}, {left}."
+
+
+@_sentence
+def no_neighbourhood(total: float) -> str:
+    """Say why there is no score."""
+    if total > 0:
+        return ""
+    return "It has no neighbourhood score, since that divides by a total that is not above 0."
+
+
 # Regions
 
 

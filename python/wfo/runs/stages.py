@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from wfo.runs.lots import lot_facts
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Completion, Manifest
 from wfo.runs.market import Market
+from wfo.runs.stage_alone.exporting import make_ranges, total_effects
 from wfo.runs.whole import Whole
 from wfo.selection.comparable import rounded, with_drawdown_shares
 from wfo.selection.comparison import standing
@@ -32,7 +32,7 @@ from wfo.selection.regions import Region
 from wfo.selection.scoring import Scores, score_statistics, stable_threshold
 from wfo.selection.sensitivity import region_sensitivity
 from wfo.sweeps import SweepStore
-from wfo.tradestation.ranges import PlateauRanges, RangeOptions, config_csv, plateau_ranges
+from wfo.tradestation.ranges import PlateauRanges, RangeOptions, config_csv
 
 if TYPE_CHECKING:
     import polars as pl
@@ -110,7 +110,9 @@ class Stages:
             judged, *of_others = judge(self.market, grid, whole, asked)
             write_text(self.folder.regions(name, grid.name), regions_csv(judged, grid))
         with self.clock.stage(f"ranges {name}"):
-            inside = self._inside(grid, scores, judged.regions)
+            inside = inside_effects(
+                self.market, self.gates, grid, scores.min_phases, judged.regions
+            )
             ranges = self._export(grid, plateaus, judged.regions, inside, scores)
         with self.clock.stage(f"finalist {name}"):
             best = finalist(self.market, strategy, frame)
@@ -176,29 +178,6 @@ class Stages:
             write_frame(self.folder.candidates(name, grid.name, "csv"), shown)
         return frame
 
-    def _inside(
-        self, grid: Grid, scores: Scores, regions: Sequence[Region]
-    ) -> tuple[Sensitivity, ...]:
-        """Return what each parameter does inside each region that is exported, swept anew."""
-        if grid.strategy.tradestation is None:
-            return ()
-        market = self.market
-        return tuple(
-            region_sensitivity(
-                grid,
-                region.grid(grid).values,
-                market.sweeps,
-                capital=market.settings.capital,
-                exponents=[b.oos_exponent for b in market.benchmarks],
-                gates=self.gates.core(market.benchmarks),
-                least=scores.min_phases,
-                lines=_LINES_INSIDE,
-                whole=_WHOLE_INSIDE,
-                threads=market.threads,
-            )
-            for region in regions
-        )
-
     def _export(
         self,
         grid: Grid,
@@ -208,28 +187,9 @@ class Stages:
         scores: Scores,
     ) -> tuple[PlateauRanges, ...]:
         """Write the range files, and return what is in them."""
-        name, frame = grid.strategy.name, scores.candidates
-        if grid.strategy.tradestation is None:
-            self.progress.say(f"{name}: no ranges, since it names no inputs in TradeStation")
-            return ()
-        found = [
-            plateau_ranges(
-                plateau,
-                region,
-                frame,
-                grid,
-                effects={n: f.total for f in own.annual_return.factors for n in f.parameters},
-                max_tests=self.ranges.max_tests,
-                fix=self.ranges.fix,
-            )
-            for plateau, region, own in zip(plateaus, regions, inside, strict=True)
-        ]
-        for p in (p for p, files in zip(plateaus, found, strict=True) if not files):
-            self.progress.say(
-                f"warning: {name}: plateau {p.rank} has no range file, since none of its"
-                f" combinations is among the best {len(frame):,}"
-            )
-        ranges = tuple(itertools.chain.from_iterable(found))
+        frame = scores.candidates
+        effects = [total_effects(own) for own in inside]
+        ranges = make_ranges(grid, plateaus, regions, effects, frame, self.ranges, self.progress)
         for item in ranges:
             write_text(self.folder.path / item.file_name, item.to_csv())
         return ranges
@@ -256,9 +216,10 @@ class Stages:
         folder = self.folder
         ranges = [r for report in reports for r in report.ranges]
         paths = [folder.path / r.file_name for r in ranges]
-        config = folder.path / "phase5_refine_config.csv"
+        config = folder.config
         write_text(config, config_csv(ranges))
         folder.remove_ranges(paths)
+        folder.remove_details(())
         files = []
         for report in reports:
             name, grid = report.strategy.name, report.grid.name
@@ -285,6 +246,39 @@ class Stages:
         )
         manifest.write(folder.manifest)
         return manifest, tuple(files)
+
+
+def inside_effects(
+    market: Market, gates: Gates, grid: Grid, least: int, regions: Sequence[Region]
+) -> tuple[Sensitivity, ...]:
+    """Return what each parameter does inside each region that is exported, swept anew.
+
+    Parameters
+    ----------
+    market
+        What regions are swept on.
+    gates, least
+        The gates that rule, and in how many phases stable combinations are valid.
+    grid, regions
+        What was swept, and the regions in it.
+    """
+    if grid.strategy.tradestation is None:
+        return ()
+    return tuple(
+        region_sensitivity(
+            grid,
+            region.grid(grid).values,
+            market.sweeps,
+            capital=market.settings.capital,
+            exponents=[b.oos_exponent for b in market.benchmarks],
+            gates=gates.core(market.benchmarks),
+            least=least,
+            lines=_LINES_INSIDE,
+            whole=_WHOLE_INSIDE,
+            threads=market.threads,
+        )
+        for region in regions
+    )
 
 
 def plateaus_csv(plateaus: Plateaus, grid: Grid) -> str:

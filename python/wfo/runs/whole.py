@@ -16,6 +16,7 @@ from wfo.selection.explained import Sensitivity
 from wfo.selection.gates import Gates
 from wfo.selection.sensitivity import sensitivity_of_effects
 from wfo.sweeps import Block, SweepStore
+from wfo.sweeps.store import Tick
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,45 @@ if TYPE_CHECKING:
     from wfo import _core
 
 
-class Whole:
+class Sampled:
+    """The figures of a uniform sample of a sweep that is stored.
+
+    Parameters
+    ----------
+    kept
+        The store.
+    gathered
+        The sample.
+    """
+
+    def __init__(self, kept: SweepStore, gathered: Gathered) -> None:
+        self.gathered = gathered
+        self._kept = kept
+
+    @classmethod
+    def of_store(cls, kept: SweepStore, market: Market, tick: Tick) -> Sampled:
+        """Return the sample of a store that is complete: read from it, or swept anew.
+
+        Parameters
+        ----------
+        kept
+            The store.
+        market
+            Where a sample is swept that the store does not have.
+        tick
+            Called with the number of combinations that were read.
+        """
+        gathered = _gathered(kept, market)
+        if kept.holds_all:
+            kept.select(None, tick, beside=gathered.add)
+        return Sampled(kept, gathered)
+
+    def valid_phases(self, gates: Gates) -> NDArray[np.uint8]:
+        """Return in how many phases each combination of the sample is valid, uint8[m]."""
+        return self._kept.valid_phases(gates, self.gathered.block)
+
+
+class Whole(Sampled):
     """Effects over all combinations of a grid, and the figures of a uniform sample.
 
     Parameters
@@ -54,9 +93,8 @@ class Whole:
         market: Market,
         responses: tuple[NDArray[np.int64], NDArray[np.uint8]] | None,
     ) -> None:
+        super().__init__(kept, gathered)
         self.grid = grid
-        self.gathered = gathered
-        self._kept = kept
         self._effects = effects
         self._counted = counted
         self._market = market
@@ -86,21 +124,14 @@ class Whole:
         response_bytes
             What each of the two responses may take of memory.
         """
-        import numpy as np
-
         grid = kept.grid
-        gathered = Gathered(grid, kept.phases)
+        gathered = _gathered(kept, market)
         responses = None
         if kept.holds_all:
             responses = (
                 _room(len(grid), "int64", folder, response_bytes),
                 _room(len(grid), "uint8", folder, response_bytes),
             )
-        else:
-            swept = kept.sampled
-            if swept is None or not np.array_equal(swept[0], gathered.indices):
-                swept = gathered.indices, market.stored(grid, gathered.indices)
-            gathered.block = list(swept[1])
         effects = kept.effects(least)
         counted = 0 if kept.holds_all else kept.sets.index(kept.gates)
         return cls(grid, kept, effects, counted, gathered, market, responses)
@@ -110,10 +141,6 @@ class Whole:
         assert self._responses is not None  # noqa: S101  # only a store that holds all shows them
         self._effects.add(start, block, *self._responses, self._counted)
         self.gathered.add(start, block)
-
-    def valid_phases(self, gates: Gates) -> NDArray[np.uint8]:
-        """Return in how many phases each combination of the sample is valid, uint8[m]."""
-        return self._kept.valid_phases(gates, self.gathered.block)
 
     def sensitivity(self, least: int) -> Sensitivity:
         """Return what each parameter does, by the gates that rule; once.
@@ -138,6 +165,19 @@ class Whole:
             evaluate=market.sweeps(grid) if y is None else None,
             threads=market.threads,
         )
+
+
+def _gathered(kept: SweepStore, market: Market) -> Gathered:
+    """Return the sample of a grid: its figures too, but where the store is to show them all."""
+    import numpy as np
+
+    gathered = Gathered(kept.grid, kept.phases)
+    if not kept.holds_all:
+        swept = kept.sampled
+        if swept is None or not np.array_equal(swept[0], gathered.indices):
+            swept = gathered.indices, market.stored(kept.grid, gathered.indices)
+        gathered.block = list(swept[1])
+    return gathered
 
 
 def _room(count: int, dtype: str, folder: Path, most: int) -> Any:

@@ -30,8 +30,8 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, overload
 
 from wfo.errors import InputError
@@ -60,6 +60,8 @@ TOP_SHARE = 0.1
 # the level. With less, a chain of single cells would join two plateaus.
 _LEVEL_QUANTILES = tuple(q / 80 for q in range(20, 78))
 _DENSITIES = {1.0: (4, 5), 1.5: (5, 6, 7)}
+# Cells within such a reach of one, itself included.
+_MOST_JOINED = {1.0: 5, 1.5: 9}
 _LEAST_CELLS = 4
 
 #: Chance by which a map without shape passes for smooth, at most; maps with plateaus are smoother
@@ -71,6 +73,82 @@ _MAP_SHUFFLES = 1_999
 _CLUSTER_SIGNIFICANCE = 0.01
 _CLUSTER_SHUFFLES = 199
 _SEED = 20_140_101
+
+
+@dataclass(frozen=True, slots=True)
+class PlateauOptions:
+    """How plateaus are looked for.
+
+    What is None is searched for by quality. The tests against shuffled maps are made either way.
+
+    Attributes
+    ----------
+    least_stable
+        Stable combinations of a cell that counts, at least.
+    level
+        Stable share that cells of a plateau exceed, a fraction.
+    reach
+        DBSCAN's ``eps``, in units of the grid's pitch: 1 joins cells that share a side, 1.5 those
+        that share a corner too.
+    density
+        DBSCAN's ``min_samples``, the cell itself included: from 2 to 5 at a reach of 1, and to 9 at
+        1.5.
+    """
+
+    least_stable: int = LEAST_STABLE
+    level: float | None = None
+    reach: float | None = None
+    density: int | None = None
+
+    def __post_init__(self) -> None:
+        least, level, reach, density = self.least_stable, self.level, self.reach, self.density
+        if isinstance(least, bool) or not isinstance(least, int) or least < 1:
+            raise InputError(f"least_stable = {least!r} must be a whole number, 1 or more")
+        if level is not None and (
+            isinstance(level, bool) or not isinstance(level, int | float) or not 0 <= level < 1
+        ):
+            raise InputError(
+                f"level = {level!r} must be a share, from 0 to below 1: 0.4 is 40 % stable"
+            )
+        if reach is not None and (
+            isinstance(reach, bool)
+            or not isinstance(reach, int | float)
+            or reach not in _MOST_JOINED
+        ):
+            raise InputError(
+                f"reach = {reach!r} must be 1, which joins cells that share a side, or 1.5, which"
+                " joins those that share a corner too"
+            )
+        if density is None:
+            return
+        most = max(_MOST_JOINED.values()) if reach is None else _MOST_JOINED[float(reach)]
+        if isinstance(density, bool) or not isinstance(density, int) or not 2 <= density <= most:
+            where = "" if reach is None else f" at a reach of {reach:g}"
+            raise InputError(
+                f"density = {density!r} must be from 2 to {most}{where}: cells within reach of one,"
+                " itself included"
+            )
+
+    @property
+    def settings(self) -> Iterator[tuple[float, int]]:
+        """Every reach and density that is tried."""
+        for reach, densities in _DENSITIES.items():
+            if self.reach is not None and reach != self.reach:
+                continue
+            for density in densities if self.density is None else (self.density,):
+                if density <= _MOST_JOINED[reach]:
+                    yield reach, density
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what differs from the usual as plain values, for the manifest."""
+        usual = PlateauOptions()
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: v for name, v in values.items() if v != getattr(usual, name)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PlateauOptions:
+        """Rebuild what `to_dict` returned."""
+        return cls(**data)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -143,6 +221,32 @@ class Plateau:
             "trades": self.trades if math.isfinite(self.trades) else None,
             "center": list(self.center),
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], grid: Grid) -> Plateau:
+        """Rebuild what `to_dict` returned of a plateau of that grid.
+
+        Raises
+        ------
+        InputError
+            If a cell has values that are not in the grid.
+        """
+        x, y = (set(map(float, grid.values[name])) for name in _map_axes(grid))
+        cells = tuple((float(u), float(v)) for u, v in data["cells"])
+        strange = next((cell for cell in cells if cell[0] not in x or cell[1] not in y), None)
+        if not cells or strange is not None:
+            raise InputError(f"a plateau has no cells, or {strange}, which is not in the grid")
+        first, second = map(float, data["center"])
+        return cls(
+            rank=int(data["rank"]),
+            stop_class=data["regime"],
+            cells=cells,
+            combinations=int(data["combinations"]),
+            level=float(data["level"]),
+            stability=math.nan if data["stability"] is None else float(data["stability"]),
+            center=(first, second),
+            trades=math.nan if data["trades"] is None else float(data["trades"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -229,9 +333,38 @@ class Plateaus(Sequence[Plateau]):
             "plateaus": [p.to_dict() for p in self.plateaus],
         }
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], grid: Grid, cells: Cells | None = None) -> Plateaus:
+        """Rebuild what `to_dict` returned.
+
+        Parameters
+        ----------
+        data
+            What it returned.
+        grid
+            The grid that was swept.
+        cells
+            The map, which the manifest does not state.
+
+        Raises
+        ------
+        InputError
+            If ranks do not count from 1, or a plateau lies outside of the grid.
+        """
+        plateaus = tuple(Plateau.from_dict(p, grid) for p in data["plateaus"])
+        ranks = [p.rank for p in plateaus]
+        if ranks != list(range(1, len(ranks) + 1)):
+            raise InputError(f"ranks of plateaus must count from 1, not {ranks}")
+        names = ("level", "reach", "density", "quality", "note", "smoothness", "p")
+        return cls(plateaus, cells, **{name: data[name] for name in names})
+
 
 def detect_plateaus(
-    candidates: pl.DataFrame, grid: Grid, *, cells: Cells | None = None
+    candidates: pl.DataFrame,
+    grid: Grid,
+    *,
+    cells: Cells | None = None,
+    options: PlateauOptions | None = None,
 ) -> Plateaus:
     """Find the plateaus of a scored grid.
 
@@ -244,6 +377,8 @@ def detect_plateaus(
     cells
         Counts of all stable combinations, from `wfo.selection.scoring.score_figures`; by default
         those of `candidates`, which is the same unless more were stable than were kept.
+    options
+        What is given instead of searched for.
 
     Returns
     -------
@@ -260,7 +395,7 @@ def detect_plateaus(
         return Plateaus((), None, note=no_map(grid.strategy))
     if cells is None:
         cells = _count(candidates, grid)
-    found = find_clusters(cells)
+    found = find_clusters(cells, options)
     plateaus = [_describe(members, cells, candidates, grid) for members in found.members]
     # Best first; where scores are equal or missing, the one with more combinations.
     plateaus.sort(
@@ -313,23 +448,26 @@ class Clusters:
     p: float | None = None
 
 
-def find_clusters(cells: Cells) -> Clusters:
+def find_clusters(cells: Cells, options: PlateauOptions | None = None) -> Clusters:
     """Find the clusters of a map: the setting of best quality, tested against shuffles.
 
     Parameters
     ----------
     cells
         Stable counts over the map plane.
+    options
+        What is given instead of searched for.
     """
     import numpy as np
 
+    options = options or PlateauOptions()
     plane = _Plane(cells.level, cells.present)
-    usable = cells.stable >= LEAST_STABLE
+    usable = cells.stable >= options.least_stable
     if np.count_nonzero(usable) < _LEAST_CELLS:
         return Clusters(
             (),
-            note=f"{np.count_nonzero(usable)} of {plane.size} cells hold {LEAST_STABLE} or more"
-            f" stable combinations; a plateau takes {_LEAST_CELLS}",
+            note=f"{np.count_nonzero(usable)} of {plane.size} cells hold {options.least_stable} or"
+            f" more stable combinations; a plateau takes {_LEAST_CELLS}",
         )
     rng = np.random.default_rng(_SEED)
     smoothness, p = _moran(plane, rng)
@@ -347,7 +485,7 @@ def find_clusters(cells: Cells) -> Clusters:
     # Some hundred clusterings of as many cells: what the library checks of each takes longer than
     # the clustering, and positions of cells are whole numbers.
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-        division = _search(plane, usable)
+        division = _search(plane, usable, options)
         if division is None:
             note = "no cells of one height lie together"
             return Clusters((), note=note, smoothness=smoothness, p=p)
@@ -403,7 +541,9 @@ class _Plane:
         return np.where(self.present, labels[1:-1, 1:-1], -1)
 
 
-def _search(plane: _Plane, usable: BoolArray) -> tuple[float, float, int, float, IntArray] | None:
+def _search(
+    plane: _Plane, usable: BoolArray, options: PlateauOptions
+) -> tuple[float, float, int, float, IntArray] | None:
     """Return the division of best quality: its level, reach, density, quality and labels."""
     import numpy as np
 
@@ -411,13 +551,13 @@ def _search(plane: _Plane, usable: BoolArray) -> tuple[float, float, int, float,
     # Downwards, and the first of equals wins: the highest level that gives a division is the one at
     # which the fewest cells are above it, and chance has least to make clusters of.
     levels = plane.level[plane.present]
-    for threshold in np.unique(np.quantile(levels, _LEVEL_QUANTILES))[::-1]:
-        for reach, densities in _DENSITIES.items():
-            for density in densities:
-                labels = _cluster(plane, plane.level, usable, threshold, reach, density)
-                quality = _quality(levels, labels[plane.present])
-                if quality > (best[3] if best else 0.0):
-                    best = (float(threshold), reach, density, quality, labels)
+    thresholds = np.unique(np.quantile(levels, _LEVEL_QUANTILES))[::-1]
+    for threshold in thresholds if options.level is None else (options.level,):
+        for reach, density in options.settings:
+            labels = _cluster(plane, plane.level, usable, threshold, reach, density)
+            quality = _quality(levels, labels[plane.present])
+            if quality > (best[3] if best else 0.0):
+                best = (float(threshold), reach, density, quality, labels)
     return best
 
 

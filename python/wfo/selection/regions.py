@@ -178,6 +178,37 @@ class Region:
             plain[name] = value if math.isfinite(value) else None
         return plain | {"sampled": self.sampled}
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], grid: Grid) -> Region:
+        """Rebuild what `to_dict` returned of a region of that grid.
+
+        Raises
+        ------
+        InputError
+            If a bound is no value of the grid, or the lower one is above the other.
+        """
+        plain: dict[str, Any] = {"rank": None if data["rank"] is None else int(data["rank"])}
+        for name in ("bounds", "box", "peeled"):
+            plain[name] = _box_of(data[name], grid, name)
+        plain["accepted"] = bool(data["accepted"])
+        for name in ("p", "share", "support", "other_share", "other_box", "other_grid"):
+            plain[name] = math.nan if data[name] is None else float(data[name])
+        return cls(**plain, sampled=int(data["sampled"]))
+
+
+def _box_of(data: Mapping[str, Any], grid: Grid, where: str) -> Box:
+    """Return a box that was written as plain values, in values of the grid."""
+    if list(data) != list(grid.strategy.names):
+        raise InputError(f"{where} of a region must name every parameter, not {', '.join(data)}")
+    found: dict[str, tuple[Number, Number]] = {}
+    for name, ends in data.items():
+        own = {v: v for v in grid.values[name]}
+        low, high = ends
+        if low not in own or high not in own or low > high:
+            raise InputError(f"{where} of a region has {name} {low!r} to {high!r}, not of the grid")
+        found[name] = (own[low], own[high])
+    return found
+
 
 def bounds_text(bounds: Box, box: Box) -> str:
     """Return in words where `bounds` are narrower than `box`; empty where nowhere."""
