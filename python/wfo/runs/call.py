@@ -1,9 +1,10 @@
-"""A run as a call from Python, with the options of the command."""
+"""A run, a refinement and an analysis as calls from Python, with their commands' options."""
 
 from __future__ import annotations
 
 import datetime as dt
 import shlex
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,14 @@ from wfo.data import DataStore
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.progress import Progress
+from wfo.runs.analysis.analyzing import TOP, AnalysisReport
+from wfo.runs.analysis.analyzing import analyze as carry_out_analysis
 from wfo.runs.fetching import Fetching
+from wfo.runs.folder import RunFolder
 from wfo.runs.given import grid_word, windows_word
 from wfo.runs.plan import CSV_ROWS, RunPlan
+from wfo.runs.refinement.refining import refine as carry_out_refinement
+from wfo.runs.refinement.report import RefineReport
 from wfo.runs.report import RunReport
 from wfo.runs.run import run as carry_out
 from wfo.selection.gates import Gates
@@ -161,6 +167,120 @@ def run(
         DataStore(data_dir),
         progress=progress,
         fetching=Fetching(fetch, source),
+    )
+
+
+def refine(
+    folder: str | Path,
+    *,
+    jobs: int | Sequence[int] | None = None,
+    threads: int | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> RefineReport:
+    """Run the range files of a run over its whole history, as TradeStation's optimizer would.
+
+    It is ``wfo refine``: the same reports in the run's folder, the same page. A refinement that was
+    stopped goes on with the same call or command.
+
+    Parameters
+    ----------
+    folder
+        Folder of a complete run.
+    jobs
+        Numbers of jobs in ``phase5_refine_config.csv``, one or several; by default all of them.
+    threads
+        By default one for each core; results do not depend on it.
+    fresh
+        Whether to compute again what is complete.
+    progress
+        Where to tell how far it is; `wfo.progress.for_stream` tells it on standard error.
+
+    Returns
+    -------
+    RefineReport
+        What each job came to: ``page``, ``jobs``, ``files``; ``obstacle`` says which could not be
+        refined.
+
+    Raises
+    ------
+    WfoError
+        If there is no complete run or nothing to refine, the run's bars are damaged, or a file
+        cannot be written.
+
+    Examples
+    --------
+    >>> import wfo  # doctest: +SKIP
+    >>> report = wfo.refine("results/QQQ")  # doctest: +SKIP
+    >>> print(report.page)  # doctest: +SKIP
+    """
+    numbers = [jobs] if isinstance(jobs, int) else jobs
+    options = [word for number in numbers or () for word in ("--job", str(number))]
+    command = shlex.join(["wfo", "refine", str(folder), *options])
+    return carry_out_refinement(
+        RunFolder(Path(folder)),
+        jobs=numbers,
+        threads=threads,
+        fresh=fresh,
+        command=command,
+        progress=progress,
+    )
+
+
+def analyze(
+    folder: str | Path,
+    *,
+    reports: str | Path | Sequence[str | Path] = (),
+    top: int = TOP,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> AnalysisReport:
+    """Rank every refined set of a run, and say which one the figures favour, beside buy-and-hold.
+
+    It is ``wfo analyze``: the same tables, workbook and ``analysis.json`` in the run's folder, the
+    same page.
+
+    Parameters
+    ----------
+    folder
+        Folder of a complete run, with the reports of its refinements, from `wfo.refine` or from
+        TradeStation.
+    reports
+        More folders, or files, with reports of the same run; one, or several.
+    top
+        Sets that the tables show, and that are looked at in the phases of the run.
+    threads
+        By default one for each core; results do not depend on it.
+    progress
+        Where to tell how far it is; `wfo.progress.for_stream` tells it on standard error.
+
+    Returns
+    -------
+    AnalysisReport
+        ``page``, ``files`` and ``analysis``: the combined table, the tables of the strategies, the
+        best sets, and the verdict.
+
+    Raises
+    ------
+    WfoError
+        If there is no complete run, no report, none that can be used, or a file cannot be written.
+
+    Examples
+    --------
+    >>> import wfo  # doctest: +SKIP
+    >>> report = wfo.analyze("results/QQQ")  # doctest: +SKIP
+    >>> print(report.page)  # doctest: +SKIP
+    """
+    places = [reports] if isinstance(reports, str | Path) else list(reports)
+    options = [word for place in places for word in ("--reports", str(place))]
+    options += [] if top == TOP else ["--top", str(top)]
+    return carry_out_analysis(
+        RunFolder(Path(folder)),
+        reports=[Path(place) for place in places],
+        top=top,
+        threads=threads,
+        progress=progress,
+        command=shlex.join(["wfo", "analyze", str(folder), *options]),
     )
 
 

@@ -17,7 +17,8 @@ import contextlib
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from wfo.files import (
     sync_folder,
     write_sealed,
 )
-from wfo.runs.manifest import Digest, Manifest
+from wfo.runs.manifest import STAGES, Digest, Manifest
 
 #: The file that a process holds while it writes into a folder.
 _LOCK = ".lock"
@@ -205,12 +206,20 @@ class RunFolder:
         if self._out is not None:
             return self._out
         path = self.path.absolute()
+        if path.parent.name == self.history.name:
+            # A run that another one has taken the place of.
+            path = path.parents[1]
         owner = path.parent.parent.name
         owns = any(
             owner == own or owner.startswith(f"{own}_") for own in (symbol, file_stem(symbol))
         )
         named = path.parent.name == _RUNS and owns
         return path.parents[2] if named else path.parent
+
+    @property
+    def config(self) -> Path:
+        """The list of range files, for TradeStation's optimizer."""
+        return self.path / "phase5_refine_config.csv"
 
     @property
     def history(self) -> Path:
@@ -238,9 +247,23 @@ class RunFolder:
         """Return the file of plateaus in all parameters."""
         return self.path / f"regions_{strategy}_{grid}.csv"
 
+    def plateau_details(self, strategy: str, grid: str) -> Path:
+        """Return the file of what each plateau is made of."""
+        return self.path / f"plateau_details_{strategy}_{grid}.csv"
+
     def sensitivity(self, strategy: str, grid: str, ending: str) -> Path:
         """Return the file of what each parameter does, with that ending."""
         return self.path / f"sensitivity_{strategy}_{grid}.{ending}"
+
+    @property
+    def refinement(self) -> Path:
+        """``refine.json``: which refinements were computed here, and from what."""
+        return self.path / "refine.json"
+
+    @property
+    def refined(self) -> Path:
+        """Where the figures of refinements are."""
+        return self.path / "refined"
 
     def inputs(self) -> list[Path]:
         """Return the files that a run has kept of what it read."""
@@ -251,13 +274,15 @@ class RunFolder:
         path = self.path / name
         return path in {self.bars, self.bars2} or path.parent == self.given
 
-    def read_manifest(self, *, scored: bool = True) -> Manifest:
+    def read_manifest(self, *, scored: bool = True, mends: Collection[str] = ()) -> Manifest:
         """Return ``run.json`` of a run that is complete.
 
         Parameters
         ----------
         scored
             Whether candidates, plateaus and ranges must be complete too, or the sweeps alone.
+        mends
+            Statuses of a stage that is cut short, which the caller runs again.
 
         Raises
         ------
@@ -278,12 +303,23 @@ class RunFolder:
                 f"the run in {self.path} did not finish; the same command goes on with it:"
                 f" {manifest.command}"
             )
-        if scored and not manifest.is_complete:
+        if scored and not manifest.is_complete and manifest.status not in mends:
+            what, command = self._cut_short(manifest)
             raise ResultsError(
-                f"the run in {self.path} was being rescored, which did not finish; do it again:"
-                f" wfo rescore {self.path}"
+                f"the run in {self.path} was being {what}, which did not finish; do it again:"
+                f" {command}"
             )
         return manifest
+
+    def _cut_short(self, manifest: Manifest) -> tuple[str, str]:
+        """Return what was being done to a run whose sweeps are complete, and its command."""
+        for name, status in STAGES.items():
+            if manifest.status == status:
+                stage = manifest.stages.get(name)
+                again = shlex.join(["wfo", name, str(self.path)])
+                what = "given other plateaus" if name == "plateaus" else "given other ranges"
+                return what, stage.command if stage and stage.command else again
+        return "rescored", shlex.join(["wfo", "rescore", str(self.path)])
 
     def earlier(self) -> Manifest | None:
         """Return ``run.json`` of the run that is there, however far it came; None without one.
@@ -346,7 +382,7 @@ class RunFolder:
         if file is None:
             other = ""
             with contextlib.suppress(OSError):
-                other = path.read_text(encoding="utf-8").strip()
+                other = path.read_text(encoding="utf-8", errors="replace").strip()
             raise ResultsError(
                 f"{self.path} is in use by {other or 'another process'}; wait for it, or choose"
                 " another folder with --out"
@@ -355,7 +391,9 @@ class RunFolder:
             # The name of the holder is a courtesy, which a full disk does not allow.
             with contextlib.suppress(OSError):
                 file.truncate(0)
-                os.write(file.fileno(), f"process {os.getpid()}: {holder}".encode())
+                # A file name in a command may not be UTF-8.
+                said = f"process {os.getpid()}: {holder}".encode(errors="backslashreplace")
+                os.write(file.fileno(), said)
             try:
                 yield
             finally:
@@ -483,6 +521,12 @@ class RunFolder:
             if path not in keep:
                 path.unlink()
 
+    def remove_details(self, keep: Sequence[Path]) -> None:
+        """Remove details of plateaus that are not there any more."""
+        for path in self.path.glob("plateau_details_*.csv"):
+            if path not in keep:
+                path.unlink()
+
     def count_trials(self, symbol: str, search: Mapping[str, Any]) -> int:
         """Count a search of the symbol, once however often it is repeated; return the total.
 
@@ -527,6 +571,20 @@ class RunFolder:
                 f"{error}; it is the count of a symbol's trials: put a good copy in its place, or"
                 " remove it to count from nothing"
             ) from error
+
+    def searched(self, manifest: Manifest) -> int:
+        """Return how many combinations were ever searched on the symbol of a run, at least.
+
+        The count grows after the run, as by refinements. A folder that was moved has left it
+        behind; the run's own word is what is known then.
+
+        Raises
+        ------
+        ResultsError
+            If the file that counts them is damaged.
+        """
+        stated = manifest.completion.trials if manifest.completion else 0
+        return max(int(self.read_trials(manifest.symbol)["total"]), stated)
 
 
 def _stated(manifest: Path, key: str) -> str:

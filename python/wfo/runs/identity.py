@@ -16,7 +16,9 @@ from wfo.strategy import Strategy
 from wfo.sweeps import SurvivorStore
 
 if TYPE_CHECKING:
+    from wfo.runs.refinement.history import History
     from wfo.runs.task import Task
+    from wfo.tradestation.range_files import Job
 
 #: Version of the layout of a run's folder.
 LAYOUT = 2
@@ -85,6 +87,34 @@ def search(task: Task, grid: Grid) -> dict[str, Any]:
         "strategy": grid.strategy.name,
         "grid": grid.name,
         "combinations": len(grid),
+    }
+
+
+def refined_search(job: Job, history: History, warmup: int) -> dict[str, Any]:
+    """Return how the rows of a refinement are counted among a symbol's trials.
+
+    Parameters
+    ----------
+    job
+        One of the run's jobs.
+    history, warmup
+        The slice that its rows trade on.
+    """
+    ranges = [[str(v) for v in (r.low, r.high, r.step)] for r in job.ranges]
+    digest = kernel_digest(job.strategy)
+    parts = {
+        "strategy": job.strategy.name,
+        "refined": dict(zip(job.strategy.names, ranges, strict=True)),
+        "slice": [warmup, history.end],
+        "timeframe": history.timeframe,
+        "data": history.inputs.fingerprints,
+        "settings": history.settings().to_dict(),
+    } | ({} if digest is None else {"kernel": digest})
+    return {
+        "fingerprint": fingerprint(parts),
+        "strategy": job.strategy.name,
+        "grid": Path(job.range_file).stem,
+        "combinations": job.count,
     }
 
 

@@ -23,6 +23,8 @@ _UNFINISHED = {
     "interrupted": "not finished: it was interrupted",
     "failed": "not finished: it failed",
     "rescoring": "being rescored, or that was stopped",
+    "detecting": "being given other plateaus, or that was stopped",
+    "exporting": "being given other ranges, or that was stopped",
 }
 
 

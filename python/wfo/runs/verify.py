@@ -12,9 +12,12 @@ from wfo.backtest import thread_count
 from wfo.errors import ResultsError
 from wfo.files import read_sealed
 from wfo.progress import Progress, Silent
+from wfo.runs.analysis.refined import NAME, AnalysisRecord
 from wfo.runs.folder import RunFolder
 from wfo.runs.manifest import Manifest
 from wfo.runs.options import RunOptions
+from wfo.runs.refinement.record import Refinement
+from wfo.runs.stage_alone.stated import stage_commands
 from wfo.runs.stored import stored_sweeps, sweep_damages
 from wfo.sweeps import SweepStore
 
@@ -61,6 +64,8 @@ def verify(
         for name, stated in manifest.sums.items():
             with found.collected(found.kept if folder.is_input(name) else found.derived):
                 sizes.append(folder.check_digest(name, stated))
+        sizes += _refined(folder, found)
+        sizes += _analyzed(folder, found)
         for path in dict.fromkeys((folder.trials, folder.trials_of(manifest.symbol))):
             if path.is_file():
                 with found.collected(found.trials):
@@ -81,16 +86,50 @@ def verify(
     return len(sizes), sum(sizes)
 
 
+def _refined(folder: RunFolder, found: _Found) -> list[int]:
+    """Check what a refinement has written, and return the sizes; none where there is none."""
+    sizes: list[int] = []
+    with found.collected(found.refined):
+        refinement = Refinement.read(folder)
+        if refinement is None:
+            return []
+        sizes.append(folder.refinement.stat().st_size)
+        for job in refinement.jobs:
+            for name, stated in (
+                (job.report, job.report_digest),
+                (job.figures, job.figures_digest),
+            ):
+                with found.collected(found.refined):
+                    sizes.append(folder.check_digest(name, stated))
+    return sizes
+
+
+def _analyzed(folder: RunFolder, found: _Found) -> list[int]:
+    """Check what an analysis has written, and return the sizes; none where there is none."""
+    path = folder.path / NAME
+    if not path.is_file():
+        return []
+    sizes: list[int] = []
+    with found.collected(found.analyzed):
+        sizes.append(path.stat().st_size)
+        for name, stated in AnalysisRecord.read(path).files.items():
+            with found.collected(found.analyzed):
+                sizes.append(folder.check_digest(name, stated))
+    return sizes
+
+
 @dataclass(slots=True)
 class _Found:
     """What is wrong, a text a file, by what repairs it.
 
     `kept` are files that the run keeps: bars, what it was given, figures. `derived` follow from
-    them.
+    them, `refined` from ranges among those, and `analyzed` from reports.
     """
 
     kept: list[str] = field(default_factory=list)
     derived: list[str] = field(default_factory=list)
+    refined: list[str] = field(default_factory=list)
+    analyzed: list[str] = field(default_factory=list)
     trials: list[str] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -103,7 +142,8 @@ class _Found:
 
     def check(self, folder: RunFolder, manifest: Manifest) -> None:
         """Raise a `ResultsError` that names every file, if there are any."""
-        texts = list(dict.fromkeys((*self.kept, *self.derived, *self.trials)))
+        found = (*self.kept, *self.derived, *self.refined, *self.analyzed, *self.trials)
+        texts = list(dict.fromkeys(found))
         if not texts:
             return
         repair = self._repair(folder, manifest)
@@ -133,4 +173,16 @@ class _Found:
                 )
         elif self.derived:
             lines.append(f"to write again what follows from its figures: {again}")
+        if self.kept or self.derived:
+            lines += [
+                f"and then, since that stage was run again: {each}"
+                for each in stage_commands(folder, manifest)
+            ]
+        if self.refined:
+            lines.append(
+                "to refine again, after a damaged Refinement_* file was moved away, since none is"
+                f" overwritten: {shlex.join(['wfo', 'refine', str(folder.path)])}"
+            )
+        if self.analyzed:
+            lines.append(f"to analyze again: {shlex.join(['wfo', 'analyze', str(folder.path)])}")
         return lines
