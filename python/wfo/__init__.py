@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from wfo.atr_d.settings import Settings
     from wfo.backtest import Evaluator, Simulation, SweepResult, read_feeds
     from wfo.backtest.hold import buy_and_hold
+    from wfo.backtest.orders import Working, WorkingOrder, working_orders
+    from wfo.backtest.performance import Performance, PerformanceEvaluator
     from wfo.backtest.simulate import simulate
     from wfo.backtest.sweep import sweep
     from wfo.bars import join_bars
@@ -29,11 +31,16 @@ if TYPE_CHECKING:
     from wfo.errors import DataError, EngineError, InputError, ResultsError, WfoError
     from wfo.grid import Grid, grid_names
     from wfo.metrics import Metrics, PartMetrics, simulation_metrics
-    from wfo.runs.call import run
+    from wfo.runs.analysis.analyzing import AnalysisReport
+    from wfo.runs.call import analyze, refine, run
+    from wfo.runs.handover.parameter_set import ParameterSet
+    from wfo.runs.handover.set_export import export_set
+    from wfo.runs.handover.set_file import read_set, write_set
+    from wfo.runs.refinement.report import RefineReport
     from wfo.runs.report import RunReport
     from wfo.selection.explained import Sensitivity
     from wfo.selection.gates import Gates
-    from wfo.selection.plateaus import Plateau, detect_plateaus
+    from wfo.selection.plateaus import Plateau, PlateauOptions, detect_plateaus
     from wfo.selection.scoring import score
     from wfo.selection.sensitivity import sensitivity
     from wfo.settings import AccountSettings
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountSettings",
+    "AnalysisReport",
     "DataError",
     "DataStore",
     "EngineError",
@@ -50,10 +58,15 @@ __all__ = [
     "Grid",
     "InputError",
     "Metrics",
+    "ParameterSet",
     "PartMetrics",
+    "Performance",
+    "PerformanceEvaluator",
     "Phase",
     "Phases",
     "Plateau",
+    "PlateauOptions",
+    "RefineReport",
     "ResultsError",
     "RunReport",
     "Sensitivity",
@@ -63,14 +76,20 @@ __all__ = [
     "SweepResult",
     "WfoError",
     "Windows",
+    "Working",
+    "WorkingOrder",
     "__version__",
+    "analyze",
     "build_info",
     "buy_and_hold",
     "detect_plateaus",
+    "export_set",
     "grid_names",
     "join_bars",
     "load_sample",
     "read_feeds",
+    "read_set",
+    "refine",
     "register",
     "run",
     "score",
@@ -79,11 +98,14 @@ __all__ = [
     "simulation_metrics",
     "strategies",
     "sweep",
+    "working_orders",
+    "write_set",
 ]
 
 # Where each public name lives. They load on first use: `import wfo` alone reads no library.
 _HOMES = {
     "AccountSettings": "settings",
+    "AnalysisReport": "runs.analysis.analyzing",
     "DataError": "errors",
     "DataStore": "data",
     "EngineError": "errors",
@@ -92,10 +114,15 @@ _HOMES = {
     "Grid": "grid",
     "InputError": "errors",
     "Metrics": "metrics",
+    "ParameterSet": "runs.handover.parameter_set",
     "PartMetrics": "metrics",
+    "Performance": "backtest.performance",
+    "PerformanceEvaluator": "backtest.performance",
     "Phase": "windows",
     "Phases": "windows",
     "Plateau": "selection.plateaus",
+    "PlateauOptions": "selection.plateaus",
+    "RefineReport": "runs.refinement.report",
     "ResultsError": "errors",
     "RunReport": "runs.report",
     "Sensitivity": "selection.explained",
@@ -105,13 +132,19 @@ _HOMES = {
     "SweepResult": "backtest",
     "WfoError": "errors",
     "Windows": "windows",
+    "analyze": "runs.call",
+    "Working": "backtest.orders",
+    "WorkingOrder": "backtest.orders",
     "build_info": "build",
     "buy_and_hold": "backtest.hold",
     "join_bars": "bars",
     "detect_plateaus": "selection.plateaus",
+    "export_set": "runs.handover.set_export",
     "grid_names": "grid",
     "load_sample": "data",
     "read_feeds": "backtest.feeds",
+    "refine": "runs.call",
+    "read_set": "runs.handover.set_file",
     "register": "strategy",
     "run": "runs.call",
     "score": "selection.scoring",
@@ -120,6 +153,8 @@ _HOMES = {
     "simulation_metrics": "metrics",
     "strategies": "strategy",
     "sweep": "backtest.sweep",
+    "working_orders": "backtest.orders",
+    "write_set": "runs.handover.set_file",
 }
 
 

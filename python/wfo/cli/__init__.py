@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from wfo.cli import completion as completion  # its script for zsh counts from the start
 from wfo.errors import WfoError
+from wfo.text import printable
 
 #: Exit codes besides 0: failed, wrong usage, interrupted.
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -27,9 +28,14 @@ _COMMANDS = {
     "data": ("wfo.cli.data", "Download, import, list, check and resample bars."),
     "run": ("wfo.cli.run", "Search a strategy's whole grid, from bars to TradeStation ranges."),
     "rescore": ("wfo.cli.run", "Score a run again with other gates, without a sweep."),
+    "plateaus": ("wfo.cli.plateaus", "Look for a run's plateaus again, and draw their map."),
+    "refine": ("wfo.cli.refine", "Run the range files over the whole history, here."),
+    "analyze": ("wfo.cli.analyze", "Rank the refined sets of a run beside buy-and-hold."),
+    "export": ("wfo.cli.export", "Write a run's ranges for TradeStation again, or one set."),
     "results": ("wfo.cli.results", "List the runs, those with names and the history too."),
     "verify": ("wfo.cli.run", "Check that every file of a run is as it was written."),
     "simulate": ("wfo.cli.simulate", "Simulate one parameter set: metrics, trades and equity."),
+    "signal": ("wfo.cli.signaling", "Show what a set would have working in the next bar."),
     "strategies": ("wfo.cli.show", "List the strategies, or show one's parameters."),
     "grids": ("wfo.cli.show", "List the grids, or show one."),
     "docs": ("wfo.cli.docs", "Open the documentation of this version in a browser."),
@@ -113,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except WfoError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {printable(str(error))}", err=True)
         code = FAILED
     except BrokenPipeError:
         # The pipe has no reader left; a second complaint at exit would be lost as well.
@@ -121,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = FAILED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"error: {where}{error.strerror or error}", err=True)
+        click.echo(printable(f"error: {where}{error.strerror or error}"), err=True)
         code = FAILED
     finally:
         _remind(0)

@@ -8,6 +8,7 @@ import click
 
 from wfo.cli.completion import complete_symbols
 from wfo.cli.run import out_option
+from wfo.text import printable
 
 
 @click.command()
@@ -30,4 +31,4 @@ def results(symbol: str | None, out: Path) -> None:
     """
     from wfo.runs.results import list_results
 
-    click.echo(list_results(out, symbol).page, nl=False)
+    click.echo(printable(list_results(out, symbol).page), nl=False)

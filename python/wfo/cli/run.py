@@ -110,7 +110,7 @@ def _gate_options(before: str) -> Callable[[_Command], _Command]:
     )
 
 
-def _range_options(before: str) -> Callable[[_Command], _Command]:
+def range_options(before: str) -> Callable[[_Command], _Command]:
     """Return how ranges are made as options that are None where not given.
 
     `before` says whose holds then; by default what holds without them.
@@ -269,7 +269,7 @@ threads_option = click.option(
 @click.option("--no-expand", is_flag=True, help="Do not run the simpler strategies beside it.")
 @setting_options
 @_gate_options("")
-@_range_options("")
+@range_options("")
 @click.option(
     "--store",
     type=click.Choice(["auto", "dense", "survivors"]),
@@ -385,7 +385,7 @@ def run(
         fresh=fresh,
         fetch=not no_fetch,
         source=source,
-        command=_command(),
+        command=command_given(),
     )
     if config is not None:
         given = ctx.get_parameter_source("data_dir")
@@ -431,7 +431,7 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
         grid="coarse",
         threads=threads,
         out=out,
-        command=_command(),
+        command=command_given(),
     )
     click.echo(carry_out(plan, sample_store(), progress=for_stream()).page, nl=False)
 
@@ -439,7 +439,7 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
 @click.command()
 @run_options
 @_gate_options("the run's")
-@_range_options("the run's")
+@range_options("the run's")
 @threads_option
 @out_option
 def rescore(
@@ -478,7 +478,7 @@ def rescore(
         csv_rows=_csv_rows(csv_all),
         ranges=_ranges(options, run_ranges(manifest)),
         threads=threads,
-        command=_command(),
+        command=command_given(),
         progress=for_stream(),
     )
     click.echo(report.page, nl=False)
@@ -556,7 +556,7 @@ def _gates(options: dict[str, Any], before: Gates) -> Gates:
 
 
 def _ranges(options: dict[str, Any], before: RangeOptions) -> RangeOptions:
-    """Return what `_range_options` came to; what is not given is as before."""
+    """Return what `range_options` came to; what is not given is as before."""
     given = {name: options[name] for name in RangeOptions.__dataclass_fields__}
     return replace(before, **{name: value for name, value in given.items() if value is not None})
 
@@ -567,6 +567,6 @@ def _csv_rows(everything: bool) -> int | None:
     return None if everything else CSV_ROWS
 
 
-def _command() -> str:
+def command_given() -> str:
     """Return the command that goes on with this one: what it has begun does not start over."""
     return shlex.join(["wfo", *(word for word in sys.argv[1:] if word != "--fresh")])

@@ -20,6 +20,7 @@ from wfo.cli.completion import (
 )
 from wfo.cli.data import data_dir_option
 from wfo.cli.run import out_option, setting_options
+from wfo.text import printable
 
 _TERMINAL = "terminal"
 _TABLES = (".csv", ".parquet")
@@ -71,6 +72,17 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 )
 @click.option(
     "--row", type=click.IntRange(min=0), help="The same counted from 0, as rows of a file are."
+)
+@click.option(
+    "--refined",
+    type=click.IntRange(min=1),
+    help="Instead: which refined set of the run, row N of the combined table of its analysis.",
+)
+@click.option(
+    "--set-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Instead: a set file, as 'wfo export' writes it; its bars and settings unless told.",
 )
 @click.option(
     "--from-candidates",
@@ -177,6 +189,8 @@ def simulate(
     folder: Path | None,
     candidate: int | None,
     row: int | None,
+    refined: int | None,
+    set_file: Path | None,
     candidates: Path | None,
     symbol: str | None,
     symbol2: str | None,
@@ -207,6 +221,11 @@ def simulate(
     Options that are given besides are obeyed, and the page says what differs from the run;
     --data-dir takes the store's bars, that may have grown since.
 
+    With --refined it is a set of the run's analysis, over the whole history, with the columns of
+    its report, and the page says whether it reproduces that row; with --phase, --windows or --split
+    it is simulated on those. With --set-file it is the set in a file, on the bars of FOLDER, or on
+    the store's, and the page says what differs from the set's own bars and settings.
+
     Without a run, --symbol, --strategy and --set say what to simulate: on one phase, the last one
     of the default schedule unless told otherwise, or on all bars with a split of your own. The
     defaults of costs, capital and other settings are for that.
@@ -216,6 +235,8 @@ def simulate(
       wfo simulate results/QQQ --candidate 1
       wfo simulate results/QQQ --candidate 1 --phase 4 --plot equity.html
       wfo simulate results/QQQ --row 7 --set atr_period=14 --slip 0.001
+      wfo simulate results/QQQ --refined 1
+      wfo simulate --set-file qqq.json --symbol SPY
       wfo simulate --from-candidates results/QQQ/candidates_atr_d_l_coarse.csv
       wfo simulate --symbol QQQ --strategy atr_d_l --from-candidates mine.csv
     """
@@ -227,11 +248,16 @@ def simulate(
 
     charts = tuple(Path(text) for text in plots if text != _TERMINAL)
     _check_usage(windows, phase, split, begin)
-    _check_source(folder, candidate, row, candidates, symbol, symbol2, strategy)
-    _check_names(candidates, out_trades, out_equity, *charts)
+    _check_one_set(candidate, row, refined, set_file, candidates)
+    if set_file is None:
+        numbered = {candidate, row, refined} != {None}
+        _check_source(folder, numbered, candidates, symbol, symbol2, strategy)
+    elif folder is not None and (symbol is not None or symbol2 is not None):
+        raise click.UsageError("give the run's folder, or --symbol, and not both")
+    _check_names(set_file, candidates, out_trades, out_equity, *charts)
     if candidate is not None:
         row = candidate - 1
-    if folder is None and candidates is None and row is not None:
+    if folder is None and candidates is None and {row, refined} != {None}:
         folder = RunFolder.find(out, symbol or "", symbol2, timeframe, name).path
     plan = SimulationPlan(
         symbol=symbol,
@@ -242,6 +268,8 @@ def simulate(
         run=folder,
         candidates=candidates,
         row=row,
+        refined=refined,
+        set_file=set_file,
         timeframe=timeframe,
         windows=windows,
         phase=phase,
@@ -257,7 +285,7 @@ def simulate(
     )
     report = carry_out(plan, DataStore(data_dir))
     width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
-    click.echo(report.page(width if _TERMINAL in plots else None), nl=False)
+    click.echo(printable(report.page(width if _TERMINAL in plots else None)), nl=False)
     if report.obstacle:
         raise ResultsError(report.obstacle)
 
@@ -267,10 +295,31 @@ def _is_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _check_source(
-    folder: Path | None,
+def _check_one_set(
     candidate: int | None,
     row: int | None,
+    refined: int | None,
+    set_file: Path | None,
+    candidates: Path | None,
+) -> None:
+    """Raise where a set would come from two places."""
+    if candidate is not None and row is not None:
+        raise click.UsageError("--candidate counts from 1 and --row from 0; give one of them")
+    named = {
+        "--candidate": candidate,
+        "--row": row,
+        "--refined": refined,
+        "--set-file": set_file,
+        "--from-candidates": candidates,
+    }
+    given = [option for option, value in named.items() if value is not None]
+    if len(given) > 1 and set(given) & {"--refined", "--set-file"}:
+        raise click.UsageError(f"{' and '.join(given)} each name a set; give one of them")
+
+
+def _check_source(
+    folder: Path | None,
+    numbered: bool,
     candidates: Path | None,
     symbol: str | None,
     symbol2: str | None,
@@ -281,17 +330,17 @@ def _check_source(
         raise click.UsageError("give the run's folder, or --symbol, and not both")
     if folder is not None and candidates is not None:
         raise click.UsageError("give the run's folder, or --from-candidates, and not both")
-    if candidate is not None and row is not None:
-        raise click.UsageError("--candidate counts from 1 and --row from 0; give one of them")
     if folder is not None or candidates is not None:
         return
     if symbol is None:
         raise click.UsageError(
-            "give a run's folder, or --from-candidates, or --symbol and --strategy with --set"
+            "give a run's folder, or --from-candidates, or --set-file, or --symbol and --strategy"
+            " with --set"
         )
-    if strategy is None and candidate is None and row is None:
+    if strategy is None and not numbered:
         raise click.UsageError(
-            "--symbol goes with --strategy and --set, or with --candidate of its run below --out"
+            "--symbol goes with --strategy and --set, or with --candidate or --refined of its run"
+            " below --out"
         )
 
 

@@ -19,8 +19,8 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
         "api-run",
         "Runs",
-        "The whole way from stored bars to a page and ranges.",
-        ("run", "RunReport"),
+        "The whole way from stored bars to a page and ranges, and what is made of these.",
+        ("run", "RunReport", "refine", "RefineReport", "analyze", "AnalysisReport"),
     ),
     (
         "api-bars",
@@ -43,14 +43,30 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "Backtests of one parameter set, of a whole grid, or of any combinations.",
         (
             *("simulate", "Simulation", "buy_and_hold", "sweep", "SweepResult", "Evaluator"),
+            *("PerformanceEvaluator", "Performance"),
             *("Metrics", "PartMetrics", "simulation_metrics"),
+            *("working_orders", "Working", "WorkingOrder"),
         ),
     ),
     (
         "api-selection",
         "Scores, plateaus, sensitivity",
         "What holds up over the phases, where it lies together, and which parameters matter.",
-        ("Gates", "score", "detect_plateaus", "Plateau", "sensitivity", "Sensitivity"),
+        (
+            "Gates",
+            "score",
+            "detect_plateaus",
+            "PlateauOptions",
+            "Plateau",
+            "sensitivity",
+            "Sensitivity",
+        ),
+    ),
+    (
+        "api-sets",
+        "Parameter sets",
+        "One parameter set of a run with its provenance, as a file and read from one.",
+        ("export_set", "write_set", "read_set", "ParameterSet"),
     ),
     (
         "api-errors",

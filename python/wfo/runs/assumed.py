@@ -30,13 +30,22 @@ class Assumed(NamedTuple):
     text: str
 
 
-def assumed_of_settings(settings: AccountSettings) -> list[Assumed]:
-    """Return what settings come to: costs, capital, sizing, lots, and those of the strategy."""
+def assumed_of_settings(settings: AccountSettings, *, command: str = "") -> list[Assumed]:
+    """Return what settings come to: costs, capital, sizing, lots, and those of the strategy.
+
+    Parameters
+    ----------
+    settings
+        Which ones.
+    command
+        The command that takes costs, where it is another one than that whose page says this.
+    """
+    of = f" of '{command}'" if command else ""
     costs = (
         f"slippage {percent(settings.slip)} and fee {percent(settings.fee)} of every fill"
         if settings.slip or settings.fee
         else "none. Warning: real fills cost something, and many trades cost much; --slip and"
-        " --fee set it, as in --slip 0.0005 for 0.05 %"
+        f" --fee{of} set it, as in --slip 0.0005 for 0.05 %"
     )
     sizing = {
         "compound": "compound: the whole equity goes into a trade",

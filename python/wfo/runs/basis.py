@@ -5,17 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.engines import engines_of, require_engine
 from wfo.bars import dates as bar_dates
 from wfo.errors import InputError, ResultsError, did_you_mean
+from wfo.runs.analysis.refined import RefinedSet, RefinedSets
 from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings
 from wfo.runs.candidates import Candidate, Run, number_of, read_row
 from wfo.runs.folder import RunFolder
+from wfo.runs.handover.parameter_set import ParameterSet
+from wfo.runs.handover.set_file import read_set
 from wfo.runs.inputs import Inputs, check_symbols, load_inputs
+from wfo.runs.manifest import BarsRecord
 from wfo.runs.slices import Slice, phases_of, slice_of, slice_of_split
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
@@ -49,8 +53,15 @@ class SimulationPlan:
         A candidates file: of a run, which is as good as its folder, or any other.
     row
         Which row of the candidates, the best one being 0, which is the default.
+    refined
+        In place of a candidate: which row of the combined table of the run's analysis, the best one
+        being 1. Where no windows, phase or split is given, it is simulated over the whole history.
+    set_file
+        In place of a candidate: a set file. What is not given is the set's own, but the bars of a
+        run that is given.
     windows, phase
-        Name or path of a schedule, and which of its phases: by default the last, and of a run all.
+        A schedule, its name or path, and which of its phases: by default the last, and of a run
+        all.
     split
         In place of a phase: the first out-of-sample date, the last bar being the end.
     begin
@@ -79,7 +90,9 @@ class SimulationPlan:
     run: Path | None = None
     candidates: Path | None = None
     row: int | None = None
-    windows: str | None = None
+    refined: int | None = None
+    set_file: Path | None = None
+    windows: str | Windows | None = None
     phase: int | None = None
     split: dt.date | None = None
     begin: dt.date | None = None
@@ -90,6 +103,12 @@ class SimulationPlan:
     out_trades: Path | None = None
     out_equity: Path | None = None
     plots: tuple[Path, ...] = ()
+
+    @property
+    def over_history(self) -> bool:
+        """Whether a refined set is to be simulated over the whole history."""
+        others = (self.windows, self.phase, self.split, self.as_of)
+        return self.refined is not None and all(each is None for each in others)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +134,11 @@ class Basis:
     run, candidate
         Where the set comes from; None where it comes from no run.
     changed
-        What differs from the run.
+        What differs from the run, of a set from a file what differs from the set.
+    refined
+        The refined set that it is; None if it is none.
+    given, set_file
+        The set of a file, and the file; None without one.
     """
 
     strategy: Strategy
@@ -131,30 +154,42 @@ class Basis:
     run: Run | None = None
     candidate: Candidate | None = None
     changed: tuple[str, ...] = ()
+    refined: RefinedSet | None = None
+    given: ParameterSet | None = None
+    set_file: Path | None = None
 
     @property
     def command(self) -> str | None:
         """What to type for one of the phases; None where it would not be the same set."""
-        if self.run is None or self.candidate is None or self.changed:
+        if self.run is None or self.changed:
             return None
         words = ["wfo", "simulate", str(self.run.folder.path)]
-        words += ["--candidate", str(self.candidate.row + 1)]
-        if self.strategy.name != self.run.manifest.strategy:
-            words += ["--strategy", self.strategy.name]
+        if self.candidate is not None:
+            words += ["--candidate", str(self.candidate.row + 1)]
+            if self.strategy.name != self.run.manifest.strategy:
+                words += ["--strategy", self.strategy.name]
+        elif self.refined is not None:
+            words += ["--refined", str(self.refined.number)]
+        elif self.set_file is not None:
+            words += ["--set-file", str(self.set_file)]
+        else:
+            return None
         return shlex.join([*words, "--phase", str(self.slices[-1].number), "--plot", "terminal"])
 
     @property
     def title(self) -> str:
-        """Symbols, strategy and candidate in a line."""
+        """Symbols, strategy and candidate, refined set or file in a line."""
         data, data2 = self.inputs.data, self.inputs.data2
         symbols = data.symbol
         if data2 is not None and self.inputs.second is not None:
             symbols = f"{data.symbol} with {data2.symbol}"
         words = [f"{symbols} {data.timeframe}", self.strategy.name]
-        if self.candidate is not None:
+        source = self.candidate or self.refined or self.given
+        if source is not None:
+            named = source.title if self.set_file is None else f"set file {self.set_file.name}"
             # With other parameters it is that candidate no longer.
-            varied = any(self.params[n] != v for n, v in self.candidate.params.items())
-            words.append(f"{self.candidate.title}, varied" if varied else self.candidate.title)
+            varied = any(self.params[n] != v for n, v in source.params.items())
+            words.append(f"{named}, varied" if varied else named)
         return ", ".join(words)
 
 
@@ -167,13 +202,134 @@ def basis_of(plan: SimulationPlan, store: DataStore) -> Basis:
         If anything of it cannot be used.
     """
     run = None
+    _check_source(plan)
+    if plan.set_file is not None:
+        return _of_file(plan, plan.set_file, store)
     if plan.run is not None:
         if plan.candidates is not None:
             raise InputError(f"{plan.run} has candidates of its own; leave {plan.candidates} out")
+        if plan.refined is not None:
+            return _of_refined(plan, plan.run, plan.refined, store)
         run = Run.of(RunFolder(plan.run), plan.strategy)
     elif plan.candidates is not None:
         run = Run.of_file(plan.candidates, plan.strategy)
     return _of_nothing(plan, store) if run is None else _of_run(plan, run, store)
+
+
+def _check_source(plan: SimulationPlan) -> None:
+    """Raise where a set would come from two places, or a refined one from no run."""
+    named = {
+        "a candidate's row": plan.row,
+        "a candidates file": plan.candidates,
+        "a refined set": plan.refined,
+        "a set file": plan.set_file,
+    }
+    given = [what for what, value in named.items() if value is not None]
+    if len(given) > 1 and given != ["a candidate's row", "a candidates file"]:
+        raise InputError(f"{' and '.join(given)} are given; a set comes from one of them")
+    if plan.refined is not None and plan.run is None:
+        raise InputError("a refined set is one of a run's analysis; the run's folder is missing")
+
+
+def _of_refined(plan: SimulationPlan, path: Path, number: int, store: DataStore) -> Basis:
+    """Return the basis of a refined set over phases, or over a split, on a run's bars."""
+    refined = refined_of(RunFolder(path), number, plan.strategy)
+    run = Run.of(RunFolder(path), refined.strategy.name)
+    basis = _of_run(plan, run, store, refined.params)
+    return replace(basis, refined=refined)
+
+
+def refined_of(folder: RunFolder, number: int, strategy: str | None = None) -> RefinedSet:
+    """Return a refined set of a run.
+
+    Parameters
+    ----------
+    folder, number
+        Which one.
+    strategy
+        The strategy that it must be of, if there is one.
+
+    Raises
+    ------
+    WfoError
+        If there is no such set, or it is of another strategy.
+    """
+    refined = RefinedSets.of(folder).set(number)
+    if strategy not in {None, refined.strategy.name}:
+        raise InputError(
+            f"{refined.title} of {folder.path} is one of {refined.strategy.name}, not of"
+            f" {strategy}; the combined table has the rows of all strategies"
+        )
+    return refined
+
+
+def _of_file(plan: SimulationPlan, path: Path, store: DataStore) -> Basis:
+    """Return the basis of the set in a file, on the bars of a run or on a store's."""
+    given = read_set(path, strategy=plan.strategy)
+    strategy = given.strategy
+    notes = (*given.warnings, *(f"{path}: {text}" for text in given.assumed))
+    own = strategy.settings_of(given.settings)
+    if plan.run is not None:
+        run = Run.of(RunFolder(plan.run), strategy.name)
+        basis = _of_run(plan, run, store, given.params, own)
+    else:
+        kept = _schedule_of(given, path) if plan.split is None and plan.windows is None else None
+        whole = replace(
+            plan,
+            strategy=strategy.name,
+            params=dict(given.params) | given_params(plan, strategy),
+            symbol=plan.symbol or given.symbol,
+            symbol2=plan.symbol2 or given.symbol2,
+            timeframe=plan.timeframe or given.timeframe,
+            windows=plan.windows if kept is None else kept,
+            settings=planned_settings(plan, strategy, own),
+        )
+        basis = _of_nothing(whole, store)
+    return replace(
+        basis,
+        notes=(*notes, *basis.notes),
+        given=given,
+        set_file=path,
+        changed=_differences(given, basis),
+    )
+
+
+def _schedule_of(given: ParameterSet, path: Path) -> Windows | None:
+    """Return the schedule of a set; None where it states none."""
+    stated = given.windows.get("schedule")
+    if stated is None:
+        return None
+    try:
+        return Windows.from_dict(stated)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path} has no schedule that can be read: {error!r:.100}") from error
+
+
+def _differences(given: ParameterSet, basis: Basis) -> tuple[str, ...]:
+    """Return what a simulation differs in from the set of a file."""
+    found = [
+        f"{name} {basis.params[name]:g}, not {value:g}"
+        for name, value in given.params.items()
+        if basis.params[name] != value
+    ]
+    if given.settings is not None:
+        found += changed_settings(basis.settings, given.settings)
+    inputs = basis.inputs
+    pairs: list[tuple[BarsRecord | None, BarsRecord | None]] = [(given.data, inputs.data)]
+    if inputs.second is not None:
+        pairs.append((given.data2, inputs.data2))
+    for then, now_ in pairs:
+        if then is None or now_ is None:
+            continue
+        if (now_.fingerprint, now_.rows) != (then.fingerprint, then.rows):
+            found.append(
+                f"{now_.rows:,} bars of {now_.symbol} {now_.timeframe} from {now_.first} to"
+                f" {now_.last}, not the {then.rows:,} of {then.symbol} {then.timeframe} from"
+                f" {then.first} to {then.last}"
+            )
+    if given.edited:
+        found.append("the file itself, which is not as it was written: its scores may be of others")
+    return tuple(found)
 
 
 def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
@@ -182,6 +338,8 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
     if missing or plan.symbol is None or plan.strategy is None:
         needed = " and ".join(f"--{n}" for n in missing)
         whose = f"{plan.candidates} is no file that a run lists, so it" if plan.candidates else "it"
+        if plan.set_file is not None:
+            raise InputError(f"{plan.set_file} does not state the symbol; give it with --symbol")
         raise InputError(f"{whose} takes {needed}; a run's folder says both")
     strategy = get_strategy(plan.strategy)
     engine = plan.engine or _ENGINE
@@ -195,8 +353,8 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
             " known, and those above are assumed"
         )
         notes = (said,)
-    values, filled = strategy.with_defaults(given | _given(plan, strategy))
-    params = _checked(strategy, values)
+    values, filled = strategy.with_defaults(given | given_params(plan, strategy))
+    params = checked_params(strategy, values)
     notes += tuple(f"{n} is left out: {v:g}" for n, v in filled.items())
     timeframe = plan.timeframe or "1day"
     inputs = load_inputs(
@@ -209,7 +367,7 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
     else:
         phases = phases_of(days, plan.windows or "default", plan.as_of, need)
         chosen = slice_of(phases, plan.phase)
-    settings = _settings(plan, strategy, strategy.settings_of(AccountSettings()))
+    settings = planned_settings(plan, strategy, strategy.settings_of(AccountSettings()))
     source = _source(store, inputs)
     assumed = (
         *assumed_of_settings(settings),
@@ -219,35 +377,43 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
     return Basis(strategy, params, inputs, days, (chosen,), False, settings, engine, assumed, notes)
 
 
-def _of_run(plan: SimulationPlan, run: Run, store: DataStore) -> Basis:
-    """Return the basis of a plan of a run's candidate."""
+def _of_run(
+    plan: SimulationPlan,
+    run: Run,
+    store: DataStore,
+    given: Mapping[str, Number] | None = None,
+    own: AccountSettings | None = None,
+) -> Basis:
+    """Return the basis of a plan of a run's candidate.
+
+    Parameters
+    ----------
+    plan, run, store
+        What is asked for, of which run.
+    given
+        The set in place of a candidate.
+    own
+        The settings in place of the run's.
+    """
     strategy, manifest = run.strategy, run.manifest
-    engine = plan.engine or _engine_like(run)
+    engine = plan.engine or engine_like(run)
     require_engine(engine, strategy)
-    replaced = _given(plan, strategy)
+    replaced = given_params(plan, strategy)
     candidate = None
-    if plan.row is not None or len(replaced) < len(strategy.names):
+    if given is None and (plan.row is not None or len(replaced) < len(strategy.names)):
         candidate = run.candidate(plan.row or 0)
-    before = {} if candidate is None else dict(candidate.params)
-    params = _checked(strategy, before | replaced)
+    before = dict(given or {}) if candidate is None else dict(candidate.params)
+    params = checked_params(strategy, before | replaced)
     changed = [f"{n} {params[n]:g}, not {v:g}" for n, v in before.items() if params[n] != v]
 
-    inputs, source, said = _inputs(plan, run, store)
+    inputs, source, said = run_inputs(plan, run, store)
     changed += said
     days = bar_dates(inputs.bars)
     slices, words, said = _slices(plan, run, days, _need(strategy, params), own=not said)
     changed += said
-    # A simpler strategy beside the one that was asked for may have fewer.
-    known = {f.name for f in fields(strategy.settings)}
-    own = strategy.settings(**{n: v for n, v in manifest.settings.items() if n in known})
-    settings = _settings(plan, strategy, own)
-    changed += [
-        f"{name} {value}, not {before_}"
-        for (name, value), before_ in zip(
-            settings.to_dict().items(), own.to_dict().values(), strict=True
-        )
-        if value != before_
-    ]
+    own = own or manifest.settings_of(strategy)
+    settings = planned_settings(plan, strategy, own)
+    changed += changed_settings(settings, own)
     data2 = inputs.data2 if inputs.second is not None else None
     assumed = (
         *assumed_of_settings(settings),
@@ -262,14 +428,14 @@ def _of_run(plan: SimulationPlan, run: Run, store: DataStore) -> Basis:
     )  # fmt: skip
 
 
-def _engine_like(run: Run) -> str:
+def engine_like(run: Run) -> str:
     """Return the engine for a set of a run, where none is asked for."""
     own = engines_of(run.strategy)
     named = (_ENGINE, run.manifest.engine)
     return next((name for name in named if name in own), "auto")
 
 
-def _given(plan: SimulationPlan, strategy: Strategy) -> dict[str, object]:
+def given_params(plan: SimulationPlan, strategy: Strategy) -> dict[str, object]:
     """Return the parameters that are given one by one."""
     found = {}
     for name, value in plan.params.items():
@@ -278,7 +444,7 @@ def _given(plan: SimulationPlan, strategy: Strategy) -> dict[str, object]:
     return found
 
 
-def _checked(strategy: Strategy, given: Mapping[str, object]) -> dict[str, Number]:
+def checked_params(strategy: Strategy, given: Mapping[str, object]) -> dict[str, Number]:
     """Return all parameters, checked, in canonical order."""
     missing = [name for name in strategy.names if name not in given]
     if missing:
@@ -294,7 +460,9 @@ def _need(strategy: Strategy, params: Mapping[str, Number]) -> int:
     return strategy.lookback({name: (value,) for name, value in params.items()})
 
 
-def _settings(plan: SimulationPlan, strategy: Strategy, before: AccountSettings) -> AccountSettings:
+def planned_settings(
+    plan: SimulationPlan, strategy: Strategy, before: AccountSettings
+) -> AccountSettings:
     """Return the settings asked for, those before where none are."""
     if plan.settings is None or isinstance(plan.settings, AccountSettings):
         return before if plan.settings is None else strategy.settings_of(plan.settings)
@@ -305,7 +473,13 @@ def _settings(plan: SimulationPlan, strategy: Strategy, before: AccountSettings)
     return replace(before, **plan.settings)
 
 
-def _inputs(plan: SimulationPlan, run: Run, store: DataStore) -> tuple[Inputs, str, list[str]]:
+def changed_settings(now: AccountSettings, before: AccountSettings) -> list[str]:
+    """Return the settings of a strategy that are others than before, in words."""
+    pairs = zip(now.to_dict().items(), before.to_dict().values(), strict=True)
+    return [f"{name} {value}, not {other}" for (name, value), other in pairs if value != other]
+
+
+def run_inputs(plan: SimulationPlan, run: Run, store: DataStore) -> tuple[Inputs, str, list[str]]:
     """Return the bars, where they are from, and how they differ from the run's."""
     manifest, strategy = run.manifest, run.strategy
     second = None if manifest.data2 is None else manifest.data2.symbol

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -205,9 +205,9 @@ class Run:
                 " the run is of another version of it; run again"
             )
         params = self.strategy.check_params({n: values[n] for n in self.strategy.names})
-        return Candidate(
-            row, count, dict(zip(self.strategy.names, params, strict=True)), _stored(values)
-        )
+        scores = {n: v for n, v in values.items() if n not in self.strategy.names}
+        own = dict(zip(self.strategy.names, params, strict=True))
+        return Candidate(row, count, own, _stored(values), scores)
 
     def load_bars(self, *, second: bool) -> tuple[Any, Any]:
         """Return the bars that the run has kept, and those of its second symbol or None.
@@ -248,12 +248,15 @@ class Candidate:
         By name, in canonical order.
     stored
         Its figures as the run has stored them, ``P<k>_<heading>`` by phase.
+    scores
+        All that the row holds beside the parameters, by column.
     """
 
     row: int
     count: int
     params: Mapping[str, Number]
     stored: Mapping[str, float]
+    scores: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:

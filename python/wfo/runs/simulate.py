@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wfo import metrics
-from wfo.backtest import Simulation
 from wfo.backtest import simulate as backtest
 from wfo.backtest.benchmark import benchmark
 from wfo.backtest.figures import STANDARD, Figures, as_stored
 from wfo.bars import Prices
-from wfo.charts import EquityChart, require_drawable, write_chart
-from wfo.data.frames import PRICES, time_column
-from wfo.files import write_frame
+from wfo.charts import EquityChart, require_drawable
+from wfo.data.frames import PRICES
 from wfo.runs.basis import Basis, SimulationPlan, basis_of
+from wfo.runs.handover.parameter_set import ParameterSet
+from wfo.runs.history_report import HistoryReport
+from wfo.runs.history_simulation import simulate_history
+from wfo.runs.simulation_files import write_files
 from wfo.runs.simulation_report import Claim, PhasesReport, SimulatedSlice, SimulationReport
 from wfo.runs.slices import Slice
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from wfo.data import DataStore
 
-__all__ = ["SimulationPlan", "equity_frame", "simulate", "trades_frame"]
+__all__ = ["SimulationPlan", "simulate"]
 
 
-def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport | PhasesReport:
+def simulate(
+    plan: SimulationPlan, store: DataStore
+) -> SimulationReport | PhasesReport | HistoryReport:
     """Simulate one parameter set, and write the files that were asked for.
 
     Parameters
@@ -39,8 +40,9 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport | Phase
 
     Returns
     -------
-    SimulationReport or PhasesReport
-        The latter of a run's candidate over all phases of the run.
+    SimulationReport, PhasesReport or HistoryReport
+        Of one slice; of a run's set over all phases of the run; of a refined set over the whole
+        history.
 
     Raises
     ------
@@ -50,11 +52,19 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport | Phase
     """
     for path in plan.plots:
         require_drawable(path)
+    if plan.over_history:
+        return simulate_history(plan, store)
     basis = basis_of(plan, store)
     year = metrics.bars_per_year(basis.inputs.data.timeframe, basis.days)
-    slices = tuple(_simulated(basis, chosen, year) for chosen in basis.slices)
-    written = tuple(_write(plan, basis, slices))
-    claim = _claim(basis, slices)
+    slices = tuple(simulated(basis, chosen, year) for chosen in basis.slices)
+    written = write_files(
+        plan,
+        basis.inputs.bars,
+        [(each.chosen, each.simulation) for each in slices],
+        [each.chart for each in slices],
+        numbered=basis.whole,
+    )
+    claim = claim_of(basis, slices)
     if basis.whole:
         return PhasesReport(
             basis.title,
@@ -80,7 +90,7 @@ def simulate(plan: SimulationPlan, store: DataStore) -> SimulationReport | Phase
     )
 
 
-def _simulated(basis: Basis, chosen: Slice, year: float) -> SimulatedSlice:
+def simulated(basis: Basis, chosen: Slice, year: float) -> SimulatedSlice:
     """Simulate a slice of the bars, and buy-and-hold beside it."""
     import numpy as np
 
@@ -128,15 +138,20 @@ def _simulated(basis: Basis, chosen: Slice, year: float) -> SimulatedSlice:
     )
 
 
-def _claim(basis: Basis, slices: Sequence[SimulatedSlice]) -> Claim | None:
+def claim_of(basis: Basis, slices: Sequence[SimulatedSlice]) -> Claim | None:
     """Return how the figures compare with those that the run has stored; None without a row."""
     import numpy as np
 
     run, candidate = basis.run, basis.candidate
+    if basis.given is not None:
+        return _claim_of_file(basis, basis.given, slices)
     if run is None:
         return None
-    named = f"{candidate.title} of {candidate.count:,}" if candidate else None
-    where = f"{run.folder.path}, grid {run.grid!r}"
+    source = candidate or basis.refined
+    named = f"{source.title} of {source.count:,}" if source else None
+    where = str(run.folder.path)
+    if basis.refined is None:
+        where += f", grid {run.grid!r}"
     compared, differences = 0, []
     if candidate is not None and not basis.changed:
         for each in slices:
@@ -156,82 +171,39 @@ def _claim(basis: Basis, slices: Sequence[SimulatedSlice]) -> Claim | None:
     return Claim(named, where, basis.changed, compared, tuple(differences), version)
 
 
-def _write(plan: SimulationPlan, basis: Basis, slices: Sequence[SimulatedSlice]) -> list[Path]:
-    """Write the files that were asked for, and return them."""
-    import polars as pl
-
-    written: list[Path] = []
-    for option, path, frame in (
-        ("--out-trades", plan.out_trades, trades_frame),
-        ("--out-equity", plan.out_equity, equity_frame),
-    ):
-        if path is None:
+def _claim_of_file(basis: Basis, given: ParameterSet, slices: Sequence[SimulatedSlice]) -> Claim:
+    """Return how the figures compare with those that a set file states, of the same phases."""
+    compared, differences = 0, []
+    stated = {p.get("phase"): p for p in given.scores.get("phases", ())}
+    for each in slices:
+        there = stated.get(each.chosen.number)
+        own = phase_scores(each)
+        # Of other dates they are of another phase, whatever its number.
+        same = there is not None and there.get("out_of_sample") == own["out_of_sample"]
+        if basis.changed or there is None or not same:
             continue
-        frames = []
-        for each in slices:
-            found = frame(each.simulation, basis.inputs.bars[: each.chosen.end], each.chosen)
-            if basis.whole:
-                number = pl.lit(each.chosen.number, dtype=pl.Int64).alias("phase")
-                found = found.select(number, pl.all())
-            frames.append(found)
-        write_frame(path, pl.concat(frames), remedy=_another(option))
-        written.append(path)
-    for path in plan.plots:
-        write_chart([each.chart for each in slices], path, remedy=_another("--plot"))
-        written.append(path)
-    return written
+        for name, value in own.items():
+            if name in there and name not in {"phase", "out_of_sample"}:
+                compared += 1
+                if there[name] != value:
+                    differences.append(
+                        f"{name} of phase {each.chosen.number} is {value} here, {there[name]} there"
+                    )
+    version = str(given.versions.get("wfo", "unknown"))
+    where = str(basis.set_file)
+    return Claim(given.number, where, basis.changed, compared, tuple(differences), version, "file")
 
 
-def _another(option: str) -> str:
-    return f"choose another file with {option}"
-
-
-def trades_frame(simulation: Simulation, bars: pl.DataFrame, chosen: Slice) -> pl.DataFrame:
-    """Return the trades with their dates and the part in which they closed."""
-    import polars as pl
-
-    stamps = _stamps(bars)
-    trades = simulation.trades
-    entries, exits = (
-        stamps.gather(trades[bar]).alias(f"{bar.removesuffix('_bar')}_{stamps.name}")
-        for bar in ("entry_bar", "exit_bar")
-    )
-    within = pl.col("exit_bar") < chosen.split
-    part = pl.when(within).then(pl.lit("in-sample")).otherwise(pl.lit("out-of-sample"))
-    return trades.with_columns(entries, exits, part.alias("part")).select(
-        "side", "entry_bar", entries.name, "entry_price", "exit_bar", exits.name, "exit_price",
-        "pnl", "part",
-    )  # fmt: skip
-
-
-def equity_frame(simulation: Simulation, bars: pl.DataFrame, chosen: Slice) -> pl.DataFrame:
-    """Return the marks from the one before the first trading bar on, whose part is ``start``."""
-    import numpy as np
-    import polars as pl
-
-    start = chosen.warmup - 1
-    marks = simulation.equity[start:]
-    bar = pl.col("bar")
-    part = (
-        pl.when(bar == start)
-        .then(pl.lit("start"))
-        .when(bar < chosen.split)
-        .then(pl.lit("in-sample"))
-        .otherwise(pl.lit("out-of-sample"))
-    )
-    return (
-        pl.DataFrame(
-            {
-                "bar": np.arange(start, chosen.end, dtype=np.int64),
-                "stamp": _stamps(bars)[start:],
-                "equity": marks,
-                "drawdown": np.maximum.accumulate(marks) - marks,
-            }
-        )
-        .with_columns(part.alias("part"))
-        .rename({"stamp": _stamps(bars).name})
-    )
-
-
-def _stamps(bars: pl.DataFrame) -> pl.Series:
-    return bars[time_column(bars)]
+def phase_scores(simulated: SimulatedSlice) -> dict[str, Any]:
+    """Return what a set came to in a phase beside buy-and-hold, as a set file states it."""
+    part = simulated.parts.out_of_sample
+    held = simulated.held.out_of_sample
+    return {
+        "phase": simulated.chosen.number,
+        "out_of_sample": [part.first.isoformat(), part.last.isoformat()],
+        "oos_return": simulated.oos_return,
+        "oos_drawdown_share": part.max_drawdown_share,
+        "oos_trades": simulated.simulation.oos_trades,
+        "held_oos_return": simulated.benchmark.oos_return,
+        "held_oos_drawdown_share": held.max_drawdown_share,
+    }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal, Protocol
 
 from wfo.backtest import Simulation
 from wfo.backtest.benchmark import Benchmark, profit_by_drawdown, total_return
@@ -19,7 +19,7 @@ from wfo.runs import sentences as say
 from wfo.runs.assumed import Assumed, assumed_lines
 from wfo.runs.slices import Slice
 from wfo.strategy import Number
-from wfo.text import table
+from wfo.text import params_lines, table, wrap_text
 
 #: Trades that are shown; a file has them all.
 _LAST_TRADES = 10
@@ -118,6 +118,8 @@ class Claim:
         Those that are not equal, in words.
     version
         That of the package which the run was made with.
+    kind
+        ``"run"``, or ``"file"`` where the figures are those that a set file states.
     """
 
     named: str | None
@@ -126,6 +128,7 @@ class Claim:
     compared: int
     differences: tuple[str, ...]
     version: str
+    kind: Literal["run", "file"] = "run"
 
     @property
     def obstacle(self) -> str | None:
@@ -133,11 +136,14 @@ class Claim:
         if not self.differences:
             return None
         own = build_info()["version"]
-        made = f"; the run was made by wfo {self.version}, this is {own}"
+        made = f"; the {self.kind} was made by wfo {self.version}, this is {own}"
+        again = "the run's command with --fresh makes it anew"
+        if self.kind == "file":
+            again = "'wfo export' writes the set anew"
         return (
             f"the simulation does not reproduce {self.named} in {self.where}:"
             f" {len(self.differences)} of {self.compared} figures differ"
-            f"{made if own != self.version else ''}; the run's command with --fresh makes it anew"
+            f"{made if own != self.version else ''}; {again}"
         )
 
     def lines(self) -> list[str]:
@@ -162,10 +168,48 @@ class Claim:
             head = f"Of {self.named} in {self.where} no figures are stored to compare with."
         else:
             head = (
-                f"Reproduces {self.named} in {self.where}: all {self.compared} figures that the run"
-                " has stored for what is shown are equal."
+                f"Reproduces {self.named} in {self.where}: all {self.compared} figures that the"
+                f" {self.kind} has stored for what is shown are equal."
             )
-        return [*_wrapped(head), *(f"  {text}" for text in listed)]
+        hung = (line for text in listed for line in wrapped(text, "  ", hang="  "))
+        return [*wrapped(head), *hung]
+
+
+class Claimed(Protocol):
+    """How figures compare with stored ones; see `Claim`."""
+
+    def lines(self) -> list[str]:
+        """Return it in words, as lines of a page."""
+        ...
+
+
+class Headed(Protocol):
+    """What pages of simulations begin with; `SimulationReport` says what each is."""
+
+    @property
+    def title(self) -> str:
+        """Symbols, strategy and slice in a line."""
+        ...
+
+    @property
+    def params(self) -> Mapping[str, Number]:
+        """All parameters."""
+        ...
+
+    @property
+    def assumed(self) -> tuple[Assumed, ...]:
+        """What is assumed."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes on the bars and the slice."""
+        ...
+
+    @property
+    def claim(self) -> Claimed | None:
+        """How it compares with what is stored."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -225,13 +269,13 @@ class SimulationReport:
         chart_width
             Columns of a chart in plain characters; without it there is none.
         """
-        lines = _head(self)
+        lines = head_lines(self)
         lines += ["", *_metrics_lines(self.simulated, self.symbol)]
-        lines += ["", *_trades_lines(self.simulation, self.simulated.days)]
-        lines += _unfilled_lines((self.simulated,))
+        lines += ["", *trades_lines(self.simulation, self.simulated.days)]
+        lines += unfilled_lines([(self.simulated.chosen.number, self.simulation)])
         if chart_width is not None:
             lines += ["", *text_chart(self.simulated.chart, chart_width).splitlines()]
-        return "\n".join(lines + _written(self.written)) + "\n"
+        return "\n".join(lines + written_lines(self.written)) + "\n"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -276,48 +320,36 @@ class PhasesReport:
         chart_width
             Columns of a chart of each phase in plain characters; without it there is none.
         """
-        lines = _head(self)
+        lines = head_lines(self)
         lines += ["", *_phase_lines(self.slices, self.symbol)]
         lines += ["", *_money_lines(self.slices)]
-        lines += _unfilled_lines(self.slices)
+        lines += unfilled_lines([(s.chosen.number, s.simulation) for s in self.slices])
         for each in self.slices if chart_width is not None else ():
             lines += ["", *text_chart(each.chart, chart_width or _WIDTH).splitlines()]
-        lines += _written(self.written)
+        lines += written_lines(self.written)
         if self.command is not None:
             lines += ["", "All metrics and trades of one phase:", f"  {self.command}"]
         return "\n".join(lines) + "\n"
 
 
-def _head(report: SimulationReport | PhasesReport) -> list[str]:
+def head_lines(report: Headed) -> list[str]:
     """Return what is simulated, and on what."""
-    lines = [report.title, *_params_lines(report.params), *assumed_lines(report.assumed)]
+    lines = [report.title, *params_lines(report.params, _WIDTH - 2), *assumed_lines(report.assumed)]
     for note in report.notes:
-        lines += _wrapped(f"Note: {note}.", "  ", hang="  ")
+        lines += wrapped(f"Note: {note}.", "  ", hang="  ")
     if report.claim is not None:
         lines += ["", *report.claim.lines()]
     return lines
 
 
-def _wrapped(text: str, indent: str = "", hang: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=indent + hang,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+def wrapped(text: str, indent: str = "", hang: str = "") -> list[str]:
+    """Return a text as lines of a page, the first indented, the others by `hang` more."""
+    return wrap_text(text, _WIDTH, indent, hang)
 
 
-def _written(paths: Sequence[Path]) -> list[str]:
+def written_lines(paths: Sequence[Path]) -> list[str]:
+    """Return the lines of a page that list files; none without any."""
     return ["", "Written", *(f"  {path}" for path in paths)] if paths else []
-
-
-def _params_lines(params: Mapping[str, int | float]) -> list[str]:
-    """Return the parameters, as many a line as fit."""
-    text = ", ".join(f"{name} {value:g}" for name, value in params.items())
-    # A break may stand after a comma only, not between a name and its value.
-    glued = text.replace(" ", "\0").replace(",\0", ", ")
-    return [
-        line.replace("\0", " ")
-        for line in textwrap.wrap(glued, 78, initial_indent="  ", subsequent_indent="  ")
-    ]
 
 
 # One slice
@@ -331,13 +363,15 @@ def _metrics_lines(simulated: SimulatedSlice, symbol: str) -> list[str]:
     rows = [("", *["Set", "B&H"] * 3)]
     for d in DEFINITIONS:
         cells = (
-            _short(getattr(m, d.name), d.unit) for pair in zip(own, held, strict=True) for m in pair
+            short_figure(getattr(m, d.name), d.unit)
+            for pair in zip(own, held, strict=True)
+            for m in pair
         )
         rows.append((d.heading, *cells))
-    longs = [_short(share, "share") for share in simulated.long]
+    longs = [short_figure(share, "share") for share in simulated.long]
     all_of_it = 0.0 if simulated.benchmark.idle else 1.0
     rows.append(
-        ("Held long, %", *(c for share in longs for c in (share, _short(all_of_it, "share"))))
+        ("Held long, %", *(c for share in longs for c in (share, short_figure(all_of_it, "share"))))
     )
     exposed = [
         None if m.total_return is None else m.total_return * share
@@ -348,7 +382,7 @@ def _metrics_lines(simulated: SimulatedSlice, symbol: str) -> list[str]:
         rows.append(
             (
                 "Return as exposed, %",
-                *(_short(v, "share") for m, e in pairs for v in (m.total_return, e)),
+                *(short_figure(v, "share") for m, e in pairs for v in (m.total_return, e)),
             )
         )
     spans = [
@@ -363,9 +397,9 @@ def _metrics_lines(simulated: SimulatedSlice, symbol: str) -> list[str]:
         said += " " + _EXPOSED.format(name="the last row")
     note = f"A year has {year} bars; - is what is not defined. wfo.metrics has the formulas."
     return [
-        *_wrapped("; ".join(spans), "  "),
+        *wrapped("; ".join(spans), "  "),
         *_paired(rows, ("In-sample", "Out-of-sample", "Whole")),
-        *_wrapped(said, "  "),
+        *wrapped(said, "  "),
         f"  {note}",
     ]
 
@@ -386,7 +420,7 @@ def _paired(rows: Sequence[Sequence[str]], groups: Sequence[str]) -> list[str]:
     return [head.rstrip(), *table(padded, "<" + ">" * (len(widths) - 1))]
 
 
-def _short(value: float | None, unit: str) -> str:
+def short_figure(value: float | None, unit: str) -> str:
     """Return a figure as text; money of 1,000 and more without decimals, so that columns fit."""
     if unit == "money" and value is not None and 999.995 <= abs(value) < 1e9:
         return f"{value:,.0f}"
@@ -470,7 +504,7 @@ def _phase_lines(slices: Sequence[SimulatedSlice], symbol: str) -> list[str]:
         "",
         f"{head:<{second}}Out-of-sample",
         *lines,
-        *_wrapped(said, "  "),
+        *wrapped(said, "  "),
         *_beaten(slices),
     ]
 
@@ -487,7 +521,7 @@ def _beaten(slices: Sequence[SimulatedSlice]) -> list[str]:
         f"Out-of-sample the set is above {held} in {returns} of {count} phases by return,"
         f" and in {risks} of {count} by profit divided by drawdown."
     )
-    return _wrapped(text, "  ")
+    return wrapped(text, "  ")
 
 
 def _money_lines(slices: Sequence[SimulatedSlice]) -> list[str]:
@@ -509,7 +543,7 @@ def _money_lines(slices: Sequence[SimulatedSlice]) -> list[str]:
     if len(slices) > 1:
         rows.append(("Sum", *(shown(v, "money") for v in (own, other)), "", "", "", ""))
         if _overlap(slices):
-            lines = _wrapped(
+            lines = wrapped(
                 "The sum is over overlapping phases: what is earned on bars that several of them"
                 " share counts in each.",
                 "  ",
@@ -527,9 +561,9 @@ def _overlap(slices: Sequence[SimulatedSlice]) -> bool:
 # Trades
 
 
-def _unfilled_lines(slices: Sequence[SimulatedSlice]) -> list[str]:
-    """Say how many entries could pay for no lot."""
-    found = [(s.chosen.number, u) for s in slices if (u := s.simulation.unfilled) is not None]
+def unfilled_lines(slices: Sequence[tuple[int | None, Simulation]]) -> list[str]:
+    """Say how many entries could pay for no lot, in simulations of phases of these numbers."""
+    found = [(number, u) for number, s in slices if (u := s.unfilled) is not None]
     if not found:
         return []
     count, entries = (sum(getattr(u, name) for _, u in found) for name in ("count", "entries"))
@@ -542,7 +576,7 @@ def _unfilled_lines(slices: Sequence[SimulatedSlice]) -> list[str]:
     return [
         line
         for text in (say.unfilled_all(*about), say.unfilled_some(*about))
-        for line in _wrapped(text, "  ")
+        for line in wrapped(text, "  ")
     ]
 
 
@@ -550,7 +584,8 @@ def _price(value: float) -> str:
     return f"{value:,.2f}" if value >= 10 else f"{value:.5g}"
 
 
-def _trades_lines(simulation: Simulation, days: Sequence[dt.date]) -> list[str]:
+def trades_lines(simulation: Simulation, days: Sequence[dt.date]) -> list[str]:
+    """Return the last trades as a table, and whether a position is still open."""
     trades = simulation.trades
     held = bars_held(simulation.equity, trades)[-1]
     still = ["  A position is open after the last bar; it is no trade yet."] if held else []

@@ -1,0 +1,264 @@
+"""What a set has working in the next bar, as a value, as a page of text, and as plain values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wfo.backtest.orders import Working, WorkingOrder
+from wfo.build import build_info
+from wfo.runs.assumed import Assumed, assumed_lines
+from wfo.strategy import Number
+from wfo.text import params_lines, table, wrap_text
+
+_WIDTH = 80
+
+#: What a bar does that opens beyond the level of an order.
+_GAPS = {
+    "stop": "A stop that the bar opens beyond is filled at the open, worse than its level.",
+    "limit": "A limit order that the bar opens beyond is filled at the open, better than its"
+    " level.",
+    "market": "A market order is filled at the open, whatever that is; its shares are counted at"
+    " the last close.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NextBar:
+    """The bar that orders are for.
+
+    Attributes
+    ----------
+    session
+        Its date, where the bars are daily and their calendar knows it.
+    weekly
+        Whether it is a week.
+    over
+        Sessions after the last bar that have no bar and are over: the orders are not for today.
+    """
+
+    session: dt.date | None
+    weekly: bool
+    over: tuple[dt.date, ...]
+
+    def words(self, last: dt.date) -> str:
+        """Return what it is called, `last` being the stamp of the last bar."""
+        if self.session is not None:
+            return f"the session of {self.session}"
+        return f"the {'week' if self.weekly else 'bar'} after {last}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SignalReport:
+    """What a set has working in the next bar.
+
+    Attributes
+    ----------
+    symbol, symbol2, timeframe
+        The bars.
+    named
+        What the set is called, such as ``refined set 3 of 40``.
+    params
+        Its parameters, in canonical order.
+    working
+        State and orders.
+    begins
+        Stamp of the first trading bar; None where no bar was traded yet.
+    bars_held
+        Bars since the entry, that of the entry included; 0 while flat.
+    next_bar
+        Which bar the orders are for.
+    decimals
+        Those of prices.
+    assumed, notes
+        What is assumed, and notes on the bars and the set.
+    warnings
+        What makes the orders doubtful, such as old or revised bars.
+    """
+
+    symbol: str
+    symbol2: str | None
+    timeframe: str
+    named: str
+    params: Mapping[str, Number]
+    working: Working
+    begins: dt.date | None
+    bars_held: int
+    next_bar: NextBar
+    decimals: int
+    assumed: tuple[Assumed, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        working = sum(order.works for order in self.working.orders)
+        return f"SignalReport({self.title}: {self.working.side}, {working} orders)"
+
+    @property
+    def title(self) -> str:
+        """Symbols, strategy and set in a line."""
+        symbols = self.symbol if self.symbol2 is None else f"{self.symbol} with {self.symbol2}"
+        return f"{symbols} {self.timeframe}, {self.working.strategy}, {self.named}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, prices and shares in full."""
+        working = self.working.to_dict()
+        orders = working.pop("orders")
+        session = self.next_bar.session
+        return {
+            "wfo": build_info()["version"],
+            "symbol": self.symbol,
+            "symbol2": self.symbol2,
+            "timeframe": self.timeframe,
+            "strategy": working.pop("strategy"),
+            "set": self.named,
+            "params": dict(self.params),
+            "as_of": working["stamp"],
+            "first_trading_bar": None if self.begins is None else self.begins.isoformat(),
+            "next_session": None if session is None else session.isoformat(),
+            "sessions_missing": len(self.next_bar.over),
+            "state": {
+                name: working[name]
+                for name in (
+                    *("side", "since_stamp", "entry_price", "shares", "equity", "mark", "close"),
+                    *("ruined", "both_fill"),
+                )
+            },
+            "orders": orders,
+            "assumed": {each.what: each.text for each in self.assumed},
+            "notes": list(self.notes),
+            "warnings": list(self.warnings),
+        }
+
+    def page(self) -> str:
+        """Return set, state, orders and what they rest on as text."""
+        lines = [self.title, *params_lines(self.params, _WIDTH)]
+        for text in self.warnings:
+            lines += _wrapped(f"Warning: {text}.", "  ", hang="  ")
+        lines += ["", *self._state_lines(), "", *self._order_lines(), "", *self._meaning_lines()]
+        lines += ["", "What they rest on", *assumed_lines(self.assumed)]
+        for text in self.notes:
+            lines += _wrapped(f"Note: {text}.", "  ", hang="  ")
+        return "\n".join(lines) + "\n"
+
+    def _price(self, value: float) -> str:
+        return f"{value:,.{self.decimals}f}"
+
+    def _state_lines(self) -> list[str]:
+        w = self.working
+        lines = [f"State at the close of {w.stamp}, {self._price(w.close)}"]
+        if w.side == "flat":
+            first = w.since == w.warmup - 1
+            since = "before the first trading bar" if first else "when it left its last position"
+            lines.append(f"  Flat since {w.since_stamp}, {since}")
+        else:
+            assert w.entry_price is not None  # noqa: S101  # a position has one
+            bars = "1 bar" if self.bars_held == 1 else f"{self.bars_held:,} bars"
+            text = (
+                f"{w.side.capitalize()} since {w.since_stamp}, from a fill at"
+                f" {self._price(w.entry_price)}: {_shares(w.shares)} shares, held for {bars}"
+            )
+            lines += _wrapped(text, "  ", "  ")
+        text = f"Equity {w.mark:,.2f}"
+        if w.side != "flat":
+            done = "gained" if w.open_profit >= 0 else "lost"
+            text += f" at the close; the open position has {done} {abs(w.open_profit):,.2f}"
+        return [*lines, *_wrapped(text, "  ")]
+
+    def _order_lines(self) -> list[str]:
+        w = self.working
+        lines = [f"Orders for {self.next_bar.words(w.stamp)}"]
+        if w.ruined and not w.orders:
+            return [
+                *lines,
+                *_wrapped(
+                    "None, now or later: a fill has left no equity, and after that nothing is"
+                    " entered any more.",
+                    "  ",
+                ),
+            ]
+        rows: list[tuple[str, ...]] = [("Order", "Kind", "Level", "From close", "Shares", "Works")]
+        for order in w.orders:
+            level, away = "open", ""
+            if order.level is not None:
+                level, away = (
+                    self._price(order.level),
+                    f"{100 * (order.level / w.close - 1):+.2f} %",
+                )
+            works = "yes" if order.works and order.can_touch else "no"
+            rows.append((order.words, order.kind, level, away, _shares(order.shares), works))
+        lines += table(rows, "<<>>><")
+        for order in w.orders:
+            lines += [line for text in self._said(order) for line in _wrapped(text, "  ", "  ")]
+        return lines
+
+    def _said(self, order: WorkingOrder) -> list[str]:
+        """Return what is to be known of one order, as sentences."""
+        name = order.words.capitalize()
+        if order.obstacle is not None:
+            numbers = ""
+            if order.numbers is not None:
+                numbers = f" ({order.numbers[0]:.4g}, and it must exceed {order.numbers[1]:.4g})"
+            return [f"{name}: does not work in this bar, since {order.obstacle}{numbers}."]
+        if order.level is None:
+            return [f"{name}: at the open, without a level."]
+        level = self._price(order.level)
+        if not order.can_touch:
+            text = f"{name}: no price falls to {level}, since the distance exceeds the price: it"
+            return [f"{text} cannot be filled in this bar."]
+        moves, beyond = ("rises", "above") if order.above else ("falls", "below")
+        text = f"{name}: filled where the price {moves} to {level}."
+        close = self.working.close
+        passed = close >= order.level if order.above else close <= order.level
+        if passed:
+            text += f" The last close is {beyond} it or on it: an open there fills at once."
+        return [text]
+
+    def _meaning_lines(self) -> list[str]:
+        """Return what becomes of the orders, and what they are not."""
+        w = self.working
+        texts = []
+        if w.orders:
+            kinds = dict.fromkeys(order.kind for order in w.orders)
+            texts.append(" ".join(_GAPS[kind] for kind in kinds))
+            able = [order for order in w.orders if order.works and order.can_touch]
+            if len(able) > 1 and w.side == "flat" and w.both_fill:
+                texts.append(
+                    "Both entries may fill: the first opens a position, the second closes it in the"
+                    " same bar. Nothing else happens in that bar: the stop of a new position works"
+                    " from the bar after its entry."
+                )
+            else:
+                cancels = "The first fill cancels the other order. " if len(able) > 1 else ""
+                texts.append(
+                    f"{cancels}A bar brings one event: the stop of a new position works from the"
+                    " bar after its entry, and after an exit nothing is entered in the same bar."
+                )
+            texts.append(
+                "The orders hold for that bar alone. They are void with its close, when levels and"
+                " filters are computed anew, and before it if the prices are adjusted, for a split"
+                " or a dividend, or revised: ask again after each bar."
+            )
+        begins = "nothing was traded yet" if self.begins is None else (
+            f"every bar since {self.begins} is traded"
+        )  # fmt: skip
+        texts.append(
+            f"This is what the backtest holds, in which {begins} with the capital and costs below."
+            " An account of your own has another equity, and may be in another state: levels are"
+            " what matters, and those of a position hang on the extremes since its own entry, so"
+            " that one entered in another bar has others. Levels are rounded here; --json has them"
+            " in full."
+        )
+        return ["What becomes of them", *(line for t in texts for line in _wrapped(t, "  "))]
+
+
+def _shares(count: float) -> str:
+    """Return a number of shares; fractions with four decimals at most."""
+    text = f"{count:,.4f}".rstrip("0").rstrip(".")
+    return text if float(text.replace(",", "")) or not count else f"{count:.4g}"
+
+
+def _wrapped(text: str, indent: str = "", hang: str = "") -> list[str]:
+    return wrap_text(text, _WIDTH, indent, hang)
