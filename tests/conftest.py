@@ -54,6 +54,11 @@ LONGEST = (
     "test_data_store",
     "test_random_faults",
     "test_updating",
+    "test_refine",
+    "test_stage_alone",
+    "test_reports",
+    "test_handover",
+    "test_analysis",
 )
 
 

@@ -20,7 +20,7 @@ _CRATES = {
 #: The layers of the package, the lowest first. Members of one layer do not use each other.
 PYTHON = (
     ("wfo/errors.py", "wfo/text.py", "wfo/progress.py", "wfo/sampling.py", "wfo/yaml_text.py"),
-    ("wfo/_core.pyi", "wfo/files.py", "wfo/settings.py"),
+    ("wfo/_core.pyi", "wfo/files.py", "wfo/settings.py", "wfo/text_files.py"),
     ("wfo/data/", "wfo/strategy/"),
     ("wfo/atr_d/", "wfo/bars.py", "wfo/grid.py", "wfo/metrics.py", "wfo/windows.py"),
     ("wfo/charts.py", "wfo/grid_yaml.py"),
@@ -42,9 +42,10 @@ RUST = (
     ("wfo-core/src/error.rs",),
     ("wfo-core/src/grid.rs", "wfo-core/src/market/"),
     ("wfo-core/src/execution/", "wfo-core/src/indicators.rs"),
-    ("wfo-core/src/figures.rs",),
+    ("wfo-core/src/figures.rs", "wfo-core/src/orders.rs"),
     # An account that keeps extended figures too stores them in the cells of `figures`.
     ("wfo-core/src/execution/extended.rs", "wfo-core/src/kernel.rs"),
+    ("wfo-core/src/execution/performance.rs",),
     ("wfo-core/src/task.rs",),
     ("wfo-core/src/engine/", "wfo-core/src/scoring/"),
     ("wfo-core/src/strategies/",),

@@ -38,7 +38,7 @@ def completed(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
-        ("wfo re", ["rescore", "results"]),
+        ("wfo re", ["rescore", "refine", "results"]),
         ("wfo data ", ["check", "download", "import", "list", "login", "resample"]),
         ("wfo data download S", ["SP500"]),
         ("wfo data download SMH --source ", ["*", "tradestation", "alpaca", "binance", "files"]),
@@ -195,5 +195,9 @@ def test_bash_completes(tmp_path: Path) -> None:
         check=True,
         env=os.environ | {"PATH": path},
     )
-    assert done.stdout.splitlines() == ["rescore results", "NASDAQ", "atr_d_hma_l atr_d_hma_ls"]
+    assert done.stdout.splitlines() == [
+        "rescore refine results",
+        "NASDAQ",
+        "atr_d_hma_l atr_d_hma_ls",
+    ]
     assert done.stderr == ""

@@ -301,7 +301,7 @@ def examples() -> list[tuple[str, str]]:
 
 
 def test_the_documentation_has_an_example_of_each_format() -> None:
-    assert {kind for kind, _ in examples()} == {"grid", "windows", "options"}
+    assert {kind for kind, _ in examples()} == {"grid", "windows", "options", "set"}
 
 
 @pytest.mark.parametrize(("kind", "text"), examples())
@@ -315,6 +315,10 @@ def test_examples_of_the_documentation_are_read(kind: str, text: str) -> None:
     elif kind == "windows":
         found = wfo.Windows.load(name)
         assert (len(found.spans), found.min_phases) == (3, 2)
+    elif kind == "set":
+        chosen = wfo.read_set(name)
+        assert (chosen.strategy.name, chosen.symbol) == ("atr_d_l", "QQQ")
+        assert chosen.settings == wfo.Settings(slip=0.0005)
     else:
         ctx = context(text)
         assert (ctx.params["symbol"], ctx.params["strategy"][:5]) == ("QQQ", "atr_d")
@@ -373,7 +377,10 @@ def test_the_example_of_a_meta_file_is_one() -> None:
     assert meta.to_json() == text
     dates = DateInterval(dt.date(2023, 12, 27), dt.date(2024, 1, 31))
     assert meta.coverage.missing(dates, NOW) == ()
-    described = re.findall(r"^\| `([\w.]+)`(?:, `(\w+)`)? \|", FORMATS.read_text(), re.MULTILINE)
+    # Its own chapter; others have tables of their own.
+    chapters = FORMATS.read_text(encoding="utf-8").split("\n## ")
+    chapter = next(each for each in chapters if "```json" in each)
+    described = re.findall(r"^\| `([\w.]+)`(?:, `(\w+)`)? \|", chapter, re.MULTILINE)
     keys = {name for pair in described for name in pair if name}
     known = {*json.loads(text), "coverage.answered", "coverage.empty"}
     assert keys < known

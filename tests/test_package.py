@@ -20,7 +20,7 @@ from wfo.errors import did_you_mean
 
 HEAVY = (
     "numpy", "polars", "sklearn", "numba", "rich", "yaml", "pandas", "scipy", "click", "narwhals",
-    "pyarrow",
+    "pyarrow", "xlsxwriter", "matplotlib",
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from wfo.runs.report import RunReport
 from wfo.runs.run import run
 from wfo.selection.gates import Gates
 from wfo.selection.plateaus import LEAST_STABLE
-from wfo.text import percent
+from wfo.text import percent, wrap_items, wrap_text
 from wfo.windows import Windows
 
 #: 8 cells of 128 combinations, whose shares lie as they happen to.
@@ -434,3 +434,15 @@ def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "results" / "NASDAQ" / "run.json").is_file()
     assert (tmp_path / "equity.html").is_file()
     assert scope["report"].candidates().height > 0
+
+
+def test_a_line_breaks_neither_in_a_name_nor_before_a_percent_sign() -> None:
+    words = "of /a/path-with-hyphens 12.5 % are, and a_name_that_is_too_long_for_any_line is whole"
+    lines = wrap_text(words, 24, "  ", hang="  ")
+    assert lines == [
+        "  of", "    /a/path-with-hyphens", "    12.5 % are, and",
+        "    a_name_that_is_too_long_for_any_line", "    is whole",
+    ]  # fmt: skip
+    assert wrap_items("bb_length 10, bb_deviation 2, c 1", 30) == [
+        "  bb_length 10,", "  bb_deviation 2, c 1",
+    ]  # fmt: skip

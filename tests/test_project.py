@@ -46,6 +46,21 @@ def test_links_of_the_readme_are_absolute_and_lead_to_files() -> None:
         assert path.is_file() if inside[1] == "blob" else path.is_dir(), target
 
 
+def test_no_page_says_anything_twice() -> None:
+    """Branches that are merged may each bring a paragraph of a third one."""
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    pages += sorted((ROOT / "python" / "wfo").rglob("*.md"))
+    for page in pages:
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        # Paragraphs, items of lists, rows of tables, headings.
+        parts = re.split(r"\n\s*\n|\n(?=- |\| )", text)
+        long = [" ".join(part.split()) for part in parts if len(part) > 120]
+        assert long, page
+        assert not {part for part in long if long.count(part) > 1}, page
+        heads = [line for line in text.splitlines() if re.match(r"##? ", line)]
+        assert len(set(heads)) == len(heads), page
+
+
 def test_links_of_the_readme_have_a_definition() -> None:
     defined = set(re.findall(r"^\[([^\]]+)\]: ", README, re.M))
     used = set(re.findall(r"\]\[([^\]]+)\]", PROSE))

@@ -8,17 +8,18 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from calling import Called, call_cli
 from click.testing import CliRunner
 
 import wfo
 from wfo.cli import cli
 from wfo.data import sample_store
-from wfo.errors import InputError, ResultsError, WfoError
+from wfo.errors import InputError, ResultsError
 from wfo.runs.folder import RunFolder
 from wfo.runs.manifest import Manifest
 from wfo.runs.plan import RunPlan
@@ -29,18 +30,6 @@ from wfo.selection.scoring import Gates
 
 MONEY = {"is_pnl": "IS_PnL", "oos_pnl": "OOS_PnL", "is_dd": "IS_DD", "oos_dd": "OOS_DD"}
 SAMPLE = str(sample_store().folder)
-
-
-class Called(NamedTuple):
-    """What a command came to; `text` has single blanks for all white space."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.out.split())
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +71,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Calle
     monkeypatch.delenv("WFO_DATA_DIR", raising=False)
 
     def call(*arguments: object) -> Called:
-        found = CliRunner().invoke(cli, ["simulate", *map(str, arguments)])
-        error = found.exception
-        if isinstance(error, WfoError):
-            return Called(1, found.stdout, str(error))
-        assert error is None or isinstance(error, SystemExit), error
-        return Called(found.exit_code, found.stdout, found.stderr)
+        return call_cli("simulate", *arguments)
 
     return call
 

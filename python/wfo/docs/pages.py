@@ -32,6 +32,7 @@ _GUIDES = (
     "reading-a-run",
     "stores-and-resuming",
     "gates-and-worth",
+    "refinement",
     "own-strategy",
     "own-source",
     "reproducibility",
