@@ -38,8 +38,9 @@ from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Machine
 from wfo.runs.plan import RunPlan
 from wfo.runs.refinement.history import History
+from wfo.runs.refinement.job_rows import RefineOptions
 from wfo.runs.refinement.record import Refinement
-from wfo.runs.refinement.refining import RefineOptions, refine
+from wfo.runs.refinement.refining import refine
 from wfo.runs.refinement.report import RefineReport
 from wfo.runs.run import run
 from wfo.runs.verify import verify

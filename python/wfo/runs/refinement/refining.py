@@ -8,11 +8,9 @@ What is complete, and follows from the same ranges, bars, settings and slice, is
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.benchmark import MARGIN
 from wfo.errors import EngineError, InputError, ResultsError
@@ -24,6 +22,7 @@ from wfo.runs.identity import refined_search
 from wfo.runs.machine import Machine
 from wfo.runs.manifest import Digest, Manifest
 from wfo.runs.refinement.history import History
+from wfo.runs.refinement.job_rows import JobRows, RefineOptions, write_report
 from wfo.runs.refinement.record import (
     Basis,
     RefinedJob,
@@ -34,48 +33,15 @@ from wfo.runs.refinement.record import (
     read_figures,
 )
 from wfo.runs.refinement.report import FailedJob, JobOutcome, LeftOver, RefineReport, SkippedJob
-from wfo.runs.refinement.row_blocks import RowBlocks, Span, part_folder
+from wfo.runs.refinement.row_blocks import RowBlocks, part_folder
 from wfo.text import size_text
-from wfo.tradestation.headings import report_frame
 from wfo.tradestation.range_files import Job, JobList
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from wfo.backtest.performance import PerformanceEvaluator
 
 #: Rows of the figures' file that are compressed together.
 _ROW_GROUP = 1 << 16
 
 #: Bytes of a report that a row takes, beside its parameters, at most.
 _REPORT_BYTES = 700
-
-
-@dataclass(frozen=True, slots=True)
-class RefineOptions:
-    """How rows are cut into blocks; results do not depend on it.
-
-    Attributes
-    ----------
-    bars
-        Bars that all backtests of a block go through, about: some seconds on one core.
-    least, most
-        Rows of a block.
-    seconds
-        Time that the engine is at work between two reports of progress, about.
-    clock
-        Returns the time, in seconds from any start.
-    """
-
-    bars: int = 40_000_000
-    least: int = 256
-    most: int = 8192
-    seconds: float = 0.5
-    clock: Callable[[], float] = time.perf_counter
-
-    def block(self, end: int) -> int:
-        """Return the rows of a block on so many bars."""
-        return max(self.least, min(self.most, self.bars // end))
 
 
 def refine(
@@ -460,7 +426,7 @@ class _Stage:
                 for at in range(0, len(figures), self.options.most)
             )
             with whole_file(report, remedy=self.remedy) as part:
-                _write_report(part, job, pieces)
+                write_report(part, job, pieces)
             self.said.append(f"{report.name} was gone, and is written again")
         self._count(job)
         kept = replace(before, number=job.number, range_file=job.range_file)
@@ -479,7 +445,7 @@ class _Stage:
                 f"job {job.number}: {job.count - left:,} of {job.count:,} rows are stored and"
                 " intact"
             )
-        rows = _Rows(self.history, job, self.warmup, self.threads, self.options)
+        rows = JobRows(self.history, job, self.warmup, self.threads, self.options)
         # Before anything is written; and what is complete was computed by the same engine.
         rows.prepare()
         begun = self.options.clock()
@@ -509,7 +475,7 @@ class _Stage:
             )
 
     def _publish(
-        self, job: Job, key: str, blocks: RowBlocks, rows: _Rows, seconds: float
+        self, job: Job, key: str, blocks: RowBlocks, rows: JobRows, seconds: float
     ) -> RefinedJob | SkippedJob:
         """Give a job's files their names, and record it.
 
@@ -523,7 +489,7 @@ class _Stage:
         before = self.complete.get(name)
         staged = blocks.path / "report.csv"
         with whole_file(staged, remedy=self.remedy) as part:
-            _write_report(part, job, blocks.frames())
+            write_report(part, job, blocks.frames())
         written = Digest(staged.stat().st_size, file_digest(staged))
         ours = None if before is None else before.report_digest
         if self._is_foreign(report, ours) and not is_as_written(report, written):
@@ -614,127 +580,7 @@ class _Stage:
         )
 
 
-class _Rows:
-    """The rows of a job, computed.
-
-    Parameters
-    ----------
-    history, job, warmup
-        What is computed.
-    threads
-        How many; None for one a core.
-    options
-        How often progress is told.
-    """
-
-    def __init__(
-        self,
-        history: History,
-        job: Job,
-        warmup: int,
-        threads: int | None,
-        options: RefineOptions,
-    ) -> None:
-        self._history = history
-        self._job = job
-        self._warmup = warmup
-        self._threads = threads
-        self._options = options
-        self._grid = job.grid()
-        self._evaluator: PerformanceEvaluator | None = None
-        self._piece: Span = (0, 0)
-        self._chunk = 64
-
-        self.engine = ""
-        self.note = ""
-
-    def prepare(self) -> None:
-        """Find an engine, so that `engine` names it, and `note` says what its figures lack.
-
-        Raises
-        ------
-        WfoError
-            If none can compute the rows.
-        """
-        found = self._open((0, min(self._job.count, self._options.least)))
-        self.engine, self.note = found.engine, found.note
-
-    def _open(self, span: Span) -> PerformanceEvaluator:
-        """Return what computes these rows."""
-        from wfo.backtest.performance import PerformanceEvaluator
-
-        if self._evaluator is not None and (self._grid is not None or self._piece == span):
-            return self._evaluator
-        history, strategy = self._history, self._job.strategy
-        # A grid tells an engine what its sets have in common; of single sets, there is a list of
-        # objects, so that it takes those of one block.
-        sets: Any = self._job.rows(*span) if self._grid is None else self._grid
-        self._piece = span if self._grid is None else (0, self._job.count)
-        self._evaluator = PerformanceEvaluator(
-            strategy,
-            history.feeds(strategy),
-            sets,
-            history.settings(strategy),
-            warmup=self._warmup,
-            end=history.end,
-            threads=self._threads,
-        )
-        return self._evaluator
-
-    def frame(self, span: Span, tick: Callable[[int], None]) -> pl.DataFrame:
-        """Return rows: ``TestNum``, the parameters, all figures."""
-        import polars as pl
-
-        from wfo.backtest.performance import Performance
-
-        evaluator = self._open(span)
-        first = self._piece[0]
-        at, pieces = span[0], []
-        while at < span[1]:
-            stop = min(at + self._chunk, span[1])
-            begun = self._options.clock()
-            pieces.append(evaluator.range(at - first, stop - first))
-            taken = self._options.clock() - begun
-            tick(stop - at)
-            at = stop
-            # Doubled or halved: how long the next one takes is a guess.
-            if taken < self._options.seconds / 2:
-                self._chunk = min(2 * self._chunk, self._options.most)
-            elif taken > self._options.seconds and self._chunk > 1:
-                self._chunk //= 2
-        names = self._job.strategy.names
-        values = self._job.rows(*span)
-        columns = {
-            parameter.name: pl.Series(values[:, i]).cast(
-                pl.Int64 if parameter.whole else pl.Float64
-            )
-            for i, parameter in enumerate(self._job.strategy.parameters)
-        }
-        assert list(columns) == list(names)  # noqa: S101  # parameters have their names in order
-        numbers = pl.Series("TestNum", self._job.test_numbers(*span), dtype=pl.Int64)
-        found = Performance.concat(pieces)
-        return pl.DataFrame({"TestNum": numbers, **columns, **found.columns()})
-
-
 def _fields() -> tuple[str, ...]:
     from wfo.backtest.performance import FIELDS
 
     return FIELDS
-
-
-def _write_report(path: Path, job: Job, frames: Iterator[pl.DataFrame]) -> None:
-    """Write the optimization report of a job, a piece of its rows at a time."""
-    import polars as pl
-
-    from wfo.backtest.performance import FIELDS, Performance
-
-    with path.open("wb") as file:
-        for number, frame in enumerate(frames):
-            params = frame.select(pl.col(job.strategy.names).cast(pl.Float64)).to_numpy()
-            figures = Performance({name: frame[name].to_numpy() for name in FIELDS})
-            rows = report_frame(job.strategy, params, frame["TestNum"].to_numpy(), figures)
-            try:
-                rows.write_csv(file, include_header=number == 0)
-            except pl.exceptions.PolarsError as error:
-                # It wraps what the operating system says, such as a full disk.
-                raise OSError(str(error)) from error
