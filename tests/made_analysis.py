@@ -253,6 +253,7 @@ DIFFERENCES = (
             FigureDifference("Total trades", "count", 1_500, 1_433, 0.0, 3.0, 58.0, 1_201),
             FigureDifference("% profitable", "share", 1_500, 1_400, 0.002, 0.03, 0.52, 3),
             FigureDifference("Profit factor", "ratio", 1_490, 1_390, 0.01, 0.21, 1.93, 77),
+            FigureDifference("Gross profit", "money", 1_500, 1_500, 0.0, 0.001, 512_000.0, 12),
         ),
         sample=40,
         alternatives=(

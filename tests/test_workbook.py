@@ -361,6 +361,9 @@ def test_differences_have_every_figure_every_rule_and_the_reasons(
         *("Net profit", 1_500, 1_200, 0.8, 12.5, 4_210.75, 301_400),
         *stored([12.5 / 301_400, 77]),
     )
+    # Of rows that are all equal none is the furthest off.
+    assert rows["Gross profit"][1:4] == (1_500, 1_500, 1)
+    assert rows["Gross profit"][8] is None
     other = rows["entries at the level where the bar gaps through it"]
     assert other[1:5] == (40, 2, 0.05, 0.021)
 

@@ -127,7 +127,8 @@ def _figure(page: Prose, figure: FigureDifference) -> None:
         (figure.largest, kind),
         (figure.typical, kind),
         (relative, "percent"),
-        (figure.worst, "count"),
+        # Where all rows are equal, none is further off than the others.
+        (figure.worst if figure.equal < figure.rows else None, "count"),
     )
     _cells(page, cells)
 
