@@ -395,7 +395,10 @@ def test_the_page_and_its_json_say_the_same(
     [
         ((), "give a run's folder, or --symbol"),
         (("folder", "--symbol", "ONE"), "and not both"),
-        (("folder", "--candidate", "1", "--refined", "2"), "--candidate and --refined name"),
+        (
+            ("folder", "--candidate", "1", "--refined", "2"),
+            "--candidate and --refined each name a set; give one of them",
+        ),
         (("folder", "--candidate", "0"), "0 is not in the range"),
     ],
 )

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from wfo.cli.completion import complete_strategies
-from wfo.cli.run import command_given, find_run, out_option, range_options, run_options
+from wfo.cli.run import (
+    command_given,
+    find_run,
+    out_option,
+    range_options,
+    require_one_set,
+    run_options,
+)
 from wfo.text import printable
 
 #: The formats of sets; `wfo.runs.handover.set_file` has them too, and takes longer to load.
@@ -149,8 +156,7 @@ def _check_usage(
     fix: Fix | None,
 ) -> None:
     """Raise where options of ranges and of a set are mixed, or two sets are named."""
-    if candidate is not None and refined is not None:
-        raise click.UsageError("--candidate and --refined each name a set; give one of them")
+    require_one_set({"--candidate": candidate, "--refined": refined})
     of_set = {"--format": form, "--output": output, "--force": force or None}
     of_ranges = {"--max-tests": max_tests, "--fix": fix}
     others = of_set if number is None else of_ranges

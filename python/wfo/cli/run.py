@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -204,11 +204,30 @@ run_options = _options(
     click.option("--name", help="Name of that run, if it was given one."),
 )
 
+allow_gaps_option = click.option(
+    "--allow-gaps",
+    is_flag=True,
+    help="Join two symbols even if more than 5 % of either's bars are dropped.",
+)
+
+refined_option = click.option(
+    "--refined",
+    type=click.IntRange(min=1),
+    help="Instead: which refined set of the run, row N of the combined table of its analysis.",
+)
+
 threads_option = click.option(
     "--threads",
     type=click.IntRange(1, 1024),
     help=f"Results do not depend on it.  [default: one a core, here {available_threads()}]",
 )
+
+
+def require_one_set(given: Mapping[str, object]) -> None:
+    """Raise where more than one of the options is given, each of which names a parameter set."""
+    named = [option for option, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise click.UsageError(f"{' and '.join(named)} each name a set; give one of them")
 
 
 @click.command(cls=ConfiguredCommand)
@@ -224,11 +243,7 @@ threads_option = click.option(
     shell_complete=complete_symbols,
     help="Second symbol, for strategies that read one.",
 )
-@click.option(
-    "--allow-gaps",
-    is_flag=True,
-    help="Join two symbols even if more than 5 % of either's bars are dropped.",
-)
+@allow_gaps_option
 @click.option(
     "--strategy",
     required=True,

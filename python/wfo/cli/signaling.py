@@ -8,7 +8,7 @@ import click
 
 from wfo.cli.completion import complete_strategies, complete_symbols, complete_timeframes
 from wfo.cli.data import data_dir_option
-from wfo.cli.run import out_option
+from wfo.cli.run import allow_gaps_option, out_option, refined_option, require_one_set
 from wfo.text import printable
 
 
@@ -19,11 +19,7 @@ from wfo.text import printable
     type=click.IntRange(min=1),
     help="Which candidate of the run, 1 being the best.  [default: 1]",
 )
-@click.option(
-    "--refined",
-    type=click.IntRange(min=1),
-    help="Instead: which refined set of the run, row N of the combined table of its analysis.",
-)
+@refined_option
 @click.option(
     "--set-file",
     metavar="FILE",
@@ -51,11 +47,7 @@ from wfo.text import printable
     shell_complete=complete_strategies,
     help="One of the run's strategies.  [default: the one that was asked for]",
 )
-@click.option(
-    "--allow-gaps",
-    is_flag=True,
-    help="Join two symbols even if more than 5 % of either's bars are dropped.",
-)
+@allow_gaps_option
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, for machines.")
 @data_dir_option
 @out_option
@@ -101,17 +93,7 @@ def signal(
     from wfo.runs.handover.signaling import SignalPlan
     from wfo.runs.handover.signaling import signal as carry_out
 
-    given = [
-        option
-        for option, value in (
-            ("--candidate", candidate),
-            ("--refined", refined),
-            ("--set-file", set_file),
-        )
-        if value is not None
-    ]
-    if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} name different sets; give one of them")
+    require_one_set({"--candidate": candidate, "--refined": refined, "--set-file": set_file})
     if folder is not None and (symbol is not None or symbol2 is not None):
         raise click.UsageError("give the run's folder, or --symbol, and not both")
     if folder is None and symbol is None and set_file is None:

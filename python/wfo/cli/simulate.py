@@ -19,7 +19,13 @@ from wfo.cli.completion import (
     complete_windows,
 )
 from wfo.cli.data import data_dir_option
-from wfo.cli.run import out_option, setting_options
+from wfo.cli.run import (
+    allow_gaps_option,
+    out_option,
+    refined_option,
+    require_one_set,
+    setting_options,
+)
 from wfo.text import printable
 
 _TERMINAL = "terminal"
@@ -73,11 +79,7 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 @click.option(
     "--row", type=click.IntRange(min=0), help="The same counted from 0, as rows of a file are."
 )
-@click.option(
-    "--refined",
-    type=click.IntRange(min=1),
-    help="Instead: which refined set of the run, row N of the combined table of its analysis.",
-)
+@refined_option
 @click.option(
     "--set-file",
     metavar="FILE",
@@ -102,11 +104,7 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     shell_complete=complete_symbols,
     help="Second symbol, for strategies that read one.  [of a run: its]",
 )
-@click.option(
-    "--allow-gaps",
-    is_flag=True,
-    help="Join two symbols even if more than 5 % of either's bars are dropped.",
-)
+@allow_gaps_option
 @click.option(
     "--strategy",
     shell_complete=complete_strategies,
@@ -305,16 +303,17 @@ def _check_one_set(
     """Raise where a set would come from two places."""
     if candidate is not None and row is not None:
         raise click.UsageError("--candidate counts from 1 and --row from 0; give one of them")
-    named = {
-        "--candidate": candidate,
-        "--row": row,
-        "--refined": refined,
-        "--set-file": set_file,
-        "--from-candidates": candidates,
-    }
-    given = [option for option, value in named.items() if value is not None]
-    if len(given) > 1 and set(given) & {"--refined", "--set-file"}:
-        raise click.UsageError(f"{' and '.join(given)} each name a set; give one of them")
+    # A file of candidates has rows, which --candidate and --row count; the others are one set each.
+    if refined is not None or set_file is not None:
+        require_one_set(
+            {
+                "--candidate": candidate,
+                "--row": row,
+                "--refined": refined,
+                "--set-file": set_file,
+                "--from-candidates": candidates,
+            }
+        )
 
 
 def _check_source(
