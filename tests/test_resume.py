@@ -135,6 +135,27 @@ def plan(tiny: Path, tmp_path: Path) -> Any:
     return functools.partial(RunPlan, "NASDAQ", "atr_d_l", grid=str(tiny), out=tmp_path / "out")
 
 
+#: A run that nothing has stopped, by its store; for reading, and to be copied.
+Whole = Callable[[str], RunFolder]
+
+
+@pytest.fixture(scope="module")
+def whole(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    @functools.cache
+    def of(store: str) -> RunFolder:
+        out = tmp_path_factory.mktemp("whole")
+        plan = RunPlan("NASDAQ", "atr_d_l", grid=str(tiny), out=out, store=store)
+        return run(plan, sample_store()).folder
+
+    return of
+
+
+def copied(whole: Whole, each: RunPlan) -> RunFolder:
+    """Return what a run of the plan comes to, copied to its place."""
+    shutil.copytree(whole(each.store).path, each.folder.path)
+    return each.folder
+
+
 def stopped(
     each: RunPlan,
     store: wfo.DataStore | None = None,
@@ -161,21 +182,20 @@ def stopped(
 @STORES
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_and_stops_change_no_byte(
-    store: str, threads: int, plan: Any, tmp_path: Path
+    store: str, threads: int, plan: Any, whole: Whole
 ) -> None:
-    whole = run(plan(store=store, out=tmp_path / "whole", threads=1), sample_store()).folder
     each = plan(store=store, threads=threads)
     folder = stopped(each, at=threads)
     run(each, sample_store())
-    found, expected = contents(folder.path), contents(whole.path)
+    found, expected = contents(folder.path), contents(whole(store).path)
     for said in (found["run.json"], expected["run.json"]):
         del said["threads"]
     assert found == expected
 
 
 @STORES
-def test_a_complete_run_is_checked_and_not_swept(store: str, plan: Any) -> None:
-    folder = run(plan(store=store), sample_store()).folder
+def test_a_complete_run_is_checked_and_not_swept(store: str, plan: Any, whole: Whole) -> None:
+    folder = copied(whole, plan(store=store))
     before = contents(folder.path)
     noted = Noting()
     run(plan(store=store), sample_store(), progress=noted)
@@ -194,8 +214,8 @@ MENDED = {
 
 
 @STORES
-def test_damage_of_any_file_is_found_and_mended(store: str, plan: Any) -> None:
-    folder = run(plan(store=store), sample_store()).folder
+def test_damage_of_any_file_is_found_and_mended(store: str, plan: Any, whole: Whole) -> None:
+    folder = copied(whole, plan(store=store))
     before = contents(folder.path)
     files, size = verify(folder)
     assert files == len(before)
@@ -222,13 +242,11 @@ def test_damage_of_any_file_is_found_and_mended(store: str, plan: Any) -> None:
 @pytest.mark.parametrize("complete", [True, False])
 @pytest.mark.parametrize("text", ["", "{", '{"complete": true}\n'])
 def test_a_truncated_meta_is_written_again(
-    text: str, complete: bool, store: str, plan: Any, tmp_path: Path
+    text: str, complete: bool, store: str, plan: Any, whole: Whole
 ) -> None:
-    expected = contents(run(plan(store=store, out=tmp_path / "o"), sample_store()).folder.path)
-    if complete:
-        folder = run(plan(store=store), sample_store()).folder
-    else:
-        folder = stopped(plan(store=store))
+    expected = contents(whole(store).path)
+    each = plan(store=store)
+    folder = copied(whole, each) if complete else stopped(each)
     meta = folder.sweep("atr_d_l") / "meta.json"
     meta.write_text(text)
     if complete:
@@ -239,8 +257,8 @@ def test_a_truncated_meta_is_written_again(
     assert contents(folder.path) == expected
 
 
-def test_a_clock_that_is_moved_back_changes_nothing(plan: Any, tmp_path: Path) -> None:
-    expected = contents(run(plan(out=tmp_path / "o"), sample_store()).folder.path)
+def test_a_clock_that_is_moved_back_changes_nothing(plan: Any, whole: Whole) -> None:
+    expected = contents(whole("auto").path)
     future = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
     folder = stopped(plan(), machine=Machine(now=lambda: future))
     assert json.loads(folder.manifest.read_text())["finished"] == "2099-01-01T00:00:00Z"
@@ -288,9 +306,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @STORES
 def test_a_full_disk_is_named_and_a_run_with_more_room_goes_on(
-    store: str, plan: Any, small_disk: Path, tmp_path: Path
+    store: str, plan: Any, small_disk: Path, whole: Whole
 ) -> None:
-    expected = contents(run(plan(store=store, out=tmp_path / "o"), sample_store()).folder.path)
+    expected = contents(whole(store).path)
     each = plan(store=store, out=small_disk)
     blocker = small_disk / "blocker"
     room = 400_000 if store == "dense" else 250_000
@@ -440,9 +458,9 @@ def test_an_unfinished_run_is_not_mixed_with_another(
 
 @STORES
 @pytest.mark.parametrize("complete", [True, False])
-def test_fresh_starts_over(complete: bool, store: str, plan: Any) -> None:
+def test_fresh_starts_over(complete: bool, store: str, plan: Any, whole: Whole) -> None:
     each = plan(store=store)
-    folder = run(each, sample_store()).folder if complete else stopped(each)
+    folder = copied(whole, each) if complete else stopped(each)
     before = contents(folder.path)
     noted = Noting()
     report = run(plan(store=store, fresh=True), sample_store(), progress=noted)
