@@ -145,6 +145,38 @@ impl Feeds {
         }
     }
 
+    /// The columns of every feed by name, prices first where it has them.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, Vec<(&str, &[f64])>)> {
+        self.feeds.iter().map(|feed| {
+            let prices = feed.bars.iter().flat_map(|bars| {
+                PRICES.into_iter().zip([bars.open(), bars.high(), bars.low(), bars.close()])
+            });
+            let others = feed.columns.iter().map(|(name, values)| (name.as_str(), &values[..]));
+            (feed.name.as_str(), prices.chain(others).collect())
+        })
+    }
+
+    /// Feeds of the same names and length, with other bars and other values of the other columns.
+    ///
+    /// # Errors
+    /// An error of `bars`.
+    pub(super) fn mapped(
+        &self,
+        bars: impl Fn(&Bars) -> Result<Bars>,
+        values: impl Fn(&[f64]) -> Vec<f64>,
+    ) -> Result<Self> {
+        let feed = |feed: &Feed| {
+            let own = feed.bars.as_ref().map(|own| bars(own)).transpose()?;
+            let columns = feed.columns.iter();
+            Ok(Feed {
+                name: feed.name.clone(),
+                columns: columns.map(|(name, v)| (name.clone(), Arc::new(values(v)))).collect(),
+                bars: own.map(Arc::new),
+            })
+        };
+        Ok(Self { feeds: self.feeds.iter().map(feed).collect::<Result<_>>()?, len: self.len })
+    }
+
     fn feed(&self, name: &str) -> Result<&Feed> {
         let found = self.feeds.iter().find(|feed| feed.name == name);
         found.ok_or_else(|| Error::FeedMissing { feed: name.to_owned() })
