@@ -20,6 +20,7 @@ from wfo.runs.report import RunReport
 from wfo.runs.rescore import rescore
 from wfo.runs.run import run
 from wfo.selection.options import ScoreOptions
+from wfo.selection.profile import Profile
 from wfo.selection.scoring import Gates
 from wfo.sweeps import StoreOptions
 
@@ -69,6 +70,12 @@ def agree(found: tuple[RunReport, RunReport], *, sure: bool = True) -> Any:
     assert one.stable == two.stable
     assert (one.cells.stable == two.cells.stable).all()
     assert two.at_risk == 0 or not sure
+    profiles = [r.strategies[0].profile for r in found]
+    assert profiles[0] is not None
+    assert profiles[0] == profiles[1]
+    completed = found[0].folder.read_manifest().completion
+    assert completed is not None
+    assert Profile.from_dict(completed.results[0]["profile"]) == profiles[0]
     return two
 
 

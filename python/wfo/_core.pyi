@@ -15,6 +15,8 @@ __all__ = [
     "Effects",
     "Gates",
     "GridStatistics",
+    "Permutations",
+    "Profile",
     "ProvisionalRanks",
     "Ranking",
     "Selection",
@@ -28,6 +30,7 @@ __all__ = [
     "line_squares",
     "orders",
     "performance_schema",
+    "rank_correlation",
     "schema",
     "simulate",
     "stable_line_squares",
@@ -74,6 +77,14 @@ def schema() -> list[tuple[str, str]]:
     """Return all figures of a phase in order: name and kind, which is money, count, share or ratio.
 
     The first six are those that every sweep computes.
+    """
+
+def rank_correlation(a: NDArray[np.float32], b: NDArray[np.float32], threads: int) -> float:
+    """Return Spearman's rank correlation of two columns, float32[n] each, n up to 2^31.
+
+    Equal values share the average of their ranks, zeros of both signs are equal, infinities are
+    values like others. NaN where a column has one value only, is empty or has a NaN. Sums are of
+    whole numbers and exact; it takes 12 bytes a value. No result depends on `threads`.
     """
 
 def performance_schema() -> list[str]:
@@ -270,6 +281,118 @@ class Sweep:
             If the engine does not follow equity within bars.
         """
 
+    def run_marks(self, indices: NDArray[np.uint64], at: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the equity of any combinations, uint64[m], in any order, at some closes.
+
+        Each is one backtest of all trading bars of the first phase, as if it had no boundary: one
+        row a combination, float64[m, k], its marks at the closes of the bars `at`, int64[k],
+        ascending, all of them traded.
+
+        Raises
+        ------
+        EngineError
+            If the engine does not follow single combinations.
+        """
+
+@final
+class Permutations:
+    """Whole searches of a grid over bars whose moves stand in another order.
+
+    Number 0 is the search over the real bars; number i from 1 on is the one over the bars of
+    ``wfo.stats.permutation.permuted_feeds(..., seed=i - 1)``, equal to them to the last bit.
+    Permuted are the moves of the bars from `first` to the end of the last phase.
+
+    All figures are made of figures as result files hold them. A combination's total return is the
+    sum over phases of ``log(1 + oos_pnl / (capital + is_pnl))``, -inf where the equity that an
+    out-of-sample part begins with, or what is left of it, is not positive. Its excess is that less
+    the same of buy-and-hold of the first symbol without lots. A median of an even number is the
+    mean of the two in the middle.
+
+    Where a search takes up to 64 MB, of a history of up to 131,072 bars, as many permutations run
+    at a time as there are threads; otherwise one does, and its sweep takes all threads. A grid is
+    swept in blocks, and beside a block 8 bytes of each combination are held.
+
+    Parameters
+    ----------
+    engine, strategy, feeds, axes, settings, phases
+        As for `Sweep`; at least one phase. What is checked once is checked on the real bars.
+    threads
+        How many; no figure depends on it, nor on how numbers are divided into calls.
+    sets
+        Sets of gates: what the efficiency must exceed, what multiple of the in-sample drawdown the
+        out-of-sample one must be below, fewest trades, and what must lie above buy-and-hold's on
+        the same bars: "return", "risk" or None.
+    least
+        Phases in which a stable combination is valid, at least, and in which one that trades does.
+    first
+        The first bar whose move trades its place, 1 at least.
+    min_trades
+        Closed out-of-sample trades of a phase in which a combination trades, at least.
+    classes, block
+        Restrictions of the orders, int64[n] and a number, as of `wfo.stats.permutation.move_order`.
+    """
+
+    def __new__(
+        cls,
+        engine: str,
+        strategy: str,
+        feeds: _Feeds,
+        axes: list[tuple[list[int], list[list[float]]]],
+        settings: _Settings,
+        phases: list[tuple[int, int, int]],
+        threads: int,
+        *,
+        sets: Sequence[tuple[float, float, int, str | None]],
+        least: int,
+        first: int,
+        min_trades: int = 5,
+        classes: NDArray[np.int64] | None = None,
+        block: int = 0,
+    ) -> Permutations: ...
+    def __len__(self) -> int:
+        """Return the number of combinations of the grid."""
+
+    @property
+    def concurrent(self) -> int:
+        """How many permutations run at a time, given as many."""
+
+    @property
+    def worker_bytes(self) -> int:
+        """Memory of each permutation that runs, in bytes, with one worker.
+
+        What its sweep prepares for the whole grid, indicators and tables, comes beside it.
+        """
+
+    def columns(self) -> list[str]:
+        """Return the names of the figures, in order.
+
+        ``stable_1`` and so on, how many combinations are stable by each set; ``best_return`` and
+        ``median_return``, of the total returns of all combinations; ``best_excess`` and
+        ``median_excess``, of those that trade, NaN where none does; ``trading``, how many trade;
+        ``held_return``, the total return of buy-and-hold.
+        """
+
+    def run(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return the figures of permutations ``start..stop``, one row each, float64[m, figures].
+
+        What a signal raises meanwhile, as an interrupt does, ends it within a block.
+
+        Raises
+        ------
+        InputError
+            If prices of a permutation go beyond the range of numbers.
+        """
+
+    def permuted(self, number: int) -> _Feeds:
+        """Return the feeds of a permutation."""
+
+    def held(self, number: int) -> NDArray[np.float64]:
+        """Return buy-and-hold without lots in a permutation, one row a phase, float64[phases, 6].
+
+        In currency is_pnl, oos_pnl, is_dd and oos_dd; then the out-of-sample return, and the
+        out-of-sample profit by drawdown, that gates ask to exceed.
+        """
+
 @final
 class Gates:
     """What makes a combination valid in a phase; equal ones are equal.
@@ -387,6 +510,56 @@ class GridStatistics:
 
         Bytes of an earlier version are refused too.
         """
+
+# Of a figure: how many are defined, finite, above 0; quantiles at 5, 25, 50, 75 and 95 percent;
+# mean, standard deviation, least, best.
+_Spread = tuple[int, int, int, tuple[float, float, float, float, float], float, float, float, float]
+
+@final
+class Profile:
+    """How each figure is distributed over a grid, counted in blocks of any size and order.
+
+    Quantiles of money and returns are within one part in 512 of themselves; means and deviations
+    are of values rounded to a part in 2^22 of the capital, or of 1 for returns. All else is exact.
+
+    Parameters
+    ----------
+    phases
+        1 to 255.
+    capital
+        What every backtest starts with, in currency, from 1e-30 to 1e30.
+    threads
+        How many; no count depends on it.
+    """
+
+    def __new__(cls, phases: int, capital: float, threads: int) -> Profile: ...
+    def add(self, block: Sequence[_Stored]) -> None:
+        """Count combinations, wherever in the grid they are, each of them once."""
+
+    @property
+    def capital(self) -> float:
+        """The capital."""
+
+    def __len__(self) -> int: ...
+    def phases(self) -> list[list[tuple[str, _Spread]]]:
+        """Return the distributions of each phase.
+
+        They are those of ``is_pnl, oos_pnl, is_dd, oos_dd, oos_return, is_trades, oos_trades``;
+        the return is profit by the equity that the part begins with, -1 where that is not positive.
+        """
+
+    def total(self) -> _Spread:
+        """Return that of the sum over phases of the logarithms of one plus each return.
+
+        It is minus infinity where a part begins or ends without equity.
+        """
+
+    def to_bytes(self) -> bytes:
+        """Return the profile as bytes, the same for all that counted the same."""
+
+    @staticmethod
+    def from_bytes(data: bytes, threads: int) -> Profile:
+        """Rebuild what `to_bytes` returned; raise `wfo.InputError` for anything else."""
 
 # Sums of a response: of all combinations, for each axis by its values, and for each pair of axes by
 # their values, those of the second varying faster.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import Figures, as_stored
+from wfo.backtest.one_by_one import marks_one_by_one
 from wfo.backtest.values import DatedSet, EngineResult, SaidOrders
 from wfo.errors import EngineError
 
@@ -148,6 +149,27 @@ class CompiledEngine:
         bounds = (warmup, feeds.bars - 1, feeds.bars)
         sweep = self.prepare(strategy, feeds, space, settings, [bounds], threads).sweep
         return CompiledPerformance(sweep)
+
+    def marks(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        indices: NDArray[np.int64],
+        settings: AccountSettings,
+        warmup: int,
+        at: NDArray[np.int64],
+        threads: int,
+    ) -> FloatArray:
+        """Return the equity of some sets at the closes of the bars `at`, float64[m, T]."""
+        # Modules that were built before they could return marks of many sets simulate each.
+        if not hasattr(self.kernel.load().Sweep, "run_marks"):
+            rows = space.rows(indices)
+            return marks_one_by_one(self, strategy, feeds, rows, settings, warmup, at)
+        bounds = (warmup, feeds.bars - 1, feeds.bars)
+        sweep: Any = self.prepare(strategy, feeds, space, settings, [bounds], threads).sweep
+        found: FloatArray = sweep.run_marks(_indices(indices), at)
+        return found
 
     def _name(self, strategy: Strategy) -> str:
         return self.kernel.name or strategy.name

@@ -126,6 +126,22 @@ class Engine(Protocol):
     ) -> PreparedPerformance:
         """Compute what all parameter sets share, for the figures of all bars from `warmup` on."""
 
+    def marks(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        indices: NDArray[np.int64],
+        settings: AccountSettings,
+        warmup: int,
+        at: NDArray[np.int64],
+        threads: int,
+    ) -> FloatArray:
+        """Return the equity of some sets of a space at the closes of the bars `at`, float64[m, T].
+
+        Each is one backtest of all bars from `warmup` on.
+        """
+
 
 class Chosen(NamedTuple):
     """An engine, and why a faster one was passed over; empty where none was."""

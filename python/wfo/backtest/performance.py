@@ -213,10 +213,10 @@ class PerformanceEvaluator:
         engine: str = "auto",
     ) -> None:
         named = get_strategy(strategy)
-        space, need = _space(named, sets)
+        space, need = space_of(named, sets)
         read = feeds if isinstance(feeds, Feeds) else read_feeds(named, feeds)
         used = named.settings_of(settings)
-        first, stop = _checked_range(warmup, end, need, read)
+        first, stop = checked_range(warmup, end, need, read)
         chosen = choose_engine(engine, named, used, performance=True, space=space)
         self.strategy = named
         self.settings = used
@@ -287,7 +287,7 @@ def performance(
     return evaluator.range(0, 1).row(0)
 
 
-def _space(strategy: Strategy, sets: Grid | ArrayLike) -> tuple[Space, int]:
+def space_of(strategy: Strategy, sets: Grid | ArrayLike) -> tuple[Space, int]:
     """Return the parameter sets, and the bars that the longest lookback of them needs.
 
     Raises
@@ -348,7 +348,7 @@ def _checked_values(strategy: Strategy, table: FloatArray) -> dict[str, list[Num
     return values
 
 
-def _checked_range(warmup: int, end: int | None, need: int, read: Feeds) -> tuple[int, int]:
+def checked_range(warmup: int, end: int | None, need: int, read: Feeds) -> tuple[int, int]:
     """Return the first trading bar, and one past the last.
 
     Raises

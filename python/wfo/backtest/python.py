@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import LABEL_FIELDS, PERFORMANCE_FIELDS, SCHEMA, STANDARD, Figures
+from wfo.backtest.one_by_one import marks_one_by_one
 from wfo.backtest.recount import Records, recount, recount_whole
 from wfo.backtest.reference import OneByOne, PerformanceOneByOne
 from wfo.backtest.values import TRADE_COLUMNS, DatedSet, EngineResult, SaidOrders
@@ -153,6 +154,21 @@ class PythonEngine:
             " trades and marks at closes, not what it holds within a bar"
         )
         return PerformanceOneByOne(space, compute, note)
+
+    def marks(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        indices: NDArray[np.int64],
+        settings: AccountSettings,
+        warmup: int,
+        at: NDArray[np.int64],
+        threads: int,  # noqa: ARG002  # one interpreter goes through one bar at a time
+    ) -> FloatArray:
+        """Return the equity of some sets at the closes of the bars `at`, float64[m, T]."""
+        rows = space.rows(indices)
+        return marks_one_by_one(self, strategy, feeds, rows, settings, warmup, at)
 
     def _walk(
         self,

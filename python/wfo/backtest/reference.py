@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import Figures, as_stored
+from wfo.backtest.one_by_one import marks_one_by_one
 from wfo.backtest.values import DatedSet, EngineResult, SaidOrders
 from wfo.errors import EngineError
 
@@ -150,6 +151,21 @@ class ReferenceEngine:
             return found
 
         return PerformanceOneByOne(space, compute)
+
+    def marks(
+        self,
+        strategy: Strategy,
+        feeds: Feeds,
+        space: Space,
+        indices: NDArray[np.int64],
+        settings: AccountSettings,
+        warmup: int,
+        at: NDArray[np.int64],
+        threads: int,  # noqa: ARG002  # the reference is read, not raced
+    ) -> FloatArray:
+        """Return the equity of some sets at the closes of the bars `at`, float64[m, T]."""
+        rows = space.rows(indices)
+        return marks_one_by_one(self, strategy, feeds, rows, settings, warmup, at)
 
 
 @dataclass(frozen=True, slots=True)

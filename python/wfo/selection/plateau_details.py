@@ -168,7 +168,7 @@ def plateau_details(
         Returns the total out-of-sample P/L of combinations.
     """
     own = plateau.candidates(candidates, grid)
-    best = _best(own, candidates, plateau, grid)
+    best = best_outcome(own, candidates, plateau, grid)
     inside = own.filter(region.contains(own))
     parameters = tuple(
         ParameterSpread(
@@ -214,8 +214,20 @@ def spread_of(column: pl.Series) -> Spread:
     )
 
 
-def _best(own: pl.DataFrame, candidates: pl.DataFrame, plateau: Plateau, grid: Grid) -> Best | None:
-    """Return the most stable outcome of a plateau's candidates; None where there are none."""
+def best_outcome(
+    own: pl.DataFrame, candidates: pl.DataFrame, plateau: Plateau, grid: Grid
+) -> Best | None:
+    """Return the most stable outcome of a plateau; None where none of its members is a candidate.
+
+    Parameters
+    ----------
+    own
+        The plateau's candidates, best first, as `Plateau.candidates` returns them.
+    candidates
+        All of the strategy, best first.
+    plateau, grid
+        The plateau, and what was swept.
+    """
     if own.is_empty():
         return None
     members = (candidates["Outcome"] == own["Outcome"][0]) & candidates["Outcome_Central"]

@@ -739,7 +739,7 @@ def judge_last_phases(
         One item for each of `asked`. Without a test, and with the reason, where there are
         fewer than three phases, or the last one has no bars before or after the end of the others.
     """
-    bounds, reason = _unseen(phases)
+    bounds, reason = unseen_part(phases)
     if bounds is None:
         return [LastPhases(None, (), None, 0, reason) for _ in asked]
     import numpy as np
@@ -757,7 +757,7 @@ def judge_last_phases(
         held = _benchmarks(bars, parts, settings, bars_per_year)
         found = []
         for each in asked:
-            valid = _validity(figures, each.gates, held)
+            valid = validity(figures, each.gates, held)
             stable = np.sum(valid[:-1], axis=0) >= max(1, each.least - 1)
             seen = _Sample(grid, digits, stable)
             boxes = [(p.rank, bounding_box(p, grid), p) for p in each.plateaus]
@@ -788,7 +788,7 @@ def evaluation(
 
     def evaluate(indices: IndexArray, feeds: Feeds, phases: Sequence[Bounds]) -> list[Figures]:
         evaluator = Evaluator(grid.strategy, feeds, grid, phases, settings, threads=threads)
-        if evaluator.batch_multiple > 1 and len(grid) <= _SWEPT_WHOLE * len(indices):
+        if evaluator.batch_multiple > 1 and len(grid) <= SWEPT_WHOLE * len(indices):
             whole = evaluator.range(0, len(grid), stored=True)
             return [Figures(*(column[indices] for column in phase)) for phase in whole]
         return evaluator.list(indices, stored=True)
@@ -798,11 +798,17 @@ def evaluation(
 
 #: Size of a grid, as a multiple of the sample, up to which it is swept whole: a single combination
 #: costs as much as ten to twenty neighbours.
-_SWEPT_WHOLE = 10
+SWEPT_WHOLE = 10
 
 
-def _unseen(phases: Sequence[Bounds]) -> tuple[Bounds | None, str]:
-    """Return the last phase, split where the others end, or the reason why there is none."""
+def unseen_part(phases: Sequence[Bounds]) -> tuple[Bounds | None, str]:
+    """Return the last phase, split where the others end, or the reason why there is none.
+
+    Parameters
+    ----------
+    phases
+        Bounds of the phases, in order: first trading bar, split, one past the last bar.
+    """
     if len(phases) < 3:
         return None, (
             f"there {'are' if len(phases) != 1 else 'is'} {len(phases)}"
@@ -826,10 +832,18 @@ def _benchmarks(
     return [benchmark(bars, phase, settings, bars_per_year) for phase in phases]
 
 
-def _validity(
+def validity(
     figures: Sequence[Figures], gates: Gates, benchmarks: Sequence[Benchmark]
 ) -> list[BoolArray]:
-    """Return which are valid in each phase, bool[m], by scoring's gates on stored figures."""
+    """Return which are valid in each phase, bool[m], by scoring's gates on stored figures.
+
+    Parameters
+    ----------
+    figures, benchmarks
+        Of m combinations, and of buy-and-hold; an item a phase.
+    gates
+        The thresholds.
+    """
     import numpy as np
 
     found = []

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class RustKernel:
     """A strategy in a compiled module, this package's or one of your own.
 
-    The module offers ``Sweep``, ``simulate`` and ``lacks``, as `wfo._core` does, and ``orders``
-    unless it was built before kernels could say what works in the next bar.
+    The module offers ``Sweep``, ``simulate`` and ``lacks``, as `wfo._core` does; ``orders`` unless
+    it was built before kernels could say what works in the next bar, and ``Permutations`` unless it
+    was built before whole searches were repeated on permuted bars.
 
     Attributes
     ----------

@@ -61,6 +61,9 @@ class SweepStore(abc.ABC):
         The sets of gates that are counted, the ruling one among them.
     statistics
         Over the combinations that are stored, an item a set.
+    profile
+        How each figure is distributed over the same combinations; None where a sweep of an earlier
+        version was begun without counting it.
     """
 
     kind: ClassVar[str]
@@ -93,6 +96,7 @@ class SweepStore(abc.ABC):
         self.options = options or StoreOptions()
         self.sets = gate_sets(gates)
         self.statistics = self._new_statistics()
+        self.profile: _core.Profile | None = self._new_profile()
         #: Counts and stores a block while the caller computes the next one.
         self._job: Future[None] | None = None
 
@@ -119,11 +123,18 @@ class SweepStore(abc.ABC):
         gates = (g.core(self.benchmarks) for g in self.sets)
         return [_core.GridStatistics(self.phases, g, axes, threads) for g in gates]
 
+    def _new_profile(self) -> _core.Profile:
+        from wfo import _core
+
+        return _core.Profile(self.phases, self.benchmarks[0].capital, self.threads)
+
     def _count(self, start: int, block: Block) -> None:
-        """Count combinations from `start` on by all sets."""
+        """Count combinations from `start` on by all sets, and in the profile."""
         from wfo import _core
 
         _core.GridStatistics.add_to_all(self.statistics, start, block)
+        if self.profile is not None:
+            self.profile.add(block)
 
     @property
     def meta(self) -> Path:

@@ -82,6 +82,8 @@ class _State:
     effects: bytes = b""
     #: Outcomes, an item a set.
     sketches: list[bytes] = field(default_factory=list)
+    #: The optimization profile; empty where an earlier version began the sweep without one.
+    profile: bytes = b""
 
 
 class SurvivorStore(SweepStore):
@@ -145,8 +147,8 @@ class SurvivorStore(SweepStore):
 
         Thresholds come from a sample, so that a few more than `kept` may pass. A distribution, of
         which every set of gates has its own, is a fraction of what it may be, and leaves room for
-        a sketch of outcomes, a megabyte a phase at most; two states exist while one replaces the
-        other.
+        a sketch of outcomes and the profile, a megabyte a phase each at most; two states exist
+        while one replaces the other.
         """
         records = min(combinations, kept + kept // 20) * (8 + CELL_BYTES * phases)
         return records + 2 * sets * min(combinations * 8, 50_000_000) * phases
@@ -262,6 +264,7 @@ class SurvivorStore(SweepStore):
         state.statistics = [each.to_bytes() for each in self._new_statistics()]
         state.effects = self._new_effects(self.min_phases, self.sets).to_bytes()
         state.sketches = [sketch.to_bytes() for sketch in self._new_sketches()]
+        state.profile = self._new_profile().to_bytes()
         return state
 
     @property
@@ -309,9 +312,20 @@ class SurvivorStore(SweepStore):
                 _core.Sketch.from_bytes(data, self.phases, core, self.threads)
                 for data, core in zip(state.sketches, cores, strict=True)
             ]
+            profile = None
+            if state.profile:
+                profile = _core.Profile.from_bytes(state.profile, self.threads)
         except InputError as error:
             raise ResultsError(f"{self._state_path} is damaged: {error}; {self.again}") from error
+        if profile is not None:
+            counted = len(profile), len(profile.phases()), profile.capital
+            if counted != (state.reached, self.phases, self.benchmarks[0].capital):
+                raise ResultsError(
+                    f"{self._state_path} is damaged: its profile is of other combinations;"
+                    f" {self.again}"
+                )
         self.statistics, self._effects, self._sketches = statistics, effects, sketches
+        self.profile = profile
         self._provisional = [
             self._statistics_of(d).provisional_ranks() if d else None for d in state.samples
         ]
@@ -389,6 +403,7 @@ class SurvivorStore(SweepStore):
         state.statistics = [each.to_bytes() for each in self.statistics]
         state.effects = self._effects.to_bytes()
         state.sketches = [sketch.to_bytes() for sketch in self._sketches]
+        state.profile = b"" if self.profile is None else self.profile.to_bytes()
         head = self._identity() | {
             "reached": state.reached,
             "rows": state.rows,
@@ -402,8 +417,11 @@ class SurvivorStore(SweepStore):
             "samples": [len(data) for data in state.samples],
             "effects": len(state.effects),
             "sketches": [len(data) for data in state.sketches],
+            "profile": len(state.profile),
         }
-        parts = b"".join([*state.statistics, *state.samples, state.effects, *state.sketches])
+        parts = b"".join(
+            [*state.statistics, *state.samples, state.effects, *state.sketches, state.profile]
+        )
         data = _MAGIC + json.dumps(head).encode() + b"\n" + parts
         with whole_file(self._state_path) as part:
             part.write_bytes(data + zlib.crc32(data).to_bytes(4, "little"))
@@ -499,7 +517,9 @@ class SurvivorStore(SweepStore):
             raise ResultsError(f"{path} is of another sweep: its {', '.join(other)} differ")
         parts, at = [], end + 1
         sketches = head["sketches"]
-        for length in (*head["tallies"], *head["samples"], head["effects"], *sketches):
+        # A state of an earlier version has no profile.
+        lengths = (*head["tallies"], *head["samples"], head["effects"], *sketches)
+        for length in (*lengths, head.get("profile", 0)):
             parts.append(body[at : at + length])
             at += length
         sets = tuple(Gates.from_dict(each) for each in head["sets"])
@@ -528,7 +548,8 @@ class SurvivorStore(SweepStore):
             parts[: len(sets)],
             parts[len(sets) : 2 * len(sets)],
             parts[2 * len(sets)],
-            parts[2 * len(sets) + 1 :],
+            parts[2 * len(sets) + 1 : -1],
+            parts[-1],
         )
 
     def _read_own_state(self) -> _State:

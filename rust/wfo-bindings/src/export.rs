@@ -1,7 +1,7 @@
 //! The parts of a module of strategies.
 
-/// Defines the class `Sweep` and the functions `simulate`, `orders`, `lacks` and `strategies` for a
-/// [`Family`](crate::Family), to be added to a module of the given name.
+/// Defines the classes `Sweep` and `Permutations` and the functions `simulate`, `orders`, `lacks` and
+/// `strategies` for a [`Family`](crate::Family), to be added to a module of the given name.
 #[macro_export]
 macro_rules! kernel_bindings {
     ($module:literal, $Family:ty) => {
@@ -136,6 +136,106 @@ macro_rules! kernel_bindings {
             ) -> PyResult<$crate::sweep::PyRows<'py>> {
                 self.inner.run_performance(py, start, stop)
             }
+
+            /// The equity of any combinations at the closes of the bars `at`, over all trading bars of
+            /// the first phase: one row a combination.
+            fn run_marks<'py>(
+                &self,
+                py: Python<'py>,
+                indices: PyReadonlyArray1<'py, u64>,
+                at: PyReadonlyArray1<'py, i64>,
+            ) -> PyResult<$crate::sweep::PyRows<'py>> {
+                self.inner.run_marks(py, &indices, &at)
+            }
+        }
+
+        /// Whole searches of a grid on permuted bars.
+        #[pyclass(frozen, module = $module, crate = "wfo_bindings::pyo3")]
+        pub struct Permutations {
+            inner: $crate::permutation::PyPermutations,
+        }
+
+        #[pymethods]
+        #[pyo3(crate = "wfo_bindings::pyo3")]
+        impl Permutations {
+            #[new]
+            #[pyo3(signature = (
+                        engine, strategy, feeds, axes, settings, phases, threads, *, sets, least,
+                        first, min_trades=5, classes=None, block=0,
+                    ))]
+            #[expect(clippy::too_many_arguments, reason = "a search is made of as many things")]
+            fn new(
+                py: Python<'_>,
+                engine: &str,
+                strategy: &str,
+                feeds: $crate::feeds::PyFeeds<'_>,
+                axes: $crate::sweep::PyAxes,
+                settings: Bound<'_, PyAny>,
+                phases: Vec<(usize, usize, usize)>,
+                threads: usize,
+                sets: Vec<$crate::permutation::PyGateSet>,
+                least: usize,
+                first: usize,
+                min_trades: u64,
+                classes: Option<PyReadonlyArray1<'_, i64>>,
+                block: usize,
+            ) -> PyResult<Self> {
+                let moves = $crate::permutation::PyMoves { first, classes, block };
+                let stable = $crate::permutation::PyStable { sets, least, min_trades };
+                let inner = $crate::permutation::PyPermutations::of::<$Family>(
+                    py, engine, strategy, &feeds, axes, &settings, &phases, threads, stable, &moves,
+                )?;
+                Ok(Self { inner })
+            }
+
+            fn __len__(&self) -> PyResult<usize> {
+                Ok(usize::try_from(self.inner.combinations())?)
+            }
+
+            /// How many permutations run at a time.
+            #[getter]
+            fn concurrent(&self) -> usize {
+                self.inner.concurrent()
+            }
+
+            /// Memory of each permutation that runs, in bytes.
+            #[getter]
+            fn worker_bytes(&self) -> usize {
+                self.inner.worker_bytes()
+            }
+
+            /// Names of the figures, in order.
+            fn columns(&self) -> Vec<String> {
+                self.inner.columns()
+            }
+
+            /// The figures of the permutations `start..stop`, one row each.
+            fn run<'py>(
+                &self,
+                py: Python<'py>,
+                start: u64,
+                stop: u64,
+            ) -> PyResult<$crate::sweep::PyRows<'py>> {
+                self.inner.run(py, start, stop)
+            }
+
+            /// The feeds of a permutation.
+            fn permuted<'py>(
+                &self,
+                py: Python<'py>,
+                number: u64,
+            ) -> PyResult<$crate::permutation::Columns<'py>> {
+                self.inner.permuted(py, number)
+            }
+
+            /// Buy-and-hold of every phase in a permutation.
+            fn held<'py>(
+                &self,
+                py: Python<'py>,
+                number: u64,
+            ) -> PyResult<$crate::sweep::PyRows<'py>> {
+                self.inner.held(py, number)
+            }
         }
 
         /// One parameter set, or several in succession, bar by bar.
@@ -219,7 +319,7 @@ macro_rules! kernel_bindings {
 
 /// Makes an extension module of a [`Family`](crate::Family): `export_kernel!(name, "name", Family)`.
 ///
-/// The module needs no global interpreter lock: its one class is frozen, and a [`Kernel`] and what it
+/// The module needs no global interpreter lock: its classes are frozen, and a [`Kernel`] and what it
 /// shares are `Send` and `Sync`, so that threads meet nothing else that changes. A kernel with state of
 /// its own outside them, a static or a library behind it, has to guard that itself.
 ///
@@ -240,6 +340,7 @@ macro_rules! export_kernel {
         ) -> $crate::pyo3::PyResult<()> {
             use $crate::pyo3::prelude::*;
             module.add_class::<kernel_bindings::Sweep>()?;
+            module.add_class::<kernel_bindings::Permutations>()?;
             module
                 .add_function($crate::pyo3::wrap_pyfunction!(kernel_bindings::simulate, module)?)?;
             module.add_function($crate::pyo3::wrap_pyfunction!(kernel_bindings::lacks, module)?)?;

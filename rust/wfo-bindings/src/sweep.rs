@@ -255,6 +255,31 @@ impl PySweep {
         Ok(out)
     }
 
+    /// The equity of any combinations at the closes of the bars `at`, over all trading bars of the
+    /// first phase.
+    ///
+    /// # Errors
+    /// An index outside the grid, a bar that is not traded or out of order, or an engine that does not
+    /// follow single combinations.
+    pub fn run_marks<'py>(
+        &self,
+        py: Python<'py>,
+        indices: &PyReadonlyArray1<'py, u64>,
+        at: &PyReadonlyArray1<'py, i64>,
+    ) -> PyResult<PyRows<'py>> {
+        let bars =
+            values(at).iter().map(|&bar| usize::try_from(bar)).collect::<Result<Vec<_>, _>>();
+        let (indices, bars) = (values(indices), bars?);
+        let out = PyArray2::<f64>::zeros(py, [indices.len(), bars.len()], false);
+        {
+            let mut out = out.readwrite();
+            let marks = out.as_slice_mut()?;
+            let run = || self.inner.run_marks_into(&indices, &bars, marks);
+            py.detach(|| self.pool.install(run)).map_err(raise)?;
+        }
+        Ok(out)
+    }
+
     fn compute<'py>(&self, py: Python<'py>, which: Combinations<'_>) -> PyResult<PyPhases<'py>> {
         let count = which.count(self.len()).map_err(raise)?;
         let fields = fields(self.extended.is_some());

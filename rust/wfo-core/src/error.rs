@@ -169,6 +169,18 @@ pub enum Error {
         /// Size of the grid.
         len: u64,
     },
+    /// Bars out of order or of the slice, at which marks are wanted.
+    #[error("at[{position}] = {bar}; the bars must ascend, from {warmup} on and before {end}")]
+    MarkedBar {
+        /// Position of the bar in the list.
+        position: usize,
+        /// The bar.
+        bar: usize,
+        /// First trading bar.
+        warmup: usize,
+        /// One past the last bar.
+        end: usize,
+    },
     /// A label outside the labels that there are.
     #[error("bar {bar} has label {label}; labels of trading bars are 0..{count}")]
     Label {
@@ -182,6 +194,14 @@ pub enum Error {
     /// Labels that do not cover the history.
     #[error("{given} labels given for {expected} bars; there is one a bar")]
     LabelLength {
+        /// The number given.
+        given: usize,
+        /// Number of bars.
+        expected: usize,
+    },
+    /// Classes of moves that do not cover the history.
+    #[error("{given} classes given for {expected} bars; there is one a bar")]
+    ClassLength {
         /// The number given.
         given: usize,
         /// Number of bars.
@@ -297,6 +317,12 @@ pub enum Error {
     /// Bytes that no sums of effects were written as.
     #[error("these bytes are no sums of effects: {what}")]
     SumsBytes {
+        /// What is wrong with them.
+        what: &'static str,
+    },
+    /// Bytes that no optimization profile was written as.
+    #[error("these bytes are no optimization profile: {what}")]
+    ProfileBytes {
         /// What is wrong with them.
         what: &'static str,
     },

@@ -6,7 +6,7 @@
 //! with the crate. A [`task`] is a [`grid`] on a history with everything checked; an [`engine`] carries
 //! it out and fills columns of [`figures`]. The direct engine runs any kernel bar by bar; a strategy
 //! may have a faster, specialized one beside it. [`scoring`] makes scores of the figures, block by
-//! block.
+//! block; [`permutation`] searches whole grids again on permuted bars.
 //!
 //! Arrows go down only: strategies → engine → kernel → execution → market.
 
@@ -19,6 +19,7 @@ pub mod indicators;
 pub mod kernel;
 pub mod market;
 pub mod orders;
+pub mod permutation;
 pub mod scoring;
 pub mod strategies;
 pub mod task;

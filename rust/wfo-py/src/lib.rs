@@ -18,6 +18,7 @@ mod atr_d;
 mod block;
 mod effects;
 mod gates;
+mod profile;
 mod provisional;
 mod ranking;
 mod selection;
@@ -27,10 +28,13 @@ mod survivor_filter;
 
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
+use wfo_bindings::arrays::values;
 use wfo_bindings::errors::raise;
+use wfo_bindings::pools::pool;
 use wfo_bindings::sweep::fields;
 use wfo_core::Bars;
 use wfo_core::execution::performance::FIELDS;
+use wfo_core::scoring::correlation;
 
 type Prices<'py> = PyReadonlyArray1<'py, f64>;
 
@@ -39,11 +43,13 @@ mod _core {
     use super::*;
 
     #[pymodule_export]
-    use super::atr_d::{Sweep, lacks, orders, simulate, strategies};
+    use super::atr_d::{Permutations, Sweep, lacks, orders, simulate, strategies};
     #[pymodule_export]
     use super::effects::{PyEffects, line_squares, stable_line_squares};
     #[pymodule_export]
     use super::gates::PyGates;
+    #[pymodule_export]
+    use super::profile::PyProfile;
     #[pymodule_export]
     use super::provisional::PyProvisionalRanks;
     #[pymodule_export]
@@ -87,6 +93,18 @@ mod _core {
     #[pyfunction]
     fn performance_schema() -> Vec<&'static str> {
         FIELDS.to_vec()
+    }
+
+    /// Spearman's rank correlation of two columns.
+    #[pyfunction]
+    fn rank_correlation(
+        py: Python<'_>,
+        a: PyReadonlyArray1<'_, f32>,
+        b: PyReadonlyArray1<'_, f32>,
+        threads: usize,
+    ) -> PyResult<f64> {
+        let (a, b, pool) = (values(&a), values(&b), pool(threads)?);
+        py.detach(|| pool.install(|| correlation::rank_correlation(&a, &b))).map_err(raise)
     }
 
     /// Raises unless the columns are bars: prices above 0, open and close within low and high.

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::execution::account::{Account, Recorder};
 use crate::execution::extended::{Diary, Extended, Labels};
 use crate::execution::intraday::Paths;
+use crate::execution::marks::{Marks, check_bars};
 use crate::execution::performance::{Performance, Row};
 use crate::execution::settings::AccountSettings;
 use crate::figures::{Columns, Figures, PhaseCells, Simulation};
@@ -22,6 +23,9 @@ use crate::task::Task;
 /// Combinations a worker takes at a time: a millisecond or more of work, so that handing it out does
 /// not show, and few enough that the workers finish together.
 const CHUNK: u64 = 256;
+
+/// The same where marks are wanted: of a few thousand combinations in all.
+const MARKED: usize = 16;
 
 /// A parameter set, and the first bar whose orders follow it.
 pub type Dated = (usize, Vec<f64>);
@@ -306,6 +310,37 @@ impl<K: Kernel> PreparedSweep for Sweep<K> {
             Ok(())
         })
     }
+
+    fn run_marks_into(&self, indices: &[u64], at: &[usize], marks: &mut [f64]) -> Result<()> {
+        let Task { kernel, shared, account, grid, slices, .. } = &*self.task;
+        assert_eq!(marks.len(), indices.len() * at.len(), "marks to write");
+        let Slice { warmup, end, .. } = *slices.first().ok_or(Error::NoPhase)?;
+        check_bars(at, warmup, end)?;
+        if at.is_empty() {
+            return indices.iter().try_for_each(|&index| grid.at(index).map(|_| ()));
+        }
+        let rows = marks.par_chunks_mut(at.len() * MARKED).zip(indices.par_chunks(MARKED));
+        rows.try_for_each(|(rows, indices)| {
+            let mut scratch = kernel.scratch(shared, self.task.bars());
+            let mut values = vec![f64::NAN; grid.parameters()];
+            for (row, &index) in rows.chunks_exact_mut(at.len()).zip(indices) {
+                grid.at(index)?.write(&mut values);
+                let params = kernel.params(&values)?;
+                let mut account = Account::recorded(account, Marks::new(at, row));
+                // [S1] Since the bar before the first trading bar.
+                let mut state = kernel.start(shared, warmup - 1);
+                kernel.through(
+                    shared,
+                    &mut scratch,
+                    &params,
+                    warmup..end,
+                    &mut state,
+                    &mut account,
+                );
+            }
+            Ok(())
+        })
+    }
 }
 
 #[cfg(test)]
@@ -456,6 +491,29 @@ mod tests {
         assert_eq!((sim.reversals[0].0, sim.reversals[1].0), (3, 5));
         assert!(close_to(sim.reversals[0].1, 1_100.0) && close_to(sim.reversals[1].1, 1_300.0));
         assert_eq!((sim.figures.is_trades, sim.figures.oos_trades), (1, 1));
+    }
+
+    #[test]
+    fn marks_are_those_of_simulations() {
+        let grid = Grid::new(vec![Axis::of(0, vec![0.0, 5.0, -5.0])]).expect("a grid");
+        let task = Task::new(Carry, &feeds(), grid, account(), &1.0, vec![SLICE]);
+        let sweep = Sweep::new(task.expect("a task"));
+        let (indices, at) = ([2, 0, 2, 1], [1, 3, 4, 6]);
+        let mut marks = [f64::NAN; 16];
+        sweep.run_marks_into(&indices, &at, &mut marks).expect("marks");
+        for (row, index) in marks.chunks_exact(4).zip(indices) {
+            let sets = [(0, vec![[0.0, 5.0, -5.0][index as usize]])];
+            let sim = simulate(&Carry, &feeds(), &sets, &account(), &1.0, SLICE, None);
+            let equity = sim.expect("a simulation").equity;
+            assert_eq!(row, at.map(|bar| equity[bar]));
+        }
+        sweep.run_marks_into(&indices, &[], &mut []).expect("no marks");
+        assert!(sweep.run_marks_into(&[3], &[], &mut []).is_err());
+        for (at, position) in [([0, 2], 0), ([2, 2], 1), ([3, 7], 1)] {
+            let found = sweep.run_marks_into(&[0], &at, &mut [0.0; 2]);
+            let bar = at[position];
+            assert_eq!(found, Err(Error::MarkedBar { position, bar, warmup: 1, end: 7 }));
+        }
     }
 
     #[test]

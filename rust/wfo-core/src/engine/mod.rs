@@ -58,6 +58,14 @@ pub trait PreparedSweep: Send + Sync {
     /// # Errors
     /// A range outside the grid, no phase, or an engine that does not follow equity within bars.
     fn run_performance_into(&self, range: Range<u64>, rows: &mut [Row]) -> Result<()>;
+
+    /// Computes the equity of any combinations, in any order, at the closes of the bars `at`, over all
+    /// trading bars of the first phase: row by row, one a combination.
+    ///
+    /// # Errors
+    /// An index outside the grid, no phase, a bar that is not traded or out of order, or an engine that
+    /// does not follow single combinations.
+    fn run_marks_into(&self, indices: &[u64], at: &[usize], marks: &mut [f64]) -> Result<()>;
 }
 
 /// Cuts the cells of blocks apart: the range of each block, and its cells.

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod extended;
 pub mod intraday;
+pub mod marks;
 pub mod performance;
 pub mod settings;
 pub mod touches;

@@ -8,7 +8,8 @@
 //! [`provisional`] ranks from a sample replace the final ones during the sweep, with a bound on their
 //! error, and a [`survivor_filter`] passes only combinations that may still become candidates.
 //! How many [`outcomes`] the stable combinations have is read from a [`sketch`] of them.
-//! Beside the scores, [`effects`] sum up what each parameter does to the figures.
+//! Beside the scores, [`effects`] sum up what each parameter does to the figures, a [`profile`] tells
+//! how each figure is distributed, and a [`correlation`] of ranks what one column says of another.
 //!
 //! Everything takes blocks of consecutive combinations and runs on the rayon pool it is called in.
 //! Nothing depends on the number of threads, on how combinations are split into blocks, or on the order
@@ -19,12 +20,15 @@
 
 pub mod block;
 mod checksum;
-mod chunks;
+pub(crate) mod chunks;
+pub mod correlation;
 pub mod distribution;
 pub mod effects;
 pub mod gates;
 pub mod map_axis;
 pub mod outcomes;
+pub mod profile;
+mod profile_codec;
 pub mod provisional;
 pub mod ranking;
 pub mod records;
@@ -41,6 +45,7 @@ pub use effects::Effects;
 pub use gates::{Beat, Gates, Measure};
 pub use map_axis::MapAxis;
 pub use outcomes::Outcomes;
+pub use profile::Profile;
 pub use provisional::ProvisionalRanks;
 pub use ranking::Ranking;
 pub use selection::{Selected, Selection};

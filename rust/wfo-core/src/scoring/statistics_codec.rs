@@ -25,7 +25,7 @@ const CHECKSUM: usize = 8;
 /// Comparisons with buy-and-hold, in the order of their numbers.
 const MEASURES: [Option<Measure>; 3] = [None, Some(Measure::Return), Some(Measure::Risk)];
 
-fn put(out: &mut Vec<u8>, mut number: u64) {
+pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;

@@ -85,7 +85,7 @@ pub fn powered(base: f64, exponent: f64) -> f64 {
 /// Logarithm to base 2, by the series of FreeBSD's `e_log.c`: the number is 2^k times one between
 /// sqrt(1/2) and sqrt(2).
 #[inline(always)]
-fn log2(value: f64) -> f64 {
+pub(in crate::scoring) fn log2(value: f64) -> f64 {
     const EVEN: [f64; 3] =
         [0.399_999_999_994_094_2, 0.222_221_984_321_497_84, 0.153_138_376_992_093_73];
     const ODD: [f64; 4] = [

@@ -19,7 +19,7 @@ mod response;
 mod rows;
 mod shape;
 mod sums;
-mod wide;
+pub(super) mod wide;
 
 pub use accumulator::Effects;
 pub use annual::{LIMIT, UNIT, powered};

@@ -3,7 +3,7 @@
 //! Only speed depends on it: no build contracts or reorders floating-point operations.
 
 /// Work that is built for each width: its `run` is inlined, with all that it calls.
-pub(super) trait Work {
+pub(in crate::scoring) trait Work {
     type Output;
     /// Does the work.
     fn run(self) -> Self::Output;
@@ -11,7 +11,7 @@ pub(super) trait Work {
 
 /// Vectors of a processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
+pub(in crate::scoring) enum Width {
     Baseline,
     Avx2,
     Avx512,
@@ -19,10 +19,10 @@ pub(super) enum Width {
 
 impl Width {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
+    pub(in crate::scoring) const ALL: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
 
     /// Whether this processor has such vectors.
-    pub(super) fn is_here(self) -> bool {
+    pub(in crate::scoring) fn is_here(self) -> bool {
         match self {
             Self::Baseline => true,
             #[cfg(target_arch = "x86_64")]
@@ -40,13 +40,13 @@ impl Width {
     }
 
     /// The widest of this processor.
-    pub(super) fn best() -> Self {
+    pub(in crate::scoring) fn best() -> Self {
         let widest = [Self::Avx512, Self::Avx2].into_iter().find(|width| width.is_here());
         widest.unwrap_or(Self::Baseline)
     }
 
     /// Does `work` with such vectors, which the processor must [have](Self::is_here).
-    pub(super) fn run<W: Work>(self, work: W) -> W::Output {
+    pub(in crate::scoring) fn run<W: Work>(self, work: W) -> W::Output {
         assert!(self.is_here(), "vectors that the processor does not have");
         match self {
             #[cfg(target_arch = "x86_64")]

@@ -83,6 +83,10 @@ pub fn lacks(variant: Variant, axes: &[&[usize]]) -> Option<String> {
 pub const LACKS_PERFORMANCE: &str = "it looks at the closes of the bars between two fills, and intraday drawdowns need their highs \
      and lows";
 
+/// Why this engine cannot return marks.
+pub const LACKS_MARKS: &str =
+    "it computes what many combinations share, and marks are those of single ones";
+
 /// Why this engine cannot compute the extended figures of a grid, where it cannot.
 #[must_use]
 pub fn lacks_extended(account: &AccountSettings) -> Option<String> {

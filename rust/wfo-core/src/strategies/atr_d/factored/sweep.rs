@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::LACKS_PERFORMANCE;
 use super::coalesced::{self, Coalesced, UNIT_CELLS, UNIT_STOP_SETS};
 use super::extended::{self, ExtendedFigures};
 use super::lockstep::{self, LANES, Lockstep};
@@ -22,6 +21,7 @@ use super::schedule::{
 use super::segments::{self, LONGEST, Segments};
 use super::stop_sets::StopSet;
 use super::tightening::equal_tightenings;
+use super::{LACKS_MARKS, LACKS_PERFORMANCE};
 use crate::engine::f64x4::F64x4;
 use crate::engine::tiers::{Tier, Work};
 use crate::engine::{PreparedSweep, blocks, direct};
@@ -279,6 +279,10 @@ impl PreparedSweep for Sweep {
 
     fn run_performance_into(&self, _: Range<u64>, _: &mut [Row]) -> Result<()> {
         Err(Error::Lacks { engine: "factored", reason: LACKS_PERFORMANCE.to_owned() })
+    }
+
+    fn run_marks_into(&self, _: &[u64], _: &[usize], _: &mut [f64]) -> Result<()> {
+        Err(Error::Lacks { engine: "factored", reason: LACKS_MARKS.to_owned() })
     }
 }
 
