@@ -41,7 +41,7 @@ ifndef SEED
 SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 endif
 
-slow: $(STAMP)/test
+slow: $(STAMP)/test $(STAMP)/oracles
 	PROPTEST_RNG_SEED=$(SEED) cargo test --package wfo-core --tests --locked
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m 'slow or hypothesis' \
 	  --hypothesis-profile=random --hypothesis-seed=$(SEED)
@@ -93,6 +93,10 @@ $(STAMP)/install: $(PACKAGE) | $(STAMP)/venv
 
 $(STAMP)/test: $(STAMP)/install
 	$(BIN)/python -m pip install --quiet --group test --editable '.[reference,plot]'
+	@touch $@
+
+$(STAMP)/oracles: pyproject.toml | $(STAMP)/test
+	$(BIN)/python -m pip install --quiet --group oracles
 	@touch $@
 
 $(STAMP)/lint: $(STAMP)/install

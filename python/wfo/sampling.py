@@ -35,6 +35,24 @@ def splitmix(count: int, stream: int = 0) -> NDArray[np.uint64]:
     return _mix(start + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN))
 
 
+def uniform(count: int, stream: int = 0) -> NDArray[np.float64]:
+    """Return the first numbers of a stream as uniform ones, at least 0 and below 1.
+
+    Parameters
+    ----------
+    count, stream
+        As for `splitmix`.
+
+    Returns
+    -------
+    float64[m]
+    """
+    import numpy as np
+
+    found: NDArray[np.float64] = (splitmix(count, stream) >> np.uint64(11)).astype(np.float64)
+    return found / float(1 << 53)
+
+
 def sample_indices(total: int, count: int, stream: int = 0) -> NDArray[np.int64]:
     """Return random numbers below `total`, one from each of `count` equal stretches.
 
@@ -53,7 +71,7 @@ def sample_indices(total: int, count: int, stream: int = 0) -> NDArray[np.int64]
     """
     import numpy as np
 
-    within = (splitmix(count, stream) >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+    within = uniform(count, stream)
     found: NDArray[np.int64] = ((np.arange(count) + within) * (total / count)).astype(np.int64)
     return np.minimum(found, total - 1)
 
