@@ -163,6 +163,21 @@ def test_an_empty_store_is_filled_with_what_the_windows_need(
     assert told.stages[0] == ("fetching bars of SMH", days, days)
 
 
+def test_bars_that_are_held_out_are_fetched_too_and_windows_reach_back_further(
+    run: Callable[..., RunReport], source: MemorySource
+) -> None:
+    report = run(holdout="1y")
+    # A year before what is fetched without; that day is a Sunday.
+    assert source.asked == [("SMH", D(2011, 6, 6), YESTERDAY)]
+    assert report.phases.as_of == D(2023, 6, 5)
+    found = manifest()
+    assert (found["data"]["last"], found["holdout"]["last"]) == ("2023-06-05", "2024-06-05")
+    # All ten years of windows are there.
+    assert report.phases.note == ""
+    run(holdout="1y")
+    assert source.asked == []
+
+
 def test_again_at_once_nothing_is_asked_for(
     run: Callable[..., RunReport], source: MemorySource
 ) -> None:

@@ -400,6 +400,7 @@ def test_the_page_of_an_analysis_ends_with_commands_that_work(
     call: Callable[..., Called], copied: Path
 ) -> None:
     page = analyze(RunFolder(copied), command="wfo analyze").page
+    assert f"'wfo verdict {copied}' says what the figures allow to say." in " ".join(page.split())
     lines = page.partition("Next, with any N of the table\n")[2].splitlines()
     for line in lines:
         command, *arguments = shlex.split(re.split(r" {2,}", line.strip())[0])

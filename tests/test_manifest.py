@@ -183,9 +183,9 @@ def test_an_earlier_run_that_was_stopped_is_gone_on_with(status: str, earlier: E
 
 
 def test_what_a_later_version_adds_is_kept() -> None:
-    data = json.loads(text(NAMES[0])) | {"holdout": {"from": "2018-01-01"}}
+    data = json.loads(text(NAMES[0])) | {"later": {"from": "2018-01-01"}}
     found = Manifest.from_dict(data)
-    assert found.further == {"holdout": {"from": "2018-01-01"}}
+    assert found.further == {"later": {"from": "2018-01-01"}}
     assert dataclasses.replace(found, status="rescoring").to_dict() == as_read(data) | {
         "status": "rescoring"
     }

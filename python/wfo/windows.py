@@ -31,6 +31,9 @@ _SHRUNK = ((72, 4, 3), (36, 3, 2), (18, 2, 2))
 _SHRUNK_IN_SAMPLE = 0.6
 _DAYS_A_YEAR = 365.25
 
+#: Characters of a time's number, at most.
+_LONGEST_TIME = 20
+
 
 @dataclass(frozen=True, slots=True)
 class DateSpan:
@@ -302,7 +305,7 @@ class Windows:
 
     def begins(self, as_of: dt.date, months: int = 0) -> dt.date:
         """Return the first date of the phases counted back from a date, or `months` before it."""
-        return _months_before(as_of, max(s.from_months for s in self.spans) + months)
+        return months_before(as_of, max(s.from_months for s in self.spans) + months)
 
     def resolve(
         self,
@@ -344,14 +347,14 @@ class Windows:
             )
         days = days[: bisect_right(days, today)]
         first = _first_trading(days, warmup)
-        needed = _months_before(today, max(s.from_months for s in self.spans))
+        needed = months_before(today, max(s.from_months for s in self.spans))
         note = ""
         least = self.min_phases
         if first is not None and first <= needed:
             dated = [
                 (
-                    _months_before(today, s.from_months),
-                    _months_before(today, s.to_months),
+                    months_before(today, s.from_months),
+                    months_before(today, s.to_months),
                     s.in_sample,
                 )
                 for s in self.spans
@@ -375,13 +378,13 @@ class Windows:
     def _shrunk(
         self, days: list[dt.date], first: dt.date | None, today: dt.date, warmup: int
     ) -> tuple[list[tuple[dt.date, dt.date, float]], int]:
-        needed = _months_before(today, _SHRUNK[-1][0])
+        needed = months_before(today, _SHRUNK[-1][0])
         if first is None or first > needed:
             raise _too_short(days, first, needed, warmup, "the shortest schedule, 1.5 years,")
         count, least = next(
             (count, least)
             for months, count, least in _SHRUNK
-            if first <= _months_before(today, months)
+            if first <= months_before(today, months)
         )
         total = (today - first).days
         span = min(total, round(max(total / 2, 1.5 * _DAYS_A_YEAR)))
@@ -492,7 +495,7 @@ def _day(as_of: object) -> dt.date | None:
     return as_of
 
 
-def _months_before(day: dt.date, months: int) -> dt.date:
+def months_before(day: dt.date, months: int) -> dt.date:
     """Return the same day so many months earlier, or the last one of a month that lacks it."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     month += 1
@@ -504,7 +507,7 @@ def _months_before(day: dt.date, months: int) -> dt.date:
 
 def _date_span(data: Mapping[str, Any]) -> DateSpan:
     _only(data, "from", "to", "in_sample")
-    return DateSpan(_months(data["from"]), _months(data["to"]), float(data["in_sample"]))
+    return DateSpan(months_of(data["from"]), months_of(data["to"]), float(data["in_sample"]))
 
 
 def _only(data: Mapping[str, Any], *known: str) -> None:
@@ -513,12 +516,19 @@ def _only(data: Mapping[str, Any], *known: str) -> None:
             raise InputError(f"there is nothing called {key!r}{did_you_mean(str(key), known)}")
 
 
-def _months(text: object) -> int:
+def months_of(text: object) -> int:
+    """Return a time before today, as windows files write it, in months.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
     if text in (0, "0", "today"):
         return 0
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([ym])\s*", str(text))
-    if match is None:
-        raise InputError(f"{text!r} is no time before today; write 10y, 18m or today")
+    if match is None or len(match[1]) > _LONGEST_TIME:
+        raise InputError(f"{text!r:.60} is no time before today; write 10y, 18m or today")
     months = float(match[1]) * (12 if match[2] == "y" else 1)
     if months != int(months):
         raise InputError(f"{text!r} is no whole number of months")

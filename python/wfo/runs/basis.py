@@ -18,6 +18,8 @@ from wfo.runs.candidates import Candidate, Run, number_of, read_row
 from wfo.runs.folder import RunFolder
 from wfo.runs.handover.parameter_set import ParameterSet
 from wfo.runs.handover.set_file import read_set
+from wfo.runs.holdout.spendings import symbols_of
+from wfo.runs.holdout.state import is_kept_back
 from wfo.runs.inputs import Inputs, check_symbols, load_inputs
 from wfo.runs.manifest import BarsRecord
 from wfo.runs.slices import Slice, phases_of, slice_of, slice_of_split
@@ -494,8 +496,17 @@ def run_inputs(plan: SimulationPlan, run: Run, store: DataStore) -> tuple[Inputs
     if not strategy.dual_symbol:
         check_symbols(strategy, symbol or "", plan.symbol2)
         symbol2 = None
+    # Whatever is simulated on these symbols, a run's hold-out is not looked at before it is spent.
+    held = {symbol, symbol2} & set(symbols_of(manifest)) and is_kept_back(run.folder, manifest)
+    until = manifest.phases.as_of if held else None
     inputs = load_inputs(
-        store, strategy, symbol or "", symbol2, timeframe or "", allow_gaps=plan.allow_gaps
+        store,
+        strategy,
+        symbol or "",
+        symbol2,
+        timeframe or "",
+        allow_gaps=plan.allow_gaps,
+        until=until,
     )
     if not said:
         pairs = [(inputs.data, manifest.data)]
@@ -507,7 +518,10 @@ def run_inputs(plan: SimulationPlan, run: Run, store: DataStore) -> tuple[Inputs
             for now, then in pairs
             if (now.fingerprint, now.rows) != (then.fingerprint, then.rows)
         ]
-    return inputs, _source(store, inputs), said
+    source = _source(store, inputs)
+    if until is not None:
+        source += f", but for those after {until}, which the run holds out"
+    return inputs, source, said
 
 
 def _source(store: DataStore, inputs: Inputs) -> str:

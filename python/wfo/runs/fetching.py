@@ -328,7 +328,10 @@ class _Need:
         if today < yesterday:
             ahead = min(today + _NEXT_SESSION * _DAY, yesterday)
             last = min(days.within(_interval(today, ahead)), default=today)
-        return _interval(max(FIRST_DATE, self._windows.begins(today, months)), last)
+        # What is held out is wanted too, and windows are counted back from before it.
+        span = self._plan.span
+        counted = today if span is None else span.before(today)
+        return _interval(max(FIRST_DATE, self._windows.begins(counted, months)), last)
 
     def _missing(self) -> list[DateInterval]:
         """Return what the store does not have of what is needed."""

@@ -42,6 +42,9 @@ _LOCK = ".lock"
 #: The file that a process holds while it counts a search of a symbol, of whichever run.
 _TRIALS_LOCK = ".trials.lock"
 
+#: The file that a process holds while it spends a hold-out of a symbol.
+_HOLDOUTS_LOCK = ".holdouts.lock"
+
 #: How often a folder is made that others remove meanwhile.
 _ATTEMPTS = 10
 
@@ -188,6 +191,21 @@ class RunFolder:
         return self.path / "bars2.parquet"
 
     @property
+    def holdout(self) -> Path:
+        """The bars that the run has held out."""
+        return self.path / "holdout.parquet"
+
+    @property
+    def holdout2(self) -> Path:
+        """Those of the second symbol, on the same dates."""
+        return self.path / "holdout2.parquet"
+
+    @property
+    def spent(self) -> Path:
+        """What the hold-out of the run came to, once it was spent."""
+        return self.path / "holdout.json"
+
+    @property
     def given(self) -> Path:
         """Where grids and schedules are kept that the run was given as values."""
         return self.path / "given"
@@ -201,11 +219,38 @@ class RunFolder:
         """Return the file that counts a symbol's trials, wherever its runs lie."""
         return RunFolder.of(self._home(symbol), symbol).trials
 
+    @property
+    def holdouts(self) -> Path:
+        """The list of the hold-outs spent on a symbol, in the folder that has its name."""
+        return self.path / "holdouts.json"
+
+    def holdouts_of(self, symbol: str) -> Path:
+        """Return the list of the hold-outs spent on a symbol, wherever its runs lie."""
+        return RunFolder.of(self._home(symbol), symbol).holdouts
+
+    def holdout_lists(self, symbol: str) -> tuple[Path, ...]:
+        """Return the lists that a hold-out spent on a symbol is written to.
+
+        That is the one of `holdouts_of`, and of a folder that a link leads to also the one beside
+        the folder itself, which runs there read.
+        """
+        lists = [self.holdouts_of(symbol)]
+        there = RunFolder.of(RunFolder(self.path.resolve())._home(symbol), symbol).holdouts
+        if there.parent.is_dir() and there.resolve() != lists[0].resolve():
+            lists.append(there)
+        return tuple(lists)
+
+    def holdouts_beside(self, symbol: str) -> list[Path]:
+        """Return the lists in all folders beside a symbol's, one of which may have had its name."""
+        homes = dict.fromkeys(path.parent.parent for path in self.holdout_lists(symbol))
+        return [path for home in homes for path in sorted(home.glob(f"*/{self.holdouts.name}"))]
+
     def _home(self, symbol: str) -> Path:
         """Return the folder below which every symbol has its own."""
         if self._out is not None:
             return self._out
-        path = self.path.absolute()
+        # Whatever is written as FOLDER/.. has no folder beside it.
+        path = Path(os.path.abspath(self.path))
         if path.parent.name == self.history.name:
             # A run that another one has taken the place of.
             path = path.parents[1]
@@ -267,12 +312,14 @@ class RunFolder:
 
     def inputs(self) -> list[Path]:
         """Return the files that a run has kept of what it read."""
-        return [p for p in (self.bars, self.bars2, *sorted(self.given.glob("*"))) if p.is_file()]
+        bars = (self.bars, self.bars2, self.holdout, self.holdout2)
+        return [p for p in (*bars, *sorted(self.given.glob("*"))) if p.is_file()]
 
     def is_input(self, name: str) -> bool:
         """Whether a file of that name below the folder is one of them."""
         path = self.path / name
-        return path in {self.bars, self.bars2} or path.parent == self.given
+        bars = {self.bars, self.bars2, self.holdout, self.holdout2}
+        return path in bars or path.parent == self.given
 
     def read_manifest(self, *, scored: bool = True, mends: Collection[str] = ()) -> Manifest:
         """Return ``run.json`` of a run that is complete.
@@ -495,8 +542,11 @@ class RunFolder:
 
         Runs of the history and those that have names are others, which may be under way.
         """
-        kept = {self.history, self.runs, self.trials, self.path / _LOCK, self.path / _TRIALS_LOCK}
-        return [e for e in self.path.iterdir() if e not in kept and e.stem != self.trials.name]
+        locks = {self.path / name for name in (_LOCK, _TRIALS_LOCK, _HOLDOUTS_LOCK)}
+        kept = {self.history, self.runs, self.trials, self.holdouts, *locks}
+        # What is beside them is a file that is being written.
+        stems = {self.trials.name, self.holdouts.name}
+        return [e for e in self.path.iterdir() if e not in kept and e.stem not in stems]
 
     def _unfinished(self) -> list[Path]:
         """Return the files of the run that were being written when a process was killed."""
@@ -553,6 +603,35 @@ class RunFolder:
                 (path.parent / _TRIALS_LOCK).unlink()
         return total
 
+    @contextlib.contextmanager
+    def hold_spendings(self, symbols: Collection[str]) -> Iterator[None]:
+        """Hold the lists of hold-outs spent on some symbols for one process, until the block ends.
+
+        Another process that wants one of them waits.
+
+        Raises
+        ------
+        ResultsError
+            If their folders cannot be made or written.
+        """
+        # In one order, so that no two processes wait for each other.
+        lists = (path for symbol in symbols for path in self.holdout_lists(symbol))
+        places = sorted({path.parent.resolve() for path in lists})
+        with contextlib.ExitStack() as stack:
+            for place in places:
+                made = not place.exists()
+                with naming_the_file(place):
+                    place.mkdir(parents=True, exist_ok=True)
+                    if made:
+                        # It goes again where nothing is written.
+                        stack.callback(_remove_folder, place)
+                    lock = locked(place / _HOLDOUTS_LOCK, wait=True)
+                assert lock is not None  # noqa: S101  # it was waited for
+                stack.enter_context(lock)
+                # Removed before it is let go, as that of a run is.
+                stack.callback(_remove, place / _HOLDOUTS_LOCK)
+            yield
+
     def read_trials(self, symbol: str) -> dict[str, Any]:
         """Return the searches of a symbol so far.
 
@@ -585,6 +664,17 @@ class RunFolder:
         """
         stated = manifest.completion.trials if manifest.completion else 0
         return max(int(self.read_trials(manifest.symbol)["total"]), stated)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove a folder that is empty."""
+    with contextlib.suppress(OSError):
+        path.rmdir()
 
 
 def _stated(manifest: Path, key: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,10 @@ def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
     identity = {"layout": LAYOUT, "version": task.version, "symbol": task.plan.symbol}
     identity |= _searched(task)
     identity |= {"grids": [_computed(g) for g in task.grids], "stores": dict(stores)}
+    out = task.inputs.holdout
+    if out is not None:
+        # No figure follows from these bars, and what they will tell does.
+        identity["holdout"] = {"span": out.record.span, "digest": out.record.digest}
     if SurvivorStore.kind in stores.values():
         sets = gate_sets(task.plan.gates)
         identity["gates"] = [g.to_dict() | {"min_phases": task.least} for g in sets]
@@ -87,6 +92,7 @@ def search(task: Task, grid: Grid) -> dict[str, Any]:
         "strategy": grid.strategy.name,
         "grid": grid.name,
         "combinations": len(grid),
+        "through": _through(task.inputs.dates, max(p.end for p in task.phases)),
     }
 
 
@@ -115,7 +121,13 @@ def refined_search(job: Job, history: History, warmup: int) -> dict[str, Any]:
         "strategy": job.strategy.name,
         "grid": Path(job.range_file).stem,
         "combinations": job.count,
+        "through": _through(history.days, history.end),
     }
+
+
+def _through(days: Sequence[dt.date], end: int) -> str:
+    """Return the date of the last bar of a search, of which `end` is one past."""
+    return days[end - 1].isoformat()
 
 
 def _computed(grid: Grid) -> dict[str, Any]:

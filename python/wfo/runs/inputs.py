@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wfo import bars as bars_module
 from wfo.backtest import Feeds, read_feeds
+from wfo.data import fingerprint
 from wfo.data.frames import time_column
-from wfo.errors import InputError
+from wfo.errors import DataError, InputError
+from wfo.runs.holdout.kept import HoldoutBars, HoldoutSpan, cut
 from wfo.runs.manifest import BarsRecord, Dropped
 from wfo.strategy import Strategy
 
@@ -33,6 +37,8 @@ class Inputs:
         What they are.
     dropped
         How many bars joining the two has cost.
+    holdout
+        The bars after them that are held out of everything; None where none are.
     """
 
     bars: pl.DataFrame
@@ -40,10 +46,11 @@ class Inputs:
     data: BarsRecord
     data2: BarsRecord | None = None
     dropped: Dropped | None = None
+    holdout: HoldoutBars | None = None
 
     @property
     def fingerprints(self) -> list[str]:
-        """Those of the stored bars, before any were dropped."""
+        """Those of the stored bars, before any were dropped, without those that are held out."""
         return [record.fingerprint for record in (self.data, self.data2) if record is not None]
 
     @property
@@ -57,6 +64,12 @@ class Inputs:
             " on dates that only one of them has"
         )
         return (text,) if first or second else ()
+
+    @property
+    def dates(self) -> list[dt.date]:
+        """Date of every bar, and of those that are held out."""
+        found = bars_module.dates(self.bars)
+        return found if self.holdout is None else found + bars_module.dates(self.holdout.bars)
 
     def of(self, strategy: Strategy) -> Feeds:
         """Return the prices that a strategy reads."""
@@ -72,6 +85,9 @@ def load_inputs(
     *,
     allow_gaps: bool = False,
     stale: Mapping[str, str] | None = None,
+    holdout: HoldoutSpan | None = None,
+    as_of: dt.date | None = None,
+    until: dt.date | None = None,
 ) -> Inputs:
     """Load the bars that a strategy reads.
 
@@ -87,29 +103,75 @@ def load_inputs(
         Whether joining two symbols may drop more than 5 % of either's bars.
     stale
         Of symbols whose last bars could not be fetched, which are missing and why.
+    holdout, as_of
+        What is held out before which date, by default that of the last bar. The records are then
+        of the bars that are left, and bars after that date are left out.
 
     Raises
     ------
     InputError
-        If a second symbol is missing, or one too many.
+        If a second symbol is missing, or one too many, or `as_of` lies outside of the history.
     DataError
-        If bars cannot be loaded or joined.
+        If bars cannot be loaded or joined, or none are held out or left.
     """
     check_symbols(strategy, symbol, symbol2)
     stale = stale or {}
-    meta = store.meta(symbol, timeframe)
-    bars = store.load(symbol, timeframe)
-    if symbol2 is None:
-        return Inputs(bars, None, _describe(bars, meta, stale))
-    meta2 = store.meta(symbol2, timeframe)
-    joined = bars_module.join_bars(bars, store.load(symbol2, timeframe), allow_gaps=allow_gaps)
-    return Inputs(
-        joined.first,
-        joined.second,
-        _describe(joined.first, meta, stale),
-        _describe(joined.second, meta2, stale),
-        Dropped(joined.dropped_first, joined.dropped_second),
-    )
+    symbols = [symbol] if symbol2 is None else [symbol, symbol2]
+    metas = [store.meta(each, timeframe) for each in symbols]
+    stored = [store.load(each, timeframe) for each in symbols]
+    out = None
+    if holdout is not None:
+        # Which bars the two have in common says where today is; what is left of each is joined as
+        # if nothing came after it.
+        both = _joined(stored, allow_gaps=allow_gaps)
+        out = cut(*_pair(both), holdout, as_of).holdout
+        until = out.today
+    if until is not None:
+        stored = [_up_to(bars, until) for bars in stored]
+        metas = [
+            replace(m, fingerprint=fingerprint(bars)) for m, bars in zip(metas, stored, strict=True)
+        ]
+    joined = _joined(stored, allow_gaps=allow_gaps)
+    if isinstance(joined, bars_module.Joined):
+        return Inputs(
+            joined.first,
+            joined.second,
+            _describe(joined.first, metas[0], stale),
+            _describe(joined.second, metas[1], stale),
+            Dropped(joined.dropped_first, joined.dropped_second),
+            out,
+        )
+    return Inputs(joined, None, _describe(joined, metas[0], stale), holdout=out)
+
+
+def _joined(
+    frames: Sequence[pl.DataFrame], *, allow_gaps: bool
+) -> bars_module.Joined | pl.DataFrame:
+    """Return the bars of one symbol as they are, or those of two joined."""
+    if len(frames) == 1:
+        return frames[0]
+    first, second = frames
+    return bars_module.join_bars(first, second, allow_gaps=allow_gaps)
+
+
+def _pair(joined: bars_module.Joined | pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    if isinstance(joined, bars_module.Joined):
+        return joined.first, joined.second
+    return joined, None
+
+
+def _up_to(bars: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+    """Return the bars up to a date, that one included.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    days = bars_module.dates(bars)
+    if not days or day < days[0]:
+        raise DataError(f"there are no bars up to {day}")
+    return bars[: bisect_right(days, day)]
 
 
 def check_symbols(strategy: Strategy, symbol: str, symbol2: str | None) -> None:

@@ -79,6 +79,7 @@ class Job:
             settings=task.settings.to_dict(),
             gates=plan.gates,
             benchmarks=task.benchmarks,
+            holdout=None if task.inputs.holdout is None else task.inputs.holdout.record,
             engine=self.engine,
             threads=task.threads,
             grids=tuple(g.to_dict() for g in task.grids),
@@ -93,7 +94,7 @@ class Job:
         return SweepRecord(kind, sweep_key(self.task, grid), kept)
 
     def write_inputs(self, folder: RunFolder) -> None:
-        """Keep the bars beside the results, and what was given as values.
+        """Keep the bars beside the results, what is held out, and what was given as values.
 
         Raises
         ------
@@ -101,7 +102,11 @@ class Job:
             If they cannot be written.
         """
         inputs = self.task.inputs
-        for path, bars in ((folder.bars, inputs.bars), (folder.bars2, inputs.second)):
+        pairs = [(folder.bars, inputs.bars), (folder.bars2, inputs.second)]
+        if inputs.holdout is not None:
+            out = inputs.holdout
+            pairs += [(folder.holdout, out.bars), (folder.holdout2, out.second)]
+        for path, bars in pairs:
             if bars is not None:
                 write_frame(path, bars)
         task, plan = self.task, self.task.plan

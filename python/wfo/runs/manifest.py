@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -122,6 +123,62 @@ class Dropped:
     def to_dict(self) -> dict[str, int]:
         """Return the record as plain values."""
         return {"dropped_first": self.first, "dropped_second": self.second}
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutRecord:
+    """The bars that a run has held out of everything.
+
+    Attributes
+    ----------
+    span
+        How much was held out, such as ``1y`` or ``18m``.
+    first, last
+        Stamps of the first and the last of these bars, as text.
+    rows
+        How many there are.
+    digest
+        Fingerprint of their stamps and prices; of two symbols of both.
+    """
+
+    span: str
+    first: str
+    last: str
+    rows: int
+    digest: str
+
+    @property
+    def dates(self) -> tuple[dt.date, dt.date]:
+        """Dates of the first and the last bar.
+
+        Raises
+        ------
+        ResultsError
+            If a stamp is none.
+        """
+        try:
+            first, last = (dt.datetime.fromisoformat(s).date() for s in (self.first, self.last))
+        except ValueError as error:
+            raise ResultsError(f"the hold-out of the run: {error}") from error
+        return first, last
+
+    @classmethod
+    def from_dict(cls, data: object, where: str = "holdout") -> HoldoutRecord:
+        """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
+        reader = Reader(data, where)
+        texts = {name: reader.take(name, str) for name in ("span", "first", "last", "digest")}
+        found = cls(**texts, rows=reader.take("rows", int))
+        first, last = found.dates
+        if found.rows < 1 or last < first or not found.span.isalnum():
+            raise ResultsError(
+                f"{where} is no record of a hold-out: {found.span!r:.20}, {found.rows} bars,"
+                f" {first} to {last}"
+            )
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain values."""
+        return _plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +320,8 @@ class Manifest:
         The one that was asked for; `grids` are of this one and the simpler ones beside it.
     windows, phases
         The schedule, and what it came to on these bars.
+    holdout
+        The bars after them that were held out; None without.
     settings, gates
         Of every backtest, and of the scores: the set that rules.
     benchmarks
@@ -306,6 +365,7 @@ class Manifest:
     data2: BarsRecord | None = None
     join: Dropped | None = None
     benchmarks: tuple[Benchmark, ...] | None = None
+    holdout: HoldoutRecord | None = None
     finished: str | None = None
     completion: Completion | None = None
     rescored: Rescored | None = None
@@ -413,6 +473,7 @@ class Manifest:
             host=reader.take("host", dict),
             data2=reader.made("data2", lambda d: BarsRecord.from_dict(d, "data2"), optional=True),
             join=reader.made("join", Dropped.from_dict, optional=True),
+            holdout=reader.made("holdout", HoldoutRecord.from_dict, optional=True),
             finished=reader.take("finished", str) if "finished" in reader.data else None,
             completion=Completion.from_dict(reader.data) if finished else None,
             rescored=reader.made("rescored", Rescored.from_dict, optional=True),
@@ -433,6 +494,7 @@ class Manifest:
             "strategy": self.strategy,
             "windows": dict(self.windows),
             "phases": self.phases.to_dict(),
+            **({} if self.holdout is None else {"holdout": self.holdout.to_dict()}),
             "settings": dict(self.settings),
             "gates": self.gates.to_dict(),
             **self._described_benchmarks(),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wfo.grid import Grid, GridText
 from wfo.runs.folder import RunFolder
+from wfo.runs.holdout.kept import HoldoutSpan
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy
@@ -42,6 +43,9 @@ class RunPlan:
         Name of a schedule, the path of one, or a schedule.
     as_of
         Date that windows are counted back from; by default the last bar's.
+    holdout
+        How much before that date is held out, as windows files write time: ``1y``, ``6m``. Windows
+        are then counted back from before it. None holds nothing out.
     settings, gates
         Of every backtest, and of the scores.
     threads
@@ -88,6 +92,23 @@ class RunPlan:
     name: str | None = None
     fetch: bool = True
     source: str | None = None
+    holdout: str | None = None
+
+    @property
+    def span(self) -> HoldoutSpan | None:
+        """What is held out.
+
+        Raises
+        ------
+        InputError
+            If `holdout` is no time.
+        """
+        return None if self.holdout is None else HoldoutSpan.of(self.holdout)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols, the one that is traded first."""
+        return (self.symbol,) if self.symbol2 is None else (self.symbol, self.symbol2)
 
     @property
     def folder(self) -> RunFolder:

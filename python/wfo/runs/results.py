@@ -65,6 +65,8 @@ class ListedRun:
         gates = Gates.from_dict(manifest.gates.to_dict()).name
         if gates != "v4":
             parts.append(f"gates {gates}")
+        if manifest.holdout is not None:
+            parts.append(f"{manifest.holdout.span} held out")
         parts += [costs_text(manifest.settings), _minute(self.when)]
         if self.in_history:
             parts.append("in the history")

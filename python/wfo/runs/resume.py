@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from wfo.data import conform, fingerprint
 from wfo.errors import DataError, InputError
 from wfo.runs.folder import RunFolder
+from wfo.runs.holdout.kept import cut
 from wfo.runs.inputs import Inputs
 from wfo.runs.job import Job
 from wfo.runs.machine import Machine
@@ -44,7 +45,7 @@ def _begun(task: Task, folder: RunFolder, earlier: Manifest, options: RunOptions
     same = Job(task, stores, options)
     if same.fingerprint == earlier.fingerprint:
         return same
-    snapshot = None if earlier.is_swept else _snapshot(folder, earlier, task.inputs)
+    snapshot = None if earlier.is_swept else _snapshot(task, folder, earlier)
     if snapshot is not None:
         # Windows that were laid over more bars may not fit these.
         with contextlib.suppress(InputError):
@@ -54,20 +55,59 @@ def _begun(task: Task, folder: RunFolder, earlier: Manifest, options: RunOptions
     return None
 
 
-def _snapshot(folder: RunFolder, earlier: Manifest, today: Inputs) -> Inputs | None:
+def _snapshot(task: Task, folder: RunFolder, earlier: Manifest) -> Inputs | None:
     """Return the bars that an earlier run began with, where those of today begin with them."""
-    first = _kept(folder.bars, today.bars)
-    second = None if today.second is None else _kept(folder.bars2, today.second)
-    if first is None or (second is None) != (today.second is None):
+    today, span = task.inputs, task.plan.span
+    if (span is None) != (earlier.holdout is None):
         return None
-    return Inputs(first, second, earlier.data, earlier.data2, earlier.join)
+    out = today.holdout
+    places = [(folder.bars, folder.holdout, today.bars, None if out is None else out.bars)]
+    if today.second is not None:
+        held = None if out is None else out.second
+        places.append((folder.bars2, folder.holdout2, today.second, held))
+    found = [_kept(*each) for each in places]
+    if any(bars is None for bars in found) or (earlier.data2 is None) != (today.second is None):
+        return None
+    first, second = found[0], found[1] if found[1:] else None
+    assert first is not None  # noqa: S101  # none of them is missing
+    if span is None:
+        return Inputs(first, second, earlier.data, earlier.data2, earlier.join)
+    # What was held out then is divided from the rest again, by the date that it ended with.
+    try:
+        parts = cut(first, second, span, task.plan.as_of)
+    except (InputError, DataError):
+        return None
+    return Inputs(
+        first[: parts.kept],
+        None if second is None else second[: parts.kept],
+        earlier.data,
+        earlier.data2,
+        earlier.join,
+        parts.holdout,
+    )
 
 
-def _kept(path: Path, today: pl.DataFrame) -> pl.DataFrame | None:
+def _kept(
+    path: Path, path_out: Path, today: pl.DataFrame, out: pl.DataFrame | None
+) -> pl.DataFrame | None:
+    """Return the bars that a run has kept, those held out among them, if today's begin with them.
+
+    Parameters
+    ----------
+    path, path_out
+        The files of the run's bars and of those that it holds out.
+    today, out
+        The bars of today, and those of them that are held out.
+    """
     import polars as pl
 
     try:
-        kept = conform(pl.read_parquet(path))
+        kept = conform(pl.read_parquet(path, glob=False))
+        if out is not None:
+            kept, today = (
+                pl.concat([kept, conform(pl.read_parquet(path_out, glob=False))]),
+                today.vstack(out),
+            )
     except (OSError, pl.exceptions.PolarsError, DataError):
         return None
     # A source may revise the volume of the last days, of which no figure depends.

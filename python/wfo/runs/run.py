@@ -12,6 +12,7 @@ from wfo.errors import ResultsError
 from wfo.progress import Progress, Silent
 from wfo.runs.fetching import Fetching
 from wfo.runs.folder import RunFolder
+from wfo.runs.holdout.spendings import overlapping
 from wfo.runs.identity import search
 from wfo.runs.job import Job, check_fits
 from wfo.runs.machine import Clock, Machine
@@ -73,6 +74,7 @@ def run(
     with folder.hold(plan.command):
         job = going_on(task, folder, machine, options)
         check_fits(job, folder, machine)
+        _say_what_is_spent(job, folder, progress)
         sweeps = [Sweeping.of(job, grid, folder, progress, clock) for grid in job.task.grids]
         moved = _make_room(job, folder, sweeps)
         if job.task is not task:
@@ -104,6 +106,25 @@ def run(
             reports = tuple(stages.find(sweep.store) for sweep in sweeps)
             manifest, files = stages.finish(reports, manifest, trials, machine)
     return RunReport(folder, job.task.phases, reports, files, moved, trials, clock.total, manifest)
+
+
+def _say_what_is_spent(job: Job, folder: RunFolder, progress: Progress) -> None:
+    """Tell before the search that another run has spent what this one holds out.
+
+    Raises
+    ------
+    ResultsError
+        If a list of what was spent is damaged.
+    """
+    out = job.task.inputs.holdout
+    if out is None:
+        return
+    for other in overlapping(folder, job.task.plan.symbols, job.fingerprint, out.record):
+        progress.say(
+            f"warning: the run {other.folder} ({other.run[:8]}) has spent the bars from"
+            f" {other.first} to {other.last}: this one cannot be tried on what it holds out;"
+            f" bars after {other.last} are untouched"
+        )
 
 
 def _make_room(job: Job, folder: RunFolder, sweeps: Sequence[Sweeping]) -> Path | None:

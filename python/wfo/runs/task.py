@@ -97,6 +97,7 @@ class Task:
         if plan.store not in STORES:
             raise InputError(f"store = {plan.store!r} must be one of {', '.join(STORES)}")
         thread_count(plan.threads)
+        span = plan.span
         check_symbols(requested, plan.symbol, plan.symbol2)
         # Last of all: it may take minutes, and what was fetched is no use if anything is wrong.
         fetching = fetching or Fetching(plan.fetch, plan.source)
@@ -109,6 +110,8 @@ class Task:
             plan.timeframe,
             allow_gaps=plan.allow_gaps,
             stale=stale,
+            holdout=span,
+            as_of=plan.as_of,
         )
         phases = _resolve(schedule, grids, inputs, plan)
         plan.gates.required(len(phases), phases.min_phases)
@@ -185,4 +188,7 @@ def phase_benchmarks(
 def _resolve(schedule: Windows, grids: tuple[Grid, ...], inputs: Inputs, plan: RunPlan) -> Phases:
     """Lay the windows over the bars."""
     warmup = max([LEAST_WARMUP, *(g.need for g in grids)])
-    return schedule.resolve(bars_module.dates(inputs.bars), as_of=plan.as_of, warmup=warmup)
+    # Of what is held out only the dates count, and these only up to today, which may be none of a
+    # bar.
+    today = plan.as_of if inputs.holdout is None else inputs.holdout.today
+    return schedule.resolve(inputs.dates, as_of=today, warmup=warmup)

@@ -456,7 +456,7 @@ class _Stage:
             Assumed(
                 "Period",
                 f"every set trades from {first}, bar {self.warmup:,}, to {last}, as one backtest"
-                " without a split; all of it is in-sample",
+                f" without a split; all of it is in-sample{_held_out(history)}",
             ),
             Assumed("Ranks", ranked),
         ]
@@ -534,6 +534,12 @@ class _Stage:
             "refused": list(analysis.refused),
             "notes": list(analysis.notes),
         }
+
+
+def _held_out(history: History) -> str:
+    """Return which bars nothing here has seen, in words that go on; empty where there are none."""
+    record = history.manifest.holdout
+    return "" if record is None else f"; the last {record.span} after it is held out"
 
 
 def _params(strategy: Strategy, row: Mapping[str, Any]) -> dict[str, Number]:

@@ -32,7 +32,7 @@ def page(analysis: Analysis, files: Sequence[Path], seconds: float) -> str:
     seconds
         How long the analysis took.
     """
-    lines = [*_head(analysis), "", "Verdict", *_said(*analysis.verdict)]
+    lines = [*_head(analysis), "", "Verdict", *_said(*analysis.verdict, _luck(analysis))]
     lines += ["", *_best(analysis), "", *_strategies(analysis)]
     lines += _differences(analysis)
     lines += _left_out(analysis)
@@ -53,6 +53,13 @@ def _head(analysis: Analysis) -> list[str]:
         f" {_count(rows, 'row')} of {_count(len(analysis.files), 'report')} ({by_source}),"
         f" {_count(sum(t.sets for t in analysis.strategies), 'set')},"
         f" {_count(len(analysis.combined), 'different outcome')}"
+    )
+
+
+def _luck(analysis: Analysis) -> str:
+    command = shlex.join(["wfo", "verdict", analysis.folder])
+    return (
+        f"How much of it is luck is not known here: '{command}' says what the figures allow to say."
     )
 
 

@@ -12,7 +12,7 @@ from wfo.errors import InputError, ResultsError
 from wfo.files import read_sealed, write_sealed
 from wfo.runs.manifest import Digest
 from wfo.strategy import Number, Strategy, strategies
-from wfo.tradestation.ranking import FIGURES, KEYS, RANKS, REPORTED, SUMS
+from wfo.tradestation.ranking import FIGURES, KEYS, RANKS, REPORT, REPORTED, SUMS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -259,7 +259,7 @@ class RefinedSets:
         path = self.folder.path / name
         try:
             self.folder.check_digest(name, self.record.files[name])
-            lazy = pl.scan_parquet(path)
+            lazy = pl.scan_parquet(path, glob=False)
             columns = lazy.collect_schema()
             total = int(lazy.select(pl.len()).collect().item())
             frame = lazy.slice(first, count).collect()
@@ -305,7 +305,32 @@ class RefinedSets:
             raise InputError(
                 f"there is no refined set {number:,} in the analysis of {self.folder.path}: {there}"
             )
-        row = self._rows(number - 1, 1).row(0, named=True)
+        return self._set(self._rows(number - 1, 1).row(0, named=True), number)
+
+    def first(self, count: int) -> tuple[RefinedSet, ...]:
+        """Return the first sets that can be simulated, best first.
+
+        A row whose report lacks an input is ranked on the report alone; it is passed over.
+
+        Parameters
+        ----------
+        count
+            How many, at most.
+
+        Raises
+        ------
+        ResultsError
+            If the table is damaged, or a strategy of it is not known here.
+        """
+        import polars as pl
+
+        frame = self._rows(0, None)
+        numbers = frame.with_row_index("at").filter(pl.col("Ranked_On") != REPORT)["at"]
+        rows = numbers.head(count)
+        return tuple(self._set(frame.row(at, named=True), at + 1) for at in rows)
+
+    def _set(self, row: Mapping[str, Any], number: int) -> RefinedSet:
+        """Return a row of the table as a set, once it is checked."""
         for name, least in _LEAST.items():
             value = row[name]
             if value is None or value < least:

@@ -20,6 +20,7 @@ from wfo.runs.candidates import Run
 from wfo.runs.folder import RunFolder
 from wfo.runs.handover.set_file import read_set
 from wfo.runs.handover.signal_report import NextBar, SignalReport
+from wfo.runs.holdout.state import is_kept_back
 from wfo.runs.inputs import Inputs, load_inputs
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
@@ -108,6 +109,8 @@ class _Chosen:
         The bars that the run has kept; None without a run.
     where
         Whose bars those are, in words.
+    kept_back
+        Whether the run holds out later bars that nothing may look at yet.
     notes
         What is to be said of the set.
     """
@@ -124,6 +127,7 @@ class _Chosen:
     own: Inputs | None
     where: str
     notes: tuple[str, ...]
+    kept_back: bool = False
 
 
 def signal(plan: SignalPlan, store: DataStore, *, clock: Clock | None = None) -> SignalReport:
@@ -251,6 +255,7 @@ def _of_run(
         own=Inputs(bars, second, manifest.data, data2, manifest.join if data2 else None),
         where=f"the run in {run.folder.path}",
         notes=notes,
+        kept_back=is_kept_back(run.folder, manifest),
     )
 
 
@@ -307,6 +312,14 @@ def _newest(
 ) -> tuple[Inputs, str]:
     """Return the newest bars, and where they are from."""
     own = chosen.own
+    if own is not None and chosen.kept_back:
+        # State, shares and equity of today would tell what became of the set meanwhile.
+        warnings.append(
+            f"the bars of {chosen.where} are taken, which end {own.data.last}: it holds out those"
+            " after them, and they are not spent; 'wfo verdict FOLDER --spend-holdout' evaluates"
+            " them, and newer bars are taken from then on"
+        )
+        return own, f"those of {chosen.where}"
     try:
         inputs = load_inputs(
             store,

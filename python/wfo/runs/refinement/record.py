@@ -333,11 +333,11 @@ def figures_fault(
     kinds |= {p.name: pl.Int64() if p.whole else pl.Float64() for p in strategy.parameters}
     kinds |= dict.fromkeys(FIELDS, pl.Float64())
     try:
-        schema = pl.read_parquet_schema(path)
+        schema = pl.scan_parquet(path, glob=False).collect_schema()
         wrong = [name for name, kind in kinds.items() if schema.get(name) != kind]
         if wrong:
             return f"{path} has no {wrong[0]}, or none of numbers"
-        count = int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        count = int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
         if count != job.rows:
             return f"{path} has {count:,} rows, where refine.json says {job.rows:,}"
         same = listed is not None and listed.digest == job.range_digest
@@ -346,7 +346,7 @@ def figures_fault(
         columns = ("TestNum", *strategy.names, *_SUMS)
         last = 0
         for start in range(0, count, _PIECE):
-            piece = pl.scan_parquet(path).select(columns).slice(start, _PIECE).collect()
+            piece = pl.scan_parquet(path, glob=False).select(columns).slice(start, _PIECE).collect()
             if sum(piece.null_count().row(0)):
                 return f"{path} has empty cells"
             sums = piece.select(_SUMS).to_numpy()

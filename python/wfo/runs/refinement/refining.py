@@ -297,7 +297,10 @@ class _Stage:
         return job.report_name(self.history.symbol)
 
     def _notes(self, asked: Sequence[Job]) -> Iterator[str]:
-        """Yield what is unusual about the files of the jobs."""
+        """Yield what is unusual about the bars and the files of the jobs."""
+        out = self.history.manifest.holdout
+        if out is not None:
+            yield f"the last {out.span} after these bars is held out, and not part of any figure"
         sums = self.history.manifest.sums
         again = f"'wfo rescore {self.folder.path}' writes it again"
         for job in asked:
@@ -496,7 +499,7 @@ class _Stage:
             return self._skipped(job, report, ours)
         with whole_file(figures, remedy=self.remedy) as part:
             try:
-                pl.scan_parquet(blocks.files).sink_parquet(
+                pl.scan_parquet(blocks.files, glob=False).sink_parquet(
                     part, compression="zstd", row_group_size=_ROW_GROUP, maintain_order=True
                 )
             except pl.exceptions.PolarsError as error:
@@ -559,7 +562,7 @@ class _Stage:
         held = self.held.net_profit
         # Sets that stay invested equal it up to rounding.
         above = held + MARGIN * abs(held)
-        frame = pl.scan_parquet(self.folder.path / done.figures)
+        frame = pl.scan_parquet(self.folder.path / done.figures, glob=False)
         facts = frame.select(
             (pnl > 0).sum().alias("profitable"),
             (pnl > above).sum().alias("beating"),

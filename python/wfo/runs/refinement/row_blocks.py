@@ -143,7 +143,7 @@ class RowBlocks:
 
         for path in self.files:
             try:
-                yield pl.read_parquet(path)
+                yield pl.read_parquet(path, glob=False)
             except (OSError, pl.exceptions.PolarsError) as error:
                 raise ResultsError(f"{path} cannot be read: {error}") from error
 

@@ -1,0 +1,152 @@
+"""Which sets of a run are finalists: the few that are judged one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wfo.errors import InputError, ResultsError
+from wfo.files import read_sealed
+from wfo.runs.analysis.refined import NAME, RefinedSets
+from wfo.runs.stage_alone.stated import Stated, stated_results
+from wfo.selection.plateau_details import best_outcome, needed_columns
+from wfo.strategy import Number, Strategy, get_strategy
+
+if TYPE_CHECKING:
+    from wfo.runs.folder import RunFolder
+    from wfo.runs.manifest import Manifest
+
+#: Finalists of an analysis, and of one strategy's plateaus, at most.
+MOST = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Final:
+    """A set that is judged by itself.
+
+    Attributes
+    ----------
+    number
+        From 1 on, in the order in which they are listed.
+    strategy, params
+        The set; parameters in canonical order.
+    origin
+        Where it is from: ``refined set 3``, or ``plateau 2 of atr_d_l``.
+    """
+
+    number: int
+    strategy: Strategy
+    params: Mapping[str, Number]
+    origin: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.number, bool) or not isinstance(self.number, int) or self.number < 1:
+            raise InputError(f"number = {self.number!r} of a finalist must be a whole one from 1")
+        if not (isinstance(self.origin, str) and self.origin and self.origin.isprintable()):
+            raise InputError(f"origin = {self.origin!r:.60} of a finalist must be a line of text")
+        values = self.strategy.check_params(self.params)
+        object.__setattr__(self, "params", dict(zip(self.strategy.names, values, strict=True)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Final) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.number, self.strategy.name, tuple(self.params.items()), self.origin))
+
+    def __repr__(self) -> str:
+        return f"Final({self.number}, {self.strategy.name}, {self.origin})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "number": self.number,
+            "strategy": self.strategy.name,
+            "params": dict(self.params),
+            "origin": self.origin,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Final:
+        """Rebuild what `to_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If it is something else, or the strategy is not known here.
+        """
+        try:
+            name, params = data["strategy"], data["params"]
+            number, origin = data["number"], data["origin"]
+        except (KeyError, TypeError) as error:
+            raise InputError(f"no finalist: {data!r:.60}") from error
+        if not isinstance(name, str) or not isinstance(params, Mapping):
+            raise InputError(f"no finalist: {data!r:.60}")
+        return cls(number, get_strategy(name), params, origin)
+
+
+def finalists(folder: RunFolder, manifest: Manifest) -> tuple[Final, ...]:
+    """Return the finalists of a run, best first.
+
+    Where there is an analysis of the run, they are the first ten of its combined table that can be
+    simulated. Otherwise they are the first outcome of each plateau, by its most central member: of
+    each strategy the ten best plateaus, in the order of the strategies. An outcome that is the
+    first of several plateaus counts once.
+
+    Parameters
+    ----------
+    folder, manifest
+        A run that is complete.
+
+    Returns
+    -------
+    tuple
+        None where nothing is stable, or no map has plateaus.
+
+    Raises
+    ------
+    WfoError
+        If the analysis or the candidates are not as they were written, or a strategy of the run is
+        not known here.
+    """
+    if _is_analyzed(folder, manifest):
+        sets = RefinedSets.of(folder).first(MOST)
+        return tuple(
+            Final(number, each.strategy, each.params, each.title)
+            for number, each in enumerate(sets, 1)
+        )
+    found: list[Final] = []
+    for stated in stated_results(folder, manifest):
+        found += _of_plateaus(stated, manifest, len(found))
+    return tuple(found)
+
+
+def _is_analyzed(folder: RunFolder, manifest: Manifest) -> bool:
+    """Whether the folder has an analysis of this run; one of another run does not count."""
+    path = folder.path / NAME
+    if not path.is_file():
+        return False
+    try:
+        return bool(read_sealed(path).get("run") == manifest.fingerprint)
+    except ResultsError:
+        # What is damaged is named where it is read, and not passed over.
+        return True
+
+
+def _of_plateaus(stated: Stated, manifest: Manifest, before: int) -> list[Final]:
+    """Return the first outcome of each plateau of one strategy, numbered on from `before`."""
+    grid, plateaus = stated.grid, stated.plateaus
+    if not len(plateaus):
+        return []
+    frame = stated.candidates(manifest.sums, needed_columns(grid, len(manifest.phases)))
+    found: dict[int, Final] = {}
+    for plateau in plateaus:
+        best = best_outcome(plateau.candidates(frame, grid), frame, plateau, grid)
+        if best is None or best.row in found:
+            continue
+        origin = f"plateau {plateau.rank} of {stated.name}"
+        number = before + len(found) + 1
+        found[best.row] = Final(number, grid.strategy, best.params, origin)
+        if len(found) == MOST:
+            break
+    return list(found.values())
