@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wfo.bars import Prices
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """An entry: its bar, whether it is long, and its raw fill."""
 
     bar: int
@@ -62,7 +62,7 @@ def unfilled(
             own[entry.bar] -= 1
         else:
             missing.append(entry)
-    still = _open(other, prices, settings, shorts=shorts)
+    still = open_entry(other, prices, settings, shorts=shorts)
     if still is not None:
         whole.append(still)
         if not bars_held(found.equity, found.trades)[-1]:
@@ -85,10 +85,10 @@ def _may_lack(found: Simulation, prices: Prices, settings: AccountSettings) -> b
     if found.reversals is not None and len(found.reversals[1]):
         marks.append(float(found.reversals[1].min()))
     highest = float(prices.high[warmup:end].max())
-    return min(marks) < _lot_cost(_Entry(warmup, True, highest), settings)
+    return min(marks) < _lot_cost(Entry(warmup, True, highest), settings)
 
 
-def _lot_cost(entry: _Entry, settings: AccountSettings) -> float:
+def _lot_cost(entry: Entry, settings: AccountSettings) -> float:
     """Return what sizing divides the equity by, times the lot: a short has no fee in it."""
     if not entry.long:
         return settings.lot_size * entry.price * (1.0 - settings.slip)
@@ -104,20 +104,31 @@ def _base(found: Simulation, bar: int, settings: AccountSettings) -> float:
     return equity if settings.sizing == "compound" else min(equity, settings.capital)
 
 
-def _closed(found: Simulation) -> list[_Entry]:
+def _closed(found: Simulation) -> list[Entry]:
     """Return the entries of the closed trades."""
     columns = found.trades.select("entry_bar", "side", "entry_price").iter_rows()
-    return [_Entry(bar, side == "long", price) for bar, side, price in columns]
+    return [Entry(bar, side == "long", price) for bar, side, price in columns]
 
 
-def _open(
+def open_entry(
     found: Simulation, prices: Prices, settings: AccountSettings, *, shorts: bool
-) -> _Entry | None:
-    """Return the entry of the position that is open after the last bar, of fractions of shares.
+) -> Entry | None:
+    """Return the entry of the position that is open after the last bar; None without one.
 
     It is in no list of trades, but its mark gives its fill away: at a close the equity is ``Q +
     base / cost * (close - cost)`` of a long, and ``Q + base / p * (p (1 - fee) - close)`` of a
     short whose price is p after slippage.
+
+    Parameters
+    ----------
+    found
+        The simulation, of fractions of shares.
+    prices
+        Those that it trades at, n bars each or more.
+    settings
+        Its settings; their lot size does not matter.
+    shorts
+        Whether the strategy sells short.
     """
     held = bars_held(found.equity, found.trades)
     if not held[-1]:
@@ -132,5 +143,5 @@ def _open(
     value = base * float(closes[bar])
     if long:
         cost = value / (base + earned)
-        return _Entry(bar, True, cost / (1.0 + settings.slip) / (1.0 + settings.fee))
-    return _Entry(bar, False, value / (base * (1.0 - settings.fee) - earned) / (1 - settings.slip))
+        return Entry(bar, True, cost / (1.0 + settings.slip) / (1.0 + settings.fee))
+    return Entry(bar, False, value / (base * (1.0 - settings.fee) - earned) / (1 - settings.slip))
