@@ -48,7 +48,7 @@ RUST = (
     ("wfo-core/src/execution/performance.rs",),
     ("wfo-core/src/task.rs",),
     ("wfo-core/src/engine/", "wfo-core/src/scoring/"),
-    ("wfo-core/src/strategies/",),
+    ("wfo-core/src/permutation/", "wfo-core/src/strategies/"),
     ("wfo-core/src/lib.rs",),
     ("wfo-bindings/src/",),
     ("wfo-py/src/",),

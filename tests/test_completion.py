@@ -65,6 +65,7 @@ def completed(line: str) -> list[str]:
         ("wfo run --timeframe ", list(TIMEFRAMES)),
         ("wfo data import x.csv --timeframe 1d", ["1day"]),
         ("wfo run --windows ", ["*", *preset_names()]),
+        ("wfo run --holdout ", ["3m", "6m", "1y", "2y"]),
         ("wfo run --grid ", ["*", *grid_names()]),
         ("wfo run --grid co", ["co*", "coarse"]),
         ("wfo grids s", ["s*", "smoke"]),

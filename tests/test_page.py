@@ -112,7 +112,8 @@ def test_zero_costs_warn_and_others_are_said(found: Callable[..., RunReport]) ->
     dear = wfo.Settings(slip=0.0005, fee=0.0001, capital=25_000, sizing="fixed", lot_size=1)
     page = words(found(settings=dear).page)
     assert "Costs: slippage of 0.05 % of the price and a fee of 0.01 % of the value" in page
-    assert "NONE" not in page
+    assert "Costs: NONE" not in page
+    assert "NO COSTS" not in page
     assert "Capital: 25,000 at the start of every phase." in page
     assert "Sizing: 25,000, or what is left of it, goes into every trade (fixed)." in page
     assert "Shares are rounded down to multiples of 1." in page

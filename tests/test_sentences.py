@@ -311,7 +311,6 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         {"best": 1, "of": 100, "fix": "median"},
     ),
     "trials": ({"count": 96_768, "symbol": "QQQ"}, "96,768 combinations", None),
-    "luck": ({"stable_found": 1}, "does not say how much of it is luck", {"stable_found": 0}),
 }
 
 #: What is true of every run.

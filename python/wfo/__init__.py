@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wfo import stats as stats
     from wfo.atr_d.settings import Settings
     from wfo.backtest import Evaluator, Simulation, SweepResult, read_feeds
     from wfo.backtest.hold import buy_and_hold
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
     from wfo.grid import Grid, grid_names
     from wfo.metrics import Metrics, PartMetrics, simulation_metrics
     from wfo.runs.analysis.analyzing import AnalysisReport
-    from wfo.runs.call import analyze, refine, run
+    from wfo.runs.call import analyze, permutation_test, refine, run, verdict
     from wfo.runs.handover.parameter_set import ParameterSet
     from wfo.runs.handover.set_export import export_set
     from wfo.runs.handover.set_file import read_set, write_set
+    from wfo.runs.permuting.report import PermutationReport
+    from wfo.runs.permuting.values import PermutationTest
     from wfo.runs.refinement.report import RefineReport
     from wfo.runs.report import RunReport
+    from wfo.runs.verdict.record import Verdict
+    from wfo.runs.verdict.report import VerdictReport
     from wfo.selection.explained import Sensitivity
     from wfo.selection.gates import Gates
     from wfo.selection.plateaus import Plateau, PlateauOptions, detect_plateaus
@@ -62,6 +67,8 @@ __all__ = [
     "PartMetrics",
     "Performance",
     "PerformanceEvaluator",
+    "PermutationReport",
+    "PermutationTest",
     "Phase",
     "Phases",
     "Plateau",
@@ -74,6 +81,8 @@ __all__ = [
     "Simulation",
     "Strategy",
     "SweepResult",
+    "Verdict",
+    "VerdictReport",
     "WfoError",
     "Windows",
     "Working",
@@ -87,6 +96,7 @@ __all__ = [
     "grid_names",
     "join_bars",
     "load_sample",
+    "permutation_test",
     "read_feeds",
     "read_set",
     "refine",
@@ -98,6 +108,7 @@ __all__ = [
     "simulation_metrics",
     "strategies",
     "sweep",
+    "verdict",
     "working_orders",
     "write_set",
 ]
@@ -118,6 +129,8 @@ _HOMES = {
     "PartMetrics": "metrics",
     "Performance": "backtest.performance",
     "PerformanceEvaluator": "backtest.performance",
+    "PermutationReport": "runs.permuting.report",
+    "PermutationTest": "runs.permuting.values",
     "Phase": "windows",
     "Phases": "windows",
     "Plateau": "selection.plateaus",
@@ -130,6 +143,8 @@ _HOMES = {
     "Simulation": "backtest",
     "Strategy": "strategy",
     "SweepResult": "backtest",
+    "Verdict": "runs.verdict.record",
+    "VerdictReport": "runs.verdict.report",
     "WfoError": "errors",
     "Windows": "windows",
     "analyze": "runs.call",
@@ -142,6 +157,7 @@ _HOMES = {
     "export_set": "runs.handover.set_export",
     "grid_names": "grid",
     "load_sample": "data",
+    "permutation_test": "runs.call",
     "read_feeds": "backtest.feeds",
     "refine": "runs.call",
     "read_set": "runs.handover.set_file",
@@ -153,6 +169,7 @@ _HOMES = {
     "simulation_metrics": "metrics",
     "strategies": "strategy",
     "sweep": "backtest.sweep",
+    "verdict": "runs.call",
     "working_orders": "backtest.orders",
     "write_set": "runs.handover.set_file",
 }
@@ -163,6 +180,9 @@ def __getattr__(name: str) -> Any:
         from wfo._core import __version__ as value
     elif name in _HOMES:
         value = getattr(importlib.import_module(f"wfo.{_HOMES[name]}"), name)
+    elif name == "stats":
+        # A module, which becomes an attribute by being imported.
+        return importlib.import_module("wfo.stats")
     else:
         raise AttributeError(f"module 'wfo' has no attribute {name!r}")
     globals()[name] = value

@@ -31,6 +31,14 @@ _COMMANDS = {
     "plateaus": ("wfo.cli.plateaus", "Look for a run's plateaus again, and draw their map."),
     "refine": ("wfo.cli.refine", "Run the range files over the whole history, here."),
     "analyze": ("wfo.cli.analyze", "Rank the refined sets of a run beside buy-and-hold."),
+    "permutation-test": (
+        "wfo.cli.permutation_test",
+        "Search a run again on permuted bars: what chance alone gives.",
+    ),
+    "verdict": (
+        "wfo.cli.verdict",
+        "Say how much of what a run found is luck.",
+    ),
     "export": ("wfo.cli.export", "Write a run's ranges for TradeStation again, or one set."),
     "results": ("wfo.cli.results", "List the runs, those with names and the history too."),
     "verify": ("wfo.cli.run", "Check that every file of a run is as it was written."),
@@ -54,7 +62,9 @@ class _Lazy(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(importlib.import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        command = getattr(
+            importlib.import_module(_COMMANDS[cmd_name][0]), cmd_name.replace("-", "_")
+        )
         if not isinstance(command, click.Command):
             raise TypeError(f"wfo {cmd_name} is no command")
         return command

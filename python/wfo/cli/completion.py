@@ -129,6 +129,13 @@ def complete_windows(
     return _or_file(_matching(preset_names(), incomplete), incomplete)
 
 
+def complete_holdouts(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete usual lengths of a hold-out."""
+    return _matching(("3m", "6m", "1y", "2y"), incomplete)
+
+
 def complete_timeframes(
     _: click.Context, __: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

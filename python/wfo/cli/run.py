@@ -16,6 +16,7 @@ from wfo.atr_d.settings import Settings
 from wfo.backtest import available_threads
 from wfo.cli.completion import (
     complete_grids,
+    complete_holdouts,
     complete_sources,
     complete_strategies,
     complete_symbols,
@@ -281,6 +282,12 @@ def require_one_set(given: Mapping[str, object]) -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="Count windows back from this date.  [default: the last bar]",
 )
+@click.option(
+    "--holdout",
+    shell_complete=complete_holdouts,
+    help="Hold out so much of the end, such as 1y or 6m: windows are counted back from before it,"
+    " and these bars are evaluated once, when asked for.  [default: nothing]",
+)
 @click.option("--no-expand", is_flag=True, help="Do not run the simpler strategies beside it.")
 @setting_options
 @_gate_options("")
@@ -329,6 +336,7 @@ def run(
     name: str | None,
     windows: str,
     as_of: dt.datetime | None,
+    holdout: str | None,
     no_expand: bool,
     store: str,
     fresh: bool,
@@ -359,6 +367,9 @@ def run(
     are never fetched. Where nothing can be fetched, the run goes on with what is stored, and says
     which bars are missing.
 
+    --holdout 1y keeps the last year out of all of this, so that what is chosen can be tried once on
+    bars that nothing has seen.
+
     --config names a file of options, as in 'wfo run --config run.yaml --slip 0.001', in which grid
     and windows may also be written out. run.json states the command without it.
 
@@ -369,6 +380,7 @@ def run(
       wfo run --symbol QQQ --strategy atr_d_l --slip 0.0005 --fee 0.0001
       wfo run --symbol QQQ --strategy atr_d_l --gates strict --min-trades 8
       wfo run --symbol SMH --strategy atr_d_l --grid my.yaml --as-of 2024-12-31
+      wfo run --symbol SPY --strategy atr_d_l --holdout 1y
       wfo run --symbol TQQQ --symbol2 QQQ --strategy atr_d_duals_ls --grid coarse
     """
     from wfo.data import DataStore
@@ -400,6 +412,7 @@ def run(
         fresh=fresh,
         fetch=not no_fetch,
         source=source,
+        holdout=holdout,
         command=command_given(),
     )
     if config is not None:

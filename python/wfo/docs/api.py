@@ -20,7 +20,11 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "api-run",
         "Runs",
         "The whole way from stored bars to a page and ranges, and what is made of these.",
-        ("run", "RunReport", "refine", "RefineReport", "analyze", "AnalysisReport"),
+        (
+            *("run", "RunReport", "refine", "RefineReport", "analyze", "AnalysisReport"),
+            *("permutation_test", "PermutationReport", "PermutationTest"),
+            *("verdict", "VerdictReport", "Verdict"),
+        ),
     ),
     (
         "api-bars",
@@ -82,6 +86,7 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 #: Public modules with a page each.
 MODULES = (
     *("wfo.strategy", "wfo.metrics", "wfo.backtest.figures", "wfo.progress", "wfo.testing"),
+    "wfo.stats",
     *("wfo.data", "wfo.data.updating", "wfo.data.downloading", "wfo.data.sources"),
 )
 

@@ -1,4 +1,4 @@
-"""A run, a refinement and an analysis as calls from Python, with their commands' options."""
+"""What is made of a run, and a run itself, as calls from Python with their commands' options."""
 
 from __future__ import annotations
 
@@ -18,11 +18,18 @@ from wfo.runs.analysis.analyzing import analyze as carry_out_analysis
 from wfo.runs.fetching import Fetching
 from wfo.runs.folder import RunFolder
 from wfo.runs.given import grid_word, windows_word
+from wfo.runs.permuting.report import PermutationReport
+from wfo.runs.permuting.testing import RUNS
+from wfo.runs.permuting.testing import permutation_test as carry_out_test
+from wfo.runs.permuting.values import Variant
 from wfo.runs.plan import CSV_ROWS, RunPlan
 from wfo.runs.refinement.refining import refine as carry_out_refinement
 from wfo.runs.refinement.report import RefineReport
 from wfo.runs.report import RunReport
 from wfo.runs.run import run as carry_out
+from wfo.runs.verdict.concluding import conclude
+from wfo.runs.verdict.report import VerdictReport
+from wfo.runs.verdict.sampled import SAMPLES
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
@@ -58,6 +65,7 @@ def run(
     progress: Progress | None = None,
     fetch: bool = True,
     source: str | Source | None = None,
+    holdout: str | None = None,
 ) -> RunReport:
     """Search a strategy's whole grid, from stored bars to TradeStation ranges.
 
@@ -117,6 +125,10 @@ def run(
         Where to ask for them: a name such as ``"alpaca"``, ``"FILE.py:CLASS"``, or a source of
         one's own; by default the one that the stored bars come from, else that of the
         configuration.
+    holdout
+        How much of the end is held out, such as ``"1y"`` or ``"6m"``: windows are counted back from
+        before it, and nothing is computed on these bars until they are spent, once, for the
+        finalists (`wfo verdict --spend-holdout`).
 
     Returns
     -------
@@ -160,6 +172,7 @@ def run(
         fresh=fresh,
         fetch=fetch,
         source=source if isinstance(source, str) else None,
+        holdout=holdout,
     )
     command = command_line(plan, data_dir)
     return carry_out(
@@ -284,6 +297,65 @@ def analyze(
     )
 
 
+def permutation_test(
+    folder: str | Path,
+    *,
+    runs: int = RUNS,
+    after_first_in_sample: bool = False,
+    block: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> PermutationReport:
+    """Search all grids of a run again on permuted bars, and say how much chance gives.
+
+    It is ``wfo permutation-test``: the same record in the run's folder, the same page. A test that
+    was stopped goes on with the same call or command, and more `runs` add what is missing.
+
+    Parameters
+    ----------
+    folder
+        Folder of a complete run.
+    runs
+        Permutations, 19 at least: with B of them no p-value lies below ``1 / (1 + B)``.
+    after_first_in_sample
+        Whether only the bars after the first phase's in-sample window trade places; else all from
+        its first trading bar on.
+    block
+        Bars, of intraday bars sessions, that stay together; 0 where each bar has its own place.
+    threads
+        By default one for each core; results do not depend on it.
+    progress
+        Where to tell how far it is; `wfo.progress.for_stream` tells it on standard error.
+
+    Returns
+    -------
+    PermutationReport
+        What it came to: ``page``, and ``test`` with ``p_all``, ``p`` and ``figures``.
+
+    Raises
+    ------
+    WfoError
+        If there is no complete run, its bars or the record are damaged, the memory does not
+        suffice, or the record cannot be written.
+
+    Examples
+    --------
+    >>> import wfo  # doctest: +SKIP
+    >>> report = wfo.permutation_test("results/QQQ", block=20)  # doctest: +SKIP
+    >>> report.test.p_all  # doctest: +SKIP
+    """
+    variant = Variant(after_first_in_sample, block)
+    words = ["wfo", "permutation-test", str(folder), "--runs", str(runs), *variant.options]
+    return carry_out_test(
+        RunFolder(Path(folder)),
+        runs=runs,
+        variant=variant,
+        threads=threads,
+        command=shlex.join(words),
+        progress=progress,
+    )
+
+
 def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
     """Return the command that goes on with what a plan begins.
 
@@ -306,6 +378,7 @@ def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
         "grid": _unusual(grid_word(plan.grid, folder), usual.grid),
         "windows": _unusual(windows_word(plan.windows, folder), usual.windows),
         "as-of": plan.as_of,
+        "holdout": plan.holdout,
         "no-expand": not plan.expand,
     }
     settings = get_strategy(plan.strategy).settings_of(plan.settings)
@@ -350,3 +423,60 @@ def _day(as_of: dt.date | str | None) -> dt.date | None:
         except ValueError:
             raise InputError(f"as_of = {as_of!r} is no date such as '2018-12-31'") from None
     return as_of
+
+
+def verdict(
+    folder: str | Path,
+    *,
+    spend_holdout: bool = False,
+    samples: int = SAMPLES,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> VerdictReport:
+    """Say how much of what a run found is luck, as far as its figures say.
+
+    It is ``wfo verdict``: the same ``verdict.json`` and ``verdict.html`` in the run's folder, the
+    same page.
+
+    Parameters
+    ----------
+    folder
+        Folder of a complete run.
+    spend_holdout
+        Whether to evaluate the bars that the run has held out. That happens once on the bars of a
+        symbol, and is recorded before it is shown.
+    samples
+        Combinations drawn from each whole grid, for what needs their returns by period.
+    threads
+        By default one for each core; results do not depend on it.
+    progress
+        Where to tell how far it is; `wfo.progress.for_stream` tells it on standard error.
+
+    Returns
+    -------
+    VerdictReport
+        ``first_lines``, ``page`` and ``html``, and ``verdict``, the figures that they are made of.
+
+    Raises
+    ------
+    WfoError
+        If there is no complete run, its files are not as they were written, its hold-out cannot be
+        evaluated where that is asked for, or a file cannot be written.
+
+    Examples
+    --------
+    >>> import wfo  # doctest: +SKIP
+    >>> report = wfo.verdict("results/QQQ")  # doctest: +SKIP
+    >>> report.first_lines[0]  # doctest: +SKIP
+    >>> report.verdict.run.statistics.overfitting.pbo  # doctest: +SKIP
+    """
+    options = ["--spend-holdout"] if spend_holdout else []
+    options += [] if samples == SAMPLES else ["--samples", str(samples)]
+    return conclude(
+        RunFolder(Path(folder)),
+        spend=spend_holdout,
+        samples=samples,
+        threads=threads,
+        command=shlex.join(["wfo", "verdict", str(folder), *options]),
+        progress=progress,
+    )

@@ -48,9 +48,9 @@ def read_row(path: Path, strategy: Strategy, row: int) -> dict[str, object]:
     try:
         if path.suffix.lower() == ".csv":
             # As text: what a number is decides the parameter it belongs to.
-            frame = pl.scan_csv(path, infer_schema=False)
+            frame = pl.scan_csv(path, infer_schema=False, glob=False)
         else:
-            frame = pl.scan_parquet(path)
+            frame = pl.scan_parquet(path, glob=False)
         columns = frame.collect_schema().names()
         known = {n for s in (strategy, *strategies().values()) for n in s.names}
         present = [c for c in columns if c in known]
@@ -192,7 +192,7 @@ class Run:
         path = self.folder.path / named
         _check(self.folder, self.manifest, path.name)
         try:
-            frame = pl.scan_parquet(path)
+            frame = pl.scan_parquet(path, glob=False)
             count = int(frame.select(pl.len()).collect().item())
             _check_row(row, count, self)
             values = frame.slice(row, 1).collect().row(0, named=True)
@@ -223,7 +223,7 @@ class Run:
         for path in (self.folder.bars, *((self.folder.bars2,) if second else ())):
             _check(self.folder, self.manifest, path.name)
             try:
-                found.append(pl.read_parquet(path))
+                found.append(pl.read_parquet(path, glob=False))
             except (pl.exceptions.PolarsError, OSError) as error:
                 raise ResultsError(f"{path} cannot be read: {error}") from error
             if len(found[-1]) != self.manifest.data.rows:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wfo.backtest.benchmark import Benchmark
 from wfo.grid import Grid
@@ -17,11 +18,15 @@ from wfo.runs.manifest import Manifest
 from wfo.selection.comparison import Comparison, Standing, compare
 from wfo.selection.explained import Sensitivity
 from wfo.selection.plateaus import Plateaus
+from wfo.selection.profile import Profile
 from wfo.selection.scoring import Scores, SetCounts
 from wfo.strategy import Strategy
 from wfo.text import percent
 from wfo.tradestation.ranges import PlateauRanges
 from wfo.windows import Phases
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,28 @@ class Facts:
     @classmethod
     def of(cls, scores: Scores, phases: int) -> Facts:
         """Count over the candidates of a run."""
+        return cls.of_candidates(scores.candidates, scores.benchmarks, phases, scores.min_phases)
+
+    @classmethod
+    def of_candidates(
+        cls, frame: pl.DataFrame, benchmarks: Sequence[Benchmark], phases: int, least: int
+    ) -> Facts:
+        """Count over candidates.
+
+        Parameters
+        ----------
+        frame
+            The candidates, with `candidate_columns` at least.
+        benchmarks
+            Buy-and-hold of each phase.
+        phases
+            How many there are.
+        least
+            Phases in which a stable combination is valid.
+        """
         import polars as pl
 
-        frame = scores.candidates
-        if frame.is_empty() or not scores.benchmarks:
+        if frame.is_empty() or not benchmarks:
             return cls(0.0, (math.nan,) * phases, 0)
         returns = [f"P{k}_OOS_Return" for k in range(1, phases + 1)]
         won = pl.sum_horizontal(
@@ -57,15 +80,21 @@ class Facts:
                 (pl.col(name).cast(pl.Float64) > b.return_floor)
                 & pl.col(f"P{k}_OOS_Rank").is_not_null()
             ).cast(pl.Int32)
-            for k, (name, b) in enumerate(zip(returns, scores.benchmarks, strict=True), 1)
+            for k, (name, b) in enumerate(zip(returns, benchmarks, strict=True), 1)
         )
         found = frame.select(
             (pl.col("Total_OOS_Trades") <= phases).mean().alias("idle"),
-            (won >= scores.min_phases).sum().alias("beaten"),
+            (won >= least).sum().alias("beaten"),
             *(pl.col(name).cast(pl.Float64).median() for name in returns),
         ).row(0, named=True)
         medians = tuple(math.nan if found[n] is None else found[n] for n in returns)
         return cls(found["idle"], medians, found["beaten"])
+
+
+def candidate_columns(phases: int) -> list[str]:
+    """Return the columns of candidates that `Facts` counts over."""
+    each = [(f"P{k}_OOS_Return", f"P{k}_OOS_Rank") for k in range(1, phases + 1)]
+    return ["Total_OOS_Trades", *(name for pair in each for name in pair)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +144,9 @@ class StrategyReport:
         For the comparison of strategies.
     lots
         What lots do to the combinations; None where they are small, or none.
+    profile
+        How each figure is distributed over all combinations; None of a sweep that an earlier
+        version counted without it.
     """
 
     strategy: Strategy
@@ -130,6 +162,7 @@ class StrategyReport:
     facts: Facts
     standing: Standing
     lots: LotFacts | None = None
+    profile: Profile | None = None
 
     def __repr__(self) -> str:
         best = self.finalist

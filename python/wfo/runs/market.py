@@ -92,6 +92,22 @@ class Market:
         """What annual figures count in."""
         return bars_per_year(self.timeframe, bars_module.dates(self.inputs.bars))
 
+    def periods_per_year(self, warmup: int, end: int, periods: int) -> float:
+        """Return what makes figures of the periods of a slice annual.
+
+        Of one bar a period that is a year of bars, of several a year of sessions.
+
+        Parameters
+        ----------
+        warmup, end
+            First bar of the slice, one past its last.
+        periods
+            How many it has.
+        """
+        if periods == end - warmup:
+            return self.bars_per_year
+        return bars_per_year("1day", bars_module.dates(self.inputs.bars[warmup:end]))
+
     @property
     def bounds(self) -> list[Bounds]:
         """Those of every phase."""

@@ -1,6 +1,7 @@
 """The page of a run: what it assumed, what it found, what that is worth, and how to go on.
 
-Whatever it says in words comes from `wfo.runs.sentences`.
+Its first lines come from `wfo.runs.verdict.rules`; whatever else it says in words comes from
+`wfo.runs.sentences`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from wfo.errors import WfoError
 from wfo.grid import Grid
 from wfo.progress import duration
 from wfo.runs import sentences as say
 from wfo.runs.found import Findings, OtherFound, StrategyReport, compare_reports
+from wfo.runs.holdout.lines import holdout_lines
+from wfo.runs.holdout.state import holdout_state
 from wfo.runs.judged import Judged
 from wfo.runs.manifest import run_ranges
+from wfo.runs.verdict.facts import Chance
+from wfo.runs.verdict.rules import first_lines
+from wfo.runs.verdict.searched import chances_of, facts_of_findings
 from wfo.selection.factors import Response
 from wfo.selection.gates import Gates
 from wfo.selection.plateaus import LEAST_STABLE, MAP_SIGNIFICANCE, Plateaus
@@ -41,7 +48,8 @@ _LOOSE = 1000.0
 
 def text(report: Findings) -> str:
     """Return the whole page."""
-    lines = ["", *_bars(report), "", *_assumed(report), "", *_windows(report)]
+    lines = ["", *_first_lines(report), "", *_bars(report), "", *_assumed(report)]
+    lines += ["", *_windows(report), *_held_out(report)]
     for item in report.strategies:
         lines += ["", *_strategy(report, item)]
     lines += [*_comparison(report), "", *_files(report), "", *_words(), "", *_next(report)]
@@ -76,6 +84,19 @@ def page_table(rows: Sequence[Sequence[str]], align: str) -> list[str]:
 def _width(rows: Sequence[Sequence[str]], columns: int) -> int:
     """Return the characters that so many columns of a table take."""
     return max(map(len, table([row[:columns] for row in rows], ">" * columns)))
+
+
+def _first_lines(report: Findings) -> list[str]:
+    """Say what the figures allow, and which commands tell what they do not."""
+    tests: tuple[Chance, ...] = ()
+    warning = ""
+    try:
+        tests = chances_of(report.folder, report.manifest)
+    except WfoError as error:
+        # The run is complete without them.
+        warning = f"Warning: {error}."
+    facts = facts_of_findings(report, tests)
+    return said(*first_lines(facts, brief=True), warning, indent="")
 
 
 def _bars(report: Findings) -> list[str]:
@@ -188,6 +209,14 @@ def _windows(report: Findings) -> list[str]:
             say.extrapolated(min(b.oos_bars / b.bars_per_year for b in report.benchmarks)),
         ),
     ]
+
+
+def _held_out(report: Findings) -> list[str]:
+    """Return what has become of the hold-out; nothing where the run has none."""
+    if report.manifest.holdout is None:
+        return []
+    state = holdout_state(report.folder, report.manifest)
+    return ["", *holdout_lines(state, folder=shlex.quote(str(report.folder.path)))]
 
 
 def _strategy(report: Findings, item: StrategyReport) -> list[str]:
@@ -674,9 +703,8 @@ def _files(report: Findings) -> list[str]:
         same = report.moved.name.startswith(report.manifest.fingerprint[:8])
         what = "The earlier run" if same else "The earlier run was another one and"
         lines.append(f"{what} moved to {report.moved}")
-    stable = sum(item.scores.stable for item in report.strategies)
     lines.append(f"Took {duration(report.seconds)}.")
-    lines += said(say.trials(report.trials, report.manifest.symbol), say.luck(stable), indent="")
+    lines += said(say.trials(report.trials, report.manifest.symbol), indent="")
     return lines
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 from wfo.backtest import thread_count
-from wfo.errors import InputError
+from wfo.errors import InputError, ResultsError
 from wfo.progress import Progress, Silent
 from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Manifest, Rescored, run_ranges
 from wfo.runs.market import Market
 from wfo.runs.options import RunOptions
+from wfo.runs.permuting.record import stale_tests
 from wfo.runs.plan import CSV_ROWS
 from wfo.runs.report import RunReport
 from wfo.runs.stages import Stages
@@ -91,6 +93,7 @@ def rescore(
         manifest = replace(manifest, gates=gates, benchmarks=held, rescored=rescored, stages={})
         trials = manifest.completion.trials if manifest.completion else 0
         manifest, files = stages.finish(reports, manifest, trials, machine)
+        _say_what_is_stale(folder, manifest, machine, progress)
     return RunReport(folder, manifest.phases, reports, files, None, trials, clock.total, manifest)
 
 
@@ -110,6 +113,16 @@ def _say_what_ends(manifest: Manifest, progress: Progress) -> None:
         progress.say(
             f"plateaus are looked for by the usual options, not by those of wfo plateaus{again}"
         )
+
+
+def _say_what_is_stale(
+    folder: RunFolder, manifest: Manifest, machine: Machine, progress: Progress
+) -> None:
+    """Tell which permutation tests do not hold for the gates any more."""
+    # Of one that is damaged 'wfo verify' tells.
+    with contextlib.suppress(ResultsError):
+        for text in stale_tests(folder, manifest, version=machine.version()):
+            progress.say(text)
 
 
 def _check_gates(stores: Sequence[SweepStore], gates: Gates, asked: int) -> None:

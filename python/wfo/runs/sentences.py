@@ -870,17 +870,6 @@ def trials(count: int, symbol: str) -> str:
     )
 
 
-@_sentence
-def luck(stable_found: int) -> str:
-    """Say what the page does not know."""
-    if not stable_found:
-        return ""
-    return (
-        "This page does not say how much of it is luck: the phases are one history, and permuted"
-        " markets have stable combinations too."
-    )
-
-
 def _above(a: float, b: float) -> bool:
     """Whether a figure exceeds another by more than what stays invested differs by rounding."""
     return a > b + MARGIN * abs(b)

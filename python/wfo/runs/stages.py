@@ -28,6 +28,7 @@ from wfo.selection.explained import Sensitivity
 from wfo.selection.gates import Gates
 from wfo.selection.options import ScoreOptions
 from wfo.selection.plateaus import Plateaus, detect_plateaus, detect_unscored
+from wfo.selection.profile import Profile
 from wfo.selection.regions import Region
 from wfo.selection.scoring import Scores, score_statistics, stable_threshold
 from wfo.selection.sensitivity import region_sensitivity
@@ -132,6 +133,7 @@ class Stages:
             facts=Facts.of(scores, len(self.market.phases)),
             standing=standing(strategy, len(grid), scores.stable, frame),
             lots=lot_facts(self.market, grid),
+            profile=None if kept.profile is None else Profile.of(kept.profile),
         )
 
     def _score(self, kept: SweepStore) -> tuple[Whole, Scores]:
@@ -340,6 +342,7 @@ def _describe(report: StrategyReport, options: RangeOptions) -> dict[str, Any]:
             },
         },
         "best": None if report.finalist is None else report.finalist.to_dict(),
+        "profile": None if report.profile is None else report.profile.to_dict(),
         "at_risk": scores.at_risk,
         "warnings": list(scores.warnings),
         "plateaus": report.plateaus.to_dict(),

@@ -119,7 +119,7 @@ def read_kept(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ResultsError(f"{path} cannot be read: {error}") from error
 

@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from wfo.backtest import thread_count
 from wfo.errors import ResultsError
@@ -14,11 +15,15 @@ from wfo.files import read_sealed
 from wfo.progress import Progress, Silent
 from wfo.runs.analysis.refined import NAME, AnalysisRecord
 from wfo.runs.folder import RunFolder
+from wfo.runs.holdout.spendings import spendings, spent_of, symbols_of
 from wfo.runs.manifest import Manifest
 from wfo.runs.options import RunOptions
+from wfo.runs.permuting.record import Record, record_paths
 from wfo.runs.refinement.record import Refinement
 from wfo.runs.stage_alone.stated import stage_commands
 from wfo.runs.stored import stored_sweeps, sweep_damages
+from wfo.runs.verdict.record import NAME as VERDICT
+from wfo.runs.verdict.record import Verdict
 from wfo.sweeps import SweepStore
 
 
@@ -66,6 +71,9 @@ def verify(
                 sizes.append(folder.check_digest(name, stated))
         sizes += _refined(folder, found)
         sizes += _analyzed(folder, found)
+        sizes += _held_out(folder, manifest, found)
+        sizes += _permuted(folder, found)
+        sizes += _verdict(folder, found)
         for path in dict.fromkeys((folder.trials, folder.trials_of(manifest.symbol))):
             if path.is_file():
                 with found.collected(found.trials):
@@ -118,19 +126,56 @@ def _analyzed(folder: RunFolder, found: _Found) -> list[int]:
     return sizes
 
 
+def _held_out(folder: RunFolder, manifest: Manifest, found: _Found) -> list[int]:
+    """Check what says of hold-outs that they are spent, and return the sizes."""
+    with found.collected(found.spent):
+        spent_of(folder, manifest)
+    with found.collected(found.spent):
+        spendings(folder, symbols_of(manifest))
+    return [p.stat().st_size for p in (folder.spent, folder.holdouts) if p.is_file()]
+
+
+def _permuted(folder: RunFolder, found: _Found) -> list[int]:
+    """Check the records of permutation tests, those set aside too, and return the sizes."""
+    sizes: list[int] = []
+    paths: list[Path] = []
+    with found.collected(found.permuted):
+        paths = record_paths(folder, earlier=True)
+    for path in paths:
+        with found.collected(found.permuted):
+            Record.read(path)
+            sizes.append(path.stat().st_size)
+    return sizes
+
+
+def _verdict(folder: RunFolder, found: _Found) -> list[int]:
+    """Check the statistics that were collected, and return their size; none without any."""
+    path = folder.path / VERDICT
+    if not path.is_file():
+        return []
+    with found.collected(found.collectable):
+        Verdict.read(path)
+    return [path.stat().st_size]
+
+
 @dataclass(slots=True)
 class _Found:
     """What is wrong, a text a file, by what repairs it.
 
     `kept` are files that the run keeps: bars, what it was given, figures. `derived` follow from
-    them, `refined` from ranges among those, and `analyzed` from reports.
+    them, `refined` from ranges among those, and `analyzed` from reports; `collectable` are
+    statistics of all of these. Of `permuted`, records of permutation tests, and of `spent`, records
+    of hold-outs, each text says itself what repairs it.
     """
 
     kept: list[str] = field(default_factory=list)
     derived: list[str] = field(default_factory=list)
     refined: list[str] = field(default_factory=list)
     analyzed: list[str] = field(default_factory=list)
+    collectable: list[str] = field(default_factory=list)
+    permuted: list[str] = field(default_factory=list)
     trials: list[str] = field(default_factory=list)
+    spent: list[str] = field(default_factory=list)
 
     @contextlib.contextmanager
     def collected(self, texts: list[str]) -> Iterator[None]:
@@ -142,7 +187,10 @@ class _Found:
 
     def check(self, folder: RunFolder, manifest: Manifest) -> None:
         """Raise a `ResultsError` that names every file, if there are any."""
-        found = (*self.kept, *self.derived, *self.refined, *self.analyzed, *self.trials)
+        found = (
+            *(*self.kept, *self.derived, *self.refined, *self.analyzed),
+            *(*self.collectable, *self.permuted, *self.trials, *self.spent),
+        )
         texts = list(dict.fromkeys(found))
         if not texts:
             return
@@ -185,4 +233,7 @@ class _Found:
             )
         if self.analyzed:
             lines.append(f"to analyze again: {shlex.join(['wfo', 'analyze', str(folder.path)])}")
+        if self.collectable:
+            again = shlex.join(["wfo", "verdict", str(folder.path)])
+            lines.append(f"to collect the statistics again: {again}")
         return lines

@@ -122,10 +122,10 @@ class Stated:
             raise ResultsError(f"{self.folder.manifest} states no {path.name}; {self.again}")
         try:
             self.folder.check_digest(path.name, sums[path.name])
-            known = pl.read_parquet_schema(path)
+            known = pl.scan_parquet(path, glob=False).collect_schema()
             missing = [name for name in columns if name not in known]
             if not missing:
-                return pl.read_parquet(path, columns=list(columns))
+                return pl.read_parquet(path, columns=list(columns), glob=False)
         except (ResultsError, OSError, pl.exceptions.PolarsError) as error:
             raise ResultsError(f"{error}; {self.again}") from error
         raise ResultsError(
