@@ -25,6 +25,9 @@ PART = ".part"
 _SEAL = re.compile(r'"seal": "([0-9a-f]{64})"\n}\n\Z')
 _UNSEALED = "0" * 64
 
+#: Digits of a whole number in a JSON file, at most; a float holds more than 1e308.
+_LONGEST_NUMBER = 300
+
 
 @contextlib.contextmanager
 def whole_file(path: Path, *, remedy: str | None = None) -> Iterator[Path]:
@@ -148,10 +151,10 @@ def read_json(path: Path) -> Any:
         If it is missing or no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        return _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ResultsError(f"there is no {path}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path} cannot be read: {error}") from error
 
 
@@ -185,11 +188,29 @@ def read_sealed(path: Path) -> dict[str, Any]:
     if seal is None or _digest(text[: seal.start(1)] + _UNSEALED + '"\n}\n') != seal[1]:
         raise ResultsError(f"{path} is damaged: it is not as it was written")
     try:
-        data: dict[str, Any] = json.loads(text, parse_constant=_no_number)
+        data: dict[str, Any] = _parsed(text)
         del data["seal"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResultsError(f"{path} is damaged: {error}") from error
     return data
+
+
+def _parsed(text: str) -> Any:
+    """Return what JSON says; of numbers only such as a float can hold.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        If it is no JSON, or nested too deeply.
+    """
+    return json.loads(text, parse_constant=_no_number, parse_int=_whole)
+
+
+def _whole(text: str) -> int:
+    """Return a whole number that a float can hold, so that none fails where it is computed with."""
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"{text:.20}… has {len(text):,} digits")
+    return int(text)
 
 
 def _no_number(text: str) -> float:

@@ -32,6 +32,7 @@ _GUIDES = (
     "reading-a-run",
     "stores-and-resuming",
     "gates-and-worth",
+    "luck",
     "refinement",
     "own-strategy",
     "own-source",
