@@ -20,6 +20,7 @@ from typing import Literal
 from wfo.backtest.benchmark import MARGIN
 from wfo.runs.permuting.values import LEAST_RUNS
 from wfo.runs.verdict.facts import NOT_COMPUTED, Chance, Compared, Facts, HoldOut
+from wfo.stats.superiority import RESAMPLES
 from wfo.text import percent
 
 #: Largest p that counts as beyond chance: one search in 20 of bars without any pattern has it
@@ -923,9 +924,14 @@ def _are(count: int, verb: str) -> str:
 
 
 def p_text(p: float) -> str:
-    """Return a p with the decimals it takes to stay on its side of the level, and above 0."""
+    """Return a p with the decimals it takes to stay on its side of the level, and above 0.
+
+    A p of 0 is that of a bootstrap none of whose resamples did as well: it is below one in as many.
+    """
+    if p == 0:
+        return f"<{1 / RESAMPLES:g}"
     decimals = 2 if p >= 0.1 else 3
-    while p > 0 and not round(p, decimals):
+    while not round(p, decimals):
         decimals += 1
     return _on_its_side(p, SIGNIFICANCE, decimals, above=False)
 
