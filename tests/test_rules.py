@@ -689,6 +689,14 @@ def test_a_run_without_statistics_says_the_commands_in_few_sentences() -> None:
 
 
 @pytest.mark.parametrize(
+    ("deflated", "more"), [(0.0, "NO more"), (0.4999, "NO more"), (0.5, "NOT SURELY more")]
+)
+def test_a_ratio_below_the_expected_one_is_no_more_than_it(deflated: float, more: str) -> None:
+    said = " ".join(first_lines(facts(deflated=deflated, deflated_excess=deflated)))
+    assert f"Sharpe ratio is {more} than the best of 166,320 trials without skill" in said
+
+
+@pytest.mark.parametrize(
     ("p", "text"),
     [(0.35, "0.35"), (0.05, "0.050"), (0.0502, "0.0502"), (0.05002, "0.05002"), (1 / 201, "0.005"),
      (0.0498, "0.050"), (1.0, "1.00"), (0.1, "0.10"), (0.0996, "0.100"), (0.0, "<0.001"),

@@ -31,6 +31,10 @@ SIGNIFICANCE = 0.05
 #: Prado 2014 reject at 95 %).
 DEFLATED = 0.95
 
+#: Deflated Sharpe ratio of a set whose Sharpe ratio is the one to expect of the best of all trials
+#: without skill; below it, the ratio is smaller than that.
+EXPECTED = 0.5
+
 #: Probability of backtest overfitting from which on choosing the best is no better than choosing
 #: any, and up to which it counts as small (Bailey, Borwein, López de Prado & Zhu 2017).
 OVERFIT, SELDOM_OVERFIT = 0.5, 0.05
@@ -395,8 +399,10 @@ def _deflated_unknown(facts: Facts) -> str:
 
 
 def _explained_by_trials(facts: Facts) -> str:
+    # A deflated ratio of a half is that of a Sharpe ratio equal to the expected one.
+    more = "NO more" if (facts.deflated or 0.0) < EXPECTED else "NOT SURELY more"
     return (
-        f"The best finalist's Sharpe ratio is NOT SURELY more than the best of {facts.trials:,}"
+        f"The best finalist's Sharpe ratio is {more} than the best of {facts.trials:,}"
         f" trials without skill is expected to show (deflated {_two(facts.deflated)}, in excess of"
         f" holding {facts.symbol} {_two(facts.deflated_excess)}; {DEFLATED:g} is needed, which with"
         " many trials hardly anything reaches)."
