@@ -31,6 +31,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # The Numba engine takes 20 seconds to compile: once is enough for all processes of the tests.
 os.environ.setdefault("WFO_JIT_CACHE", str(ROOT / "target" / "jit"))
 
+# Commands that tests start would compile the package's 220 modules anew each time where the
+# environment says not to keep bytecode, as images of containers do: half a second a command.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 # Tests ask no vendor of whom the machine has credentials.
 for name in list(os.environ):
@@ -41,23 +45,34 @@ for name in ("WFO_SOURCE", "WFO_FILES_DIR"):
 os.environ["WFO_CONFIG_DIR"] = str(ROOT / "target" / "no-config")
 
 
-# What takes longest, in this order; the other files fill up what is left at the end.
+# What takes longest, in this order; the other files fill up what is left at the end. Of those that
+# compare with the reference test_parity is the first, so that one process compiles it.
 LONGEST = (
     "test_resume",
     "test_wheel",
+    "test_parity",
+    "test_data_store",
+    "test_source_faults",
+    "test_cli",
     "test_runs",
     "test_stages",
-    "test_parity",
+    "test_conformance",
     "test_plateaus",
-    "test_docs",
-    "test_source_faults",
-    "test_data_store",
-    "test_random_faults",
+    "test_stores",
     "test_updating",
+    "test_docs",
+    "test_random_faults",
+    "test_factored",
+    "test_sweeps",
+    "test_oracle",
+    "test_time",
+    "test_money",
+    "test_fetching",
+    "test_parity_extended",
+    "test_scoring",
+    "test_collecting",
+    "test_run_call",
     "test_refine",
-    "test_stage_alone",
-    "test_reports",
-    "test_handover",
     "test_analysis",
 )
 

@@ -24,36 +24,35 @@ VARIANTS = list(wfo.strategies())
 DUAL = [name for name, strategy in wfo.strategies().items() if strategy.dual_symbol]
 SEEDS = st.integers(0, 2**40)
 
-each_engine = pytest.mark.parametrize("engine", ENGINES)
 each_style = pytest.mark.parametrize("style", STYLES)
 each_variant = pytest.mark.parametrize("strategy", VARIANTS)
 
 
-def check(engine: str, strategy: str, style: str, seed: int) -> None:
+def check(strategy: str, style: str, seed: int) -> None:
     c = cases.case(seed, strategy, style)
-    said = parity.differences(c.simulate("reference"), c.simulate(engine))
-    # The line to paste into a test of its own.
-    call = f"check({engine!r}, {strategy!r}, {style!r}, {seed})"
-    assert not said, call + "\n" + "\n".join(said)
+    wanted = c.simulate("reference")
+    for engine in ENGINES:
+        said = parity.differences(wanted, c.simulate(engine))
+        # The line to paste into a test of its own.
+        call = f"{engine}: check({strategy!r}, {style!r}, {seed})"
+        assert not said, call + "\n" + "\n".join(said)
 
 
-@each_engine
 @each_style
 @each_variant
 @hypothesis.settings(max_examples=100)
 @hypothesis.given(SEEDS)
-def test_simulations_agree(engine: str, strategy: str, style: str, seed: int) -> None:
-    check(engine, strategy, style, seed)
+def test_simulations_agree(strategy: str, style: str, seed: int) -> None:
+    check(strategy, style, seed)
 
 
 @pytest.mark.slow
-@each_engine
 @each_style
 @each_variant
 @hypothesis.settings(max_examples=5_000)
 @hypothesis.given(SEEDS)
-def test_simulations_agree_in_many_cases(engine: str, strategy: str, style: str, seed: int) -> None:
-    check(engine, strategy, style, seed)
+def test_simulations_agree_in_many_cases(strategy: str, style: str, seed: int) -> None:
+    check(strategy, style, seed)
 
 
 @each_variant
@@ -93,19 +92,16 @@ def test_cases_are_hard_enough(strategy: str) -> None:
         assert ruined > 0
 
 
-@each_engine
 @each_style
 @each_variant
 @pytest.mark.parametrize("name", ["NASDAQ", "SP500"])
-def test_sweeps_agree_on_the_sample(engine: str, strategy: str, style: Any, name: str) -> None:
+def test_sweeps_agree_on_the_sample(strategy: str, style: Any, name: str) -> None:
     bars = wfo.load_sample(name)
     other = wfo.load_sample("SP500" if name == "NASDAQ" else "NASDAQ")
-    sweeps_agree(engine, strategy, style, bars, other)
+    sweeps_agree(strategy, style, bars, other)
 
 
-def sweeps_agree(
-    engine: str, strategy: str, style: Any, bars: pl.DataFrame, other: pl.DataFrame
-) -> None:
+def sweeps_agree(strategy: str, style: Any, bars: pl.DataFrame, other: pl.DataFrame) -> None:
     """Compare the smoke grid over all phases, after a look at whether it trades at all."""
     grid = wfo.Grid.load("smoke", strategy)
     phases = wfo.Windows.preset().resolve(bars["date"], warmup=max(100, grid.need))
@@ -113,35 +109,32 @@ def sweeps_agree(
     options: dict[str, Any] = {"windows": phases, "settings": settings}
     if strategy in DUAL:
         options["bars2"] = other
-    wanted, found = (
-        wfo.sweep(strategy, bars, grid, engine=each, **options) for each in ("reference", engine)
+    wanted, *others = (
+        wfo.sweep(strategy, bars, grid, engine=each, **options) for each in ("reference", *ENGINES)
     )
-    for w, f in zip(wanted, found, strict=True):
-        assert w.is_trades.sum() > 500
-        scale = max(settings.capital, float(np.abs(w.is_pnl).max()))
-        assert not parity.figure_differences(w.figures(), f.figures(), scale)
+    for engine, found in zip(ENGINES, others, strict=True):
+        for w, f in zip(wanted, found, strict=True):
+            assert w.is_trades.sum() > 500
+            scale = max(settings.capital, float(np.abs(w.is_pnl).max()))
+            assert not parity.figure_differences(w.figures(), f.figures(), scale), engine
 
 
-@each_engine
 @each_style
 @each_variant
 @pytest.mark.parametrize("name", ["TQQQ", "SMH", "SPY"])
-def test_sweeps_agree_on_real_bars(
-    engine: str, strategy: str, style: str, name: str, real_bars: Path
-) -> None:
+def test_sweeps_agree_on_real_bars(strategy: str, style: str, name: str, real_bars: Path) -> None:
     bars, other = (
         pl.read_csv(real_bars / f"{symbol}_1day.csv", try_parse_dates=True)
         for symbol in (name, "QQQ")
     )
     joined = wfo.join_bars(bars, other)
-    sweeps_agree(engine, strategy, style, joined.first, joined.second)
+    sweeps_agree(strategy, style, joined.first, joined.second)
 
 
-@each_engine
 @each_variant
 @hypothesis.settings(max_examples=15)
 @hypothesis.given(SEEDS)
-def test_sweeps_agree_over_random_grids(engine: str, strategy: str, seed: int) -> None:
+def test_sweeps_agree_over_random_grids(strategy: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     c = cases.case(seed, strategy)
     values = {name: {value} for name, value in c.params.items()}
@@ -154,7 +147,7 @@ def test_sweeps_agree_over_random_grids(engine: str, strategy: str, seed: int) -
     bars2 = cases.random_bars(rng, len(bars)) if strategy in DUAL else None
     need = grid.need
     for warmup, split, end in ((need + 5, need + 90, need + 200), (need, need + 150, len(bars))):
-        wanted, found = (
+        wanted, *others = (
             wfo.sweep(
                 strategy,
                 bars[:end],
@@ -165,10 +158,12 @@ def test_sweeps_agree_over_random_grids(engine: str, strategy: str, seed: int) -
                 settings=c.settings,
                 bars2=None if bars2 is None else bars2[:end],
             )
-            for each in ("reference", engine)
+            for each in ("reference", *ENGINES)
         )
         scale = max(c.settings.capital, float(np.abs(wanted.is_pnl).max()))
-        assert not parity.figure_differences(wanted.figures(), found.figures(), scale)
+        for engine, found in zip(ENGINES, others, strict=True):
+            said = parity.figure_differences(wanted.figures(), found.figures(), scale)
+            assert not said, engine
 
 
 @pytest.mark.parametrize("engine", ["reference", *ENGINES])

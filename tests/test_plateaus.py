@@ -44,8 +44,13 @@ def planted(seed: int, *, edges: str) -> FloatMap:
     return np.clip(level, 0.06, 1.0)
 
 
+def quick(seeds: int, of: int) -> list[Any]:
+    """Seeds of fields, of which the first so many are tried in every run of the tests."""
+    return [pytest.param(k, marks=() if k < seeds else pytest.mark.slow) for k in range(of)]
+
+
 @pytest.mark.parametrize("edges", ["steep", "soft"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", quick(3, of=8))
 def test_two_hills_and_a_ridge_are_found_again(seed: int, edges: str) -> None:
     found = find_clusters(cells(planted(seed, edges=edges)))
     assert len(found.members) == 3, found.note
@@ -86,15 +91,17 @@ def test_a_slope_gives_its_upper_part_and_not_the_map() -> None:
 
 @pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2)])
 @pytest.mark.parametrize("at", [(0, 0), (0, 2), (4, 0), (5, 3), (-1, -1)])
-def test_a_block_is_found_wherever_it_lies(shape: tuple[int, int], at: tuple[int, int]) -> None:
+@pytest.mark.parametrize("seed", quick(1, of=3))
+def test_a_block_is_found_wherever_it_lies(
+    shape: tuple[int, int], at: tuple[int, int], seed: int
+) -> None:
     """In a corner, along an edge or within: the map's border costs a plateau no cell."""
     i, j = (a if a >= 0 else n - s for a, n, s in zip(at, SHAPE, shape, strict=True))
     wanted = np.zeros(SHAPE, bool)
     wanted[i : i + shape[0], j : j + shape[1]] = True
-    for seed in range(3):
-        noise = 0.02 * np.random.default_rng(seed).standard_normal(SHAPE)
-        (found,) = find_clusters(cells(0.2 + 0.4 * wanted + noise)).members
-        assert np.array_equal(found, wanted)
+    noise = 0.02 * np.random.default_rng(seed).standard_normal(SHAPE)
+    (found,) = find_clusters(cells(0.2 + 0.4 * wanted + noise)).members
+    assert np.array_equal(found, wanted)
 
 
 def test_a_single_peak_is_no_plateau() -> None:

@@ -32,8 +32,9 @@ from wfo.data.updating import Updated, Wanted, update
 
 _DAY = dt.timedelta(days=1)
 
-#: Sequences by default, and of those that the long tests add.
-QUICK, SLOW, BATCH = 200, 10_000, 250
+#: Sequences by default, each series with each kind of sequence, and of those that the long tests
+#: add.
+QUICK, SLOW, BATCH = 140, 10_000, 250
 
 #: Of faults in a row, and attempts that outlast them.
 MOST, ATTEMPTS = 3, 5

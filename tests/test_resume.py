@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from kills import GRID, command, contents, end, killed
+from kills import GATES, GRID, command, contents, end, killed
+from kills import SMALL as SMALL_BLOCKS
 from noting import Noting
+from small_run import SMALL
 
 import wfo
 from wfo.atr_d.settings import Settings
@@ -29,18 +31,11 @@ from wfo.data import sample_store
 from wfo.errors import ResultsError
 from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Machine
-from wfo.runs.options import RunOptions
 from wfo.runs.plan import RunPlan
 from wfo.runs.rescore import rescore as rescore_by
 from wfo.runs.run import run as run_by
 from wfo.runs.verify import verify as verify_by
-from wfo.sweeps import StoreOptions
-
-#: Blocks and states so small that the tiny grid has several.
-SMALL = RunOptions(
-    store=StoreOptions(block=1024, checksum_rows=256, state_seconds=0, state_share=0),
-    blocks=BlockSizes(largest=1500),
-)
+from wfo.selection.gates import Gates
 
 run = functools.partial(run_by, options=SMALL)
 rescore = functools.partial(rescore_by, options=SMALL)
@@ -54,22 +49,89 @@ STORES = pytest.mark.parametrize("store", ["dense", "survivors"])
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grid of several blocks as large as they are by default."""
     path = tmp_path_factory.mktemp("grid") / "kills.yaml"
     path.write_text(GRID)
     return path
 
 
 @pytest.fixture(scope="module")
-def undisturbed(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+def undisturbed(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run of it comes to."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    found = contents(run_by(large(grid, out), sample_store()).folder.path)
+    shutil.rmtree(out)
+    return found
+
+
+def large(grid: Path, out: Path) -> RunPlan:
+    gates = Gates.preset(GATES)
+    return RunPlan("NASDAQ", "atr_d_l", grid=str(grid), out=out, store="dense", gates=gates)
+
+
+def written(path: Path, **more: list[float]) -> Path:
+    """Write a grid of 7,680 combinations."""
+    values = wfo.Grid.load("smoke", "atr_d_l").values | {
+        "bb_deviation": [0.5 + 0.25 * i for i in range(12)],
+        **more,
+    }
+    lines = (f"  {name}: {json.dumps(list(axis))}" for name, axis in values.items())
+    path.write_text("atr_d_l:\n" + "\n".join(lines) + "\n")
+    assert len(wfo.Grid.load(path, "atr_d_l")) == COUNT
+    return path
+
+
+@pytest.fixture(scope="module")
+def hilly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grid whose map has plateaus, and so ranges; looking for them takes half of its run."""
+    return written(tmp_path_factory.mktemp("hilly") / "hilly.yaml")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grid of four cells, too few for plateaus."""
+    return written(
+        tmp_path_factory.mktemp("tiny") / "tiny.yaml",
+        atr_multiplier=[13, 24],
+        atr_buy_multiplier=[0.5, 2.5],
+        atr_smooth_period=[2, 4, 6, 8, 10],
+    )
+
+
+@pytest.fixture
+def plan(tiny: Path, tmp_path: Path) -> Any:
+    return functools.partial(RunPlan, "NASDAQ", "atr_d_l", grid=str(tiny), out=tmp_path / "out")
+
+
+@pytest.fixture
+def hilly_plan(hilly: Path, tmp_path: Path) -> Any:
+    return functools.partial(RunPlan, "NASDAQ", "atr_d_l", grid=str(hilly), out=tmp_path / "out")
+
+
+#: A run that nothing has stopped, by its store; for reading, and to be copied.
+Whole = Callable[[str], RunFolder]
+
+
+def made_once(grid: Path, factory: pytest.TempPathFactory) -> Whole:
     @functools.cache
-    def of(store: str) -> dict[str, Any]:
-        out = tmp_path_factory.mktemp("undisturbed")
-        end(command(grid, out, "--store", store))
-        found = contents(out / "NASDAQ")
-        shutil.rmtree(out)
-        return found
+    def of(store: str) -> RunFolder:
+        out = factory.mktemp("whole")
+        plan = RunPlan("NASDAQ", "atr_d_l", grid=str(grid), out=out, store=store)
+        return run(plan, sample_store()).folder
 
     return of
+
+
+@pytest.fixture(scope="module")
+def whole(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return made_once(tiny, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def whole_hilly(hilly: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    made = made_once(hilly, tmp_path_factory)
+    assert list(made("dense").path.glob("phase5_refine_*_rank1*.csv"))
+    return made
 
 
 # Kills
@@ -91,63 +153,39 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 }
 
 
+def test_a_killed_command_goes_on_within_its_sweep(
+    grid: Path, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
+    line = command(grid, tmp_path, "--store", "dense", "--gates", GATES)
+    folder = tmp_path / "NASDAQ"
+    for moment in ("as soon as there is a folder", "with two blocks complete"):
+        assert killed(line, lambda moment=moment: MOMENTS[moment](folder)), moment  # type: ignore[misc]
+    said = end(line)
+    assert contents(folder) == undisturbed
+    assert "combinations are stored and intact; sweeping the rest" in said
+
+
 @pytest.mark.parametrize(
     ("store", "moments"),
     [
-        ("dense", ["as soon as there is a folder", "with two blocks complete"]),
         ("dense", ["while files take their names"]),
         ("dense", ["while scoring"]),
         ("survivors", ["with records on disk", "with candidates on disk"]),
     ],
 )
 def test_a_killed_run_ends_in_the_same_bytes(
-    store: str,
-    moments: list[str],
-    grid: Path,
-    undisturbed: Callable[[str], dict[str, Any]],
-    tmp_path: Path,
+    store: str, moments: list[str], hilly_plan: Any, whole_hilly: Whole
 ) -> None:
-    line = command(grid, tmp_path, "--store", store)
-    folder = tmp_path / "NASDAQ"
+    each = hilly_plan(store=store)
+    line = command(Path(each.grid), each.out, "--store", store, program=SMALL_BLOCKS)
+    folder = each.folder.path
     for moment in moments:
         assert killed(line, lambda moment=moment: MOMENTS[moment](folder)), moment  # type: ignore[misc]
-    said = end(line)
-    assert contents(folder) == undisturbed(store)
-    if moments[-1] == "with two blocks complete":
-        assert "combinations are stored and intact; sweeping the rest" in said
+    noted = Noting()
+    run(each, sample_store(), progress=noted)
+    assert contents(folder) == contents(whole_hilly(store).path)
     if moments[-1] in {"while scoring", "with candidates on disk"}:
-        assert "sweeping 4 phases" not in said
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A grid of 7,680 combinations."""
-    path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
-    grid = wfo.Grid.load("smoke", "atr_d_l")
-    values = dict(grid.values) | {"bb_deviation": [0.5 + 0.25 * i for i in range(12)]}
-    lines = (f"  {name}: {json.dumps(list(axis))}" for name, axis in values.items())
-    path.write_text("atr_d_l:\n" + "\n".join(lines) + "\n")
-    return path
-
-
-@pytest.fixture
-def plan(tiny: Path, tmp_path: Path) -> Any:
-    return functools.partial(RunPlan, "NASDAQ", "atr_d_l", grid=str(tiny), out=tmp_path / "out")
-
-
-#: A run that nothing has stopped, by its store; for reading, and to be copied.
-Whole = Callable[[str], RunFolder]
-
-
-@pytest.fixture(scope="module")
-def whole(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    @functools.cache
-    def of(store: str) -> RunFolder:
-        out = tmp_path_factory.mktemp("whole")
-        plan = RunPlan("NASDAQ", "atr_d_l", grid=str(tiny), out=out, store=store)
-        return run(plan, sample_store()).folder
-
-    return of
+        assert not noted.swept
 
 
 def copied(whole: Whole, each: RunPlan) -> RunFolder:
@@ -182,12 +220,12 @@ def stopped(
 @STORES
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_and_stops_change_no_byte(
-    store: str, threads: int, plan: Any, whole: Whole
+    store: str, threads: int, hilly_plan: Any, whole_hilly: Whole
 ) -> None:
-    each = plan(store=store, threads=threads)
+    each = hilly_plan(store=store, threads=threads)
     folder = stopped(each, at=threads)
     run(each, sample_store())
-    found, expected = contents(folder.path), contents(whole(store).path)
+    found, expected = contents(folder.path), contents(whole_hilly(store).path)
     for said in (found["run.json"], expected["run.json"]):
         del said["threads"]
     assert found == expected
@@ -225,7 +263,9 @@ def test_damage_of_any_file_is_found_and_mended(store: str, plan: Any, whole: Wh
     for name in before:
         path = folder.path / name
         data = path.read_bytes()
-        for at in (0, len(data) - 1, *chance.integers(0, len(data), 8).tolist()):
+        # Of figures there are a hundred files, each checked in the same way.
+        further = 2 if path.suffix == ".npy" else 8
+        for at in (0, len(data) - 1, *chance.integers(0, len(data), further).tolist()):
             path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
             with pytest.raises(ResultsError, match=path.name.split(".")[0]):
                 verify(folder)
@@ -337,17 +377,17 @@ main(sys.argv[1:])
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
 def test_a_limit_on_files_is_named_and_the_run_goes_on(
-    grid: Path, undisturbed: Callable[[str], dict[str, Any]], tmp_path: Path
+    grid: Path, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
-    line = command(grid, tmp_path, "--store", "dense")
+    line = command(grid, tmp_path, "--store", "dense", "--gates", GATES)
     asked = [sys.executable, "-c", FILE_SIZE, *line[3:]]
     done = subprocess.run(asked, check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert "error: cannot write" in done.stderr
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr
-    end(line)
-    assert contents(tmp_path / "NASDAQ") == undisturbed("dense")
+    run_by(large(grid, tmp_path), sample_store())
+    assert contents(tmp_path / "NASDAQ") == undisturbed
 
 
 def test_a_folder_that_cannot_be_written_is_named(plan: Any, tmp_path: Path) -> None:

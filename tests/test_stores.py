@@ -24,12 +24,6 @@ from wfo.selection.profile import Profile
 from wfo.selection.scoring import Gates
 from wfo.sweeps import StoreOptions
 
-#: Stores know no strategy, so that one will do; the others take as long, and with shorts longer.
-STRATEGIES = [
-    pytest.param(name, marks=() if name == "atr_d_l" else pytest.mark.slow)
-    for name in wfo.strategies()
-]
-
 
 def few(total: int) -> RunOptions:
     """An eighth of so many combinations kept, and a few candidates."""
@@ -80,33 +74,45 @@ def agree(found: tuple[RunReport, RunReport], *, sure: bool = True) -> Any:
 
 
 @pytest.fixture(scope="module")
-def coarse(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunReport, RunReport]:
-    """Both stores of one grid, an eighth kept and a few candidates; for reading only."""
-    total = len(wfo.Grid.load("coarse", "atr_d_l"))
-    return both("atr_d_l", "coarse", tmp_path_factory.mktemp("coarse"), few(total))
+def sparse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The coarse grid with every second value of the map's axes, a quarter of its combinations."""
+    grid = wfo.Grid.load("coarse", "atr_d_l")
+    axes = grid.strategy.map_axes or ()
+    values = {name: v[::2] if name in axes else v for name, v in grid.values.items()}
+    path = tmp_path_factory.mktemp("grid") / "sparse.yaml"
+    path.write_text("".join(f"{name}: {list(axis)}\n" for name, axis in values.items()))
+    return path
+
+
+@pytest.fixture(scope="module")
+def total(sparse: Path) -> int:
+    """Its combinations."""
+    return len(wfo.Grid.load(sparse, "atr_d_l"))
+
+
+@pytest.fixture(scope="module")
+def cut(
+    sparse: Path, total: int, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[RunReport, RunReport]:
+    """Both stores of it, an eighth kept and a few candidates; for reading only."""
+    return both("atr_d_l", str(sparse), tmp_path_factory.mktemp("cut"), few(total))
 
 
 @pytest.fixture
-def copies(coarse: tuple[RunReport, RunReport], tmp_path: Path) -> tuple[RunReport, RunReport]:
+def copies(cut: tuple[RunReport, RunReport], tmp_path: Path) -> tuple[RunReport, RunReport]:
     """The same, to be scored again."""
 
     def copied(report: RunReport, name: str) -> RunReport:
         folder = shutil.copytree(report.folder.path, tmp_path / name)
         return dataclasses.replace(report, folder=RunFolder(folder))
 
-    return copied(coarse[0], "dense"), copied(coarse[1], "survivors")
+    return copied(cut[0], "dense"), copied(cut[1], "survivors")
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_coarse_grids_come_to_the_same(
-    strategy: str, coarse: tuple[RunReport, RunReport], tmp_path: Path
+def check_the_cut(
+    found: tuple[RunReport, RunReport], strategy: str, total: int, *, sure: bool = True
 ) -> None:
-    total = len(wfo.Grid.load("coarse", strategy))
-    found = coarse
-    if strategy != "atr_d_l":
-        found = both(strategy, "coarse", tmp_path, few(total))
-    # Few combinations that share few profits: the bound on what the cut may have cost is coarse.
-    scores = agree(found, sure=strategy != "atr_d_hma_l")
+    scores = agree(found, sure=sure)
     assert len(scores.candidates) == total // 200
     records = (found[1].folder.sweep(strategy) / "survivors.npy").stat().st_size // 88
     # All of equal stability pass together.
@@ -114,16 +120,29 @@ def test_coarse_grids_come_to_the_same(
     assert records < scores.stable, "the cut matters"
 
 
-def test_where_all_stable_ones_fit_nothing_is_cut(tmp_path: Path) -> None:
-    found = both("atr_d_l", "coarse", tmp_path)
+def test_the_stores_come_to_the_same(cut: tuple[RunReport, RunReport], total: int) -> None:
+    # Stores know no strategy, so that one will do.
+    check_the_cut(cut, "atr_d_l", total)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", list(wfo.strategies()))
+def test_coarse_grids_come_to_the_same(strategy: str, tmp_path: Path) -> None:
+    total = len(wfo.Grid.load("coarse", strategy))
+    found = both(strategy, "coarse", tmp_path, few(total))
+    # Few combinations that share few profits: the bound on what the cut may have cost is coarse.
+    check_the_cut(found, strategy, total, sure=strategy != "atr_d_hma_l")
+
+
+def test_where_all_stable_ones_fit_nothing_is_cut(sparse: Path, tmp_path: Path) -> None:
+    found = both("atr_d_l", str(sparse), tmp_path)
     scores = agree(found)
     assert len(scores.candidates) == scores.stable
 
 
 def test_survivors_can_be_rescored_with_more_phases_and_refuse_the_rest(
-    copies: tuple[RunReport, RunReport],
+    copies: tuple[RunReport, RunReport], total: int
 ) -> None:
-    total = len(wfo.Grid.load("coarse", "atr_d_l"))
     found = copies
     dense, kept = (report.folder for report in found)
     before = outcome(found[1])
@@ -139,7 +158,7 @@ def test_survivors_can_be_rescored_with_more_phases_and_refuse_the_rest(
         assert kept.read_manifest().gates == Gates()
     more = Gates(min_phases=4)
     # The cut was made for those valid in three: of a long list some are missing, which is said.
-    long, short = (RunOptions(score=ScoreOptions(kept=count)) for count in (total, 50))
+    long, short = (RunOptions(score=ScoreOptions(kept=count)) for count in (total, total // 2_000))
     some = rescore(kept, gates=more, options=long).strategies[0].scores
     missing = some.stable - len(some.candidates)
     assert missing > 0
@@ -156,10 +175,10 @@ def test_survivors_can_be_rescored_with_more_phases_and_refuse_the_rest(
 
 
 def test_survivors_can_be_rescored_by_the_other_set_and_back(
-    copies: tuple[RunReport, RunReport],
+    copies: tuple[RunReport, RunReport], total: int
 ) -> None:
     found = copies
-    options = few(len(wfo.Grid.load("coarse", "atr_d_l")))
+    options = few(total)
     before = outcome(found[1])
     strict = Gates.preset("strict")
     first = found[0].strategies[0].scores

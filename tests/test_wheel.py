@@ -90,15 +90,23 @@ def run(binaries: Path, folder: Path, *command: str) -> subprocess.CompletedProc
     )
 
 
+@pytest.fixture(scope="session")
+def demo(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What the demo says in a folder of its own, and the folder of its run."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = run(installed, folder, "wfo", "demo")
+    assert done.returncode == 0, done.stderr
+    return done.stdout, folder / "results" / "NASDAQ"
+
+
 def test_the_wheel_is_one_for_all_pythons(wheel: Path) -> None:
     assert "-cp311-abi3-" in wheel.name
 
 
-def test_the_demo_runs_from_another_folder(installed: Path, tmp_path: Path) -> None:
-    done = run(installed, tmp_path, "wfo", "demo")
-    assert done.returncode == 0, done.stderr
-    assert "Plateaus" in done.stdout
-    written = {p.name for p in (tmp_path / "results" / "NASDAQ").iterdir()}
+def test_the_demo_runs_from_another_folder(demo: tuple[str, Path]) -> None:
+    said, folder = demo
+    assert "Plateaus" in said
+    written = {p.name for p in folder.iterdir()}
     assert {"run.json", "candidates_atr_d_l_coarse.parquet", "phase5_refine_config.csv"} <= written
 
 
@@ -146,7 +154,9 @@ def test_the_commands_know_a_strategy_beside_the_wheel(extended: Path, tmp_path:
         assert line in done.stdout.splitlines()
 
 
-def test_a_strategy_beside_the_wheel_goes_the_whole_road(extended: Path, tmp_path: Path) -> None:
+def test_a_strategy_beside_the_wheel_goes_the_whole_road(
+    extended: Path, demo: tuple[str, Path], tmp_path: Path
+) -> None:
     (tmp_path / "lengths.yaml").write_text(
         "sma_cross:\n  fast: {from: 5, to: 100, step: 5}\n  slow: {from: 20, to: 200, step: 10}\n"
         "  band: {from: 0, to: 0.059, step: 0.001}\n"
@@ -157,8 +167,7 @@ def test_a_strategy_beside_the_wheel_goes_the_whole_road(extended: Path, tmp_pat
     done = run(extended, tmp_path, "wfo", "run", "--strategy", "sma_cross", *road)
     assert done.returncode == 0, done.stderr
     assert "sma_cross: no ranges, since it names no inputs in TradeStation" in done.stderr
-    demo = run(extended, tmp_path, "wfo", "demo", "--out", "demo")
-    own, other = blocks(done.stdout), blocks(demo.stdout)
+    own, other = blocks(done.stdout), blocks(demo[0])
     # Bars and windows are those of the strategy that the package has, and so is what is assumed,
     # but for the settings that this one lacks.
     for first in ("NASDAQ 1day: ", "Windows 'default'"):
