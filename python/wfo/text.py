@@ -1,4 +1,10 @@
-"""Text of pages: tables in plain characters and for notebooks, full lines, and sizes."""
+"""Text of pages and of messages.
+
+Of pages: tables in plain characters and for notebooks, full lines, and sizes. Of messages, what
+callers and files say, without what steers a terminal: `brief` shows a value as Python writes it,
+`shown` a text of a file in quotes, `listed` and `one_line` names without quotes, short ones and
+whole ones; `printable` is for texts of several lines, and `plain_json` for JSON.
+"""
 
 from __future__ import annotations
 
@@ -132,10 +138,81 @@ def printable(text: str) -> str:
     return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: What ends a line or turns the direction of writing, besides control characters; a regular
+#: expression has it between brackets.
+TURNING = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+
+_STEERING = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{TURNING}\ud800-\udfff]")
+
+#: Characters of a value or name in a message.
+_LONGEST = 60
+
+
+def plain_json(text: str) -> str:
+    r"""Return JSON or double-quoted YAML with what would steer a terminal as ``\u202e`` and such.
+
+    Both read it back as the same text.
+    """
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def brief(value: object) -> str:
+    """Return a value for a message as Python writes it, in one line of which a long one is cut.
+
+    Parameters
+    ----------
+    value
+        Anything, also what cannot be written: then its type is named.
+    """
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  # of a foreign type, or of a whole number of 5,000 digits
+        return f"a value of type {type(value).__name__} that cannot be shown"
+    return _cut(printable(" ".join(text.split())))
+
+
+def plain_number(text: str) -> str:
+    """Return a text that is a number, as ``1e-3``, without exponent; empty for another text."""
+    # Longer ones, or of larger exponents, are no oversight.
+    if len(text) > _LONGEST_NUMBER or not text.isascii():
+        return ""
+    try:
+        number = float(text)
+    except ValueError:
+        return ""
+    if not math.isfinite(number) or not (number == 0 or 1e-15 <= abs(number) <= 1e15):
+        return ""
+    from decimal import Decimal
+
+    plain = f"{Decimal(str(number)):f}"
+    return plain.removesuffix(".0")
+
+
+#: Characters of a number that people write, at most.
+_LONGEST_NUMBER = 30
+
+
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """Return names for a message: each short and without what steers a terminal, `most` of them."""
+    said = [one_line(_cut(name)) for name in names]
+    more = f" and {len(said) - most:,} more" if len(said) > most else ""
+    return ", ".join(said[:most]) + more
+
+
+def one_line(name: object) -> str:
+    """Return the name of a file for a message: as `printable`, and ends of lines as escapes too."""
+    return printable(str(name)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def shown(value: object) -> str:
     """Return a value for a message, as a text in quotes of which a long one is cut."""
-    text = value if isinstance(value, str) else str(value)
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except ValueError:
+        # Python does not write out whole numbers of more than 4,300 digits.
+        text = "a number of thousands of digits"
+    return repr(_cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -1,0 +1,101 @@
+"""Files as the package reads and writes them: regular ones, under limits, whole or not at all.
+
+Whatever is read may come from another machine or person. Files are opened here and nowhere else:
+`opening` opens what is there, `whole` makes what is not there yet, `json_text` reads and writes
+JSON, `placing` moves and removes, and `tree` looks over a folder that others may have made.
+"""
+
+from wfo.files.json_text import (
+    file_digest,
+    parse_json,
+    read_json,
+    read_sealed,
+    write_json,
+    write_sealed,
+)
+from wfo.files.opening import (
+    open_regular,
+    open_to_change,
+    read_bytes,
+    read_text,
+)
+from wfo.files.placing import (
+    entries_of,
+    files_below,
+    is_own_file,
+    is_own_folder,
+    is_there,
+    make_folder,
+    mapped_room,
+    mapped_values,
+    move,
+    open_unfinished,
+    read_values,
+    remove_empty_folder,
+    remove_file,
+    remove_own,
+    remove_tree,
+    size_of,
+    temporary_folder,
+    whole_stream,
+    write_bytes,
+)
+from wfo.files.tree import check_tree, inside
+from wfo.files.whole import (
+    PART,
+    is_leftover,
+    locked,
+    naming_the_file,
+    probe_folder,
+    remove_leftover,
+    sync_folder,
+    whole_file,
+    write_frame,
+    write_private,
+    write_text,
+)
+
+__all__ = [
+    "PART",
+    "check_tree",
+    "entries_of",
+    "file_digest",
+    "files_below",
+    "inside",
+    "is_leftover",
+    "is_own_file",
+    "is_own_folder",
+    "is_there",
+    "locked",
+    "make_folder",
+    "mapped_room",
+    "mapped_values",
+    "move",
+    "naming_the_file",
+    "open_regular",
+    "open_to_change",
+    "open_unfinished",
+    "parse_json",
+    "probe_folder",
+    "read_bytes",
+    "read_json",
+    "read_sealed",
+    "read_text",
+    "read_values",
+    "remove_empty_folder",
+    "remove_file",
+    "remove_leftover",
+    "remove_own",
+    "remove_tree",
+    "size_of",
+    "sync_folder",
+    "temporary_folder",
+    "whole_file",
+    "whole_stream",
+    "write_bytes",
+    "write_frame",
+    "write_json",
+    "write_private",
+    "write_sealed",
+    "write_text",
+]
