@@ -110,7 +110,7 @@ fn sweeps(c: &mut Criterion) {
         group.bench_function(format!("{} direct", variant.name), |b| {
             b.iter(|| sweep.run(0..cells / 3));
         });
-        for tier in Tier::ALL.into_iter().filter(|tier| tier.is_here()) {
+        for tier in Tier::here() {
             let sweep = factored::Sweep::new(task(variant).0, tier).expect("a sweep");
             group.bench_function(format!("{} factored {}", variant.name, tier.name()), |b| {
                 b.iter(|| sweep.run(0..cells / 3));

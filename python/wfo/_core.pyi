@@ -1,8 +1,11 @@
 """The compiled core. Its functions check their arguments: bad values raise `wfo.InputError`.
 
+A mistake in the core or in a kernel, a panic, raises `wfo.EngineError`.
+
 Everything may be called from several threads at once, and computes without the interpreter's lock.
 Only objects that change are of one thread at a time: a second one gets a `RuntimeError`. Arrays
-that a call reads are not to be written to until it returns.
+that a call reads are not to be written to until it returns. In a process that was forked everything
+works on threads of its own, objects from before the fork too.
 """
 
 from collections.abc import Sequence
@@ -24,6 +27,7 @@ __all__ = [
     "SurvivorFilter",
     "Sweep",
     "__version__",
+    "_panic",
     "build_info",
     "check_bars",
     "lacks",
@@ -77,6 +81,15 @@ def schema() -> list[tuple[str, str]]:
     """Return all figures of a phase in order: name and kind, which is money, count, share or ratio.
 
     The first six are those that every sweep computes.
+    """
+
+def _panic(threads: int) -> None:
+    """Panic on a pool of so many threads, or in the call itself where `threads` is 0, for tests.
+
+    Raises
+    ------
+    EngineError
+        From a pool, as of every panic of the core; a ``PanicException`` of PyO3 from the call.
     """
 
 def rank_correlation(a: NDArray[np.float32], b: NDArray[np.float32], threads: int) -> float:
@@ -201,7 +214,7 @@ def orders(
 
 @final
 class Sweep:
-    """A grid over one history, computed in any pieces by its own pool of threads.
+    """A grid over one history, computed in any pieces by a pool of threads.
 
     Parameters
     ----------

@@ -16,6 +16,17 @@ pub fn raise(error: wfo_core::Error) -> PyErr {
     }
 }
 
+/// The package's error of an argument.
+#[must_use]
+pub fn input_error(said: String) -> PyErr {
+    classes::InputError::new_err(said)
+}
+
+/// The package's error of an engine.
+pub(crate) fn engine_error(said: String) -> PyErr {
+    classes::EngineError::new_err(said)
+}
+
 /// The error of a name that is none of those that are allowed.
 #[must_use]
 pub fn unknown(name: &str, value: &str, allowed: &str) -> PyErr {

@@ -339,6 +339,7 @@ macro_rules! export_kernel {
             module: &$crate::pyo3::Bound<'_, $crate::pyo3::types::PyModule>,
         ) -> $crate::pyo3::PyResult<()> {
             use $crate::pyo3::prelude::*;
+            $crate::panics::quiet();
             module.add_class::<kernel_bindings::Sweep>()?;
             module.add_class::<kernel_bindings::Permutations>()?;
             module

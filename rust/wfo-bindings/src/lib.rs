@@ -11,6 +11,7 @@ mod export;
 pub mod feeds;
 pub mod kernel;
 pub mod orders;
+pub mod panics;
 pub mod permutation;
 pub mod pools;
 pub mod settings;

@@ -5,9 +5,9 @@ use pyo3::types::{PyDict, PyList};
 use wfo_core::engine::working::{Working, working};
 use wfo_core::execution::account::Side;
 
-use crate::errors::raise;
 use crate::feeds::{PyFeeds, feeds};
 use crate::kernel::{Family, named};
+use crate::pools::detached;
 
 /// The state by name, and an item by name for each order.
 pub type Orders<'py> = (Bound<'py, PyDict>, Bound<'py, PyList>);
@@ -29,7 +29,7 @@ pub fn orders<'py, F: Family>(
     let account = crate::settings::account(settings)?;
     let settings = F::settings(settings)?;
     let work = || working(&kernel, &feeds, params, &account, &settings, warmup);
-    py.detach(work).map_err(raise)?.map(|found| written(py, found)).transpose()
+    detached(py, work)?.map(|found| written(py, found)).transpose()
 }
 
 fn written(py: Python<'_>, found: Working) -> PyResult<Orders<'_>> {

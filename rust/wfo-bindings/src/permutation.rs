@@ -1,23 +1,24 @@
 //! Whole searches of a grid on permuted bars.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1};
+use numpy::{IntoPyArray, Ix2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rayon::ThreadPool;
 use wfo_core::market::permuted::MoveOrders;
 use wfo_core::permutation::{GateSet, Prepare, SearchFigures, Searches};
 use wfo_core::scoring::Measure;
 use wfo_core::{Axis, Error, Grid, Kernel, Slice, Task};
 
-use crate::arrays::values;
+use crate::arrays::{values, zeros};
 use crate::errors::{raise, unknown};
 use crate::feeds::{PyFeeds, feeds};
 use crate::kernel::{Family, check_engine, checked, named};
-use crate::pools::new_pool;
+use crate::panics;
+use crate::pools::{Pool, detached};
 use crate::sweep::{PyAxes, PyRows};
 
 /// How often a call looks for signals.
@@ -52,7 +53,7 @@ pub struct PyMoves<'py> {
 /// Searches of any engine.
 pub struct PyPermutations {
     inner: Searches,
-    pool: ThreadPool,
+    pool: Pool,
 }
 
 fn trades(value: u64) -> PyResult<u16> {
@@ -124,9 +125,8 @@ impl PyPermutations {
                 Task::new(kernel, feeds, grid.clone(), account, &settings, slices.clone())?,
             )
         });
-        let pool = new_pool(threads)?;
-        let searches = || Searches::new(feeds, orders, figures, prepare);
-        let inner = checked(py.detach(|| pool.install(searches)))?;
+        let pool = Pool::new(threads)?;
+        let inner = pool.run(py, || Searches::new(feeds, orders, figures, prepare))?;
         Ok(Self { inner, pool })
     }
 
@@ -139,7 +139,7 @@ impl PyPermutations {
     /// How many permutations run at a time.
     #[must_use]
     pub fn concurrent(&self) -> usize {
-        if self.inner.is_small() { self.pool.current_num_threads() } else { 1 }
+        if self.inner.is_small() { self.pool.threads() } else { 1 }
     }
 
     /// Memory of each permutation that runs, in bytes.
@@ -160,28 +160,28 @@ impl PyPermutations {
     /// A range that ends before it begins, an error of a search, or what a signal raises: a search of
     /// a large grid takes minutes, and an interrupt ends it within a block.
     pub fn run<'py>(&self, py: Python<'py>, start: u64, stop: u64) -> PyResult<PyRows<'py>> {
-        let stopped = AtomicBool::new(false);
+        let (pool, stopped) = (self.pool.here()?, AtomicBool::new(false));
         let rows = py.detach(|| {
             std::thread::scope(|scope| {
                 let (send, receive) = mpsc::channel();
-                let run = || self.pool.install(|| self.inner.run(start..stop, &stopped));
-                let thread = scope.spawn(move || send.send(run()));
+                let run = || {
+                    let run = || pool.install(|| self.inner.run(start..stop, &stopped));
+                    catch_unwind(AssertUnwindSafe(run))
+                };
+                scope.spawn(move || send.send(run()));
                 let mut raised = None;
                 loop {
                     match receive.recv_timeout(SIGNALS) {
-                        Ok(rows) => return raised.map_or_else(|| checked(rows), Err),
-                        // The thread has ended without rows: it panicked.
-                        Err(RecvTimeoutError::Disconnected) => break,
+                        Ok(Err(panic)) => return Err(panics::error(&*panic)),
+                        Ok(Ok(rows)) => return raised.map_or_else(|| checked(rows), Err),
+                        // What is run ends by sending something.
+                        Err(RecvTimeoutError::Disconnected) => return Ok(None),
                         Err(RecvTimeoutError::Timeout) if raised.is_none() => {
                             raised = Python::attach(|py| py.check_signals()).err();
                             stopped.store(raised.is_some(), Ordering::Relaxed);
                         }
                         Err(RecvTimeoutError::Timeout) => {}
                     }
-                }
-                match thread.join() {
-                    Err(panic) => std::panic::resume_unwind(panic),
-                    Ok(_) => Ok(None),
                 }
             })
         })?;
@@ -193,7 +193,7 @@ impl PyPermutations {
     /// # Errors
     /// Prices beyond the range of numbers.
     pub fn permuted<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Columns<'py>> {
-        let feeds = checked(py.detach(|| self.inner.permuted(number)))?;
+        let feeds = detached(py, || self.inner.permuted(number))?;
         let feed = |(name, columns): (&str, Vec<(&str, &[f64])>)| {
             let found = PyDict::new(py);
             for (column, values) in columns {
@@ -210,7 +210,7 @@ impl PyPermutations {
     /// # Errors
     /// Prices beyond the range of numbers.
     pub fn held<'py>(&self, py: Python<'py>, number: u64) -> PyResult<PyRows<'py>> {
-        let held = checked(py.detach(|| self.inner.held(number)))?;
+        let held = detached(py, || self.inner.held(number))?;
         let capital = self.inner.figures().account().capital;
         let row = |held: &wfo_core::permutation::Held| {
             let floors = [held.return_floor(capital), held.risk_floor()];
@@ -222,7 +222,7 @@ impl PyPermutations {
 
 /// Rows of one length as a table.
 fn table<'py>(py: Python<'py>, rows: &[Vec<f64>], width: usize) -> PyResult<PyRows<'py>> {
-    let found = PyArray2::<f64>::zeros(py, [rows.len(), width], false);
+    let found = zeros::<f64, 2, Ix2>(py, [rows.len(), width])?;
     {
         let mut cells = found.readwrite();
         for (to, from) in cells.as_slice_mut()?.iter_mut().zip(rows.iter().flatten()) {

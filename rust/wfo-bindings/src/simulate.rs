@@ -9,9 +9,9 @@ use wfo_core::execution::account::{Side, Trade};
 use wfo_core::figures::{Simulation, Value};
 
 use crate::arrays::values;
-use crate::errors::raise;
 use crate::feeds::{PyFeeds, feeds};
 use crate::kernel::{Family, SimulationInput, check_engine, named};
+use crate::pools::detached;
 
 /// Figures by name, columns of the trades by name, the mark at every close, and the reversals: their
 /// bars and the marks at their fills.
@@ -61,7 +61,7 @@ pub fn simulate<'py, F: Family>(
     let (feeds, account, settings) = (&feeds, &account, &settings);
     let input = SimulationInput { feeds, sets: params, account, settings, slice, labels };
     let simulate = || F::simulate(&kernel, engine, input);
-    written(py, py.detach(simulate).map_err(raise)?)
+    written(py, detached(py, simulate)?)
 }
 
 fn written<'py>(py: Python<'py>, sim: Simulation) -> PyResult<Simulated<'py>> {

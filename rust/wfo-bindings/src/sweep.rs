@@ -1,11 +1,9 @@
 //! A grid over one history, computed in any pieces by a pool of threads.
 
-use std::sync::{Mutex, PoisonError};
-
-use numpy::{PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1};
+use numpy::{Ix2, Ix3, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use rayon::ThreadPool;
+use wfo_core::engine::spare::Spare;
 use wfo_core::execution::performance::FIELDS;
 use wfo_core::figures::{
     Cells, ExtendedCells, Field, Figures, PartCells, PartFigures, PhaseCells, Rows, rows_of,
@@ -13,11 +11,11 @@ use wfo_core::figures::{
 use wfo_core::scoring::block::{store_counts, store_money};
 use wfo_core::{Axis, Error, Grid, PreparedSweep, Result, Slice, Task};
 
-use crate::arrays::{row, values};
-use crate::errors::raise;
+use crate::arrays::{row, values, zeros};
+use crate::errors::{input_error, raise};
 use crate::feeds::{PyFeeds, feeds};
 use crate::kernel::{Family, check_engine, checked, named};
-use crate::pools::new_pool;
+use crate::pools::Pool;
 use crate::simulate::PyLabels;
 
 /// Axes of a grid: the positions of an axis's parameters, and its rows of values.
@@ -43,8 +41,8 @@ pub struct PySweep {
     phases: usize,
     /// Whether it computes the extended figures, and by how many labels.
     extended: Option<usize>,
-    pool: ThreadPool,
-    scratch: Mutex<Option<Scratch>>,
+    pool: Pool,
+    scratch: Spare<Scratch>,
 }
 
 /// Combinations of one call.
@@ -66,7 +64,10 @@ impl Combinations<'_> {
             Self::Blocks(_, size) if size > len => {
                 Err(Error::IndexRange { start: 0, stop: size, len })
             }
-            Self::Blocks(starts, size) => Ok(starts.len() * size as usize),
+            Self::Blocks(starts, size) => {
+                let count = (starts.len() as u64).checked_mul(size);
+                count.and_then(|count| usize::try_from(count).ok()).ok_or(Error::GridTooLarge)
+            }
         }
     }
 
@@ -80,7 +81,7 @@ impl Combinations<'_> {
 }
 
 impl PySweep {
-    /// Prepares and runs a sweep on a separate pool of threads. Where it computes the extended figures,
+    /// Prepares and runs a sweep on a pool of threads. Where it computes the extended figures,
     /// `extended` holds the number of labels.
     ///
     /// # Errors
@@ -92,9 +93,9 @@ impl PySweep {
         threads: usize,
         prepare: impl FnOnce() -> Result<Box<dyn PreparedSweep>> + Send,
     ) -> PyResult<Self> {
-        let pool = new_pool(threads)?;
-        let inner = checked(py.detach(|| pool.install(prepare)))?;
-        Ok(Self { inner, phases, extended, pool, scratch: Mutex::new(None) })
+        let pool = Pool::new(threads)?;
+        let inner = pool.run(py, prepare)?;
+        Ok(Self { inner, phases, extended, pool, scratch: Spare::default() })
     }
 
     /// Prepares a sweep by one of a kernel's engines.
@@ -245,12 +246,12 @@ impl PySweep {
         stop: u64,
     ) -> PyResult<PyRows<'py>> {
         let count = Combinations::Range(start, stop).count(self.len()).map_err(raise)?;
-        let out = PyArray2::<f64>::zeros(py, [count, FIELDS.len()], false);
+        let out = zeros::<f64, 2, Ix2>(py, [count, FIELDS.len()])?;
         {
             let mut out = out.readwrite();
             let (rows, _) = out.as_slice_mut()?.as_chunks_mut();
             let run = || self.inner.run_performance_into(start..stop, rows);
-            py.detach(|| self.pool.install(run)).map_err(raise)?;
+            self.pool.run(py, run)?;
         }
         Ok(out)
     }
@@ -267,15 +268,18 @@ impl PySweep {
         indices: &PyReadonlyArray1<'py, u64>,
         at: &PyReadonlyArray1<'py, i64>,
     ) -> PyResult<PyRows<'py>> {
-        let bars =
-            values(at).iter().map(|&bar| usize::try_from(bar)).collect::<Result<Vec<_>, _>>();
-        let (indices, bars) = (values(indices), bars?);
-        let out = PyArray2::<f64>::zeros(py, [indices.len(), bars.len()], false);
+        let bar = |&bar: &i64| {
+            let below = || input_error(format!("at has bar {bar}; bars are counted from 0"));
+            usize::try_from(bar).map_err(|_| below())
+        };
+        let bars = values(at).iter().map(bar).collect::<PyResult<Vec<_>>>()?;
+        let indices = values(indices);
+        let out = zeros::<f64, 2, Ix2>(py, [indices.len(), bars.len()])?;
         {
             let mut out = out.readwrite();
             let marks = out.as_slice_mut()?;
             let run = || self.inner.run_marks_into(&indices, &bars, marks);
-            py.detach(|| self.pool.install(run)).map_err(raise)?;
+            self.pool.run(py, run)?;
         }
         Ok(out)
     }
@@ -286,11 +290,11 @@ impl PySweep {
         let (wide, narrow) = rows_of(&fields);
         // NumPy's own memory, in large pieces, which it asks the system to back with large pages: a
         // call writes tens of megabytes, and small pages would take a twentieth of its time.
-        let floats = PyArray2::<f64>::zeros(py, [self.phases * wide, count], false);
-        let counts = PyArray2::<u32>::zeros(py, [self.phases * narrow, count], false);
+        let floats = zeros::<f64, 2, Ix2>(py, [self.phases * wide, count])?;
+        let counts = zeros::<u32, 2, Ix2>(py, [self.phases * narrow, count])?;
         let labels = self.extended.unwrap_or(0);
         let sums_shape = [self.phases * 2 * usize::from(labels > 0), count, labels];
-        let sums = PyArray3::<f64>::zeros(py, sums_shape, false);
+        let sums = zeros::<f64, 3, Ix3>(py, sums_shape)?;
         {
             let (mut floats, mut counts, mut sums) =
                 (floats.readwrite(), counts.readwrite(), sums.readwrite());
@@ -307,7 +311,7 @@ impl PySweep {
             };
             let cells: Vec<_> = (0..self.phases).map(|_| phase()).collect();
             let run = || which.run(&*self.inner, cells);
-            py.detach(|| self.pool.install(run)).map_err(raise)?;
+            self.pool.run(py, run)?;
         }
         let (mut next_float, mut next_count) = (0.., 0..);
         let phase = |k: usize| {
@@ -333,15 +337,14 @@ impl PySweep {
         let count = which.count(self.len()).map_err(raise)?;
         let fields = fields(false);
         let (wide, narrow) = rows_of(&fields);
-        let floats = PyArray2::<f32>::zeros(py, [self.phases * wide, count], false);
-        let counts = PyArray2::<u16>::zeros(py, [self.phases * narrow, count], false);
+        let floats = zeros::<f32, 2, Ix2>(py, [self.phases * wide, count])?;
+        let counts = zeros::<u16, 2, Ix2>(py, [self.phases * narrow, count])?;
         {
             let (mut floats, mut counts) = (floats.readwrite(), counts.readwrite());
             let (stored_floats, stored_counts) = (floats.as_slice_mut()?, counts.as_slice_mut()?);
-            let held = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
             let work = || {
                 // A concurrent call allocates its memory anew.
-                let mut scratch = held().take().unwrap_or_default();
+                let mut scratch = self.scratch.take().unwrap_or_default();
                 scratch.floats.resize(scratch.floats.len().max(stored_floats.len()), 0.0);
                 scratch.counts.resize(scratch.counts.len().max(stored_counts.len()), 0);
                 let floats = &mut scratch.floats[..stored_floats.len()];
@@ -351,10 +354,10 @@ impl PySweep {
                 which.run(&*self.inner, (0..self.phases).map(|_| phase()).collect())?;
                 store_money(floats, stored_floats);
                 store_counts(counts, stored_counts);
-                *held() = Some(scratch);
+                self.scratch.keep(scratch);
                 Ok(())
             };
-            py.detach(|| self.pool.install(work)).map_err(raise)?;
+            self.pool.run(py, work)?;
         }
         let (mut next_float, mut next_count) = (0.., 0..);
         let phase = |_| {

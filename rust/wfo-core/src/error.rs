@@ -18,6 +18,26 @@ pub enum Error {
         /// The length of `open`.
         expected: usize,
     },
+    /// More bars than the engines number.
+    #[error("{bars} bars given, at most {most} are possible; take fewer, or longer ones")]
+    TooManyBars {
+        /// The number given.
+        bars: usize,
+        /// Most of them.
+        most: usize,
+    },
+    /// More rows of tables than the factored engine numbers.
+    #[error(
+        "the stops of one stop set have {rows} rows, one for each of {bars} bars and each stop; at most {most} are possible; take fewer short-side multipliers or bars, or the direct engine"
+    )]
+    TooManyRows {
+        /// The number of rows.
+        rows: u64,
+        /// The number of bars.
+        bars: usize,
+        /// Most rows.
+        most: u64,
+    },
     /// Columns of a feed that do not have one length.
     #[error("feed '{feed}': '{column}' has {len} values, its first column {expected}")]
     ColumnLength {

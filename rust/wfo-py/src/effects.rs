@@ -1,15 +1,11 @@
 //! The class `Effects`, and sums over whole lines.
 
-use std::sync::Arc;
-
 use numpy::{Element, IntoPyArray, PyArray1, PyReadonlyArray1, PyReadwriteArray1};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use rayon::ThreadPool;
 use wfo_bindings::arrays::values;
-use wfo_bindings::errors::raise;
-use wfo_bindings::pools::pool;
+use wfo_bindings::errors::{input_error, raise};
+use wfo_bindings::pools::Pool;
 use wfo_core::scoring::effects::{Response, Squares, UNIT, lines};
 use wfo_core::scoring::{Effects, Gates};
 
@@ -41,14 +37,14 @@ fn number<'py>(py: Python<'py>, squares: Squares) -> PyResult<Bound<'py, PyAny>>
 
 /// The room of an array that is written to.
 fn room<'a, T: Element>(array: &'a mut PyReadwriteArray1<'_, T>) -> PyResult<&'a mut [T]> {
-    array.as_slice_mut().map_err(|_| PyValueError::new_err("an array to fill must be contiguous"))
+    array.as_slice_mut().map_err(|_| input_error("an array to fill must be contiguous".to_owned()))
 }
 
 /// Sums for a functional analysis of variance.
 #[pyclass(module = "wfo._core", name = "Effects")]
 pub struct PyEffects {
     inner: Effects,
-    pool: Arc<ThreadPool>,
+    pool: Pool,
 }
 
 #[pymethods]
@@ -63,7 +59,7 @@ impl PyEffects {
         threads: usize,
     ) -> PyResult<Self> {
         let inner = Effects::new(&lengths, capital, &exponents, gates(&sets), asked);
-        Ok(Self { inner: inner.map_err(raise)?, pool: pool(threads)? })
+        Ok(Self { inner: inner.map_err(raise)?, pool: Pool::new(threads)? })
     }
 
     /// A return of 1 in fixed point.
@@ -87,8 +83,7 @@ impl PyEffects {
         let returns = y.as_mut().map(room).transpose()?;
         let times = times.as_mut().map(room).transpose()?.map(|times| (counted, times));
         let (inner, pool) = (&mut self.inner, &self.pool);
-        py.detach(|| pool.install(|| inner.add(start, &columns.block()?, returns, times)))
-            .map_err(raise)
+        pool.run(py, || inner.add(start, &columns.block()?, returns, times))
     }
 
     /// The responses of combinations anywhere.
@@ -101,7 +96,7 @@ impl PyEffects {
     ) -> PyResult<Responses<'py>> {
         let columns = Columns::of(&block);
         let evaluate = || self.inner.evaluate(&columns.block()?, counted);
-        let (returns, times) = py.detach(|| self.pool.install(evaluate)).map_err(raise)?;
+        let (returns, times) = self.pool.run(py, evaluate)?;
         Ok((returns.into_pyarray(py), times.into_pyarray(py)))
     }
 
@@ -129,33 +124,35 @@ impl PyEffects {
 
     /// The sum of the squares of the returns, and sums of the returns.
     fn returns<'py>(&mut self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Sums<i128>)> {
-        let (squares, found) = py.detach(|| self.inner.returns());
+        let (inner, pool) = (&mut self.inner, &self.pool);
+        let (squares, found) = pool.run(py, || Ok(inner.returns()))?;
         Ok((number(py, squares)?, sums(found)))
     }
 
     /// How many combinations are valid in `least` phases or more.
     fn stable(&mut self, py: Python<'_>, counted: usize, least: usize) -> PyResult<Sums<u64>> {
-        py.detach(|| self.inner.stable(counted, least)).map(sums).map_err(raise)
+        let (inner, pool) = (&mut self.inner, &self.pool);
+        pool.run(py, || inner.stable(counted, least)).map(sums)
     }
 
     /// Adds sums of other combinations.
     fn merge(&mut self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<()> {
-        let (inner, other) = (&mut self.inner, &other.inner);
-        py.detach(|| inner.merge(other)).map_err(raise)
+        let (inner, pool, other) = (&mut self.inner, &self.pool, &other.inner);
+        pool.run(py, || inner.merge(other))
     }
 
     /// The sums as bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let bytes = py.detach(|| self.inner.to_bytes());
-        PyBytes::new(py, &bytes)
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.pool.run(py, || Ok(self.inner.to_bytes()))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// The sums that were written as `data`.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, data: &[u8], sets: Sets<'_>, threads: usize) -> PyResult<Self> {
-        let gates = gates(&sets);
-        let inner = py.detach(|| Effects::from_bytes(data, gates)).map_err(raise)?;
-        Ok(Self { inner, pool: pool(threads)? })
+        let (gates, pool) = (gates(&sets), Pool::new(threads)?);
+        let inner = pool.run(py, || Effects::from_bytes(data, gates))?;
+        Ok(Self { inner, pool })
     }
 }
 
@@ -192,8 +189,7 @@ fn squares_of<'py, T: Element + Copy + Sync>(
     threads: usize,
     read: impl Fn(&T) -> i64 + Send + Sync,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (cells, pool) = (values(array), pool(threads)?);
+    let (cells, pool) = (values(array), Pool::new(threads)?);
     let sum = || lines::line_squares(&cells, lengths, axis, read);
-    let found = py.detach(|| pool.install(sum)).map_err(raise)?;
-    number(py, found)
+    number(py, pool.run(py, sum)?)
 }

@@ -6,9 +6,10 @@
 //!   change by `&mut self`: PyO3 counts borrows atomically, so that a call has its object for itself,
 //!   or raises `RuntimeError` where a call of another thread has it. `merge` and `add_to_all` borrow
 //!   several objects by the same rule, and wait for none.
-//! - What calls share besides is behind a mutex or a `OnceLock`: the pools of threads, the scratch of
-//!   a sweep, what the factored engine keeps between calls. No Python code runs under any of them, so
-//!   that a thread which waits for one never holds up another that has it.
+//! - What calls share besides is behind a mutex: the pools of threads, the scratch of a sweep, what the
+//!   factored engine keeps between calls. No Python code runs under any of them, and none is held for
+//!   longer than a look-up, so that a process which is forked meanwhile can do without what is behind
+//!   it (`wfo_core::engine::spare`).
 //! - Arrays that are read are registered with the numpy crate, under its own mutex. Nothing keeps
 //!   Python from writing to them meanwhile, with the lock or without it, since kernels run detached:
 //!   what a call reads is not to be written to until it returns. Feeds are copied first.
@@ -30,7 +31,7 @@ use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use wfo_bindings::arrays::values;
 use wfo_bindings::errors::raise;
-use wfo_bindings::pools::pool;
+use wfo_bindings::pools::{Pool, detached};
 use wfo_bindings::sweep::fields;
 use wfo_core::Bars;
 use wfo_core::execution::performance::FIELDS;
@@ -65,6 +66,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        wfo_bindings::panics::quiet();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 
@@ -103,20 +105,30 @@ mod _core {
         b: PyReadonlyArray1<'_, f32>,
         threads: usize,
     ) -> PyResult<f64> {
-        let (a, b, pool) = (values(&a), values(&b), pool(threads)?);
-        py.detach(|| pool.install(|| correlation::rank_correlation(&a, &b))).map_err(raise)
+        let (a, b, pool) = (values(&a), values(&b), Pool::new(threads)?);
+        pool.run(py, || correlation::rank_correlation(&a, &b))
+    }
+
+    /// Panics on a pool of so many threads, or in the call itself where there are none: for tests of
+    /// what becomes of it.
+    #[pyfunction]
+    fn _panic(py: Python<'_>, threads: usize) -> PyResult<()> {
+        #[expect(clippy::panic, reason = "what is asked for")]
+        let work = || -> wfo_core::Result<()> { panic!("a panic\nthat was asked for") };
+        if threads == 0 { work().map_err(raise) } else { Pool::new(threads)?.run(py, work) }
     }
 
     /// Raises unless the columns are bars: prices above 0, open and close within low and high.
     #[pyfunction]
     fn check_bars(
+        py: Python<'_>,
         open: Prices<'_>,
         high: Prices<'_>,
         low: Prices<'_>,
         close: Prices<'_>,
     ) -> PyResult<()> {
         let column = |a: &Prices<'_>| a.as_array().to_vec();
-        let bars = Bars::new(column(&open), column(&high), column(&low), column(&close));
-        bars.map(|_| ()).map_err(raise)
+        let [open, high, low, close] = [open, high, low, close].map(|prices| column(&prices));
+        detached(py, || Bars::new(open, high, low, close).map(|_| ()))
     }
 }

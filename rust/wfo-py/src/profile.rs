@@ -1,12 +1,9 @@
 //! The class `Profile`.
 
-use std::sync::Arc;
-
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use rayon::ThreadPool;
 use wfo_bindings::errors::raise;
-use wfo_bindings::pools::pool;
+use wfo_bindings::pools::Pool;
 use wfo_core::scoring::Profile;
 use wfo_core::scoring::profile::{FIGURES, Summary};
 
@@ -25,21 +22,22 @@ fn numbers(of: &Summary) -> Numbers {
 #[pyclass(module = "wfo._core", name = "Profile")]
 pub struct PyProfile {
     inner: Profile,
-    pool: Arc<ThreadPool>,
+    pool: Pool,
 }
 
 #[pymethods]
 impl PyProfile {
     #[new]
     fn new(phases: usize, capital: f64, threads: usize) -> PyResult<Self> {
-        Ok(Self { inner: Profile::new(phases, capital).map_err(raise)?, pool: pool(threads)? })
+        let inner = Profile::new(phases, capital).map_err(raise)?;
+        Ok(Self { inner, pool: Pool::new(threads)? })
     }
 
     /// Counts a block of combinations.
     fn add(&mut self, py: Python<'_>, block: Vec<StoredArrays<'_>>) -> PyResult<()> {
         let columns = Columns::of(&block);
         let (inner, pool) = (&mut self.inner, &self.pool);
-        py.detach(|| pool.install(|| inner.add(&columns.block()?))).map_err(raise)
+        pool.run(py, || inner.add(&columns.block()?))
     }
 
     /// What every backtest starts with.
@@ -53,27 +51,28 @@ impl PyProfile {
     }
 
     /// The figures of each phase by name.
-    fn phases(&self, py: Python<'_>) -> Vec<Vec<(&'static str, Numbers)>> {
-        let found = py.detach(|| self.pool.install(|| self.inner.phases()));
+    fn phases(&self, py: Python<'_>) -> PyResult<Vec<Vec<(&'static str, Numbers)>>> {
+        let found = self.pool.run(py, || Ok(self.inner.phases()))?;
         let phase = |of: &[Summary; 7]| FIGURES.into_iter().zip(of.iter().map(numbers)).collect();
-        found.iter().map(phase).collect()
+        Ok(found.iter().map(phase).collect())
     }
 
     /// The sum over phases of the logarithms of one plus each return.
-    fn total(&self, py: Python<'_>) -> Numbers {
-        numbers(&py.detach(|| self.inner.total()))
+    fn total(&self, py: Python<'_>) -> PyResult<Numbers> {
+        Ok(numbers(&self.pool.run(py, || Ok(self.inner.total()))?))
     }
 
     /// The profile as bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let bytes = py.detach(|| self.inner.to_bytes());
-        PyBytes::new(py, &bytes)
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.pool.run(py, || Ok(self.inner.to_bytes()))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// The profile that was written as `data`.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, data: &[u8], threads: usize) -> PyResult<Self> {
-        let inner = py.detach(|| Profile::from_bytes(data)).map_err(raise)?;
-        Ok(Self { inner, pool: pool(threads)? })
+        let pool = Pool::new(threads)?;
+        let inner = pool.run(py, || Profile::from_bytes(data))?;
+        Ok(Self { inner, pool })
     }
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
-use rayon::ThreadPool;
-use wfo_bindings::errors::raise;
+use wfo_bindings::pools::Pool;
 use wfo_core::scoring::ProvisionalRanks;
 
 use crate::block::{Columns, StoredArrays};
@@ -15,7 +14,7 @@ use crate::ranking::PyRanking;
 #[pyclass(frozen, module = "wfo._core", name = "ProvisionalRanks")]
 pub struct PyProvisionalRanks {
     pub(crate) inner: Arc<ProvisionalRanks>,
-    pub(crate) pool: Arc<ThreadPool>,
+    pub(crate) pool: Arc<Pool>,
 }
 
 #[pymethods]
@@ -29,13 +28,13 @@ impl PyProvisionalRanks {
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let columns = Columns::of(&block);
         let score = || self.inner.stabilities(least, &columns.block()?);
-        let found = py.detach(|| self.pool.install(score)).map_err(raise)?;
+        let found = self.pool.run(py, score)?;
         Ok(found.into_pyarray(py))
     }
 
     /// For each phase the largest difference from the final ranks.
     fn deviation(&self, py: Python<'_>, ranking: PyRef<'_, PyRanking>) -> PyResult<Vec<f64>> {
         let ranking = &ranking.inner;
-        py.detach(|| self.pool.install(|| self.inner.deviation(ranking))).map_err(raise)
+        self.pool.run(py, || self.inner.deviation(ranking))
     }
 }

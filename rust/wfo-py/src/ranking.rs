@@ -5,7 +5,7 @@ use std::sync::Arc;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use wfo_bindings::arrays;
-use wfo_bindings::errors::raise;
+use wfo_bindings::pools::detached;
 use wfo_core::scoring::Ranking;
 
 /// Final percentile ranks.
@@ -34,7 +34,7 @@ impl PyRanking {
         values: PyReadonlyArray1<'_, f32>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let values = arrays::values(&values);
-        let found = py.detach(|| self.inner.percentiles(phase, &values)).map_err(raise)?;
+        let found = detached(py, || self.inner.percentiles(phase, &values))?;
         Ok(found.into_pyarray(py))
     }
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use numpy::{IntoPyArray, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rayon::ThreadPool;
 use wfo_bindings::arrays::values;
-use wfo_bindings::errors::raise;
-use wfo_bindings::pools::pool;
+use wfo_bindings::errors::{input_error, raise};
+use wfo_bindings::pools::Pool;
 use wfo_core::scoring::{MapAxis, Ranking, Selected, Selection};
 
 use crate::block::{Columns, StoredArrays};
@@ -26,7 +25,7 @@ fn axis((stride, len, table): &AxisArrays<'_>) -> MapAxis {
 #[pyclass(module = "wfo._core", name = "Selection")]
 pub struct PySelection {
     pub(crate) inner: Selection<Arc<Ranking>>,
-    pub(crate) pool: Arc<ThreadPool>,
+    pub(crate) pool: Pool,
 }
 
 #[pymethods]
@@ -41,7 +40,7 @@ impl PySelection {
     ) -> PyResult<Self> {
         let ranking = ranking.inner.clone();
         let inner = Selection::new(ranking, gates.inner.clone(), least, kept);
-        Ok(Self { inner: inner.map_err(raise)?, pool: pool(threads)? })
+        Ok(Self { inner: inner.map_err(raise)?, pool: Pool::new(threads)? })
     }
 
     /// Stable combinations seen.
@@ -54,14 +53,14 @@ impl PySelection {
     fn add(&mut self, py: Python<'_>, start: u64, block: Vec<StoredArrays<'_>>) -> PyResult<()> {
         let columns = Columns::of(&block);
         let (inner, pool) = (&mut self.inner, &self.pool);
-        py.detach(|| pool.install(|| inner.add(start, &columns.block()?))).map_err(raise)
+        pool.run(py, || inner.add(start, &columns.block()?))
     }
 
     /// Adds the records of combinations that passed a survivor filter.
     fn add_records(&mut self, py: Python<'_>, records: PyReadonlyArray1<'_, u8>) -> PyResult<()> {
         let records = values(&records);
         let (inner, pool) = (&mut self.inner, &self.pool);
-        py.detach(|| pool.install(|| inner.add_records(&records))).map_err(raise)
+        pool.run(py, || inner.add_records(&records))
     }
 
     /// How many outcomes all stable combinations seen are, about, and the standard error of that.
@@ -79,10 +78,14 @@ impl PySelection {
     ) -> PyResult<Bound<'py, PyDict>> {
         let axes: Vec<MapAxis> = axes.iter().map(axis).collect();
         let (inner, pool) = (&mut self.inner, &self.pool);
-        let selected = py.detach(|| pool.install(|| inner.finish(&axes))).map_err(raise)?;
+        let selected = pool.run(py, || inner.finish(&axes))?;
         let Selected { index, stability, valid_phases, outcomes, phases } = selected;
         let columns = PyDict::new(py);
-        let index: Vec<i64> = index.into_iter().map(i64::try_from).collect::<Result<_, _>>()?;
+        let signed = |index: u64| {
+            let beyond = || input_error(format!("a record is of combination {index}, beyond 2^63"));
+            i64::try_from(index).map_err(|_| beyond())
+        };
+        let index: Vec<i64> = index.into_iter().map(signed).collect::<PyResult<_>>()?;
         columns.set_item("index", index.into_pyarray(py))?;
         columns.set_item("Stability_Score", stability.into_pyarray(py))?;
         columns.set_item("Phases_Valid", valid_phases.into_pyarray(py))?;

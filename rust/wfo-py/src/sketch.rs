@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use rayon::ThreadPool;
 use wfo_bindings::errors::raise;
-use wfo_bindings::pools::pool;
+use wfo_bindings::pools::Pool;
 use wfo_core::scoring::{Sketch, sketch};
 
 use crate::block::{Columns, StoredArrays};
@@ -16,7 +15,7 @@ use crate::gates::PyGates;
 #[pyclass(module = "wfo._core", name = "Sketch")]
 pub struct PySketch {
     inner: Sketch,
-    pool: Arc<ThreadPool>,
+    pool: Arc<Pool>,
 }
 
 #[pymethods]
@@ -29,14 +28,14 @@ impl PySketch {
         threads: usize,
     ) -> PyResult<Self> {
         let inner = Sketch::new(phases, gates.inner.clone(), least).map_err(raise)?;
-        Ok(Self { inner, pool: pool(threads)? })
+        Ok(Self { inner, pool: Arc::new(Pool::new(threads)?) })
     }
 
     /// Adds a block of combinations.
     fn add(&mut self, py: Python<'_>, block: Vec<StoredArrays<'_>>) -> PyResult<()> {
         let columns = Columns::of(&block);
         let (inner, pool) = (&mut self.inner, &self.pool);
-        py.detach(|| pool.install(|| sketch::add(&mut [inner], &columns.block()?))).map_err(raise)
+        pool.run(py, || sketch::add(&mut [inner], &columns.block()?))
     }
 
     /// Adds a block to several sketches at once, with the threads of the first.
@@ -49,7 +48,7 @@ impl PySketch {
         let Some(pool) = sketches.first().map(|sketch| sketch.pool.clone()) else { return Ok(()) };
         let columns = Columns::of(&block);
         let mut inner: Vec<&mut Sketch> = sketches.iter_mut().map(|s| &mut s.inner).collect();
-        py.detach(|| pool.install(|| sketch::add(&mut inner, &columns.block()?))).map_err(raise)
+        pool.run(py, || sketch::add(&mut inner, &columns.block()?))
     }
 
     /// The fewest valid phases that are counted.
@@ -60,13 +59,13 @@ impl PySketch {
 
     /// How many outcomes are valid in at least `least` phases, and the standard error of that.
     fn outcomes(&self, py: Python<'_>, least: usize) -> PyResult<(f64, f64)> {
-        py.detach(|| self.inner.outcomes(least)).map_err(raise)
+        self.pool.run(py, || self.inner.outcomes(least))
     }
 
     /// The sketch as bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let bytes = py.detach(|| self.inner.to_bytes());
-        PyBytes::new(py, &bytes)
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.pool.run(py, || Ok(self.inner.to_bytes()))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// The sketch that was written as `data`.
@@ -78,8 +77,8 @@ impl PySketch {
         gates: PyRef<'_, PyGates>,
         threads: usize,
     ) -> PyResult<Self> {
-        let gates = gates.inner.clone();
-        let inner = py.detach(|| Sketch::from_bytes(data, phases, gates)).map_err(raise)?;
-        Ok(Self { inner, pool: pool(threads)? })
+        let (gates, pool) = (gates.inner.clone(), Pool::new(threads)?);
+        let inner = pool.run(py, || Sketch::from_bytes(data, phases, gates))?;
+        Ok(Self { inner, pool: Arc::new(pool) })
     }
 }

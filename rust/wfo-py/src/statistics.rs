@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use numpy::ndarray::Array3;
 use numpy::{IntoPyArray, PyArray3, PyReadonlyArray1};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use rayon::ThreadPool;
 use wfo_bindings::arrays::values;
-use wfo_bindings::errors::raise;
-use wfo_bindings::pools::pool;
+use wfo_bindings::errors::{input_error, raise};
+use wfo_bindings::pools::Pool;
 use wfo_core::scoring::gates::GATES;
 use wfo_core::scoring::{GridStatistics, MapAxis, statistics};
 
@@ -23,7 +21,7 @@ use crate::ranking::PyRanking;
 #[pyclass(module = "wfo._core", name = "GridStatistics")]
 pub struct PyGridStatistics {
     pub(crate) inner: GridStatistics,
-    pub(crate) pool: Arc<ThreadPool>,
+    pub(crate) pool: Arc<Pool>,
 }
 
 #[pymethods]
@@ -43,11 +41,11 @@ impl PyGridStatistics {
             [x, y] => Some([axis(x), axis(y)]),
             _ => {
                 let said = format!("a map has two axes, not {}", axes.len());
-                return Err(PyValueError::new_err(said));
+                return Err(input_error(said));
             }
         };
         let inner = GridStatistics::new(phases, gates.inner.clone(), axes).map_err(raise)?;
-        Ok(Self { inner, pool: pool(threads)? })
+        Ok(Self { inner, pool: Arc::new(Pool::new(threads)?) })
     }
 
     /// Counts a block of consecutive combinations from `start` on; without a start, a sample.
@@ -59,7 +57,7 @@ impl PyGridStatistics {
     ) -> PyResult<()> {
         let columns = Columns::of(&block);
         let (inner, pool) = (&mut self.inner, &self.pool);
-        py.detach(|| pool.install(|| inner.add(start, &columns.block()?))).map_err(raise)
+        pool.run(py, || inner.add(start, &columns.block()?))
     }
 
     /// Counts a block by several sets of gates at once, with the threads of the first.
@@ -73,8 +71,7 @@ impl PyGridStatistics {
         let Some(pool) = by_set.first().map(|first| first.pool.clone()) else { return Ok(()) };
         let columns = Columns::of(&block);
         let mut inner: Vec<&mut GridStatistics> = by_set.iter_mut().map(|s| &mut s.inner).collect();
-        py.detach(|| pool.install(|| statistics::add(&mut inner, start, &columns.block()?)))
-            .map_err(raise)
+        pool.run(py, || statistics::add(&mut inner, start, &columns.block()?))
     }
 
     /// The gates.
@@ -112,37 +109,38 @@ impl PyGridStatistics {
         let [x, y] = self.inner.axes().map_or(none, |axes| [0, 1].map(|a| axes[a].len as usize));
         let shape = (x, y, self.inner.phases() + 1);
         let cells = Array3::from_shape_vec(shape, self.inner.cells().to_vec());
-        Ok(cells.map_err(|e| PyValueError::new_err(e.to_string()))?.into_pyarray(py))
+        Ok(cells.map_err(|e| input_error(e.to_string()))?.into_pyarray(py))
     }
 
     /// Final ranks of all phases.
     fn ranking(&self, py: Python<'_>) -> PyResult<PyRanking> {
-        let ranking = py.detach(|| self.pool.install(|| self.inner.ranking()));
-        Ok(PyRanking { inner: Arc::new(ranking.map_err(raise)?) })
+        let ranking = self.pool.run(py, || self.inner.ranking())?;
+        Ok(PyRanking { inner: Arc::new(ranking) })
     }
 
     /// Provisional ranks of all phases.
-    fn provisional_ranks(&self, py: Python<'_>) -> PyProvisionalRanks {
-        let ranks = py.detach(|| self.pool.install(|| self.inner.provisional_ranks()));
-        PyProvisionalRanks { inner: Arc::new(ranks), pool: self.pool.clone() }
+    fn provisional_ranks(&self, py: Python<'_>) -> PyResult<PyProvisionalRanks> {
+        let ranks = self.pool.run(py, || Ok(self.inner.provisional_ranks()))?;
+        Ok(PyProvisionalRanks { inner: Arc::new(ranks), pool: self.pool.clone() })
     }
 
     /// Adds the counts of other combinations.
     fn merge(&mut self, py: Python<'_>, other: PyRef<'_, Self>) -> PyResult<()> {
         let (inner, pool, other) = (&mut self.inner, &self.pool, &other.inner);
-        py.detach(|| pool.install(|| inner.merge(other))).map_err(raise)
+        pool.run(py, || inner.merge(other))
     }
 
     /// The statistics as bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let bytes = py.detach(|| self.pool.install(|| self.inner.to_bytes()));
-        PyBytes::new(py, &bytes)
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.pool.run(py, || Ok(self.inner.to_bytes()))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// The statistics that were written as `data`.
     #[staticmethod]
     fn from_bytes(py: Python<'_>, data: &[u8], threads: usize) -> PyResult<Self> {
-        let inner = py.detach(|| GridStatistics::from_bytes(data)).map_err(raise)?;
-        Ok(Self { inner, pool: pool(threads)? })
+        let pool = Arc::new(Pool::new(threads)?);
+        let inner = pool.run(py, || GridStatistics::from_bytes(data))?;
+        Ok(Self { inner, pool })
     }
 }

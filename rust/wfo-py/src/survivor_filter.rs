@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
-use rayon::ThreadPool;
-use wfo_bindings::errors::raise;
-use wfo_bindings::pools::pool;
+use wfo_bindings::pools::Pool;
 use wfo_core::scoring::{ProvisionalRanks, SurvivorFilter, SurvivorThresholds};
 
 use crate::block::{Columns, StoredArrays};
@@ -20,7 +18,7 @@ type Set<'py> = (Option<PyRef<'py, PyProvisionalRanks>>, PyRef<'py, PyGates>, Ve
 #[pyclass(frozen, module = "wfo._core", name = "SurvivorFilter")]
 pub struct PySurvivorFilter {
     pub(crate) inner: SurvivorFilter<Arc<ProvisionalRanks>>,
-    pub(crate) pool: Arc<ThreadPool>,
+    pub(crate) pool: Pool,
 }
 
 #[pymethods]
@@ -33,7 +31,7 @@ impl PySurvivorFilter {
             classes,
         };
         let inner = SurvivorFilter::new(sets.into_iter().map(thresholds).collect());
-        Ok(Self { inner, pool: pool(threads)? })
+        Ok(Self { inner, pool: Pool::new(threads)? })
     }
 
     /// Records of the combinations that pass.
@@ -45,6 +43,6 @@ impl PySurvivorFilter {
     ) -> PyResult<Bound<'py, PyArray1<u8>>> {
         let columns = Columns::of(&block);
         let apply = || Ok(self.inner.apply(start, &columns.block()?)?.concat());
-        Ok(py.detach(|| self.pool.install(apply)).map_err(raise)?.into_pyarray(py))
+        Ok(self.pool.run(py, apply)?.into_pyarray(py))
     }
 }

@@ -42,7 +42,8 @@ pub(crate) trait F64x4: Copy {
     /// `if_true` in lanes of the mask, `if_false` in the others.
     fn select(mask: u32, if_true: Self, if_false: Self) -> Self;
 
-    /// By column, how many of its numbers are below its limit. All are below 2^31.
+    /// By column, how many of its numbers are below its limit. All are below 2^31, as bars are
+    /// ([`MOST_BARS`](crate::market::bars::MOST_BARS)): AVX2 compares with a sign.
     fn count_below(rows: &[[u32; U32_LANES]], limits: &[u32; U32_LANES]) -> [u32; U32_LANES];
 
     #[inline(always)]
@@ -132,14 +133,16 @@ impl F64x4 for Portable {
     }
 }
 
+// Named by the tiers alone, which make it the type of work that runs as their code.
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx::Avx;
+pub(super) use avx::Avx;
 
 #[cfg(target_arch = "x86_64")]
 mod avx {
     #![expect(unsafe_code, reason = "instructions that the tier of the caller has")]
-    // SAFETY, of all blocks here: the tiers that use this type have AVX2, and compile all of it
-    // into one function that may use it. Pointers come from references to four numbers.
+    // SAFETY, of all blocks here: the only module that can name this type is that of the tiers,
+    // and it passes it to work within functions that are compiled with AVX2, for a `Tier` that has
+    // it. Pointers come from references to as many numbers as the instruction reads or writes.
 
     use std::arch::x86_64::*;
 

@@ -10,9 +10,16 @@ use super::f64x4::Avx;
 use super::f64x4::{F64x4, Portable};
 use crate::error::{Error, Result};
 
-/// A set of instructions beyond the architecture's baseline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tier {
+/// A set of instructions that this processor has: the architecture's baseline, or more.
+///
+/// A value is the proof that the processor was asked: only [`Tier::of`] makes one, and the other
+/// constructors go through it. So [`Tier::run`] may use its instructions without asking again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tier(Instructions);
+
+/// Sets of instructions, here or not, the plainest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Instructions {
     /// What every processor of the architecture has.
     Baseline,
     /// AVX2, with the bit operations that came with it.
@@ -21,13 +28,10 @@ pub enum Tier {
     Avx512,
 }
 
-impl Tier {
-    /// All tiers, the plainest first.
-    pub const ALL: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
+impl Instructions {
+    const ALL: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
 
-    /// Its name in `WFO_SIMD`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
             Self::Avx2 => "avx2",
@@ -35,9 +39,9 @@ impl Tier {
         }
     }
 
-    /// Whether this processor has it.
-    #[must_use]
-    pub fn is_here(self) -> bool {
+    /// Whether this processor has them: each feature that [`avx2`] and [`avx512`] are compiled
+    /// with, by name.
+    fn are_here(self) -> bool {
         match self {
             Self::Baseline => true,
             #[cfg(target_arch = "x86_64")]
@@ -49,7 +53,7 @@ impl Tier {
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
-                Self::Avx2.is_here()
+                Self::Avx2.are_here()
                     && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
@@ -59,11 +63,32 @@ impl Tier {
             _ => false,
         }
     }
+}
+
+impl Tier {
+    /// What every processor of the architecture has.
+    pub const BASELINE: Self = Self(Instructions::Baseline);
+
+    /// The tier of these instructions, where the processor has them.
+    fn of(instructions: Instructions) -> Option<Self> {
+        instructions.are_here().then_some(Self(instructions))
+    }
+
+    /// All tiers of this processor, the plainest first.
+    pub fn here() -> impl DoubleEndedIterator<Item = Self> {
+        Instructions::ALL.into_iter().filter_map(Self::of)
+    }
+
+    /// Its name in `WFO_SIMD`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
 
     /// The best tier of this processor.
     #[must_use]
     pub fn best() -> Self {
-        Self::ALL.into_iter().rev().find(|tier| tier.is_here()).unwrap_or(Self::Baseline)
+        Self::here().next_back().unwrap_or(Self::BASELINE)
     }
 
     /// The tier called `name`, or the best one where none is named.
@@ -72,27 +97,26 @@ impl Tier {
     /// An unknown name, or a tier that this processor does not have.
     pub fn chosen(name: Option<&str>) -> Result<Self> {
         let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(Self::best()) };
-        let tier = Self::ALL.into_iter().find(|tier| tier.name() == name);
-        tier.filter(|tier| tier.is_here()).ok_or_else(|| Error::Tier {
+        let named = Instructions::ALL.into_iter().find(|known| known.name() == name);
+        named.and_then(Self::of).ok_or_else(|| Error::Tier {
             name: name.to_owned(),
-            known: tier.is_some(),
-            here: Self::ALL.into_iter().filter(|t| t.is_here()).map(Self::name).collect(),
+            known: named.is_some(),
+            here: Self::here().map(Self::name).collect(),
         })
     }
 
-    /// Runs `work` as this tier's code. It must be one that [is here](Self::is_here).
+    /// Runs `work` as this tier's code.
     #[inline]
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
-        debug_assert!(self.is_here());
-        match self {
+        match self.0 {
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "instructions that the processor was asked for")]
-            // SAFETY: a tier comes from `best` or `chosen`, which ask the processor.
-            Self::Avx2 => unsafe { avx2(work) },
+            // SAFETY: `Tier::of` has asked the processor for all that `avx2` is compiled with.
+            Instructions::Avx2 => unsafe { avx2(work) },
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "instructions that the processor was asked for")]
-            // SAFETY: as above.
-            Self::Avx512 => unsafe { avx512(work) },
+            // SAFETY: `Tier::of` has asked the processor for all that `avx512` is compiled with.
+            Instructions::Avx512 => unsafe { avx512(work) },
             _ => work.run::<Portable>(),
         }
     }
@@ -124,20 +148,45 @@ mod tests {
 
     #[test]
     fn the_baseline_is_everywhere_and_the_best_is_here() {
-        assert!(Tier::Baseline.is_here());
-        assert!(Tier::best().is_here());
+        assert_eq!(Tier::here().next(), Some(Tier::BASELINE));
+        assert_eq!(Tier::here().next_back(), Some(Tier::best()));
         assert_eq!(Tier::chosen(None), Ok(Tier::best()));
         assert_eq!(Tier::chosen(Some("")), Ok(Tier::best()));
-        assert_eq!(Tier::chosen(Some("baseline")), Ok(Tier::Baseline));
+        assert_eq!(Tier::chosen(Some("baseline")), Ok(Tier::BASELINE));
     }
 
     #[test]
     fn a_tier_that_is_not_here_is_an_error() {
         let error = Tier::chosen(Some("avx9")).expect_err("no such tier").to_string();
         assert!(error.contains("'avx9'") && error.contains("baseline"), "{error}");
-        for tier in Tier::ALL.into_iter().filter(|tier| !tier.is_here()) {
-            let error = Tier::chosen(Some(tier.name())).expect_err("not here").to_string();
-            assert!(error.contains("this processor"), "{error}");
+        for instructions in Instructions::ALL {
+            match Tier::chosen(Some(instructions.name())) {
+                Ok(tier) => assert!(tier.0 == instructions && instructions.are_here()),
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(
+                        !instructions.are_here() && error.contains("this processor"),
+                        "{error}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Whether work runs with the registers of AVX.
+    struct Wide;
+
+    impl Work for Wide {
+        type Output = bool;
+        fn run<Q: F64x4>(self) -> bool {
+            std::any::type_name::<Q>().ends_with("Avx")
+        }
+    }
+
+    #[test]
+    fn a_tier_runs_its_own_code() {
+        for tier in Tier::here() {
+            assert_eq!(tier.run(Wide), tier != Tier::BASELINE, "{}", tier.name());
         }
     }
 }

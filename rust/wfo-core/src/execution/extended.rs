@@ -4,6 +4,9 @@ use crate::error::{Error, Result};
 use crate::execution::account::{Position, Recorder, Side, Trade};
 use crate::figures::PartFigures;
 
+/// Most labels: there is a sum for each of them, used or not.
+pub const MOST_LABELS: usize = 1 << 26;
+
 /// A label for each bar of a history, to sum returns by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Labels {
@@ -15,7 +18,7 @@ impl Labels {
     /// One label a bar, from 0 to `count` exclusive at the bars of `trading`; the others are not read.
     ///
     /// # Errors
-    /// Another number of labels than bars, or a label out of range.
+    /// Too many labels, another number of them than bars, or a label out of range.
     pub fn new(
         labels: &[i64],
         count: usize,
@@ -24,6 +27,10 @@ impl Labels {
     ) -> Result<Self> {
         if labels.len() != bars {
             return Err(Error::LabelLength { given: labels.len(), expected: bars });
+        }
+        if count > MOST_LABELS {
+            let (name, value, allowed) = ("labels", count as u64, "there may be up to 2^26");
+            return Err(Error::CountRange { name, value, allowed });
         }
         let mut of = vec![0; bars];
         for bar in trading {

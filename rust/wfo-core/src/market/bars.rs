@@ -2,9 +2,26 @@
 
 use crate::error::{Error, Result};
 
+/// Most bars of a history: 2^30, less what the engines add to the positions of bars. Their tables
+/// number rows in 32 bits, in which a row has up to four places: the ways of a bar, or two sides of
+/// touches and opens.
+pub const MOST_BARS: usize = (1 << 30) - 32;
+
+/// Checks a number of bars.
+///
+/// # Errors
+/// More than [`MOST_BARS`].
+pub(crate) fn check_count(bars: usize) -> Result<()> {
+    if bars > MOST_BARS {
+        return Err(Error::TooManyBars { bars, most: MOST_BARS });
+    }
+    Ok(())
+}
+
 /// Open, high, low and close of consecutive bars, oldest first.
 ///
-/// Every price is finite and above 0, and `low <= open, close <= high` in every bar.
+/// Every price is finite and above 0, and `low <= open, close <= high` in every bar. There are at
+/// most [`MOST_BARS`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bars {
     open: Vec<f64>,
@@ -17,10 +34,11 @@ impl Bars {
     /// Bars of the four columns, checked.
     ///
     /// # Errors
-    /// Columns of different lengths, a price that is not finite and above 0, or an open or close
+    /// Too many bars, columns of different lengths, a price that is not finite and above 0, or an open or close
     /// outside its bar's range.
     pub fn new(open: Vec<f64>, high: Vec<f64>, low: Vec<f64>, close: Vec<f64>) -> Result<Self> {
         let expected = open.len();
+        check_count(expected)?;
         for (column, values) in [("high", &high), ("low", &low), ("close", &close)] {
             if values.len() != expected {
                 return Err(Error::BarsLength { column, len: values.len(), expected });
@@ -87,6 +105,15 @@ mod tests {
 
     fn bars(open: f64, high: f64, low: f64, close: f64) -> Result<Bars> {
         Bars::new(vec![1.0, open], vec![1.0, high], vec![1.0, low], vec![1.0, close])
+    }
+
+    #[test]
+    fn bars_are_limited() {
+        assert_eq!(check_count(MOST_BARS), Ok(()));
+        let error = check_count(MOST_BARS + 1);
+        assert_eq!(error, Err(Error::TooManyBars { bars: MOST_BARS + 1, most: MOST_BARS }));
+        let said = error.expect_err("too many").to_string();
+        assert!(said.contains(&(MOST_BARS + 1).to_string()), "{said}");
     }
 
     #[test]

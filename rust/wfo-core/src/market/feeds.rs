@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::bars::Bars;
+use super::bars::{Bars, check_count};
 use crate::error::{Error, Result};
 
 const PRICES: [&str; 4] = ["open", "high", "low", "close"];
@@ -32,7 +32,7 @@ impl Feeds {
     /// Feeds of these columns, checked.
     ///
     /// # Errors
-    /// No feed or column at all, a name twice, columns or feeds of different lengths, or prices that
+    /// No feed or column at all, a name twice, too many bars, columns or feeds of different lengths, or prices that
     /// are no bars.
     pub fn new(feeds: Vec<(String, NamedColumns)>) -> Result<Self> {
         let mut out: Vec<Feed> = Vec::with_capacity(feeds.len());
@@ -50,6 +50,7 @@ impl Feeds {
                     return Err(Error::ColumnLength { feed: name, column, len, expected: own });
                 }
             }
+            check_count(own)?;
             let expected = *len.get_or_insert(own);
             if own != expected {
                 let first = out.first().map_or_else(String::new, |feed| feed.name.clone());

@@ -15,6 +15,9 @@ use crate::market::permuted::MoveOrders;
 /// What a search may take for as many of them to run at a time as there are threads.
 const SMALL_BYTES: usize = 64 << 20;
 
+/// One past the largest number of a permutation.
+const MOST_NUMBER: u64 = 1 << 63;
+
 /// Bars of a history for the same: indicators grow with them, and every sweep has its own.
 const SHORT: usize = 1 << 17;
 
@@ -110,12 +113,17 @@ impl Searches {
     /// the same for any number of threads and any division into calls.
     ///
     /// # Errors
-    /// A range that ends before it begins, or an error of a search: of several that of the lowest
-    /// number.
+    /// A range that ends before it begins or behind 2^63, or an error of a search: of several that of
+    /// the lowest number.
     pub fn run(&self, range: Range<u64>, stop: &AtomicBool) -> Result<Option<Vec<Vec<f64>>>> {
         if range.start > range.end {
             let allowed = "it must not be above the last one";
             return Err(Error::CountRange { name: "start", value: range.start, allowed });
+        }
+        // Every thread counts one further than the last number, and none begins anew behind 2^64.
+        if range.end > MOST_NUMBER {
+            let allowed = "permutations are numbered up to 2^63";
+            return Err(Error::CountRange { name: "stop", value: range.end, allowed });
         }
         if !self.is_small {
             let mut scratch = Scratch::default();

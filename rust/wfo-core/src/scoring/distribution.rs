@@ -216,12 +216,17 @@ impl Distribution {
         }
     }
 
-    /// Rebuilds `len` values from the counts of [`visit`](Self::visit); None if they do not add up.
+    /// Rebuilds `len` values from the counts of [`visit`](Self::visit); None if they do not add up,
+    /// or would take more bytes than there is `room` for, of which it takes its own.
     pub(crate) fn rebuild(
         limit: usize,
         len: u64,
+        room: &mut u64,
         patterns: impl Iterator<Item = Option<(u32, u64)>>,
     ) -> Option<Self> {
+        let counted = len > limit as u64;
+        let fixed = if counted { PAGES as u64 } else { len };
+        *room = room.checked_sub(size_of::<u32>() as u64 * fixed)?;
         let mut whole = Self::with_limit(limit);
         for item in patterns {
             let (pattern, times) = item?;
@@ -230,8 +235,12 @@ impl Distribution {
             if pattern == 0 || pattern >= INFINITY || whole.len > len {
                 return None;
             }
-            if len > limit as u64 {
-                whole.counts().ok()?.add(pattern, times).ok()?;
+            if counted {
+                let counts = whole.counts().ok()?;
+                if counts.places[(pattern >> PAGE_BITS) as usize] == 0 {
+                    *room = room.checked_sub(PAGE as u64)?;
+                }
+                counts.add(pattern, times).ok()?;
             } else {
                 whole.held.extend(std::iter::repeat_n(pattern, times as usize));
             }
@@ -428,6 +437,33 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Room for anything.
+    fn room() -> u64 {
+        u64::MAX
+    }
+
+    #[test]
+    fn rebuilding_takes_no_more_room_than_there_is() {
+        let pair = |pattern| Some((pattern, 1));
+        // Two values as they are: four bytes each.
+        for (has, takes) in [(8, Some(0)), (7, None)] {
+            let mut room = has;
+            let found = Distribution::rebuild(2, 2, &mut room, [pair(1), pair(2)].into_iter());
+            assert_eq!(found.map(|_| room), takes);
+        }
+        // Three values on two pages of counters, and the places of all pages.
+        let pages = [pair(1), pair(2), pair(PAGE as u32)];
+        let need = (4 * PAGES + 2 * PAGE) as u64;
+        for (has, takes) in [(need, Some(0)), (need - 1, None)] {
+            let mut room = has;
+            let found = Distribution::rebuild(2, 3, &mut room, pages.into_iter());
+            assert_eq!(found.map(|_| room), takes);
+        }
+        // Values that are stated and not there take their room before they are written out.
+        let stated = [Some((1, 1 << 40))].into_iter();
+        assert!(Distribution::rebuild(usize::MAX, 1 << 40, &mut (1 << 41), stated).is_none());
+    }
+
     fn ranks(values: &[f32], limit: usize) -> Vec<f64> {
         let mut distribution = Distribution::with_limit(limit);
         distribution.add(values).expect("rankable");
@@ -504,14 +540,15 @@ mod tests {
     #[test]
     fn a_full_counter_is_an_error() {
         let most = (u64::from(u32::MAX) + 1) * CARRY - 1;
-        let mut one = Distribution::rebuild(0, most, [Some((70, most))].into_iter())
+        let mut one = Distribution::rebuild(0, most, &mut room(), [Some((70, most))].into_iter())
             .expect("as many as a counter holds");
         assert!(matches!(one.ranks(), Err(Error::DistributionFull)));
         let two = one.clone();
         assert_eq!(one.add(&[f32::from_bits(70)]), Err(Error::DistributionFull));
         assert_eq!(two.clone().merge(&two), Err(Error::DistributionFull));
         let both = [Some((70, u64::from(u32::MAX))), Some((71, 1))];
-        let page = Distribution::rebuild(0, 1 << 32, both.into_iter()).expect("two counters");
+        let page =
+            Distribution::rebuild(0, 1 << 32, &mut room(), both.into_iter()).expect("two counters");
         assert!(matches!(page.ranks(), Err(Error::DistributionFull)));
     }
 
@@ -580,7 +617,7 @@ mod tests {
             prop_assert_eq!(&visited, &counted);
             prop_assert!(visited.is_sorted_by(|a, b| a.0 < b.0));
             let counted = counted.into_iter().map(Some);
-            let again = Distribution::rebuild(limit, whole.len(), counted).expect("the same");
+            let again = Distribution::rebuild(limit, whole.len(), &mut room(), counted).expect("the same");
             let ranks = again.ranks().expect("few values");
             prop_assert_eq!(ranks.percentiles(&values).expect("all were added"), found);
         }

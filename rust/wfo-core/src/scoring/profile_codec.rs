@@ -156,7 +156,7 @@ fn read(bytes: &[u8]) -> Result<Profile> {
     let capital = f64::from_le_bytes(reader.take()?);
     let phases = usize::try_from(reader.number()?).map_err(|_| WRONG)?;
     let mut profile = Profile::new(phases, capital).map_err(|_| WRONG)?;
-    let len = reader.number()?;
+    let len = reader.number().and_then(|len| if len >> 63 == 0 { Ok(len) } else { Err(WRONG) })?;
     profile.len = len;
     for phase in &mut profile.phases {
         phase.money.iter_mut().try_for_each(|spread| reader.spread(spread, len))?;

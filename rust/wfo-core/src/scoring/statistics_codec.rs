@@ -22,6 +22,11 @@ const MAGIC: &[u8; 8] = b"wfotally";
 const VERSION: u8 = 3;
 const CHECKSUM: usize = 8;
 
+/// Bytes that the distributions of statistics may take when they are read: a byte of the encoded
+/// ones may open a page of 4,096 counters, and a few of them stand for 2^20 equal values. It is what
+/// 255 phases take whose profits span eight octaves.
+const MOST_ROOM: u64 = 16 << 30;
+
 /// Comparisons with buy-and-hold, in the order of their numbers.
 const MEASURES: [Option<Measure>; 3] = [None, Some(Measure::Return), Some(Measure::Risk)];
 
@@ -188,7 +193,7 @@ impl Reader<'_> {
         (0..count).map(|_| self.number()).collect()
     }
 
-    fn profits(&mut self, limit: usize, len: u64) -> Result<Distribution> {
+    fn profits(&mut self, limit: usize, len: u64, room: &mut u64) -> Result<Distribution> {
         let mut left = self.number()?;
         let mut before = 0_u32;
         let mut error = None;
@@ -204,7 +209,7 @@ impl Reader<'_> {
             };
             Some(pair().map_err(|e| error = Some(e)).ok())
         });
-        let found = Distribution::rebuild(limit, len, patterns);
+        let found = Distribution::rebuild(limit, len, room, patterns);
         found.ok_or_else(|| error.unwrap_or(WRONG))
     }
 }
@@ -223,11 +228,11 @@ pub(super) fn decode(bytes: &[u8], limit: usize) -> Result<GridStatistics> {
     if checksum(content).to_le_bytes() != *sum {
         return Err(no("they were changed or cut off"));
     }
-    read(content.get(MAGIC.len() + 1..).ok_or(SHORT)?, limit)
+    read(content.get(MAGIC.len() + 1..).ok_or(SHORT)?, limit, MOST_ROOM)
 }
 
 /// Reads the bytes between version and checksum.
-fn read(bytes: &[u8], limit: usize) -> Result<GridStatistics> {
+fn read(bytes: &[u8], limit: usize, mut room: u64) -> Result<GridStatistics> {
     let mut reader = Reader { bytes };
     let (gates, phases) = reader.gates()?;
     let axes = reader.axes()?;
@@ -236,7 +241,8 @@ fn read(bytes: &[u8], limit: usize) -> Result<GridStatistics> {
     let cells = cells.filter(|&c| c <= reader.bytes.len() as u64).ok_or(SHORT)? as usize;
     let mut statistics =
         GridStatistics::with_limit(phases, gates, axes, limit).map_err(|_| WRONG)?;
-    let len = reader.number()?;
+    // More than a signed number counts are those of no grid that was gone through.
+    let len = reader.number().and_then(|len| if len >> 63 == 0 { Ok(len) } else { Err(WRONG) })?;
     let mut passed = Vec::with_capacity(phases);
     for _ in 0..phases {
         let counts = reader.numbers(2 * GATES)?;
@@ -262,7 +268,7 @@ fn read(bytes: &[u8], limit: usize) -> Result<GridStatistics> {
     if counted != u128::from(len) || times != valid || !on_map {
         return Err(WRONG);
     }
-    let profits = passed.iter().map(|p| reader.profits(limit, p.together[GATES - 1]));
+    let profits = passed.iter().map(|p| reader.profits(limit, p.together[GATES - 1], &mut room));
     let distributions = profits.collect::<Result<_>>()?;
     if !reader.bytes.is_empty() {
         return Err(Error::StatisticsBytes { what: "something follows their end" });
@@ -337,13 +343,13 @@ mod tests {
             let statistics = sample(axes, gates, limit);
             let bytes = encode(&statistics);
             let body = &bytes[MAGIC.len() + 1..bytes.len() - CHECKSUM];
-            prop_assert!(read(body, limit).is_ok());
+            prop_assert!(read(body, limit, MOST_ROOM).is_ok());
             let mut body = body.to_vec();
             for (at, byte) in change {
                 let at = at.index(body.len());
                 body[at] = byte;
             }
-            if let Ok(found) = read(&body, limit) {
+            if let Ok(found) = read(&body, limit, MOST_ROOM) {
                 // Thresholds and strides are free; all that was read is written the same.
                 let again = encode(&found);
                 prop_assert_eq!(&again[MAGIC.len() + 1..again.len() - CHECKSUM], &body[..]);

@@ -168,7 +168,7 @@ fn adds_up(effects: &Effects) -> bool {
     let sum_up = |cells: &[Counts], lane: usize| {
         cells.iter().map(|counts| u128::from(counts.0[lane])).sum::<u128>()
     };
-    effects.len <= effects.size()
+    effects.len <= effects.size().min(i64::MAX as u64)
         && std::iter::once(&sums.total).chain(&sums.returns).all(bounded)
         && counts().all(|(all, cells)| std::iter::once(all).chain(cells).all(falls))
         && axes.chain(pairs).all(|range| {
@@ -177,7 +177,9 @@ fn adds_up(effects: &Effects) -> bool {
                 let mut lanes = lanes.map(|l| sum_up(&cells[range.clone()], l) == all.0[l].into());
                 lanes.all(|same| same)
             };
+            // What is bounded one by one may overflow together.
             let returns = sums.returns[range.clone()].iter();
-            returns.sum::<i128>() == sums.total && counts().all(by_set)
+            let returns = returns.copied().try_fold(0_i128, i128::checked_add);
+            returns == Some(sums.total) && counts().all(by_set)
         })
 }

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use super::first_touch::FirstTouchView;
 use super::intrabar_time::IntrabarTime;
+use super::lookup::{IndexTable, NamesRow};
 use crate::execution::account::Side;
 use crate::indicators::PriceMethod;
 use crate::strategies::atr_d::params::{Hull, Veto};
@@ -51,10 +52,10 @@ impl<'a> EntryFilter<'a> {
     }
 
     /// What a filter of Hull averages does from each bar on.
-    pub fn states(&self, bars: &Range<usize>, shorts: bool) -> Vec<FilterState> {
+    pub fn states(&self, bars: &Range<usize>, shorts: bool) -> IndexTable<FilterState> {
         match *self {
             Self::Hull(states) => filter_states(states, bars, shorts),
-            _ => Vec::new(),
+            _ => IndexTable::default(),
         }
     }
 
@@ -90,7 +91,7 @@ impl<'a> EntryFilter<'a> {
 }
 
 /// A bar and a side: twice the bar, plus one for a sell. Row of tables that hold both sides bar by
-/// bar.
+/// bar. It does not overflow, as times do not, which have four places a bar.
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct SidedBar(u32);
@@ -195,13 +196,21 @@ impl FilterState {
     }
 }
 
+impl NamesRow for FilterState {
+    /// The bar of its cross: the row of the exit since that bar.
+    #[inline(always)]
+    fn named(self) -> u32 {
+        self.cross.bar()
+    }
+}
+
 /// What a filter of Hull averages does from each of the bars of `range` on, and in the row behind
 /// them.
 pub(super) fn filter_states(
     hull_states: &[HullState],
     range: &Range<usize>,
     shorts: bool,
-) -> Vec<FilterState> {
+) -> IndexTable<FilterState> {
     let n = range.len();
     let side = |t: usize| match hull_states[t] {
         HullState::Up => Some(0),
@@ -230,5 +239,7 @@ pub(super) fn filter_states(
             out[x] = FilterState::open(side, closes as u32, next);
         }
     }
-    out
+    let mut table = IndexTable::default();
+    table.extend(out.into_iter());
+    table
 }

@@ -9,21 +9,26 @@ use super::entry_filter::{FilterState, SidedBar};
 use super::excursion::{Long, Short, UNIT_RATE};
 use super::first_touch::FirstTouch;
 use super::intrabar_time::IntrabarTime;
-use super::lookup::row;
+use super::lookup::{IndexTable, IndexView, row};
 use super::per_unit::PerUnit;
 
 /// Where positions are opened: by the bar since which a path is flat, the row of the entry's rate,
 /// and the row of the position in the exit table. The row behind the last bar leads to itself, and
 /// so does every entry that never comes.
+#[expect(unsafe_code, reason = "reads of rows that were checked before the loop over them")]
 pub(super) trait EntryLookup: Copy {
-    /// Rows of the rate and of the exit of the next position.
-    fn next_entry(self, at: u32) -> (u32, u32);
+    /// Rows of the rate and of the exit of the next position: below the lengths of `rates` and of
+    /// [`exit_rows`](Self::exit_rows).
+    ///
+    /// # Safety
+    /// `exit_rows` has not panicked for a number of rows above `at`.
+    unsafe fn next_entry(self, at: u32) -> (u32, u32);
     /// First bar of a position, by its row in the exit table.
     fn first_bar(self, exit_row: u32) -> u32;
     /// Rows of the exit table that it may lead to.
     ///
     /// # Panics
-    /// Unless its tables and rates have a row for every bar and one behind them.
+    /// Unless its tables and rates have `rows` rows, and its tables name none behind them.
     fn exit_rows(self, rows: usize, rates: &[f64]) -> usize;
 }
 
@@ -31,13 +36,16 @@ pub(super) trait EntryLookup: Copy {
 #[derive(Clone, Copy)]
 pub(super) struct Unfiltered<'a> {
     /// Bars of the buys.
-    pub buys: &'a [u32],
+    pub buys: IndexView<'a, u32>,
 }
 
+#[expect(unsafe_code, reason = "reads of rows that were checked before the loop over them")]
 impl EntryLookup for Unfiltered<'_> {
     #[inline(always)]
-    fn next_entry(self, at: u32) -> (u32, u32) {
-        (at, *row(self.buys, at as usize))
+    unsafe fn next_entry(self, at: u32) -> (u32, u32) {
+        // SAFETY: at < rows = buys.len(). What it names is below `rows`, and so is `at`, and there
+        // are as many rates: `exit_rows`.
+        unsafe { (at, *row(self.buys.values(), at as usize)) }
     }
 
     #[inline(always)]
@@ -47,6 +55,7 @@ impl EntryLookup for Unfiltered<'_> {
 
     fn exit_rows(self, rows: usize, rates: &[f64]) -> usize {
         assert!(self.buys.len() == rows && rates.len() >= rows);
+        assert!(self.buys.names_rows_of(rows));
         rows
     }
 }
@@ -54,22 +63,25 @@ impl EntryLookup for Unfiltered<'_> {
 /// Entries with a filter: touches of the side that it is open for, or else the next cross.
 #[derive(Clone, Copy)]
 pub(super) struct Filtered<'a, const SHORTS: bool> {
-    pub states: &'a [FilterState],
+    pub states: IndexView<'a, FilterState>,
     /// Buys, or for every bar the buy and the sell.
-    pub touches: &'a [IntrabarTime],
+    pub touches: IndexView<'a, IntrabarTime>,
     /// Rows from the table of the long stop to that of the short one.
     pub short: u32,
 }
 
+#[expect(unsafe_code, reason = "reads of rows that were checked before the loop over them")]
 impl<const SHORTS: bool> EntryLookup for Filtered<'_, SHORTS> {
     #[inline(always)]
-    fn next_entry(self, at: u32) -> (u32, u32) {
-        let state = *row(self.states, at as usize);
+    unsafe fn next_entry(self, at: u32) -> (u32, u32) {
+        // SAFETY: at < rows = states.len().
+        let state = *unsafe { row(self.states.values(), at as usize) };
         let side = if SHORTS { state.side() } else { 0 };
         // Each look-up waits for the one before it, so the row takes no operation that it can spare:
         // compilers cannot leave out a doubling and a halving, which lose a bit.
         let touch = if SHORTS { SidedBar::new(at, side).row::<true>() } else { at };
-        let time = *row(self.touches, touch as usize);
+        // SAFETY: side < sides, so touch = sides * at + side < sides * rows = touches.len().
+        let time = *unsafe { row(self.touches.values(), touch as usize) };
         // A touch while the filter is open [H3] [H5], or else the next cross at its open [H2] [H4].
         let is_open = time < state.open_until;
         let entry = SidedBar::new(time.bar(), side);
@@ -78,6 +90,10 @@ impl<const SHORTS: bool> EntryLookup for Filtered<'_, SHORTS> {
             entry.row::<true>(),
             state.cross.row::<true>(),
         ));
+        // Bars of touches and crosses are below `rows`. So the row of a rate is below that of the
+        // touches, or behind it by a row of a cross: below 2 * sides * rows = rates.len(). That of
+        // the exit is below rows + short. Neither overflows: 4 * rows <= 2^32, and `short` is the
+        // row of a table that has as many rows behind it.
         let at_open = self.touches.len() as u32 + state.cross.row::<SHORTS>();
         let rate = select_unpredictable(is_open, touch, at_open);
         let short = if SHORTS { self.short * entry.side() } else { 0 };
@@ -92,7 +108,8 @@ impl<const SHORTS: bool> EntryLookup for Filtered<'_, SHORTS> {
     fn exit_rows(self, rows: usize, rates: &[f64]) -> usize {
         let sides = if SHORTS { 2 } else { 1 };
         assert!(self.states.len() == rows && self.touches.len() == sides * rows);
-        assert!(rates.len() == 2 * sides * rows);
+        assert!(rates.len() == 2 * sides * rows && rates.len() as u64 <= 1 << 32);
+        assert!(self.states.names_rows_of(rows) && self.touches.names_rows_of(rows));
         rows + if SHORTS { self.short as usize } else { 0 }
     }
 }
@@ -101,9 +118,9 @@ impl<const SHORTS: bool> EntryLookup for Filtered<'_, SHORTS> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct EntryTouches {
     /// When the buy is touched; with shorts, the buy and the sell, bar by bar.
-    pub times: Vec<IntrabarTime>,
+    pub times: IndexTable<IntrabarTime>,
     /// The bars of the buys, where there are no filters.
-    pub bars: Vec<u32>,
+    pub bars: IndexTable<u32>,
     /// Shares that a unit of equity opens at each touch, owed ones negative; then at the open of
     /// each bar, where there are filters.
     pub rates: Vec<f64>,
@@ -128,7 +145,7 @@ impl EntryTouches {
                 self.rates.extend(buy.fills.iter().map(|&fill| per_unit.rate::<Long>(fill)));
             }
             None => {
-                self.times.extend_from_slice(&buy.times);
+                self.times.extend(buy.times.iter().copied());
                 self.rates.extend(buy.fills.iter().map(|&fill| per_unit.rate::<Long>(fill)));
             }
             Some(sell) => {

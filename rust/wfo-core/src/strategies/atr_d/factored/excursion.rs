@@ -18,6 +18,9 @@ pub(super) struct Excursion {
     pub net: f64,
 }
 
+// Four numbers, one after the other, without padding between or behind them.
+const _: () = assert!(size_of::<Excursion>() == size_of::<[f64; F64_LANES]>());
+
 /// With [`UNIT_RATE`], a trade that changes nothing, not even a drawdown's last bit: it is no mark.
 /// (The fall from a peak to a mark of the same equity may be rounded otherwise than the fall that
 /// led to it, and figures must not depend on which paths share a lane batch.)
@@ -37,7 +40,8 @@ impl Excursion {
     #[inline(always)]
     pub fn as_array(&self) -> &[f64; F64_LANES] {
         #[expect(unsafe_code, reason = "one load of a row, where fields one by one take four")]
-        // SAFETY: the layout is that of C, four numbers without padding between them.
+        // SAFETY: the layout is that of C: four numbers in order, of the size of an array of four,
+        // so that there is no padding. The alignment is that of a number or larger.
         unsafe {
             &*std::ptr::from_ref(self).cast()
         }

@@ -1,6 +1,12 @@
 //! When a touch happens: its bar, and its order within the bar.
 
+use super::lookup::NamesRow;
 use crate::execution::touches::Way;
+use crate::market::bars::MOST_BARS;
+
+// The row behind the last bar has times too, up to the end of that bar, and the last of all times is
+// behind them: 4 * MOST_BARS + 3 < 2^32 - 1.
+const _: () = assert!(4 * MOST_BARS as u64 + 3 < u32::MAX as u64);
 
 /// The time of a touch: four times its bar, plus its order in the path that the contract assumes a
 /// bar to take: 0 at the open, 1 on the way to the extreme nearer to the open, 2 on the
@@ -9,6 +15,9 @@ use crate::execution::touches::Way;
 /// Of two touches the one with the lower time comes first. Equal times leave open only two levels
 /// that are met on the same way between the same prices, of which the nearer one comes first
 /// (`is_nearer`), and two touches at the open, which the contract calls equal.
+///
+/// A bar is a position among [`Bars`](crate::market::bars::Bars), or the row behind the last of
+/// them, so at most [`MOST_BARS`], and no time overflows.
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IntrabarTime(u32);
@@ -85,6 +94,14 @@ impl IntrabarTime {
     }
 }
 
+impl NamesRow for IntrabarTime {
+    /// Its bar: in tables of touches, the row of the exit since that bar.
+    #[inline(always)]
+    fn named(self) -> u32 {
+        self.bar()
+    }
+}
+
 /// Whether a level is met before another one on the same way between the same prices; false where
 /// both are equal, or not met on the same way.
 pub(super) fn is_nearer(level: f64, other: f64, way: Option<Way>) -> bool {
@@ -93,5 +110,20 @@ pub(super) fn is_nearer(level: f64, other: f64, way: Option<Way>) -> bool {
         Some(Way::Down) => level > other,
         Some(Way::Up) => level < other,
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_the_most_bars_are_in_order() {
+        let last = MOST_BARS as u32;
+        let before = IntrabarTime::toward_farther_extreme(last - 1).end_of_bar();
+        assert!(before == IntrabarTime::just_before(last) && before < IntrabarTime::at_open(last));
+        assert_eq!(IntrabarTime::at_open(last).bar(), last);
+        assert!(IntrabarTime::at_open(last).end_of_bar() < IntrabarTime::MAX);
+        assert_eq!(IntrabarTime::toward_nearer_extreme(3).moved_to(last).bar(), last);
     }
 }

@@ -3,7 +3,7 @@
 use super::excursion::{Excursion, NO_TRADE, Side};
 use super::first_touch::{FirstTouch, FirstTouchView, StartRange};
 use super::intrabar_time::IntrabarTime;
-use super::lookup::prefetch;
+use super::lookup::{IndexTable, prefetch};
 use super::per_unit::PerUnit;
 
 /// An entry order, and the rates of the positions that it opens.
@@ -28,8 +28,8 @@ impl EntryTable {
 #[derive(Debug, Clone, Default)]
 pub(super) struct ExitTable {
     pub times: Vec<IntrabarTime>,
-    /// Bars of the exits.
-    pub bars: Vec<u32>,
+    /// Bars of the exits: rows of the entries since them.
+    pub bars: IndexTable<u32>,
     /// Excursions of positions that are closed at the stop.
     pub excursions: Vec<Excursion>,
     /// Raw fills.
@@ -50,7 +50,7 @@ impl ExitTable {
     pub fn begin(&mut self, per_unit: &PerUnit, tables: usize) {
         let rows = tables * (per_unit.closes().len() + 1);
         self.times.resize(rows, IntrabarTime::at_open(0));
-        self.bars.resize(rows, 0);
+        self.bars.begin(rows, 0);
         self.excursions.resize(rows, NO_TRADE);
         self.fills.resize(rows, 0.0);
         self.may_ruin = false;
@@ -60,14 +60,14 @@ impl ExitTable {
     #[inline(always)]
     pub fn set<S: Side>(&mut self, per_unit: &PerUnit, i: usize, ranges: &[StartRange]) {
         let rows = i * (per_unit.closes().len() + 1)..(i + 1) * (per_unit.closes().len() + 1);
-        let (times, bars) = (&mut self.times[rows.clone()], &mut self.bars[rows.clone()]);
+        let (times, first) = (&mut self.times[rows.clone()], rows.start);
         let (fills, excursions) = (&mut self.fills[rows.clone()], &mut self.excursions[rows]);
         let mut begin = 0;
         for range in ranges {
             let starts = begin..range.end as usize;
             begin = starts.end;
             times[starts.clone()].fill(range.time);
-            bars[starts.clone()].fill(range.time.bar());
+            self.bars.fill(first + starts.start..first + starts.end, range.time.bar());
             fills[starts.clone()].fill(range.fill);
             let excursions = &mut excursions[starts.clone()];
             self.may_ruin |= per_unit.excursions::<S>(starts, range.time, range.fill, excursions);

@@ -11,11 +11,13 @@ use super::excursion::{Long, Short};
 use super::first_touch::{FirstTouch, FirstTouchView};
 use super::history::History;
 use super::layout::{EntryIndex, Layout};
+use super::lockstep::LANES;
+use super::lookup::IndexTable;
 use super::order_tables::{EntryTable, ExitTable};
 use super::path::{self, Orders, Trade};
 use super::stop_sets::{StopConsumer, StopRanges, StopSet};
 use super::tightening::Tightening;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::execution::touches::Way;
 use crate::figures::{Cells, Figures, SplitCells};
 use crate::strategies::atr_d::Task;
@@ -31,7 +33,7 @@ pub(super) struct Prepared {
     pub layout: Layout,
     pub history: History,
     /// What filters of Hull averages do, by filter and price.
-    pub filter_states: Vec<Vec<FilterState>>,
+    pub filter_states: Vec<IndexTable<FilterState>>,
     /// Rates at the opens, where filters enter at them.
     pub at_opens: Vec<f64>,
 }
@@ -46,11 +48,28 @@ pub(super) struct StopScratch {
     pub exits: Vec<ExitTable>,
 }
 
+/// Most rows of the stops of a stop set: they are numbered in 32 bits.
+const MOST_ROWS: u64 = 1 << 32;
+
+/// Checks that the rows of so many tables have a number: those of the bars and one behind them, and
+/// in segments one for each lane.
+///
+/// # Errors
+/// More than [`MOST_ROWS`].
+fn check_rows(bars: usize, tables: usize) -> Result<()> {
+    let rows = (bars as u64 + 1 + LANES as u64).saturating_mul(tables as u64);
+    if rows > MOST_ROWS {
+        return Err(Error::TooManyRows { rows, bars, most: MOST_ROWS });
+    }
+    Ok(())
+}
+
 impl Prepared {
     pub fn new(task: Arc<Task>) -> Result<Self> {
         let layout = Layout::new(task.kernel, &task.grid)?;
         let (shorts, hull) = (task.kernel.shorts, task.kernel.hull);
         let history = History::new(&task.shared, task.bars(), &task.slices, shorts, task.account);
+        check_rows(history.len(), if shorts { 1 + layout.multipliers } else { 1 })?;
         let at_opens = if hull { history.rates_at_opens(shorts) } else { Vec::new() };
         let mut filter_states = Vec::new();
         for filter in layout.filters.iter().filter(|_| hull) {
@@ -231,5 +250,21 @@ impl Prepared {
         let (mut trades, bars): (Vec<Trade>, _) = (Vec::new(), history.phases[phase]);
         path::trade_sequence(&orders, bars, &mut trades);
         Ok(history.settle(&trades, bars))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_stops_are_limited() {
+        let bars = (1 << 22) - 1 - LANES;
+        assert_eq!(check_rows(bars, 1 << 10), Ok(()));
+        let rows = (1 << 32) + (1 << 10);
+        let error = Error::TooManyRows { rows, bars: bars + 1, most: MOST_ROWS };
+        assert_eq!(check_rows(bars + 1, 1 << 10), Err(error));
+        assert!(check_rows(bars, (1 << 10) + 1).is_err());
+        assert!(check_rows(usize::MAX >> 1, usize::MAX).is_err());
     }
 }

@@ -7,7 +7,7 @@
 //! ([`tiers`](crate::engine::tiers)). What a worker holds is bounded by [`Sweep::worker_bytes`].
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -23,6 +23,7 @@ use super::stop_sets::StopSet;
 use super::tightening::equal_tightenings;
 use super::{LACKS_MARKS, LACKS_PERFORMANCE};
 use crate::engine::f64x4::F64x4;
+use crate::engine::spare::Spare;
 use crate::engine::tiers::{Tier, Work};
 use crate::engine::{PreparedSweep, blocks, direct};
 use crate::error::{Error, Result};
@@ -59,7 +60,7 @@ pub struct Sweep {
     extended: ExtendedFigures,
     tier: Tier,
     /// What workers have left for the next ones.
-    spare: Mutex<Vec<Box<Scratch>>>,
+    spare: Spare<Box<Scratch>>,
 }
 
 /// How the paths of a unit are computed.
@@ -126,9 +127,9 @@ impl Sweep {
             method,
             unit_sets: sets.max(1),
             unit_phases,
-            extended: ExtendedFigures::default(),
+            extended: ExtendedFigures::new(&prepared),
             tier,
-            spare: Mutex::default(),
+            spare: Spare::default(),
             prepared,
         })
     }
@@ -207,10 +208,9 @@ impl Sweep {
 
     /// Does a job as this sweep's tier, with what an earlier worker has left.
     fn with_scratch<J: Job>(&self, job: J) -> J::Output {
-        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut scratch = spare().pop().unwrap_or_default();
+        let mut scratch = self.spare.take().unwrap_or_default();
         let output = self.tier.run(Working { job, scratch: &mut scratch });
-        spare().push(scratch);
+        self.spare.keep(scratch);
         output
     }
 }

@@ -69,7 +69,7 @@ fn used_bytes(a: u64, b: u64) -> u32 {
             _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_setzero_si128,
         };
         #[expect(unsafe_code, reason = "three instructions, where the portable way takes twenty")]
-        // SAFETY: the baseline of the architecture has these.
+        // SAFETY: every processor of the architecture has SSE2, to which these belong.
         let empty = unsafe {
             let bytes = _mm_set_epi64x(b.cast_signed(), a.cast_signed());
             _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128()))

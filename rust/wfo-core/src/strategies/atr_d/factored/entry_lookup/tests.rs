@@ -61,16 +61,21 @@ proptest! {
         long.set(&per_unit, &buy, None, &rates_at_opens(&per_unit, &opens, false));
         both.set(&per_unit, &buy, Some(&sell), &rates_at_opens(&per_unit, &opens, true));
         let states = [false, true].map(|shorts| filter_states(&hull_states, &range, shorts));
-        let longs = Filtered::<false> { states: &states[0], touches: &long.times, short };
-        let boths = Filtered::<true> { states: &states[1], touches: &both.times, short };
+        let longs =
+            Filtered::<false> { states: states[0].view(), touches: long.times.view(), short };
+        let boths =
+            Filtered::<true> { states: states[1].view(), touches: both.times.view(), short };
         prop_assert!(longs.exit_rows(n + 1, &long.rates) > n);
         prop_assert!(boths.exit_rows(n + 1, &both.rates) > short as usize);
         for s in 0..=n {
             let sells = filtered_sell.view().precedes(filtered_buy.view(), s, None);
             let order = if sells { &filtered_sell } else { &filtered_buy };
+            #[expect(unsafe_code, reason = "rows up to n")]
+            // SAFETY: `exit_rows` was called for n + 1 rows above.
+            let found = unsafe { [longs.next_entry(s as u32), boths.next_entry(s as u32)] };
             for (lookup, rates, order, sells) in [
-                (longs.next_entry(s as u32), &long.rates, &filtered_buy, false),
-                (boths.next_entry(s as u32), &both.rates, order, sells),
+                (found[0], &long.rates, &filtered_buy, false),
+                (found[1], &both.rates, order, sells),
             ] {
                 let ((rate, exit_row), entry) = (lookup, order.times[s].bar());
                 if entry as usize == n {

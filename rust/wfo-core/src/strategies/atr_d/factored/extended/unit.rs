@@ -1,7 +1,5 @@
 //! Work units of the extended figures.
 
-use std::sync::OnceLock;
-
 use super::accumulate::Accumulator;
 use super::returns::CloseReturns;
 use super::short_marks::{MOST_ROWS, MarkSummary, ShortMarks};
@@ -34,9 +32,10 @@ pub(in super::super) fn lacks(account: &AccountSettings) -> Option<String> {
 }
 
 /// What the work units of the extended figures share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in super::super) struct ExtendedFigures {
-    returns: OnceLock<CloseReturns>,
+    /// Where the task asks for them.
+    returns: Option<CloseReturns>,
 }
 
 /// What a worker reuses from unit to unit.
@@ -102,6 +101,12 @@ impl StopConsumer for TableConsumer<'_> {
     }
 }
 
+/// The returns of the history's closes.
+fn returns(prepared: &Prepared) -> CloseReturns {
+    let Prepared { task, history, .. } = prepared;
+    CloseReturns::new(history.per_unit.closes(), &history.bars, task.labels.as_ref())
+}
+
 /// Stop sets of a unit.
 pub(in super::super) fn unit_sets(prepared: &Prepared) -> usize {
     let tables = prepared.layout.prices * prepared.tables();
@@ -118,6 +123,11 @@ pub(in super::super) fn worker_bytes(prepared: &Prepared) -> usize {
 }
 
 impl ExtendedFigures {
+    /// Prepares a sweep.
+    pub fn new(prepared: &Prepared) -> Self {
+        Self { returns: prepared.task.extended.then(|| returns(prepared)) }
+    }
+
     /// Computes the extended figures of a unit.
     #[inline(always)]
     pub fn compute(
@@ -129,9 +139,14 @@ impl ExtendedFigures {
         let WorkUnit { mut sets, entries } = unit;
         let labels = prepared.task.labels.as_ref();
         let (layout, history, series) = (&prepared.layout, &prepared.history, prepared.series());
-        let returns = self
-            .returns
-            .get_or_init(|| CloseReturns::new(history.per_unit.closes(), &history.bars, labels));
+        let own;
+        let returns = match &self.returns {
+            Some(shared) => shared,
+            None => {
+                own = returns(prepared);
+                &own
+            }
+        };
         build_tables(prepared, &sets, &mut scratch.stops, stop_scratch)?;
         let Scratch { distance, stops, buy, sells, shorts: marks, sequences } = scratch;
         let mut accumulator =

@@ -3,7 +3,7 @@
 use std::hint::select_unpredictable;
 
 use super::accounts::{Accounts, Closing};
-use super::lanes::{LANES, Lanes, Positions, TRADES, TradeLists};
+use super::lanes::{ByLane, LANES, Lanes, TRADES, TradeLists};
 use crate::engine::f64x4::{F64_LANES, F64x4};
 use crate::figures::Figures;
 use crate::strategies::atr_d::factored::entry_lookup::EntryLookup;
@@ -14,13 +14,20 @@ use crate::strategies::atr_d::factored::per_unit::PerUnit;
 /// Trades that are listed between two looks at where the paths are.
 const STRIDE: usize = 4;
 
-/// Eight paths, and the tables that lead them.
+/// Eight paths, and the tables that lead them, which name no row that another one does not have:
+/// [`LaneBatch::new`] is the only way to make one, and compares what they name with what they have.
 pub(in super::super) struct LaneBatch<'a, L, const SHORTS: bool, const CHECKS_RUIN: bool> {
-    pub per_unit: &'a PerUnit,
-    pub lookup: L,
-    pub rates: &'a [f64],
-    pub lanes: &'a Lanes<'a>,
+    per_unit: &'a PerUnit,
+    lookup: L,
+    rates: &'a [f64],
+    lanes: &'a Lanes<'a>,
+    /// Rows of the entries; the last one leads to itself.
+    rows: u32,
 }
+
+/// Where the paths of a batch stand: rows of its entries.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Positions(ByLane);
 
 /// A trade that a path may make.
 #[derive(Clone, Copy)]
@@ -35,11 +42,45 @@ pub(in super::super) struct ListedTrade<'a> {
 impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
     LaneBatch<'a, L, SHORTS, CHECKS_RUIN>
 {
+    /// Paths whose entries have so many rows.
+    ///
+    /// # Panics
+    /// Where a table is shorter, or names a row that another one does not have.
+    pub fn new(
+        per_unit: &'a PerUnit,
+        (lookup, rates): (L, &'a [f64]),
+        lanes: &'a Lanes<'a>,
+        rows: usize,
+    ) -> Self {
+        // From an entry to its rate and its exit, and from the bar of that to the next entry.
+        assert!(lanes.rows >= lookup.exit_rows(rows, rates));
+        assert!(lanes.exit_bars.iter().all(|bars| bars.names_rows_of(rows)));
+        Self { per_unit, lookup, rates, lanes, rows: rows as u32 }
+    }
+
+    /// Paths that stand at these rows of the entries.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn positions(&self, at: ByLane) -> Positions {
+        assert!(at.iter().all(|&at| at < self.rows));
+        Positions(at)
+    }
+
+    /// Puts a path into the last row, from where its look-ups have no effect.
+    #[inline(always)]
+    pub fn put_behind(&self, positions: &mut Positions, lane: usize) {
+        positions.0[lane] = self.rows - 1;
+    }
+
     /// Lists the trades that paths make from `at` on, some of them beyond their ends; how many.
     #[inline(always)]
     pub fn list_trades(&self, at: &mut Positions, lists: &mut TradeLists) -> usize {
         let Lanes { exit_bars, limits, .. } = self.lanes;
-        let mut now = *at;
+        // Behind the last trade stands one that changes nothing.
+        lists.rates[TRADES] = [UNIT_RATE; LANES];
+        lists.exit_rows[TRADES] = [self.rows - 1; LANES];
+        let mut now = at.0;
         lists.exit_bars[0] = now;
         let mut steps = 0;
         while steps < TRADES {
@@ -47,9 +88,16 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
                 for (lane, at) in now.iter_mut().enumerate() {
                     // In by the entry since the last exit [S2], out by the stop since the entry
                     // [S3].
-                    let (rate, exit_row) = self.lookup.next_entry(*at);
-                    *at = *row(exit_bars[lane], exit_row as usize);
-                    lists.rates[step][lane] = *row(self.rates, rate as usize);
+                    #[expect(unsafe_code, reason = "rows that `new` has compared")]
+                    // SAFETY: the positions are below `rows`, for which `new` has called
+                    // `exit_rows`. So the rates have row `rate`, and the exits row `exit_row`, and
+                    // what they name is a position below `rows`: `new`.
+                    let (rate, exit_row) = unsafe {
+                        let (rate, exit_row) = self.lookup.next_entry(*at);
+                        *at = *row(exit_bars[lane].values(), exit_row as usize);
+                        (*row(self.rates, rate as usize), exit_row)
+                    };
+                    lists.rates[step][lane] = rate;
                     lists.exit_rows[step][lane] = exit_row;
                     lists.exit_bars[step + 1][lane] = *at;
                 }
@@ -64,7 +112,8 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
                 break;
             }
         }
-        *at = now;
+        *at = Positions(now);
+        lists.listed = steps as u32;
         steps
     }
 
@@ -80,10 +129,14 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         counts: [u32; F64_LANES],
     ) {
         let (mut least, mut most) = (u32::MAX, 0);
-        for (trades, count) in accounts.trades.iter_mut().zip(counts) {
+        let mut end = 0;
+        for ((trades, count), begin) in accounts.trades.iter_mut().zip(counts).zip(begins) {
             (least, most) = (least.min(count), most.max(count));
             *trades += count;
+            end = end.max(begin.saturating_add(count));
         }
+        // Of longer lists before, rows of other tables may stand behind.
+        assert!(end <= lists.listed);
         let mut places = begins;
         for _ in 0..least {
             self.close(accounts, first, lists, places);
@@ -113,9 +166,19 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         let mut closing = Closing::new();
         for (i, place) in places.into_iter().enumerate() {
             let (lane, place) = (first + i, place as usize);
-            let exit_row = row(&lists.exit_rows, place)[lane];
-            closing.rates[i] = row(&lists.rates, place)[lane];
-            closing.excursions[i] = row(self.lanes.excursions[lane], exit_row as usize);
+            #[expect(unsafe_code, reason = "places and rows that were compared before the loop")]
+            // SAFETY: place <= TRADES: `enter` has compared the places with the number of those
+            // listed, which is at most TRADES, and has none but TRADES besides. `list_trades` has
+            // written the rows in all of them: of exits that `new` has compared, and the last row of
+            // entries, of which there are no more than of exits.
+            let (rate, excursion) = unsafe {
+                let exit_row = row(&lists.exit_rows, place)[lane];
+                (
+                    row(&lists.rates, place)[lane],
+                    row(self.lanes.excursions[lane], exit_row as usize),
+                )
+            };
+            (closing.rates[i], closing.excursions[i]) = (rate, excursion);
         }
         let before = accounts.equity;
         let rates = V::from_array(closing.rates);
@@ -125,16 +188,28 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         }
     }
 
+    /// The paths, and what all of them share.
+    #[inline(always)]
+    pub fn parts(&self) -> (&'a Lanes<'a>, &'a PerUnit) {
+        (self.lanes, self.per_unit)
+    }
+
+    /// The row of the exit in a place of a list.
+    #[inline(always)]
+    pub fn exit_row(&self, lane: usize, lists: &TradeLists, place: u32) -> u32 {
+        lists.exit_rows[place as usize][lane]
+    }
+
     /// The trade in a place of a list.
     #[inline(always)]
     pub fn trade(&self, lane: usize, lists: &TradeLists, place: u32) -> ListedTrade<'a> {
         let place = place as usize;
-        let (rate, exit_row) = (row(&lists.rates, place)[lane], row(&lists.exit_rows, place)[lane]);
+        let (rate, exit_row) = (lists.rates[place][lane], lists.exit_rows[place][lane]);
         ListedTrade {
             rate,
-            excursion: row(self.lanes.excursions[lane], exit_row as usize),
+            excursion: &self.lanes.excursions[lane][exit_row as usize],
             from: self.lookup.first_bar(exit_row),
-            to: row(&lists.exit_bars, place + 1)[lane],
+            to: lists.exit_bars[place + 1][lane],
         }
     }
 
@@ -263,12 +338,9 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
 
     #[inline(always)]
     fn run<V: F64x4>(&self, lists: &mut TradeLists, out: &mut [(Figures, bool); LANES]) {
-        // The rows behind the last bar change nothing.
-        lists.rates[TRADES] = [UNIT_RATE; LANES];
-        lists.exit_rows[TRADES] = [self.per_unit.closes().len() as u32; LANES];
         let Lanes { splits, ends, .. } = self.lanes;
         // Flat since the bar before the first trading bar [S1].
-        let mut at = self.lanes.starts;
+        let mut at = self.positions(self.lanes.starts);
         let mut accounts = [Accounts::<V>::new(self.per_unit.capital); LANES / F64_LANES];
         loop {
             let steps = self.list_trades(&mut at, lists);
@@ -328,13 +400,14 @@ pub(super) fn run_lanes<V: F64x4, L: EntryLookup, const SHORTS: bool>(
     lists: &mut TradeLists,
     out: &mut [(Figures, bool); LANES],
 ) {
+    // Behind the last bar there is a row that changes nothing.
     let rows = per_unit.closes().len() + 1;
-    assert!(lanes.rows >= lookup.exit_rows(rows, rates));
+    let tables = (lookup, rates);
     assert!(lanes.ends.iter().all(|&end| end < rows as u32));
     // Where no stop may ruin, no trade is checked.
     if lanes.may_ruin {
-        LaneBatch::<L, SHORTS, true> { per_unit, lookup, rates, lanes }.run::<V>(lists, out);
+        LaneBatch::<L, SHORTS, true>::new(per_unit, tables, lanes, rows).run::<V>(lists, out);
     } else {
-        LaneBatch::<L, SHORTS, false> { per_unit, lookup, rates, lanes }.run::<V>(lists, out);
+        LaneBatch::<L, SHORTS, false>::new(per_unit, tables, lanes, rows).run::<V>(lists, out);
     }
 }

@@ -3,6 +3,7 @@
 use crate::engine::f64x4::U32_LANES;
 use crate::strategies::atr_d::factored::boundary::Boundary;
 use crate::strategies::atr_d::factored::excursion::{Excursion, UNIT_RATE};
+use crate::strategies::atr_d::factored::lookup::IndexView;
 use crate::strategies::atr_d::factored::order_tables::ExitTable;
 use crate::strategies::atr_d::factored::path::PhaseBars;
 
@@ -19,22 +20,22 @@ pub(in super::super) struct Path<'a> {
     pub boundaries: &'a [Boundary; 2],
 }
 
-/// A position for every path.
-pub(super) type Positions = [u32; LANES];
+/// A number for every path.
+pub(super) type ByLane = [u32; LANES];
 
 /// The paths of a batch, whatever opens their positions.
 pub(in super::super) struct Lanes<'a> {
     /// Bars of the exits, by row of [`ExitTable`].
-    pub exit_bars: [&'a [u32]; LANES],
-    pub excursions: [&'a [Excursion]; LANES],
+    pub(super) exit_bars: [IndexView<'a, u32>; LANES],
+    pub(super) excursions: [&'a [Excursion]; LANES],
     pub boundaries: [&'a [Boundary; 2]; LANES],
-    pub starts: Positions,
-    pub splits: Positions,
-    pub ends: Positions,
+    pub starts: ByLane,
+    pub splits: ByLane,
+    pub ends: ByLane,
     /// Rows from which on the look-ups of a path have no effect.
-    pub limits: Positions,
+    pub limits: ByLane,
     /// Rows that all the exit tables have.
-    pub rows: usize,
+    pub(super) rows: usize,
     /// Whether one of the stops may ruin.
     pub may_ruin: bool,
 }
@@ -43,7 +44,7 @@ impl<'a> Lanes<'a> {
     /// Puts some paths into lanes, of which there is at least one; the last one fills up.
     pub fn new(paths: &[Path<'a>]) -> Self {
         let mut lanes = Self {
-            exit_bars: [&[]; LANES],
+            exit_bars: [IndexView::EMPTY; LANES],
             excursions: [&[]; LANES],
             boundaries: [paths[0].boundaries; LANES],
             starts: [0; LANES],
@@ -55,7 +56,8 @@ impl<'a> Lanes<'a> {
         };
         for lane in 0..LANES {
             let Path { exits, phase, boundaries } = paths[lane.min(paths.len() - 1)];
-            (lanes.exit_bars[lane], lanes.excursions[lane]) = (&exits.bars, &exits.excursions);
+            (lanes.exit_bars[lane], lanes.excursions[lane]) =
+                (exits.bars.view(), &exits.excursions);
             lanes.boundaries[lane] = boundaries;
             (lanes.starts[lane], lanes.splits[lane], lanes.ends[lane]) =
                 (phase.start, phase.split, phase.end);
@@ -70,18 +72,21 @@ impl<'a> Lanes<'a> {
 /// The trades that paths may make next.
 #[derive(Debug)]
 pub(in super::super) struct TradeLists {
+    /// How many are listed, at most [`TRADES`].
+    pub(super) listed: u32,
     /// Rates at which they open; behind the last of them one that changes nothing.
-    pub rates: [[f64; LANES]; TRADES + 1],
+    pub(super) rates: [[f64; LANES]; TRADES + 1],
     /// Rows of their positions in the exit tables; behind the last of them one that changes
     /// nothing.
-    pub exit_rows: [Positions; TRADES + 1],
+    pub(super) exit_rows: [ByLane; TRADES + 1],
     /// Where the paths stand before them, and the bars of the exits.
-    pub exit_bars: [Positions; TRADES + 1],
+    pub exit_bars: [ByLane; TRADES + 1],
 }
 
 impl Default for TradeLists {
     fn default() -> Self {
         Self {
+            listed: 0,
             rates: [[UNIT_RATE; LANES]; TRADES + 1],
             exit_rows: [[0; LANES]; TRADES + 1],
             exit_bars: [[0; LANES]; TRADES + 1],

@@ -28,7 +28,7 @@ mod unit;
 
 pub(super) use self::accounts::{Accounts, Closing};
 pub(super) use self::batch::{LaneBatch, ListedTrade};
-pub(super) use self::lanes::{LANES, Lanes, Path, TRADES, TradeLists};
+pub(super) use self::lanes::{LANES, Lanes, Path, TradeLists};
 pub(super) use self::unit::{Lockstep, Scratch};
 
 #[cfg(test)]

@@ -1,10 +1,17 @@
+use super::batch::run_lanes;
 use super::*;
-#[cfg(target_arch = "x86_64")]
-use crate::engine::f64x4::Avx;
 use crate::engine::f64x4::{F64_LANES, F64x4, Portable};
-use crate::engine::tiers::Tier;
+use crate::engine::tiers::{Tier, Work};
 use crate::execution::settings::AccountSettings;
-use crate::strategies::atr_d::factored::excursion::{Excursion, NO_TRADE, UNIT_RATE};
+use crate::figures::Figures;
+use crate::strategies::atr_d::factored::boundary::Boundary;
+use crate::strategies::atr_d::factored::entry_lookup::Unfiltered;
+use crate::strategies::atr_d::factored::excursion::{Excursion, Long, NO_TRADE, UNIT_RATE};
+use crate::strategies::atr_d::factored::first_touch::StartRange;
+use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
+use crate::strategies::atr_d::factored::lookup::IndexTable;
+use crate::strategies::atr_d::factored::order_tables::ExitTable;
+use crate::strategies::atr_d::factored::path::PhaseBars;
 use crate::strategies::atr_d::factored::per_unit::PerUnit;
 use proptest::prelude::*;
 
@@ -19,6 +26,21 @@ fn padded<Q: F64x4>(per_unit: &PerUnit, trades: &[(f64, Excursion)]) -> [[u64; 3
     accounts.close::<false>(per_unit, Q::splat(UNIT_RATE), [&NO_TRADE; F64_LANES]);
     accounts.close::<true>(per_unit, Q::splat(UNIT_RATE), [&NO_TRADE; F64_LANES]);
     [before, bits(&accounts)]
+}
+
+/// The same as the code of a tier.
+struct Padded<'a> {
+    per_unit: &'a PerUnit,
+    trades: &'a [(f64, Excursion)],
+}
+
+impl Work for Padded<'_> {
+    type Output = [[u64; 3]; 2];
+
+    #[inline(always)]
+    fn run<Q: F64x4>(self) -> Self::Output {
+        padded::<Q>(self.per_unit, self.trades)
+    }
 }
 
 proptest! {
@@ -38,9 +60,118 @@ proptest! {
             .collect();
         let [before, after] = padded::<Portable>(&per_unit, &trades);
         prop_assert_eq!(before, after);
-        #[cfg(target_arch = "x86_64")]
-        if Tier::Avx2.is_here() {
-            prop_assert_eq!(padded::<Avx>(&per_unit, &trades), [before, before]);
+        for tier in Tier::here() {
+            let work = Padded { per_unit: &per_unit, trades: &trades };
+            prop_assert_eq!(tier.run(work), [before, before]);
         }
     }
+}
+
+/// What a batch of paths over three bars is made of, each table whole.
+struct Tables {
+    per_unit: PerUnit,
+    exits: ExitTable,
+    buys: IndexTable<u32>,
+    rates: Vec<f64>,
+    boundaries: [Boundary; 2],
+}
+
+/// Rows of entries over three bars.
+const ROWS: usize = 4;
+
+impl Tables {
+    fn new() -> Self {
+        let closes = [10.0, 11.0, 12.0];
+        let per_unit = PerUnit::new(&closes, (&closes, &closes), &AccountSettings::default());
+        let mut exits = ExitTable::default();
+        exits.begin(&per_unit, 1);
+        let end = ROWS as u32;
+        let never = StartRange { end, time: IntrabarTime::at_open(end - 1), fill: 0.0 };
+        exits.set::<Long>(&per_unit, 0, &[never]);
+        let mut buys = IndexTable::default();
+        buys.extend([1, 2, 3, 3].into_iter());
+        let boundaries = [2, 3].map(|at| Boundary::new(&closes, at, false));
+        Self { per_unit, exits, buys, rates: vec![0.1; ROWS], boundaries }
+    }
+
+    /// Runs the paths, as a sweep does.
+    fn run(&self) {
+        let phase = PhaseBars { start: 0, split: 2, end: 3 };
+        let path = Path { exits: &self.exits, phase, boundaries: &self.boundaries };
+        let lanes = Lanes::new(&[path]);
+        let lookup = Unfiltered { buys: self.buys.view() };
+        let mut out = [(Figures::NONE, true); LANES];
+        let lists = &mut TradeLists::default();
+        let per_unit = &self.per_unit;
+        run_lanes::<Portable, _, false>(per_unit, lookup, &self.rates, &lanes, lists, &mut out);
+    }
+
+    /// Makes a batch of them.
+    fn with<T>(&self, work: impl FnOnce(&LaneBatch<'_, Unfiltered<'_>, false, false>) -> T) -> T {
+        let phase = PhaseBars { start: 0, split: 2, end: 3 };
+        let path = Path { exits: &self.exits, phase, boundaries: &self.boundaries };
+        let lanes = Lanes::new(&[path]);
+        let tables = (Unfiltered { buys: self.buys.view() }, &self.rates[..]);
+        work(&LaneBatch::new(&self.per_unit, tables, &lanes, ROWS))
+    }
+}
+
+#[test]
+fn tables_that_name_each_others_rows_are_read() {
+    Tables::new().run();
+    let tables = Tables::new();
+    tables.with(|batch| batch.positions([ROWS as u32 - 1; LANES]));
+}
+
+#[test]
+#[should_panic(expected = "names_rows_of")]
+fn an_entry_that_names_a_row_too_many_is_not_followed() {
+    let mut tables = Tables::new();
+    tables.buys.set(0, ROWS as u32);
+    tables.run();
+}
+
+#[test]
+#[should_panic(expected = "names_rows_of")]
+fn an_exit_that_names_a_row_too_many_is_not_followed() {
+    let mut tables = Tables::new();
+    tables.exits.bars.set(0, ROWS as u32);
+    tables.run();
+}
+
+#[test]
+#[should_panic(expected = "rates.len()")]
+fn rates_with_a_row_too_few_are_not_read() {
+    let mut tables = Tables::new();
+    tables.rates.pop();
+    tables.run();
+}
+
+#[test]
+#[should_panic(expected = "lanes.rows")]
+fn excursions_with_a_row_too_few_are_not_read() {
+    let mut tables = Tables::new();
+    tables.exits.excursions.pop();
+    tables.run();
+}
+
+#[test]
+#[should_panic(expected = "at < self.rows")]
+fn a_path_behind_the_last_row_is_not_begun() {
+    Tables::new().with(|batch| batch.positions([ROWS as u32; LANES]));
+}
+
+#[test]
+#[should_panic(expected = "lists.listed")]
+fn trades_behind_a_list_are_not_entered() {
+    let tables = Tables::new();
+    let mut lists = TradeLists::default();
+    let mut accounts = Accounts::<Portable>::new(1.0);
+    tables.with(|batch| {
+        let mut at = batch.positions([0; LANES]);
+        let steps = batch.list_trades(&mut at, &mut lists) as u32;
+        let none = [0; F64_LANES];
+        batch.enter(&mut accounts, 0, &lists, none, [steps; F64_LANES]);
+        batch.enter(&mut accounts, 0, &lists, [0, 0, 0, 1], [steps; F64_LANES]);
+    });
 }

@@ -14,6 +14,7 @@ use crate::strategies::atr_d::factored::entry_lookup::{
 };
 use crate::strategies::atr_d::factored::first_touch::FirstTouch;
 use crate::strategies::atr_d::factored::layout::{EntryIndex, Layout};
+use crate::strategies::atr_d::factored::lookup::IndexTable;
 use crate::strategies::atr_d::factored::order_tables::ExitTable;
 use crate::strategies::atr_d::factored::path::{self, Trade};
 use crate::strategies::atr_d::factored::prepared::Prepared;
@@ -167,17 +168,18 @@ impl Lockstep {
                 for filter in 0..prepared.layout.filters.len() {
                     let index = EntryIndex { entry, price, multiplier, filter };
                     let states = prepared.filter_states.get(filter * prices + price);
+                    let (states, touches) = (states.map(IndexTable::view), times.view());
                     match (states, prepared.shorts()) {
                         (None, _) => {
-                            let lookup = Unfiltered { buys: bars };
+                            let lookup = Unfiltered { buys: bars.view() };
                             paths.compute::<V, _, false>(prepared, index, lookup);
                         }
                         (Some(states), false) => {
-                            let lookup = Filtered::<false> { states, touches: times, short };
+                            let lookup = Filtered::<false> { states, touches, short };
                             paths.compute::<V, _, false>(prepared, index, lookup);
                         }
                         (Some(states), true) => {
-                            let lookup = Filtered::<true> { states, touches: times, short };
+                            let lookup = Filtered::<true> { states, touches, short };
                             paths.compute::<V, _, true>(prepared, index, lookup);
                         }
                     }

@@ -5,6 +5,7 @@ use crate::strategies::atr_d::factored::entry_filter::{FilterState, SidedBar};
 use crate::strategies::atr_d::factored::excursion::{Long, Short, Side, UNIT_RATE};
 use crate::strategies::atr_d::factored::first_touch::StartRange;
 use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
+use crate::strategies::atr_d::factored::lookup::IndexTable;
 use crate::strategies::atr_d::factored::per_unit::PerUnit;
 
 /// The entries of a segment: [`EntryTouches`](super::super::entry_lookup::EntryTouches), with rows
@@ -12,8 +13,8 @@ use crate::strategies::atr_d::factored::per_unit::PerUnit;
 #[derive(Debug, Default)]
 pub(super) struct SegmentEntries {
     /// With filters, the touches; without, their bars.
-    pub times: Vec<IntrabarTime>,
-    pub bars: Vec<u32>,
+    pub times: IndexTable<IntrabarTime>,
+    pub bars: IndexTable<u32>,
     pub rates: Vec<f64>,
     /// Of the buy and the sell, by true bars.
     pub ranges: [Vec<StartRange>; 2],
@@ -26,9 +27,9 @@ impl SegmentEntries {
         self.rates.clear();
         self.rates.resize(rows, UNIT_RATE);
         if at_opens.is_empty() {
-            self.bars.resize(rows, 0);
+            self.bars.begin(rows, 0);
         } else {
-            self.times.resize(rows, IntrabarTime::at_open(0));
+            self.times.begin(rows, IntrabarTime::at_open(0));
             let bars = sides * segment.first as usize..sides * segment.end() as usize;
             self.rates.extend_from_slice(&at_opens[bars]);
             self.rates.resize(2 * rows, UNIT_RATE);
@@ -52,9 +53,9 @@ impl SegmentEntries {
             let rows = sides * start as usize..sides * end as usize;
             if FILTERED {
                 let time = range.time.moved_to(row);
-                fill::<_, SHORTS>(&mut times[rows.clone()], side, time);
+                times.fill_each(rows.clone(), (side, sides), time);
             } else {
-                fill::<_, SHORTS>(&mut bars[rows.clone()], side, row);
+                bars.fill_each(rows.clone(), (side, sides), row);
             }
             fill::<_, SHORTS>(&mut rates[rows], side, rate);
             start = end;
@@ -75,9 +76,9 @@ impl SegmentEntries {
     #[inline(always)]
     fn lead_to<const FILTERED: bool>(&mut self, at: usize, to: u32, rate: f64) {
         if FILTERED {
-            self.times[at] = IntrabarTime::at_open(to);
+            self.times.set(at, IntrabarTime::at_open(to));
         } else {
-            self.bars[at] = to;
+            self.bars.set(at, to);
         }
         self.rates[at] = rate;
     }
@@ -101,7 +102,7 @@ fn fill<T: Copy, const SHORTS: bool>(rows: &mut [T], side: usize, value: T) {
 pub(super) fn states_of_segment(
     states: &[FilterState],
     segment: Segment,
-    out: &mut Vec<FilterState>,
+    out: &mut IndexTable<FilterState>,
 ) {
     let bars = segment.first as usize..segment.end() as usize;
     out.clear();

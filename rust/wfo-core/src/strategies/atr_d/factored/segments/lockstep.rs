@@ -18,9 +18,8 @@ use crate::figures::Figures;
 use crate::strategies::atr_d::factored::entry_lookup::EntryLookup;
 use crate::strategies::atr_d::factored::excursion::{NO_TRADE, UNIT_RATE};
 use crate::strategies::atr_d::factored::lockstep::{
-    Accounts, Closing, LANES, LaneBatch, Lanes, ListedTrade, Path, TRADES, TradeLists,
+    Accounts, Closing, LANES, LaneBatch, Lanes, ListedTrade, Path, TradeLists,
 };
-use crate::strategies::atr_d::factored::lookup::row;
 use crate::strategies::atr_d::factored::path::PhaseBars;
 use crate::strategies::atr_d::factored::per_unit::PerUnit;
 
@@ -124,11 +123,11 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
     /// The trade in a place of a list, by true bars; none where it is not opened in the segment.
     #[inline(always)]
     fn trade(&self, lane: usize, lists: &TradeLists, place: u32) -> Option<ListedTrade<'a>> {
-        let exit_row = lists.exit_rows[place as usize][lane];
         let found = self.batch.trade(lane, lists, place);
         (found.from < self.segment.len).then(|| {
             // Ends beyond the segment stand in no list.
-            let to = row(&self.paths[lane].exits.times, exit_row as usize).bar();
+            let exit_row = self.batch.exit_row(lane, lists, place);
+            let to = self.paths[lane].exits.times[exit_row as usize].bar();
             ListedTrade { from: found.from + self.segment.first, to, ..found }
         })
     }
@@ -137,8 +136,6 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
     fn run<V: F64x4>(&self, lists: &mut TradeLists, checkpoints: &mut [PathCheckpoint; LANES]) {
         let Self { batch, segment, beyond, paths } = self;
         let sink = segment.sink();
-        lists.rates[TRADES] = [UNIT_RATE; LANES];
-        lists.exit_rows[TRADES] = [sink; LANES];
         let (mut at, mut is_on) = ([sink; LANES], [false; LANES]);
         let (mut splits, mut ends) = ([0; LANES], [0; LANES]);
         let mut out = [(Figures::NONE, false); LANES];
@@ -154,6 +151,7 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
                 };
             }
         }
+        let mut at = batch.positions(at);
         let mut accounts = [Accounts::<V>::new(0.0); LANES / F64_LANES];
         for (accounts, some) in accounts.iter_mut().zip(checkpoints.chunks_exact(F64_LANES)) {
             *accounts = restore(some);
@@ -202,7 +200,8 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
                         ListedTrade { rate, excursion: &NO_TRADE, from, to: u32::MAX }
                     });
                     let ListedTrade { rate, from, to, .. } = found[i];
-                    (is_on[lane], splits[lane], ends[lane], at[lane]) = (false, 0, 0, sink);
+                    (is_on[lane], splits[lane], ends[lane]) = (false, 0, 0);
+                    batch.put_behind(&mut at, lane);
                     if from >= segment.end() && from < phase.end {
                         (checkpoint.next, checkpoint.rate) = (from, rate);
                         continue;
@@ -240,7 +239,7 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
         leaving: u32,
         out: &mut [(Figures, bool); LANES],
     ) {
-        let LaneBatch { lanes, per_unit, .. } = self.batch;
+        let (lanes, per_unit) = self.batch.parts();
         let (mut crossing, mut done) = (0, 0);
         for (i, trade) in found.iter().enumerate().filter(|(i, _)| leaving >> i & 1 == 1) {
             let crosses = !accounts.is_oos[i] && trade.to >= lanes.splits[first + i];
@@ -285,10 +284,9 @@ pub(super) fn run_segment<V: F64x4, L: EntryLookup, B: EntryBeyond, const SHORTS
     for (limit, path) in lanes.limits.iter_mut().zip(paths) {
         *limit = segment.limit(path.phase.end);
     }
-    assert!(lanes.rows >= lookup.exit_rows(segment.rows(), rates));
-    assert!(paths.iter().all(|path| path.exits.times.len() >= lanes.rows));
     // A check of each trade costs less than as much code again.
-    let batch = LaneBatch::<L, SHORTS, true> { per_unit, lookup, rates, lanes: &lanes };
+    let tables = (lookup, rates);
+    let batch = LaneBatch::<L, SHORTS, true>::new(per_unit, tables, &lanes, segment.rows());
     let batch = SegmentBatch { batch, segment, beyond, paths };
     batch.run::<V>(lists, checkpoints);
 }

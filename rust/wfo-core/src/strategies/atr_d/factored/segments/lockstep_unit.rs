@@ -16,6 +16,7 @@ use crate::strategies::atr_d::factored::first_touch::FirstTouchCursor;
 use crate::strategies::atr_d::factored::history::DistanceBuffer;
 use crate::strategies::atr_d::factored::layout::EntryIndex;
 use crate::strategies::atr_d::factored::lockstep::{LANES, Path, TradeLists};
+use crate::strategies::atr_d::factored::lookup::IndexTable;
 use crate::strategies::atr_d::factored::order_tables::ExitTable;
 use crate::strategies::atr_d::factored::prepared::Prepared;
 use crate::strategies::atr_d::factored::stop_sets::StopSet;
@@ -29,7 +30,7 @@ pub(super) struct LockstepPaths {
     checkpoints: Vec<PathCheckpoint>,
     entries: SegmentEntries,
     /// By filter and price.
-    states: Vec<Vec<FilterState>>,
+    states: Vec<IndexTable<FilterState>>,
     lists: TradeLists,
 }
 
@@ -74,7 +75,7 @@ impl LockstepPaths {
         let (hull, shorts) = (prepared.task.kernel.hull, prepared.shorts());
         let sides = if shorts { 2 } else { 1 };
         self.entries.begin(segment, sides, &prepared.at_opens);
-        self.states.resize_with(prepared.filter_states.len(), Vec::new);
+        self.states.resize_with(prepared.filter_states.len(), IndexTable::default);
         for (local, states) in self.states.iter_mut().zip(&prepared.filter_states) {
             states_of_segment(states, segment, local);
         }
@@ -161,7 +162,7 @@ impl LockstepPaths {
                     entries.lead::<FILTERED, SHORTS>(row, bar - segment.first, rate);
                     if FILTERED {
                         let always = FilterState::always(rate < 0.0);
-                        states[filter * prices + price][row as usize] = always;
+                        states[filter * prices + price].set(row as usize, always);
                     }
                 }
             }
@@ -177,8 +178,8 @@ impl LockstepPaths {
             if FILTERED {
                 let filter = filter * prices + price;
                 let short = segment.rows() as u32 * (1 + multiplier as u32);
-                let lookup =
-                    Filtered::<SHORTS> { states: &states[filter], touches: &entries.times, short };
+                let (states, touches) = (states[filter].view(), entries.times.view());
+                let lookup = Filtered::<SHORTS> { states, touches, short };
                 let at_opens = &prepared.at_opens[..];
                 let states = &prepared.filter_states[filter][..];
                 let beyond =
@@ -186,7 +187,7 @@ impl LockstepPaths {
                 let (lookup, beyond) = ((lookup, rates), (segment, beyond));
                 run_segment::<V, _, _, SHORTS>(per_unit, lookup, beyond, &paths, lists, &mut lanes);
             } else {
-                let lookup = (Unfiltered { buys: &entries.bars }, rates);
+                let lookup = (Unfiltered { buys: entries.bars.view() }, rates);
                 let ranges = &ranges[0];
                 let beyond = (segment, UnfilteredBeyond { segment, ranges, per_unit });
                 run_segment::<V, _, _, SHORTS>(per_unit, lookup, beyond, &paths, lists, &mut lanes);

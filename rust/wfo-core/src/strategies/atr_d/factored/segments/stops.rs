@@ -55,7 +55,7 @@ impl StopCursors {
         for (set, exits) in sets.iter().zip(exits.chunks_mut(layout.prices)) {
             for (price, exits) in exits.iter_mut().enumerate() {
                 exits.times.resize(size, IntrabarTime::at_open(0));
-                exits.bars.resize(size, 0);
+                exits.bars.begin(size, 0);
                 exits.excursions.resize(size, NO_TRADE);
                 exits.fills.resize(if prepared.task.kernel.modes { size } else { 0 }, 0.0);
                 exits.may_ruin = false;
@@ -112,7 +112,7 @@ fn set_table<S: Side>(
         let end =
             rows.start + (range.end.clamp(segment.first, segment.end()) - segment.first) as usize;
         exits.times[start..end].fill(range.time);
-        exits.bars[start..end].fill(segment.row(range.time.bar()));
+        exits.bars.fill(start..end, segment.row(range.time.bar()));
         // Paths without modes ask for no fill.
         if let Some(fills) = exits.fills.get_mut(start..end) {
             fills.fill(range.fill);
@@ -121,7 +121,7 @@ fn set_table<S: Side>(
     }
     let never = IntrabarTime::at_open(per_unit.closes().len() as u32);
     exits.times[start..rows.end].fill(never);
-    exits.bars[start..rows.end].fill(segment.sink());
+    exits.bars.fill(start..rows.end, segment.sink());
     exits.may_ruin |= set_excursions::<S>(&mut exits.excursions[rows], segment, ranges, per_unit);
 }
 

@@ -119,10 +119,10 @@ fn tiers_and_divisions_write_the_same_bytes() {
             let task = task_on(bars, variant, PLAIN);
             Sweep::new(task, tier).expect("a sweep")
         };
-        let sweep = make(Tier::Baseline);
+        let sweep = make(Tier::BASELINE);
         let len = grid(variant).len();
         let whole = sweep.run(0..len).expect("figures");
-        for tier in Tier::ALL.into_iter().filter(|tier| tier.is_here()) {
+        for tier in Tier::here() {
             assert_eq!(make(tier).run(0..len), Ok(whole.clone()), "{}", tier.name());
         }
         let mut start = 0;
@@ -199,9 +199,9 @@ fn segments_can_be_divided_too() {
     for variant in VARIANTS {
         let task = || task_on(swings(400, 1e6), variant, PLAIN);
         let make = |tier| Sweep::with_segments(task(), tier, 1, Some(60)).expect("a sweep");
-        let (sweep, len) = (make(Tier::Baseline), grid(variant).len());
+        let (sweep, len) = (make(Tier::BASELINE), grid(variant).len());
         let whole = sweep.run(0..len).expect("figures");
-        for tier in Tier::ALL.into_iter().filter(|tier| tier.is_here()) {
+        for tier in Tier::here() {
             assert_eq!(make(tier).run(0..len), Ok(whole.clone()), "{}", tier.name());
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads");
