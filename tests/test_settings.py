@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 
 import wfo
+from wfo.text import brief
 
 NEVER = ["1", None, True, [1.0], math.nan, math.inf, -math.inf, 10**400, 1 + 0j]
 TINY = 5e-324
 BELOW_ONE = math.nextafter(1, 0)
+
+
+def above(limit: float) -> float:
+    """Return the next number."""
+    return math.nextafter(limit, math.inf)
 
 
 def test_defaults_are_those_of_the_interface() -> None:
@@ -39,11 +45,11 @@ def test_defaults_are_those_of_the_interface() -> None:
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
-        ("capital", [TINY, 1, 1e12], [0, 0.0, -1]),
+        ("capital", [1e-6, 1, 1e15], [0, 0.0, -1, TINY, 9e-7, above(1e15), 1.7e308]),
         ("slip", [0, 0.001, BELOW_ONE], [1, 1.0, 5, -TINY]),
         ("fee", [0, 0.001, BELOW_ONE], [1, 1.0, 5, -TINY]),
-        ("lot_size", [0, 1e-12, 100], [-TINY, -1, TINY, 9e-13]),
-        ("max_stop_atr", [TINY, 20, 1e9], [0, -1]),
+        ("lot_size", [0, 1e-12, 100, 1e15], [-TINY, -1, TINY, 9e-13, above(1e15), 1e308]),
+        ("max_stop_atr", [TINY, 20, 1e9], [0, -1, above(1e9), 1.7e308]),
         ("sizing", ["compound", "fixed"], ["", "Fixed", "compound "]),
         ("entry_style", ["pullback", "breakout"], ["", "PULLBACK"]),
     ],
@@ -52,7 +58,7 @@ def test_every_limit_of_the_settings(name: str, good: list[Any], bad: list[Any])
     for value in good:
         assert getattr(wfo.Settings(**{name: value}), name) == value
     for value in [*bad, *NEVER]:
-        with pytest.raises(wfo.InputError, match=f"^{name} = {re.escape(repr(value))} is"):
+        with pytest.raises(wfo.InputError, match=f"^{name} = {re.escape(brief(value))} is"):
             wfo.Settings(**{name: value})
 
 
@@ -85,15 +91,15 @@ def test_settings_cannot_be_changed() -> None:
 def test_every_limit_of_the_gates(name: str) -> None:
     for value in (0, 0.0, 1, 1e9):
         assert getattr(wfo.Gates(**{name: value}), name) == value
-    for value in (-TINY, -1, *NEVER):
-        with pytest.raises(wfo.InputError, match=f"^{name} = {re.escape(repr(value))} must"):
+    for value in (-TINY, -1, above(1e9), 1.7e308, *NEVER):
+        with pytest.raises(wfo.InputError, match=f"^{name} = {re.escape(brief(value))} must"):
             wfo.Gates(**{name: value})
 
 
 def test_phases_asked_for_are_a_whole_number() -> None:
     assert wfo.Gates(min_phases=1).min_phases == 1
     for value in (0, -1, 1.0, "2", True):
-        with pytest.raises(wfo.InputError, match=f"^min_phases = {re.escape(repr(value))} must"):
+        with pytest.raises(wfo.InputError, match=f"^min_phases = {re.escape(brief(value))} must"):
             wfo.Gates(min_phases=value)  # type: ignore[arg-type]  # on purpose
 
 

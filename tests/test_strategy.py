@@ -435,3 +435,33 @@ def test_a_grid_states_by_what_a_strategy_of_ones_own_is_computed() -> None:
         wfo.Grid.from_dict(stated, above)
     # What the version says of the package's own is not stated again, so that old runs go on.
     assert "definition" not in wfo.Grid.load("smoke", "atr_d_hma_l").to_dict()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "hint"),
+    [
+        ("float", "1e-3", "; write 0.001"),
+        ("float", "2", "; write 2"),
+        ("float", "1.2e1", "; write 12"),
+        ("int", "08", "; write 8"),
+        ("int", 16.0, "; write 16"),
+        ("int", np.float64(16), "; write 16"),
+        # What would be refused again, or says several things, has no hint.
+        ("int", "2.5", ""),
+        ("int", 2.5, ""),
+        ("int", 0.0, ""),
+        ("float", 0.0, ""),
+        ("float", "1e12", ""),
+        ("float", "nan", ""),
+        ("float", "9" * 400, ""),
+        ("float", "4, 16", ""),
+        ("float", "4-16", ""),
+    ],
+)
+def test_a_number_that_is_written_otherwise_is_shown_as_it_must_be(
+    kind: Any, value: object, hint: str
+) -> None:
+    parameter = Parameter("x", kind, 1e-6 if kind == "float" else 1, 1e9, "of a test")
+    with pytest.raises(wfo.InputError) as refused:
+        parameter.check(value)
+    assert str(refused.value).endswith(f"it must be {parameter.allowed}{hint}")

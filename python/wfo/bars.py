@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wfo.data.foreign import polars_frame
 from wfo.data.frames import PRICES, conform, time_column
 from wfo.errors import DataError
+from wfo.settings import LEAST_PRICE, MOST_PRICE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ def prices(bars: pl.DataFrame) -> Prices:
     DataError
         If a column is missing, not numeric or has nulls, the stamps do not
         ascend, or a bar is impossible (a price not finite and above 0, an open or close outside
-        its bar's range).
+        its bar's range), or a price is outside of what figures can be computed from.
     """
     import numpy as np
 
@@ -68,6 +69,15 @@ def prices(bars: pl.DataFrame) -> Prices:
         _core.check_bars(*found)
     except ValueError as error:
         raise DataError(_dated(str(error), stamps)) from None
+    # Open and close lie between them.
+    for column, beyond in (("low", found.low < LEAST_PRICE), ("high", found.high > MOST_PRICE)):
+        if beyond.any():
+            index = int(beyond.argmax())
+            raise DataError(
+                f"bar {index} ({stamps[index]}): {column} = {getattr(found, column)[index]:g} is"
+                f" outside the prices that backtests compute with, {LEAST_PRICE:g} to"
+                f" {MOST_PRICE:g}; quote the bars in another unit"
+            )
     return found
 
 

@@ -25,9 +25,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from wfo.arguments import items, real_number, whole_number
 from wfo.data.timeframes import TIMEFRAMES, is_intraday, require_timeframe
 from wfo.errors import InputError
-from wfo.text import html_table
+from wfo.text import brief, html_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,9 @@ ROUNDING = 8 * 2.0**-52
 
 # Profits of closed trades add up to the equity within far less than this share of it.
 _SETTLED = 1e-9
+
+#: Bars of a year, at most: a year has 3.2e7 seconds.
+_MOST_BARS_PER_YEAR = 1e9
 
 Unit = Literal["money", "share", "ratio", "days", "count"]
 
@@ -264,6 +268,10 @@ def simulation_metrics(
     import numpy as np
     import polars as pl
 
+    if not all(hasattr(simulation, name) for name in ("equity", "trades", "reversals", "extended")):
+        raise InputError(f"simulation must be what wfo.simulate returns, not {brief(simulation)}")
+    dates = items("dates", dates, dt.date, "dates")
+    warmup, split = whole_number("warmup", warmup), whole_number("split", split)
     equity, trades = simulation.equity, simulation.trades
     count = len(equity)
     _check_parts(count, len(dates), warmup, split)
@@ -331,6 +339,23 @@ def held_metrics(
         )
 
     return PartMetrics(part(warmup, split), part(split, count), part(warmup, count))
+
+
+def checked_bars_per_year(value: object) -> float:
+    """Return what makes figures of one bar annual, as a float.
+
+    Raises
+    ------
+    InputError
+        If it is no number above 0, or above 1e9: a year has 3.2e7 seconds.
+    """
+    number = real_number("bars_per_year", value)
+    if not 0 < number <= _MOST_BARS_PER_YEAR:
+        raise InputError(
+            f"bars_per_year = {brief(value)} must be a number above 0, and at most"
+            f" {_MOST_BARS_PER_YEAR:g}"
+        )
+    return number
 
 
 def _check_parts(count: int, dates: int, warmup: int, split: int) -> None:
@@ -406,8 +431,7 @@ def compute_metrics(
         raise InputError(f"there are {len(dates)} dates for {count + 1} marks")
     if not (np.isfinite(marks).all() and np.isfinite(pnl).all()):
         raise InputError("equity and the profits of trades must be finite numbers")
-    if not (math.isfinite(bars_per_year) and bars_per_year > 0):
-        raise InputError(f"bars_per_year = {bars_per_year!r} must be a number above 0")
+    bars_per_year = checked_bars_per_year(bars_per_year)
     exposure = None
     if held is not None:
         open_ = np.asarray(held, dtype=np.bool_)

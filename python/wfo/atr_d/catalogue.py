@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from wfo.atr_d.settings import Settings
+from wfo.settings import MOST_MULTIPLE, MOST_PERIOD
 from wfo.strategy.feed import Feed
 from wfo.strategy.kernel import NumbaKernel, RustKernel
 from wfo.strategy.parameter import Number, Parameter
 from wfo.strategy.value import Strategy
 from wfo.strategy.views import Fine, Input, StopClasses, TradeStation
 
+# What is only compared may be any number.
 _ANY = math.inf
 
 #: Bars of the ATR that the widest stop is measured in: every variant looks back as far.
@@ -23,26 +25,35 @@ _BASELINE = 70  # [I4]
 
 # [I7] [I8]
 _LONG: tuple[Parameter, ...] = (
-    Parameter("atr_period", "int", 1, _ANY, "bars of the stop's ATR"),
-    Parameter("atr_multiplier", "float", 0, _ANY, "stop width in ATRs", open_low=True),
-    Parameter("bb_length", "int", 2, _ANY, "bars of the Bollinger width"),
-    Parameter("bb_deviation", "float", 0, _ANY, "its standard deviations", open_low=True),
+    Parameter("atr_period", "int", 1, MOST_PERIOD, "bars of the stop's ATR"),
+    Parameter("atr_multiplier", "float", 0, MOST_MULTIPLE, "stop width in ATRs", open_low=True),
+    Parameter("bb_length", "int", 2, MOST_PERIOD, "bars of the Bollinger width"),
+    Parameter("bb_deviation", "float", 0, MOST_MULTIPLE, "its standard deviations", open_low=True),
     Parameter(
-        "vol_threshold", "float", 0, _ANY, "width under which the stop tightens", open_low=True
+        "vol_threshold",
+        "float",
+        0,
+        MOST_MULTIPLE,
+        "width under which the stop tightens",
+        open_low=True,
     ),
     Parameter("min_tightening", "float", 0, 1, "floor of the tightening factor", open_low=True),
     Parameter("scaling_method", "choice", 0, 2, "0 linear, 1 square root, 2 quadratic"),
-    Parameter("atr_buy_period", "int", 1, _ANY, "bars of the entry's ATR"),
-    Parameter("atr_buy_multiplier", "float", 0, _ANY, "entry offset in ATRs", open_low=True),
-    Parameter("atr_smooth_period", "int", 1, _ANY, "EMA over the entry's ATR"),
+    Parameter("atr_buy_period", "int", 1, MOST_PERIOD, "bars of the entry's ATR"),
+    Parameter(
+        "atr_buy_multiplier", "float", 0, MOST_MULTIPLE, "entry offset in ATRs", open_low=True
+    ),
+    Parameter("atr_smooth_period", "int", 1, MOST_PERIOD, "EMA over the entry's ATR"),
     Parameter("equity_price_method", "choice", 0, 1, "0 typical price, 1 close"),
 )
 _SHORT: tuple[Parameter, ...] = (
-    Parameter("short_multiplier", "float", 0, _ANY, "scales the short side's ATRs", open_low=True),
+    Parameter(
+        "short_multiplier", "float", 0, MOST_MULTIPLE, "scales the short side's ATRs", open_low=True
+    ),
 )
 _MODES: tuple[Parameter, ...] = (
     Parameter("entry_mode", "choice", 0, 2, "0 flat, 1 long priority, 2 full reversal"),
-    Parameter("trend_filter_period", "int", 1, _ANY, "bars of the veto's EMA of close"),
+    Parameter("trend_filter_period", "int", 1, MOST_PERIOD, "bars of the veto's EMA of close"),
     Parameter(
         "trend_veto_threshold",
         "float",
@@ -53,8 +64,8 @@ _MODES: tuple[Parameter, ...] = (
     Parameter("both_triggered_mode", "choice", 0, 1, "0 the first cancels the other, 1 both fill"),
 )
 _HULL: tuple[Parameter, ...] = (
-    Parameter("hma_fast_length", "int", 1, _ANY, "bars of the fast Hull average"),
-    Parameter("hma_slow_length", "int", 1, _ANY, "bars of the slow Hull average"),
+    Parameter("hma_fast_length", "int", 1, MOST_PERIOD, "bars of the fast Hull average"),
+    Parameter("hma_slow_length", "int", 1, MOST_PERIOD, "bars of the slow Hull average"),
 )
 
 # Where a grid or a simulation leaves a parameter out. The middle value of the grid phase1_slim, the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from wfo.settings import AccountSettings
+from wfo.settings import MOST_MULTIPLE, AccountSettings
 
 EntryStyle = Literal["pullback", "breakout"]
 
@@ -17,7 +17,7 @@ class Settings(AccountSettings):
     Attributes
     ----------
     capital
-        Starting capital of every phase, in currency.
+        Starting capital of every phase, in currency; from 1e-6 to 1e15.
     slip
         Slippage that moves every fill against the trade, as a fraction of its price.
     fee
@@ -25,9 +25,9 @@ class Settings(AccountSettings):
     sizing
         ``"compound"`` puts the whole equity into a trade, ``"fixed"`` at most the capital.
     lot_size
-        Shares are rounded down to a multiple of it; 0 leaves them fractional.
+        Shares are rounded down to a multiple of it, from 1e-12 to 1e15; 0 leaves them fractional.
     max_stop_atr
-        Widest stop, in ATRs of 70 bars.
+        Widest stop, in ATRs of 70 bars; at most 1e9.
     entry_style
         ``"pullback"`` buys a fall from the extreme, ``"breakout"`` a rise over the last close.
 
@@ -43,5 +43,6 @@ class Settings(AccountSettings):
     def __post_init__(self) -> None:
         # By name: a dataclass with slots is another class than the one that `super` would look in.
         AccountSettings.__post_init__(self)
-        self.check_number("max_stop_atr", lambda x: x > 0, "above 0")
+        widest = f"above 0 and at most {MOST_MULTIPLE:g}"
+        self.check_number("max_stop_atr", lambda x: 0 < x <= MOST_MULTIPLE, widest)
         self.check_choice("entry_style", ("pullback", "breakout"))

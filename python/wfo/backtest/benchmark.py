@@ -112,9 +112,8 @@ class Benchmark:
 
     @property
     def return_wfe(self) -> float | None:
-        """Annual out-of-sample by annual in-sample return; None where that is not positive."""
-        before = self.is_return_annual
-        return self.oos_return_annual / before if before > 0 else None
+        """Annual out-of-sample by annual in-sample return; None without one."""
+        return annual_efficiency(self.is_return_annual, self.oos_return_annual)
 
     @property
     def return_floor(self) -> float:
@@ -241,6 +240,16 @@ def annual_return(value: float, exponent: float) -> float:
         return math.pow(1.0 + value, exponent) - 1.0 if value > -1 else -1.0
     except OverflowError:
         return math.inf
+
+
+def annual_efficiency(before: float, after: float) -> float | None:
+    """Return annual out-of-sample by annual in-sample return.
+
+    None where the latter is not positive, or either is beyond all numbers: a return of a few bars
+    can be, a year.
+    """
+    known = before > 0 and math.isfinite(before) and math.isfinite(after)
+    return after / before if known else None
 
 
 def profit_by_drawdown(pnl: float, drawdown: float) -> float:

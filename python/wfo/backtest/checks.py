@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import operator
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wfo.arguments import whole
 from wfo.errors import InputError
+from wfo.text import brief
 from wfo.windows import LEAST_WARMUP
 
 if TYPE_CHECKING:
@@ -65,17 +66,8 @@ def thread_count(threads: int | None) -> int:
         return available_threads()
     number = whole(threads)
     if number is None or not 1 <= number <= 1024:
-        raise InputError(f"threads = {threads!r} must be a whole number from 1 to 1024")
+        raise InputError(f"threads = {brief(threads)} must be a whole number from 1 to 1024")
     return number
-
-
-def whole(value: object) -> int | None:
-    """Return a whole number as an int, NumPy's too; None for anything else."""
-    try:
-        # What has no index raises, which is the question.
-        return None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        return None
 
 
 def bar_index(name: str, value: object, stamps: pl.Series) -> int:
@@ -103,7 +95,7 @@ def bar_index(name: str, value: object, stamps: pl.Series) -> int:
     moment = _moment(value)
     if moment is None:
         raise InputError(
-            f"{name} = {value!r} must be a whole number, the index of a bar, or a date such as"
+            f"{name} = {brief(value)} must be a whole number, the index of a bar, or a date such as"
             " '2020-01-31'"
         )
     return first_on_or_after(moment, stamps)
@@ -136,6 +128,8 @@ def _moment(value: object) -> dt.datetime | None:
     elif not isinstance(value, dt.date) and hasattr(value, "astype"):
         # NumPy's moments know whether they are dates; of nanoseconds no date-time is made.
         if getattr(getattr(value, "dtype", None), "kind", "") != "M":
+            return None
+        if getattr(value, "ndim", 0):
             return None
         value = value.astype("datetime64[us]").item()
     if isinstance(value, dt.datetime):

@@ -11,6 +11,7 @@ from wfo.backtest.python import PythonEngine
 from wfo.backtest.reference import ReferenceEngine
 from wfo.errors import EngineError, did_you_mean
 from wfo.strategy import PythonKernel, RustKernel
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,14 +183,14 @@ def require_engine(name: str, strategy: Strategy) -> None:
         If there is none.
     """
     own = engines_of(strategy)
-    if name == "auto" or name in own:
+    if isinstance(name, str) and (name == "auto" or name in own):
         return
-    if name in engine_names():
+    if isinstance(name, str) and name in engine_names():
         raise EngineError(
-            f"{strategy.name} has no kernel for engine={name!r}; it has {', '.join(own)}"
+            f"{strategy.name} has no kernel for engine={brief(name)}; it has {', '.join(own)}"
         )
     known = {*engine_names(), *own}
-    raise EngineError(f"there is no engine {name!r}{did_you_mean(str(name), known)}")
+    raise EngineError(f"there is no engine {brief(name)}{did_you_mean(name, known)}")
 
 
 def choose_engine(
@@ -241,5 +242,5 @@ def choose_engine(
     asked = own if name == "auto" else [name]
     why = "; ".join(f"{n}: {reasons[n]}" for n in asked)
     able = [n for n in own if n not in reasons]
-    way = f"; engine={able[0]!r} can" if able else ""
+    way = f"; engine={brief(able[0])} can" if able else ""
     raise EngineError(f"{strategy.name} cannot be computed like this ({why}){way}")

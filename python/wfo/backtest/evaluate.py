@@ -7,22 +7,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wfo.arguments import flag, items, whole, whole_number
 from wfo.backtest.checks import (
     Bounds,
     check_grid,
     checked_bounds,
     checked_labels,
     thread_count,
-    whole,
 )
 from wfo.backtest.engines import choose_engine, engines_of
 from wfo.backtest.feeds import Feeds, read_feeds
-from wfo.backtest.figures import Choice, Figures, concatenate, is_extended
+from wfo.backtest.figures import Choice, Figures, concatenate, is_extended, require_finite
+from wfo.backtest.memory import available_memory
 from wfo.backtest.spaces import GridSpace, SetSpace, Space
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
+from wfo.text import brief, size_text
 from wfo.windows import Phase
 
 if TYPE_CHECKING:
@@ -74,6 +76,36 @@ class BlockSizes:
 
 
 _USUAL = BlockSizes()
+
+
+#: Bytes a bar of what engines compute once for each length, or set of lengths that share
+#: constraints: an average and such, a float64 each, at least.
+_TABLE_BYTES = 8
+
+
+def _require_room(grid: Grid, bars: int, room: int | None) -> None:
+    """Raise unless what all combinations share, such as averages by length, fits memory.
+
+    Raises
+    ------
+    InputError
+        With what it takes, what there is, and what would do.
+    """
+    lengths = {p.name for p in grid.strategy.parameters if p.kind == "int"}
+    tables = {
+        names: length
+        for names, length in zip(grid.axis_names, grid.lengths, strict=True)
+        if lengths.intersection(names)
+    }
+    size = sum(tables.values()) * bars * _TABLE_BYTES
+    if room is None or size <= room:
+        return
+    longest = max(tables, key=tables.__getitem__)
+    raise InputError(
+        f"the averages of {sum(tables.values()):,} lengths over {bars:,} bars take"
+        f" {size_text(size)} of memory or more, and {size_text(room)} are available;"
+        f" {', '.join(longest)}: {tables[longest]:,} of them, take wider steps"
+    )
 
 
 class Evaluator:
@@ -166,7 +198,10 @@ class Evaluator:
         import numpy as np
 
         named = get_strategy(strategy)
-        rows = [named.check_params(each) for each in sets]
+        rows = [
+            named.check_params(each)
+            for each in items("sets", sets, Mapping, "dicts, a number for each parameter")
+        ]
         if not rows:
             raise InputError("there are no parameter sets to evaluate")
         need = max(
@@ -197,10 +232,12 @@ class Evaluator:
         read = feeds if isinstance(feeds, Feeds) else read_feeds(strategy, feeds)
         bounds = [
             checked_bounds(split, warmup, need, read.bars, end, read.stamps)
-            for warmup, split, end in map(_bounds, phases)
+            for warmup, split, end in _all_bounds(phases)
         ]
         first = min((w for w, *_ in bounds), default=0)
         given = checked_labels(labels, read.bars, first)
+        if isinstance(space, GridSpace):
+            _require_room(space.grid, read.bars, available_memory())
         chosen = choose_engine(engine, strategy, used, extended=extended, space=space)
         self.strategy = strategy
         self.phases = bounds
@@ -263,9 +300,11 @@ class Evaluator:
         first, end = whole(start), whole(stop)
         if first is None or end is None or not 0 <= first <= end <= len(self):
             raise InputError(
-                f"combinations {start}..{stop} lie outside the grid, which has {len(self)}"
+                f"combinations {brief(start)}..{brief(stop)} lie outside the grid, which has"
+                f" {len(self)}"
             )
-        return self._prepared.run(first, end, stored=stored)
+        found = self._prepared.run(first, end, stored=flag("stored", stored))
+        return self._finite(found, lambda cell: first + cell)
 
     def list(self, indices: ArrayLike, *, stored: bool = False) -> PhaseFigures:
         """Return the figures of any combinations, in the order given, repeats allowed.
@@ -287,7 +326,9 @@ class Evaluator:
         InputError
             If there is no such combination.
         """
-        return self._prepared.run_list(self._numbers("indices", indices), stored=stored)
+        numbers = self._numbers("indices", indices)
+        found = self._prepared.run_list(numbers, stored=flag("stored", stored))
+        return self._finite(found, lambda cell: int(numbers[cell]))
 
     def blocks(self, starts: ArrayLike, size: int, *, stored: bool = False) -> PhaseFigures:
         """Return the figures of blocks of consecutive combinations, one block after the other.
@@ -316,19 +357,30 @@ class Evaluator:
         """
         length, numbers = whole(size), self._numbers("starts", starts)
         if length is None or length < 0:
-            raise InputError(f"size = {size!r} must be a whole number, 0 or more")
+            raise InputError(f"size = {brief(size)} must be a whole number, 0 or more")
         end = int(numbers.max(initial=0)) + length
         if numbers.size and end > len(self):
             raise InputError(
                 f"combinations {end - length}..{end} lie outside the grid, which has {len(self)}"
             )
-        return self._prepared.run_blocks(numbers, length, stored=stored)
+        found = self._prepared.run_blocks(numbers, length, stored=flag("stored", stored))
+        return self._finite(found, lambda cell: int(numbers[cell // length]) + cell % length)
+
+    def _finite(self, found: PhaseFigures, number: Callable[[int], int]) -> PhaseFigures:
+        """Return figures, if all are numbers; `number` is that of the combination of a cell."""
+        require_finite(found, lambda cell: f"combination {number(cell):,}")
+        return found
 
     def _numbers(self, name: str, given: ArrayLike) -> IndexArray:
         """Return numbers of combinations as int64[m]; engines would cut fractions off."""
         import numpy as np
 
-        numbers = np.asarray(given)
+        try:
+            numbers = np.asarray(given)
+        except Exception:  # noqa: BLE001  # of lists of unequal lengths, and of foreign types
+            raise InputError(
+                f"{name} must be a list of whole numbers, not {brief(given)}"
+            ) from None
         if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
             raise InputError(
                 f"{name} must be a list of whole numbers, not of shape {numbers.shape}, type"
@@ -343,8 +395,21 @@ class Evaluator:
         return numbers.astype(np.int64)
 
 
-def _bounds(phase: Bounds | Phase) -> Bounds:
-    return phase.bounds if isinstance(phase, Phase) else phase
+def _all_bounds(phases: object) -> Iterator[Bounds]:
+    """Yield the first trading bar, first out-of-sample bar and end of each phase.
+
+    Raises
+    ------
+    InputError
+        If they are something else.
+    """
+    for phase in items("phases", phases, (Phase, Sequence), "phases, or of (warmup, split, end)"):
+        bounds = phase.bounds if isinstance(phase, Phase) else phase
+        if isinstance(bounds, str) or len(bounds) != 3:
+            raise InputError(f"a phase is (warmup, split, end), not {brief(phase)}")
+        names = ("warmup", "split", "end")
+        first, split, end = (whole_number(n, b) for n, b in zip(names, bounds, strict=True))
+        yield first, split, end
 
 
 def iter_sweep(

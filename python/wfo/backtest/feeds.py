@@ -10,6 +10,7 @@ from wfo.data.foreign import polars_frame
 from wfo.data.frames import time_column
 from wfo.errors import InputError, did_you_mean
 from wfo.strategy import Strategy, get_strategy
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,10 +113,10 @@ def read_feeds(
     """
     strategy = get_strategy(strategy)
     if feeds is not None and not isinstance(feeds, Mapping):
-        raise InputError(f"feeds must name each frame, as a dict does, not be {feeds!r}")
+        raise InputError(f"feeds must name each frame, as a dict does, not be {brief(feeds)}")
     for name in feeds or {}:
         if name in {FIRST, SECOND}:
-            raise InputError(f"feeds[{name!r}] has an argument of its own; give it as {name}=")
+            raise InputError(f"feeds[{brief(name)}] has an argument of its own; give it as {name}=")
     given = {FIRST: bars} | ({} if bars2 is None else {SECOND: bars2}) | dict(feeds or {})
     wanted = {feed.name: feed for feed in strategy.feeds}
     if SECOND in wanted and SECOND not in given:
@@ -124,11 +125,13 @@ def read_feeds(
         raise InputError(f"{strategy.name} reads one symbol only; leave bars2 out")
     for name in given:
         if name not in wanted:
-            raise InputError(f"{strategy.name} reads no feed {name!r}{did_you_mean(name, wanted)}")
+            raise InputError(
+                f"{strategy.name} reads no feed {brief(name)}{did_you_mean(name, wanted)}"
+            )
     for name in wanted:
         if name not in given:
             raise InputError(
-                f"{strategy.name} also reads {name!r}; give it as feeds={{{name!r}: …}}"
+                f"{strategy.name} also reads {brief(name)}; give it as feeds={{{brief(name)}: …}}"
             )
     first = polars_frame(bars)
     stamp = time_column(first)

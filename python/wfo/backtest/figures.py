@@ -7,10 +7,12 @@ belongs to the part in which it closes. A win is a trade with a profit above 0, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from sys import float_info
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from wfo.errors import InputError, did_you_mean
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,6 +147,11 @@ STANDARD_NAMES: Final = tuple(f.name for f in STANDARD)
 EXTENDED_NAMES: Final = tuple(f.name for f in EXTENDED)
 NAMES: Final = STANDARD_NAMES + EXTENDED_NAMES
 
+#: Figures that the contract leaves undefined where a mark is not above 0 (F9, F11, F12): NaN.
+UNDEFINED: Final = frozenset(
+    (*(prefix + name for prefix in ("", "is_", "oos_") for name in WHOLE_RATIOS), *LABEL_FIELDS)
+)
+
 #: Types of the standard figures in files, in their order.
 STORED: Final = tuple(f.stored for f in STANDARD)
 
@@ -229,8 +236,8 @@ def is_extended(figures: str) -> bool:
         If none are called so.
     """
     known = ("standard", "extended")
-    if figures not in known:
-        raise InputError(f"figures = {figures!r} are unknown{did_you_mean(str(figures), known)}")
+    if not (isinstance(figures, str) and figures in known):
+        raise InputError(f"figures = {brief(figures)} are unknown{did_you_mean(figures, known)}")
     return figures == "extended"
 
 
@@ -251,6 +258,52 @@ def concatenate(pieces: Iterable[Figures]) -> Figures:
     return Figures(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
 
 
+def require_finite(
+    figures: Iterable[Figures],
+    name: Callable[[int], str],
+) -> None:
+    """Raise if a figure is infinite, or is no number where the contract does not say so.
+
+    Limits of prices and settings keep every other step finite; only what is reinvested over and
+    over can leave the numbers, those of result files (3.4e38) earlier than those of memory.
+
+    Parameters
+    ----------
+    figures
+        One item a phase.
+    name
+        Returns what a combination is called in the message, by its cell.
+
+    Raises
+    ------
+    InputError
+        With the first such figure, and what would do.
+    """
+    import numpy as np
+
+    several = list(figures)
+    for phase, each in enumerate(several, 1):
+        for figure, column in zip(each.names, each, strict=True):
+            if column.dtype.kind != "f":
+                continue
+            wrong = np.isinf(column) if figure in UNDEFINED else ~np.isfinite(column)
+            if not wrong.any():
+                continue
+            cell = int(np.flatnonzero(wrong)[0] // (wrong.size // len(wrong)))
+            where = f", phase {phase}" if len(several) > 1 else ""
+            most = np.finfo(column.dtype).max
+            raise InputError(not_finite(f"{name(cell)}{where}", figure, float(most)))
+
+
+def not_finite(what: str, figure: str, most: float = float_info.max) -> str:
+    """Return the message of a figure that has left the numbers, the largest of which is `most`."""
+    return (
+        f"{what}: {figure} leaves the numbers, which end at {most:.1e}: the equity multiplies from"
+        " trade to trade; with sizing 'fixed' it does not, and bars whose prices jump by such"
+        " factors may be wrong"
+    )
+
+
 def as_stored(figures: Figures) -> Figures:
     """Return figures in the types of result files: float32, and uint16 that stops at 65,535."""
     import numpy as np
@@ -262,6 +315,8 @@ def as_stored(figures: Figures) -> Figures:
         dtype = SCHEMA[at].stored if at < len(SCHEMA) else "<f8"
         if column.dtype == dtype:
             return column
-        return (np.minimum(column, most) if dtype == "<u2" else column).astype(dtype)
+        # What is beyond float32 becomes infinite, and is refused by its reader.
+        with np.errstate(over="ignore"):
+            return (np.minimum(column, most) if dtype == "<u2" else column).astype(dtype)
 
     return Figures(*(stored(n, c) for n, c in zip(figures.names, figures, strict=True)))

@@ -14,6 +14,7 @@ from wfo.data.foreign import polars_frame
 from wfo.data.frames import time_column
 from wfo.errors import InputError
 from wfo.settings import AccountSettings
+from wfo.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ def buy_and_hold(
 
     used = AccountSettings() if settings is None else settings
     if not isinstance(used, AccountSettings):
-        raise InputError(f"settings must be wfo.AccountSettings(...), not {settings!r}")
+        raise InputError(f"settings must be wfo.AccountSettings(...), not {brief(settings)}")
     frame = polars_frame(bars)
     columns = prices(frame)
     stamps = frame[time_column(frame)]

@@ -115,6 +115,8 @@ def open_entry(
 ) -> Entry | None:
     """Return the entry of the position that is open after the last bar; None without one.
 
+    Or where its mark does not say.
+
     It is in no list of trades, but its mark gives its fill away: at a close the equity is ``Q +
     base / cost * (close - cost)`` of a long, and ``Q + base / p * (p (1 - fee) - close)`` of a
     short whose price is p after slippage.
@@ -141,7 +143,10 @@ def open_entry(
     base = settled if settings.sizing == "compound" else min(settled, settings.capital)
     earned = float(found.equity[bar]) - settled
     value = base * float(closes[bar])
+    worth = base + earned if long else base * (1.0 - settings.fee) - earned
+    # A price that has fallen to a share of 2^-53 leaves nothing of its fill in the mark.
+    if not worth > 0:
+        return None
     if long:
-        cost = value / (base + earned)
-        return Entry(bar, True, cost / (1.0 + settings.slip) / (1.0 + settings.fee))
-    return Entry(bar, False, value / (base * (1.0 - settings.fee) - earned) / (1 - settings.slip))
+        return Entry(bar, True, value / worth / (1.0 + settings.slip) / (1.0 + settings.fee))
+    return Entry(bar, False, value / worth / (1.0 - settings.slip))

@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wfo.arguments import whole
 from wfo.backtest.benchmark import held_marks
-from wfo.backtest.checks import thread_count, whole
+from wfo.backtest.checks import thread_count
 from wfo.backtest.engines import Engine, choose_engine, engines_of
 from wfo.backtest.feeds import Feeds, read_feeds
+from wfo.backtest.figures import not_finite
 from wfo.backtest.performance import checked_range, space_of
 from wfo.backtest.spaces import SetSpace
 from wfo.bars import Prices, prices
@@ -24,6 +26,7 @@ from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,8 +82,8 @@ def period_ends(stamps: pl.Series, warmup: int, end: int) -> IndexArray:
     first, stop = whole(warmup), whole(end)
     if first is None or stop is None or not 0 <= first < stop <= len(stamps):
         raise InputError(
-            f"a slice needs 0 <= warmup < end <= bars, not warmup = {warmup!r}, end = {end!r},"
-            f" bars = {len(stamps)}"
+            f"a slice needs 0 <= warmup < end <= bars, not warmup = {brief(warmup)},"
+            f" end = {brief(end)}, bars = {len(stamps)}"
         )
     if stamps.dtype == pl.Date:
         return np.arange(first, stop, dtype=np.int64)
@@ -205,8 +208,8 @@ def held_returns(
     first, stop = whole(warmup), count if end is None else whole(end)
     if first is None or stop is None or not 0 <= first < stop <= count:
         raise InputError(
-            f"a slice needs 0 <= warmup < end <= bars, not warmup = {warmup!r}, end = {end!r},"
-            f" bars = {count}"
+            f"a slice needs 0 <= warmup < end <= bars, not warmup = {brief(warmup)},"
+            f" end = {brief(end)}, bars = {count}"
         )
     ends = _checked_ends(at, first, stop)
     marks = held_marks(columns, (first, first, stop), used)[ends]
@@ -226,6 +229,8 @@ def _marks(
     threads: int | None,
 ) -> tuple[float, FloatArray]:
     """Return the capital, and the marks of `period_marks`."""
+    import numpy as np
+
     named = get_strategy(strategy)
     space, need = space_of(named, sets)
     if isinstance(space, SetSpace):
@@ -239,6 +244,12 @@ def _marks(
     engine = _engine(named, used)
     count = thread_count(threads)
     marks = engine.marks(named, read.until(stop), space, chosen, used, first, ends, count)
+    wrong = ~np.isfinite(marks)
+    if wrong.any():
+        row, period = np.argwhere(wrong)[0]
+        raise InputError(
+            not_finite(f"parameter set {int(row):,}", f"the mark of period {int(period):,}")
+        )
     return used.capital, marks
 
 

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from wfo.backtest.checks import BarOrDate, bar_index
 from wfo.backtest.engines import engines_of, require_engine
 from wfo.backtest.feeds import FIRST, read_feeds
+from wfo.backtest.figures import not_finite
 from wfo.errors import EngineError, InputError
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
+from wfo.text import brief
 from wfo.windows import LEAST_WARMUP
 
 
@@ -36,6 +38,14 @@ ACTIONS = {
 KINDS = ("stop", "limit", "market")
 
 _SIDES = {0: "flat", 1: "long", -1: "short"}
+
+
+def _is_finite(value: object) -> bool:
+    """Whether a value is a finite number."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +84,16 @@ class WorkingOrder:
     numbers: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.action not in ACTIONS:
-            raise InputError(f"action = {self.action!r} must be one of {', '.join(ACTIONS)}")
-        if self.kind not in KINDS:
-            raise InputError(f"kind = {self.kind!r} must be one of {', '.join(KINDS)}")
+        if not (isinstance(self.action, str) and self.action in ACTIONS):
+            raise InputError(f"action = {brief(self.action)} must be one of {', '.join(ACTIONS)}")
+        if not (isinstance(self.kind, str) and self.kind in KINDS):
+            raise InputError(f"kind = {brief(self.kind)} must be one of {', '.join(KINDS)}")
         if (self.level is None) != (self.kind == "market"):
-            raise InputError(f"a {self.kind} order cannot have level = {self.level!r}")
-        if self.level is not None and not math.isfinite(self.level):
-            raise InputError(f"level = {self.level!r} must be a finite price")
+            raise InputError(f"a {self.kind} order cannot have level = {brief(self.level)}")
+        if self.level is not None and not _is_finite(self.level):
+            raise InputError(f"level = {brief(self.level)} must be a finite price")
+        if not _is_finite(self.shares):
+            raise InputError(f"shares = {brief(self.shares)} must be a finite number")
 
     @property
     def words(self) -> str:
@@ -175,9 +187,11 @@ class Working:
 
     def __post_init__(self) -> None:
         if self.side not in _SIDES.values():
-            raise InputError(f"side = {self.side!r} must be flat, long or short")
+            raise InputError(f"side = {brief(self.side)} must be flat, long or short")
         if (self.side == "flat") != (self.entry_price is None):
-            raise InputError(f"a {self.side} state cannot have entry_price = {self.entry_price!r}")
+            raise InputError(
+                f"a {self.side} state cannot have entry_price = {brief(self.entry_price)}"
+            )
 
     @property
     def open_profit(self) -> float:
@@ -235,7 +249,8 @@ def working_orders(
     EngineError
         If no kernel of the strategy says which orders work.
     WfoError
-        If a parameter, the first trading bar or the bars cannot be used.
+        If a parameter, the first trading bar or the bars cannot be used, or the equity has left the
+        numbers.
     """
     named = get_strategy(strategy)
     values = named.check_params(params)
@@ -256,6 +271,12 @@ def working_orders(
         )
     used = named.settings_of(settings)
     state, orders = _said(engine, named, read, values, used, first)
+    for figure in ("equity", "mark", "shares"):
+        if not math.isfinite(state[figure]):
+            raise InputError(not_finite("the backtest", figure))
+    for order in orders:
+        if not math.isfinite(order["shares"]):
+            raise InputError(not_finite(f"the order {order['action']}", "shares"))
     since, last = int(state["since"]), read.bars - 1
     return Working(
         strategy=named.name,

@@ -11,15 +11,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from wfo.backtest.checks import check_grid, thread_count, whole
+from wfo.arguments import instance, items, numbers_array, whole, whole_number
+from wfo.backtest.checks import check_grid, thread_count
 from wfo.backtest.engines import choose_engine
 from wfo.backtest.feeds import Feeds, read_feeds
-from wfo.backtest.figures import PERFORMANCE_FIELDS, TRADE_FIELDS, WHOLE_FIELDS
+from wfo.backtest.figures import (
+    PERFORMANCE_FIELDS,
+    TRADE_FIELDS,
+    UNDEFINED,
+    WHOLE_FIELDS,
+    not_finite,
+)
 from wfo.backtest.spaces import GridSpace, SetSpace, Space
 from wfo.errors import InputError, did_you_mean
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +57,7 @@ def performance_meaning(name: str) -> str:
     of = {"long": "of longs: ", "short": "of shorts: "}.get(side, "")
     plain = of_side if of else name
     if plain not in TRADE_FIELDS:
-        raise InputError(f"there is no figure {name!r}{did_you_mean(name, FIELDS)}")
+        raise InputError(f"there is no figure {brief(name)}{did_you_mean(name, FIELDS)}")
     return of + TRADE_FIELDS[plain]
 
 
@@ -75,15 +83,17 @@ class Performance:
     fields = FIELDS
 
     def __init__(self, columns: Mapping[str, ArrayLike]) -> None:
-        import numpy as np
 
+        columns = instance("columns", columns, Mapping, "a dict, values by figure")
         unknown = [name for name in columns if name not in _POSITIONS]
         if unknown:
-            raise InputError(f"there is no figure {unknown[0]!r}{did_you_mean(unknown[0], FIELDS)}")
+            raise InputError(
+                f"there is no figure {brief(unknown[0])}{did_you_mean(unknown[0], FIELDS)}"
+            )
         lacking = [name for name in FIELDS if name not in columns]
         if lacking:
             raise InputError(f"figures are missing: {', '.join(lacking)}")
-        own = {name: np.asarray(columns[name], dtype=np.float64) for name in FIELDS}
+        own: dict[str, FloatArray] = {n: numbers_array(n, columns[n]) for n in FIELDS}
         count = own[FIELDS[0]].size
         for name, column in own.items():
             if column.shape != (count,):
@@ -101,6 +111,7 @@ class Performance:
         """
         import numpy as np
 
+        rows = numbers_array("rows", rows)
         if rows.ndim != 2 or rows.shape[1] != len(FIELDS):
             raise InputError(f"rows of shape {rows.shape} have not {len(FIELDS)} figures each")
         return cls(dict(zip(FIELDS, np.ascontiguousarray(rows.T), strict=True)))
@@ -130,17 +141,46 @@ class Performance:
         return dict(self._columns)
 
     def take(self, indices: ArrayLike) -> Performance:
-        """Return some of the backtests: their numbers, int64[k], or a mask, bool[m]."""
+        """Return some of the backtests: their numbers, int64[k], or a mask, bool[m].
+
+        Raises
+        ------
+        InputError
+            If they are neither.
+        """
         import numpy as np
 
-        which = np.asarray(indices)
+        try:
+            which = np.asarray(indices)
+        except Exception:  # noqa: BLE001  # of lists of unequal lengths, and of foreign types
+            which = np.empty((0, 0))
         if which.size == 0:
-            which = which.astype(np.int64)
+            which = which.astype(np.int64, casting="unsafe") if which.ndim == 1 else which
+        most = len(self)
+        mask = which.dtype == np.bool_ and which.shape == (most,)
+        if not mask and (
+            which.ndim != 1
+            or which.dtype.kind not in "iu"
+            or (which.size and not -most <= which.min() <= which.max() < most)
+        ):
+            raise InputError(
+                f"indices must be numbers of the {most} backtests, or a mask of as many, not"
+                f" {brief(indices)}"
+            )
         return Performance({name: column[which] for name, column in self._columns.items()})
 
     def row(self, index: int) -> dict[str, float]:
-        """Return the figures of one backtest by name."""
-        return {name: float(column[index]) for name, column in self._columns.items()}
+        """Return the figures of one backtest by name.
+
+        Raises
+        ------
+        InputError
+            If there is no such backtest.
+        """
+        at, most = whole_number("index", index), len(self)
+        if not -most <= at < most:
+            raise InputError(f"index = {at} is none of the {most} backtests")
+        return {name: float(column[at]) for name, column in self._columns.items()}
 
     def to_frame(self) -> pl.DataFrame:
         """Return one row a backtest, one column a figure."""
@@ -150,10 +190,17 @@ class Performance:
 
     @classmethod
     def concat(cls, pieces: Sequence[Performance]) -> Performance:
-        """Return the backtests of several pieces, in their order."""
+        """Return the backtests of several pieces, in their order.
+
+        Raises
+        ------
+        InputError
+            If one is something else.
+        """
         import numpy as np
 
         none = np.empty(0)
+        pieces = items("pieces", pieces, Performance, "wfo.Performance(...)")
         return cls(
             {name: np.concatenate([none, *(piece[name] for piece in pieces)]) for name in FIELDS}
         )
@@ -250,9 +297,29 @@ class PerformanceEvaluator:
         first, last = whole(start), whole(stop)
         if first is None or last is None or not 0 <= first <= last <= len(self):
             raise InputError(
-                f"parameter sets {start}..{stop} lie outside the {len(self)} that there are"
+                f"parameter sets {brief(start)}..{brief(stop)} lie outside the {len(self)} that"
+                " there are"
             )
-        return Performance.of_rows(self._prepared.run(first, last))
+        found = Performance.of_rows(self._prepared.run(first, last))
+        _require_finite(found, first)
+        return found
+
+
+def _require_finite(found: Performance, first: int) -> None:
+    """Raise if a figure has left the numbers; what is not defined, or not known, is NaN.
+
+    Raises
+    ------
+    InputError
+        With the first one, of the set whose number is `first` and more.
+    """
+    import numpy as np
+
+    for name, column in found.columns().items():
+        unknown = name in UNDEFINED or name.endswith("intraday_dd")
+        wrong = np.isinf(column) if unknown else ~np.isfinite(column)
+        if wrong.any():
+            raise InputError(not_finite(f"parameter set {first + int(wrong.argmax()):,}", name))
 
 
 def performance(
@@ -301,9 +368,9 @@ def space_of(strategy: Strategy, sets: Grid | ArrayLike) -> tuple[Space, int]:
     import numpy as np
 
     try:
-        table = np.array(sets, dtype=np.float64, order="C")
-    except (TypeError, ValueError):
-        raise InputError(f"sets must be rows of numbers, not {sets!r}") from None
+        table = np.array(numbers_array("sets", sets), order="C")
+    except InputError:
+        raise InputError(f"sets must be rows of numbers, not {brief(sets)}") from None
     wide = len(strategy.names)
     if table.ndim != 2 or table.shape[1] != wide:
         raise InputError(
@@ -358,7 +425,9 @@ def checked_range(warmup: int, end: int | None, need: int, read: Feeds) -> tuple
     """
     first, stop = whole(warmup), read.bars if end is None else whole(end)
     if first is None or stop is None:
-        raise InputError(f"warmup = {warmup!r} and end = {end!r} must be whole numbers of bars")
+        raise InputError(
+            f"warmup = {brief(warmup)} and end = {brief(end)} must be whole numbers of bars"
+        )
     if first < max(need, 1):  # [I6]
         raise InputError(
             f"warmup = {first} is shorter than the longest lookback; it needs at least"

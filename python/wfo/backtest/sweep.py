@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from wfo.arguments import real_number
 from wfo.backtest.benchmark import benchmark
 from wfo.backtest.checks import BarOrDate, Bounds, bar_index, check_grid, checked_bounds
 from wfo.backtest.evaluate import Evaluator, iter_blocks, largest_block
@@ -19,6 +20,7 @@ from wfo.grid import Grid
 from wfo.metrics import inferred_bars_per_year
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
+from wfo.text import brief
 from wfo.windows import LEAST_WARMUP, Phase, Phases, Windows
 
 if TYPE_CHECKING:
@@ -157,7 +159,7 @@ def sweep(
             raise InputError("windows= brings its own split and warmup; leave those out")
         phases = windows = _phases(windows, stamps, grid.need)
         bounds = [checked_bounds(p.split, p.warmup, grid.need, read.bars, p.end) for p in windows]
-    room = available_memory() if memory_limit is None else memory_limit
+    room = available_memory() if memory_limit is None else real_number("memory_limit", memory_limit)
     _require_room(grid, len(bounds), cell_bytes(extended=extended), figures, room)
     evaluator = Evaluator(named, read, grid, bounds, settings, engine, threads, figures, labels)
     count = evaluator.label_count
@@ -206,13 +208,13 @@ def _phases(windows: Schedule, stamps: pl.Series, need: int) -> Sequence[Phase]:
     phases: Sequence[Phase] = windows
     if not (isinstance(phases, Sequence) and phases and all(isinstance(p, Phase) for p in phases)):
         raise InputError(
-            f"windows = {windows!r} are no phases; Windows.preset().resolve(dates) makes them, and"
-            " a schedule such as 'default' does by its name"
+            f"windows = {brief(windows)} are no phases; Windows.preset().resolve(dates) makes them,"
+            " and a schedule such as 'default' does by its name"
         )
     return phases
 
 
-def _require_room(grid: Grid, phases: int, cell: int, figures: str, room: int | None) -> None:
+def _require_room(grid: Grid, phases: int, cell: int, figures: str, room: float | None) -> None:
     """Raise unless the figures of a whole grid fit the memory that is left.
 
     Raises
@@ -235,5 +237,5 @@ def _require_room(grid: Grid, phases: int, cell: int, figures: str, room: int | 
     )
 
 
-def _size(number: int) -> str:
+def _size(number: float) -> str:
     return f"{number / 1e9:,.1f} GB" if number >= 1e8 else f"{number / 1e6:,.1f} MB"

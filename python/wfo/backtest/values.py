@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wfo.arguments import instance, text, whole_number
 from wfo.backtest.figures import (
     EXTENDED,
     EXTENDED_NAMES,
     LABEL_FIELDS,
     NAMES,
     STANDARD_NAMES,
+    UNDEFINED,
     Figures,
+    not_finite,
 )
 from wfo.errors import InputError, did_you_mean
 from wfo.grid import Grid
@@ -64,6 +67,25 @@ class EngineResult(NamedTuple):
     trades: Mapping[str, NDArray[Any]]
     equity: FloatArray
     reversals: tuple[NDArray[Any], FloatArray] | None = None
+
+    def finite(self) -> EngineResult:
+        """Return it, if its marks and figures are numbers.
+
+        Raises
+        ------
+        InputError
+            With the first one that is infinite, or NaN where the contract does not say so.
+        """
+        import numpy as np
+
+        wrong = ~np.isfinite(self.equity)
+        if wrong.any():
+            raise InputError(not_finite("the backtest", f"equity in bar {int(wrong.argmax())}"))
+        for name, value in self.figures.items():
+            found = np.isinf(value) if name in UNDEFINED else ~np.isfinite(value)
+            if np.any(found):
+                raise InputError(not_finite("the backtest", name))
+        return self
 
 
 #: What a kernel says of the bar after the last one: the state by name, and an item by name for each
@@ -175,9 +197,17 @@ class Simulation:
         strategy: str = "",
         held: FloatArray | None = None,
     ) -> Simulation:
-        """Return what an engine found."""
+        """Return what an engine found.
+
+        Raises
+        ------
+        InputError
+            If a mark or figure is no number.
+        """
         import numpy as np
         import polars as pl
+
+        result.finite()
 
         side = pl.when(pl.col("side") > 0).then(pl.lit("long")).otherwise(pl.lit("short"))
         trades = pl.DataFrame(dict(result.trades)).with_columns(
@@ -280,6 +310,10 @@ class Simulation:
         from wfo.bars import days
         from wfo.charts import DisplayedChart, EquityChart, write_chart
 
+        if path is not None:
+            path = Path(instance("path", path, (str, Path), "a file's name"))
+        if title is not None:
+            title = text("title", title)
         dates, (warmup, split, end) = self._dated()
         start = warmup - 1
         shown = days(dates[start:])
@@ -287,7 +321,7 @@ class Simulation:
         held = None if self.held is None else self.held[start:end]
         chart = EquityChart(heading, shown, self.equity[start:end], split - start, held)
         if path is not None:
-            write_chart(chart, Path(path))
+            write_chart(chart, path)
         return DisplayedChart(chart)
 
     def _dated(self) -> tuple[pl.Series, tuple[int, int, int]]:
@@ -406,7 +440,15 @@ class SweepResult:
         return len(self.grid)
 
     def figures(self, start: int = 0, stop: int | None = None) -> Figures:
-        """Return the six standard arrays, or a slice of them."""
+        """Return the six standard arrays, or a slice of them.
+
+        Raises
+        ------
+        InputError
+            If an end of the slice is no whole number.
+        """
+        start = whole_number("start", start)
+        stop = None if stop is None else whole_number("stop", stop)
         return Figures(*(getattr(self, name)[start:stop] for name in STANDARD_NAMES))
 
     def params(self, index: int) -> dict[str, Number]:
@@ -455,7 +497,7 @@ class SweepResult:
         import polars as pl
 
         from wfo.backtest.sweep_metrics import part_metrics
-        from wfo.metrics import inferred_bars_per_year
+        from wfo.metrics import checked_bars_per_year, inferred_bars_per_year
 
         if not self.extended or self.capital is None:
             raise InputError("metrics of a sweep need its extended figures: figures='extended'")
@@ -463,6 +505,7 @@ class SweepResult:
             if self.dates is None:
                 raise InputError("this sweep has no dates; give bars_per_year")
             bars_per_year = inferred_bars_per_year(self.dates)
+        bars_per_year = checked_bars_per_year(bars_per_year)
         warmup, split, end = self.bounds
         found: dict[str, Any] = self.grid.columns(np.arange(len(self.grid), dtype=np.int64))
         whole = self.figures()._asdict() | dict(self.extended)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wfo.arguments import instance, real_number, whole_number
 from wfo.errors import InputError
 from wfo.selection.factors import RESPONSES, Explained, Factor, Response
-from wfo.text import html_table, percent, table
+from wfo.text import brief, html_table, percent, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,9 +60,9 @@ class Sensitivity:
             If there is none of that name.
         """
         for each in self.responses:
-            if each.response == response:
+            if isinstance(response, str) and each.response == response:
                 return each
-        raise InputError(f"response = {response!r} must be 'return' or 'stable'")
+        raise InputError(f"response = {brief(response)} must be 'return' or 'stable'")
 
     def fixed_parameters(
         self, *, below: float = NEGLIGIBLE, response: Response = "return"
@@ -75,7 +76,7 @@ class Sensitivity:
         response
             Which response.
         """
-        factors = self.of(response).factors
+        factors, below = self.of(response).factors, real_number("below", below)
         return tuple(n for f in factors if f.total < below for n in f.parameters)
 
     def to_frame(self) -> pl.DataFrame:
@@ -164,7 +165,15 @@ class Sensitivity:
         -------
         list of str
             Headings, then a line a parameter; headings alone where none has two values.
+
+        Raises
+        ------
+        InputError
+            If the width is no number of characters, or there is no such response.
         """
+        width = whole_number("width", width)
+        if not 1 <= width <= _WIDEST:
+            raise InputError(f"width = {width} must be from 1 to {_WIDEST:,} characters")
         found = [f for f in self.of(response).ordered if len(f.values) > 1]
         rows = [("parameter", "alone", "in all")]
         for f in found:
@@ -195,7 +204,7 @@ class Sensitivity:
         from wfo.files import write_text
         from wfo.selection.effects_page import sensitivity_page
 
-        target = Path(path)
+        target = Path(instance("path", path, (str, Path), "a file's name"))
         if target.suffix.lower() != ".html":
             raise InputError(f"{target} must end in .html")
         page = sensitivity_page(
@@ -216,6 +225,9 @@ class Sensitivity:
             rows.append((f.name, *(percent(e) for each in pair for e in (each.main, each.total))))
         return html_table(repr(self), rows)
 
+
+#: Characters of a line of bars, at most.
+_WIDEST = 10_000
 
 _ENDS: tuple[Callable[..., int], ...] = (min, max)
 

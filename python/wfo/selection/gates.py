@@ -7,12 +7,14 @@ other set is called ``own``.
 
 from __future__ import annotations
 
-import sys
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from wfo.arguments import real_number, rebuilt, whole_number
 from wfo.errors import InputError, did_you_mean
+from wfo.text import brief
 
 if TYPE_CHECKING:
     from wfo import _core
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 #: Measures in which a combination may have to beat buy-and-hold.
 BEATS = ("return", "risk")
 
+#: Largest efficiency and ratio of drawdowns that a gate can ask for: times any figure that is
+#: stored, below 2^128, it stays a number.
+MOST_RATIO = 1e9
 #: Most trades that a gate can ask for: stored counts stop there.
 MOST_TRADES = 65_535
 
@@ -32,9 +37,9 @@ class Gates:
     Attributes
     ----------
     wfe
-        Walk-forward efficiency, ``oos_pnl / is_pnl`` in raw money, must exceed it.
+        Walk-forward efficiency, ``oos_pnl / is_pnl`` in raw money, must exceed it; 0 to 1e9.
     dd_ratio
-        ``oos_dd`` must be below this multiple of ``is_dd``.
+        ``oos_dd`` must be below this multiple of ``is_dd``; 0 to 1e9.
     min_phases
         Phases in which a stable combination is valid. A number is kept, whatever is found; None
         takes the schedule's, and fewer, one at a time down to 2, where none is stable otherwise.
@@ -53,24 +58,34 @@ class Gates:
     beat: Literal["return", "risk"] | None = None
 
     def __post_init__(self) -> None:
+        self._take_numbers()
         for name, value in (("wfe", self.wfe), ("dd_ratio", self.dd_ratio)):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise InputError(f"{name} = {value!r} must be a number")
-            if not 0 <= value <= sys.float_info.max:
-                raise InputError(f"{name} = {value!r} must be 0 or more")
+                raise InputError(f"{name} = {brief(value)} must be a number")
+            if not 0 <= value <= MOST_RATIO:
+                raise InputError(f"{name} = {brief(value)} must be from 0 to {MOST_RATIO:g}")
         least = self.min_phases
         if least is not None and (isinstance(least, bool) or not isinstance(least, int)):
-            raise InputError(f"min_phases = {least!r} must be a whole number")
+            raise InputError(f"min_phases = {brief(least)} must be a whole number")
         if least is not None and least < 1:
-            raise InputError(f"min_phases = {least} must be 1 or more")
+            raise InputError(f"min_phases = {brief(least)} must be 1 or more")
         trades = self.min_trades
         if isinstance(trades, bool) or not isinstance(trades, int):
-            raise InputError(f"min_trades = {trades!r} must be a whole number")
+            raise InputError(f"min_trades = {brief(trades)} must be a whole number")
         if not 0 <= trades <= MOST_TRADES:
-            raise InputError(f"min_trades = {trades} must be from 0 to {MOST_TRADES:,}")
-        if self.beat is not None and self.beat not in BEATS:
-            hint = did_you_mean(str(self.beat), BEATS)
-            raise InputError(f"beat = {self.beat!r} must be 'return', 'risk' or None{hint}")
+            raise InputError(f"min_trades = {brief(trades)} must be from 0 to {MOST_TRADES:,}")
+        if self.beat is not None and not (isinstance(self.beat, str) and self.beat in BEATS):
+            hint = did_you_mean(self.beat, BEATS)
+            raise InputError(f"beat = {brief(self.beat)} must be 'return', 'risk' or None{hint}")
+
+    def _take_numbers(self) -> None:
+        """Take numbers of other types, such as NumPy's, as Python's."""
+        for name in ("wfe", "dd_ratio", "min_phases", "min_trades"):
+            value = getattr(self, name)
+            if isinstance(value, numbers.Real) and type(value) not in {int, float, bool}:
+                whole = isinstance(value, numbers.Integral)
+                as_own = whole_number(name, value) if whole else real_number(name, value)
+                object.__setattr__(self, name, as_own)
 
     @classmethod
     def preset(cls, name: str) -> Gates:
@@ -81,9 +96,11 @@ class Gates:
         InputError
             If there is none.
         """
-        if name not in PRESETS:
-            hint = did_you_mean(str(name), PRESETS)
-            raise InputError(f"there are no gates {name!r}{hint}; there are {', '.join(PRESETS)}")
+        if not isinstance(name, str) or name not in PRESETS:
+            hint = did_you_mean(name, PRESETS)
+            raise InputError(
+                f"there are no gates {brief(name)}{hint}; there are {', '.join(PRESETS)}"
+            )
         return PRESETS[name]
 
     @property
@@ -105,6 +122,8 @@ class Gates:
         InputError
             If it asks for more than there are.
         """
+        for what, count in (("phases", phases), ("default", default)):
+            whole_number(what, count)
         least = default if self.min_phases is None else self.min_phases
         if least > phases:
             raise InputError(f"min_phases = {least} is more than the {phases} phases there are")
@@ -158,8 +177,14 @@ class Gates:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Gates:
-        """Rebuild what `to_dict` returned; gates that an earlier version lacks are off."""
-        return cls(**data)
+        """Rebuild what `to_dict` returned; gates that an earlier version lacks are off.
+
+        Raises
+        ------
+        InputError
+            If it is something else.
+        """
+        return rebuilt("set of gates", data, lambda values: cls(**values))
 
 
 PRESETS = {"v4": Gates(), "strict": Gates(min_trades=5, beat="risk")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wfo.errors import InputError
+from wfo.text import brief
 
 #: Candidates kept, best first; the counts behind the plateaus cover all stable combinations.
 KEPT = 2_000_000
@@ -34,4 +35,4 @@ class ScoreOptions:
     def __post_init__(self) -> None:
         for name, value, least in (("kept", self.kept, 0), ("block", self.block, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"{name} = {value!r} must be a whole number, {least} or more")
+                raise InputError(f"{name} = {brief(value)} must be a whole number, {least} or more")

@@ -34,11 +34,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, overload
 
+from wfo.arguments import instance, rebuilt
 from wfo.errors import InputError
 from wfo.grid import Grid, no_map
 from wfo.selection.scoring import Cells
 from wfo.strategy import StopClass
-from wfo.text import html_table
+from wfo.text import brief, html_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,12 +104,12 @@ class PlateauOptions:
     def __post_init__(self) -> None:
         least, level, reach, density = self.least_stable, self.level, self.reach, self.density
         if isinstance(least, bool) or not isinstance(least, int) or least < 1:
-            raise InputError(f"least_stable = {least!r} must be a whole number, 1 or more")
+            raise InputError(f"least_stable = {brief(least)} must be a whole number, 1 or more")
         if level is not None and (
             isinstance(level, bool) or not isinstance(level, int | float) or not 0 <= level < 1
         ):
             raise InputError(
-                f"level = {level!r} must be a share, from 0 to below 1: 0.4 is 40 % stable"
+                f"level = {brief(level)} must be a share, from 0 to below 1: 0.4 is 40 % stable"
             )
         if reach is not None and (
             isinstance(reach, bool)
@@ -116,8 +117,8 @@ class PlateauOptions:
             or reach not in _MOST_JOINED
         ):
             raise InputError(
-                f"reach = {reach!r} must be 1, which joins cells that share a side, or 1.5, which"
-                " joins those that share a corner too"
+                f"reach = {brief(reach)} must be 1, which joins cells that share a side, or 1.5,"
+                " which joins those that share a corner too"
             )
         if density is None:
             return
@@ -125,8 +126,8 @@ class PlateauOptions:
         if isinstance(density, bool) or not isinstance(density, int) or not 2 <= density <= most:
             where = "" if reach is None else f" at a reach of {reach:g}"
             raise InputError(
-                f"density = {density!r} must be from 2 to {most}{where}: cells within reach of one,"
-                " itself included"
+                f"density = {brief(density)} must be from 2 to {most}{where}: cells within reach of"
+                " one, itself included"
             )
 
     @property
@@ -147,8 +148,14 @@ class PlateauOptions:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PlateauOptions:
-        """Rebuild what `to_dict` returned."""
-        return cls(**data)
+        """Rebuild what `to_dict` returned.
+
+        Raises
+        ------
+        InputError
+            If it is something else.
+        """
+        return rebuilt("set of plateau options", data, lambda values: cls(**values))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -198,6 +205,10 @@ class Plateau:
         import polars as pl
 
         x, y = _map_axes(grid)
+        candidates = _require_columns(candidates, grid)
+        missing = {x, y} - set(candidates.columns)
+        if missing:
+            raise InputError(f"the candidates lack the column {sorted(missing)[0]!r}")
         cells = pl.DataFrame(
             self.cells, schema={x: candidates.schema[x], y: candidates.schema[y]}, orient="row"
         )
@@ -232,21 +243,25 @@ class Plateau:
             If a cell has values that are not in the grid.
         """
         x, y = (set(map(float, grid.values[name])) for name in _map_axes(grid))
-        cells = tuple((float(u), float(v)) for u, v in data["cells"])
-        strange = next((cell for cell in cells if cell[0] not in x or cell[1] not in y), None)
-        if not cells or strange is not None:
-            raise InputError(f"a plateau has no cells, or {strange}, which is not in the grid")
-        first, second = map(float, data["center"])
-        return cls(
-            rank=int(data["rank"]),
-            stop_class=data["regime"],
-            cells=cells,
-            combinations=int(data["combinations"]),
-            level=float(data["level"]),
-            stability=math.nan if data["stability"] is None else float(data["stability"]),
-            center=(first, second),
-            trades=math.nan if data["trades"] is None else float(data["trades"]),
-        )
+
+        def build(data: Mapping[str, Any]) -> Plateau:
+            cells = tuple((float(u), float(v)) for u, v in data["cells"])
+            strange = next((cell for cell in cells if cell[0] not in x or cell[1] not in y), None)
+            if not cells or strange is not None:
+                raise InputError(f"a plateau has no cells, or {strange}, which is not in the grid")
+            first, second = map(float, data["center"])
+            return cls(
+                rank=int(data["rank"]),
+                stop_class=data["regime"],
+                cells=cells,
+                combinations=int(data["combinations"]),
+                level=float(data["level"]),
+                stability=math.nan if data["stability"] is None else float(data["stability"]),
+                center=(first, second),
+                trades=math.nan if data["trades"] is None else float(data["trades"]),
+            )
+
+        return rebuilt("plateau", data, build)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -391,6 +406,12 @@ def detect_plateaus(
     InputError
         If `candidates` lack a column, or hold a value that is not in the grid.
     """
+    grid = instance("grid", grid, Grid, "wfo.Grid(...)")
+    if cells is not None:
+        cells = instance("cells", cells, Cells, "those that scoring counts")
+    if options is not None:
+        options = instance("options", options, PlateauOptions, "wfo.PlateauOptions(...)")
+    candidates = _require_columns(candidates, grid)
     if grid.strategy.map_axes is None:
         return Plateaus((), None, note=no_map(grid.strategy))
     if cells is None:
@@ -413,6 +434,25 @@ def detect_plateaus(
         found.smoothness,
         found.p,
     )
+
+
+def _require_columns(candidates: object, grid: Grid) -> pl.DataFrame:
+    """Return candidates, if they are a frame whose parameters are numbers.
+
+    Raises
+    ------
+    InputError
+        If they are something else.
+    """
+    import polars as pl
+
+    frame: pl.DataFrame = instance(
+        "candidates", candidates, pl.DataFrame, "the frame that wfo.score returns"
+    )
+    for name in (*grid.strategy.names, "Stability_Score"):
+        if name in frame.columns and not frame.schema[name].is_numeric():
+            raise InputError(f"the candidates' column {name} must be numbers")
+    return frame
 
 
 def detect_unscored(cells: Cells | None, grid: Grid) -> Plateaus:
@@ -703,6 +743,7 @@ def _map_axes(grid: Grid) -> tuple[str, str]:
     InputError
         If the strategy has no map.
     """
+    grid = instance("grid", grid, Grid, "wfo.Grid(...)")
     if grid.strategy.map_axes is None:
         raise InputError(no_map(grid.strategy))
     return grid.strategy.map_axes
@@ -716,7 +757,7 @@ def _count(candidates: pl.DataFrame, grid: Grid) -> Cells:
     found: list[IntArray] = []
     for name in _map_axes(grid):
         if name not in candidates.columns:
-            raise InputError(f"the candidates lack the column {name!r}; wfo.score returns it")
+            raise InputError(f"the candidates lack the column {brief(name)}; wfo.score returns it")
         axis = np.asarray(grid.values[name], np.float64)
         order = np.argsort(axis)
         values = candidates[name].cast(float).to_numpy()

@@ -30,6 +30,7 @@ from wfo.selection.comparable import comparable_columns
 from wfo.selection.gates import Gates as Gates  # noqa: PLC0414  # it has its name here too
 from wfo.selection.options import KEPT, ScoreOptions
 from wfo.selection.outcomes import Outcomes
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -329,7 +330,7 @@ def score(
     ):
         raise InputError("score takes the list of results that wfo.sweep returns for windows=")
     if gates is not None and not isinstance(gates, Gates):
-        raise InputError(f"gates must be wfo.Gates(...), not {gates!r}")
+        raise InputError(f"gates must be wfo.Gates(...), not {brief(gates)}")
     options = ScoreOptions(kept=kept)
     grid = phases[0].grid
     if any(p.grid != grid for p in phases):

@@ -39,6 +39,7 @@ from wfo.selection.factors import RESPONSES, Explained, Factor, Interaction, Res
 from wfo.selection.gates import Gates
 from wfo.selection.scoring import FALLBACK_PHASES
 from wfo.strategy import Number
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +107,7 @@ def sensitivity(
     ):
         raise InputError("sensitivity takes what wfo.sweep returns, or a list of it")
     if gates is not None and not isinstance(gates, Gates):
-        raise InputError(f"gates must be wfo.Gates(...), not {gates!r}")
+        raise InputError(f"gates must be wfo.Gates(...), not {brief(gates)}")
     gates = gates or Gates()
     grid = phases[0].grid
     if any(p.grid != grid for p in phases):

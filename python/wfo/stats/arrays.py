@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wfo.arguments import numbers_array
 from wfo.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
 #: A spread below this share of the largest value is what rounding leaves of none.
 ROUNDING = 64 * 2.0**-52
+
+#: Largest size of a return. Fourth powers of it are the largest that is summed: over 2^30 periods
+#: they stay below 2^828.
+MOST_RETURN = 1e60
+
+#: Values that draws hold together, at most.
+MOST_DRAWN = 2**32
 
 
 def series(values: ArrayLike, name: str = "returns", *, least: int = 0) -> FloatArray:
@@ -65,12 +73,8 @@ def matrix(values: ArrayLike, name: str = "returns", *, least: int = 0) -> Float
 
 
 def _numbers(values: ArrayLike, name: str) -> FloatArray:
-    import numpy as np
-
-    try:
-        return np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be an array of numbers: {error}") from None
+    found: FloatArray = numbers_array(name, values)
+    return found
 
 
 def _checked(values: FloatArray, name: str, least: int) -> FloatArray:
@@ -88,4 +92,21 @@ def _checked(values: FloatArray, name: str, least: int) -> FloatArray:
             f"{name} in period {place[0]}{trial} is {values[place]}: leave out trials whose equity"
             " is ever not positive, and periods before the first mark"
         )
+    if values.size and max(values.max(), -values.min()) > MOST_RETURN:
+        raise InputError(f"{name} must lie between -{MOST_RETURN:g} and {MOST_RETURN:g}")
     return values
+
+
+def require_resamples(resamples: int, count: int) -> None:
+    """Raise unless so many resamples of `count` values are as many as can be held.
+
+    Raises
+    ------
+    InputError
+        If there would be more than 2^32 values.
+    """
+    if resamples * count > MOST_DRAWN:
+        raise InputError(
+            f"{resamples:,} resamples of {count:,} values are more than the {MOST_DRAWN:,} values"
+            " that can be held: fewer resamples"
+        )

@@ -12,8 +12,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from wfo.arguments import numbers_array, real_number, whole_number
 from wfo.errors import InputError
 from wfo.metrics import ROUNDING
+from wfo.stats.arrays import MOST_RETURN, require_resamples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,11 +158,14 @@ def resampled(count: int, block: float, resamples: int, seed: int) -> IndexArray
     import numpy as np
     from arch.bootstrap import StationaryBootstrap
 
+    count, resamples = whole_number("count", count), whole_number("resamples", resamples)
+    block, seed = real_number("block", block), whole_number("seed", seed)
     if count < 1 or not block >= 1 or resamples < 1 or seed < 0:
         raise InputError(
             f"count = {count}, block = {block} and resamples = {resamples} must be 1 or more, and"
             f" seed = {seed} 0 or more"
         )
+    require_resamples(resamples, count)
     draws = StationaryBootstrap(block, np.empty(count), seed=seed)  # type: ignore[arg-type]
     found = np.empty((resamples, count), np.int64)
     for k in range(resamples):
@@ -199,9 +204,10 @@ def return_intervals(
     given = _checked(returns)
     if not given.min() > -1:
         raise InputError(f"returns must be above -1, not {given.min()}: nothing is left to earn on")
+    periods_per_year = real_number("periods_per_year", periods_per_year)
     if not (math.isfinite(periods_per_year) and periods_per_year > 0):
         raise InputError(f"periods_per_year = {periods_per_year} must be a number above 0")
-    _check_level(level)
+    level = _checked_level(level)
     block = automatic_block(given)
     rows = resampled(len(given), block, resamples, seed)
     sharpes, falls = np.empty(resamples), np.empty(resamples)
@@ -243,7 +249,7 @@ def trade_intervals(
         If an argument is out of range.
     """
     given = _checked(returns)
-    _check_level(level)
+    level = _checked_level(level)
     block = automatic_block(given)
     found = _profit_factors(given[resampled(len(given), block, resamples, seed)])
     own = float(_profit_factors(given[None, :])[0])
@@ -253,17 +259,21 @@ def trade_intervals(
 def _checked(series: ArrayLike) -> FloatArray:
     import numpy as np
 
-    given = np.asarray(series, np.float64)
+    given: FloatArray = numbers_array("returns", series)
     if given.ndim != 1 or len(given) < LEAST:
         raise InputError(f"a bootstrap needs {LEAST} values or more, not of shape {given.shape}")
     if not np.isfinite(given).all():
         raise InputError("what is resampled must be finite numbers")
+    if max(given.max(), -given.min()) > MOST_RETURN:
+        raise InputError(f"returns must lie between -{MOST_RETURN:g} and {MOST_RETURN:g}")
     return given
 
 
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
+def _checked_level(level: float) -> float:
+    found = real_number("level", level)
+    if not 0 < found < 1:
         raise InputError(f"level = {level} must lie between 0 and 1")
+    return found
 
 
 def _sharpes(rows: FloatArray) -> FloatArray:

@@ -22,6 +22,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wfo.arguments import whole_number
 from wfo.errors import InputError
 from wfo.stats.arrays import ROUNDING, matrix
 
@@ -95,8 +96,13 @@ def independent_trials(
     from threadpoolctl import threadpool_limits
 
     values = matrix(returns, least=3)
+    most, clusters = whole_number("most", most), whole_number("clusters", clusters)
     if most < 1 or clusters < 2:
         raise InputError(f"most = {most} must be 1 or more, and clusters = {clusters} 2 or more")
+    seed = whole_number("seed", seed)
+    # Those of scikit-learn have 32 bits.
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed = {seed} must be from 0 to {2**32 - 1:,}")
     columns = np.unique(
         np.linspace(0, values.shape[1] - 1, min(most, values.shape[1])).round().astype(np.int64)
     )

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wfo.arguments import items, real_number
 from wfo.errors import InputError
 
 #: Least annual efficiency, and least share of profitable runs.
@@ -43,6 +44,12 @@ class PhaseProfit:
     oos_drawdown_share: float | None
 
     def __post_init__(self) -> None:
+        for name in ("is_pnl", "oos_pnl", "is_years", "oos_years"):
+            object.__setattr__(self, name, real_number(name, getattr(self, name)))
+        share = self.oos_drawdown_share
+        if share is not None:
+            share = real_number("oos_drawdown_share", share)
+            object.__setattr__(self, "oos_drawdown_share", share)
         numbers = (self.is_pnl, self.oos_pnl, self.is_years, self.oos_years)
         if not all(math.isfinite(number) for number in numbers):
             raise InputError(f"profits and years of a phase must be finite, not {numbers}")
@@ -125,6 +132,7 @@ def walk_forward_efficiency(phases: Sequence[PhaseProfit]) -> Efficiency:
     ----------
     Pardo (2008), *The Evaluation and Optimization of Trading Strategies*, 2nd ed., ch. 11.
     """
+    phases = items("phases", phases, PhaseProfit, "wfo.stats.PhaseProfit(...)")
     if not phases:
         raise InputError("an efficiency is over one phase or more; there is none")
     before = math.fsum(phase.is_pnl for phase in phases)

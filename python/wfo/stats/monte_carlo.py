@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wfo.arguments import numbers_array, whole_number
 from wfo.errors import InputError
 from wfo.sampling import splitmix
+from wfo.stats.arrays import MOST_DRAWN, MOST_RETURN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,14 +75,22 @@ def reshuffled_drawdowns(
     """
     import numpy as np
 
-    given = np.asarray(returns, np.float64)
+    given = numbers_array("returns", returns)
+    draws, seed = whole_number("draws", draws), whole_number("seed", seed)
     if given.ndim != 1 or len(given) < 2:
         raise InputError(f"trades are reshuffled from two on, not of shape {given.shape}")
     if not np.isfinite(given).all():
         raise InputError("returns of trades must be finite numbers")
+    if max(given.max(), -given.min()) > MOST_RETURN:
+        raise InputError(f"returns must lie between -{MOST_RETURN:g} and {MOST_RETURN:g}")
     if draws < 1 or seed < 0:
         raise InputError(f"draws = {draws} must be 1 or more, and seed = {seed} 0 or more")
     count = len(given)
+    if draws * count > MOST_DRAWN:
+        raise InputError(
+            f"{draws:,} draws of {count:,} trades are more than the {MOST_DRAWN:,} values that can"
+            " be held: fewer draws"
+        )
     keys = splitmix(draws * count, seed).reshape(draws, count)
     block = max(1, _AT_ONCE // count)
     falls = np.concatenate(

@@ -22,6 +22,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from wfo.arguments import finite_number, whole_number
 from wfo.errors import InputError
 from wfo.stats.arrays import ROUNDING, matrix
 
@@ -154,6 +155,7 @@ def block_sums(returns: ArrayLike, blocks: int = BLOCKS) -> BlockSums:
     """
     import numpy as np
 
+    blocks = whole_number("blocks", blocks)
     if blocks < 2:
         raise InputError(f"blocks = {blocks} must be 2 or more")
     values = matrix(returns)
@@ -206,7 +208,7 @@ def overfitting_probability(returns: ArrayLike | BlockSums, blocks: int = BLOCKS
     import numpy as np
 
     sums = returns if isinstance(returns, BlockSums) else None
-    count = len(sums.periods) if sums is not None else blocks
+    count = len(sums.periods) if sums is not None else whole_number("blocks", blocks)
     if count % 2 or not 2 <= count <= _MOST_BLOCKS:
         raise InputError(f"blocks = {count} must be an even number from 2 to {_MOST_BLOCKS}")
     if sums is None:
@@ -277,6 +279,8 @@ def cpcv_paths(
 
     sums = returns if isinstance(returns, BlockSums) else block_sums(matrix(returns), blocks)
     count, trials = sums.sums.shape
+    held = whole_number("held", held)
+    periods_per_year = finite_number("periods_per_year", periods_per_year)
     if not 1 <= held < count:
         raise InputError(f"held = {held} must be from 1 to {count - 1}, fewer than the blocks")
     if not periods_per_year > 0:

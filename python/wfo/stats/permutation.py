@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wfo.arguments import instance, numbers_array, whole_number
 from wfo.backtest.feeds import Feeds
 from wfo.bars import Prices
 from wfo.data.frames import PRICES
@@ -64,6 +65,7 @@ def permuted_bars(
     InputError
         If `first` is no bar after another one, `seed` is below 0, or a restriction does not fit.
     """
+    bars = instance("bars", bars, Prices, "wfo.bars.Prices(...)")
     order = move_order(len(bars.close), first, seed, end=end, classes=classes, block=block)
     return _rebuilt(bars, first, end, order)
 
@@ -91,6 +93,7 @@ def permuted_feeds(
     end, classes, block
         As of `move_order`.
     """
+    feeds = instance("feeds", feeds, Feeds, "what wfo.read_feeds returns")
     order = move_order(feeds.bars, first, seed, end=end, classes=classes, block=block)
     columns: dict[str, dict[str, FloatArray]] = {}
     for name, feed in feeds.items():
@@ -178,19 +181,26 @@ def move_order(
     """
     import numpy as np
 
+    first, seed = whole_number("first", first), whole_number("seed", seed)
+    block = whole_number("block", block)
     if not 1 <= first <= bars:
         raise InputError(
             f"first = {first} must be a bar from 1 to {bars}: a move needs a close before it"
         )
     if seed < 0:
         raise InputError(f"seed = {seed} must be 0 or more")
-    stop = bars if end is None else end
+    stop = bars if end is None else whole_number("end", end)
     if not first <= stop <= bars:
         raise InputError(f"end = {end} must be from first = {first} to the {bars} bars there are")
     if block < 0:
         raise InputError(f"block = {block} must be 0, for single moves, or more")
-    if classes is not None and len(classes) != bars:
-        raise InputError(f"{len(classes)} classes given for {bars} bars; there is one a bar")
+    if classes is not None:
+        given = numbers_array("classes", classes)
+        if given.shape != (bars,) or not np.isfinite(given).all():
+            raise InputError(
+                f"{given.size} classes given for {bars} bars; there is one a bar, and each is a"
+                " number"
+            )
     order = np.arange(bars)
     if not block:
         # Stream 0 is what grids are sampled by.

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from wfo.arguments import real_number, whole_number
 from wfo.errors import InputError
 from wfo.stats.arrays import ROUNDING, matrix, series
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 _EULER_MASCHERONI = 0.5772156649015329
+
+#: Trials whose inverse, and that of e times as many, is a number.
+_MOST_TRIALS = 1e300
 
 #: Periods from which on a spread and a lag-one autocorrelation exist.
 _LEAST = 3
@@ -57,6 +61,9 @@ class SharpeMoments:
     autocorrelation: float = 0.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "periods", whole_number("periods", self.periods))
+        for name in ("sharpe", "skewness", "kurtosis", "autocorrelation"):
+            object.__setattr__(self, name, real_number(name, getattr(self, name)))
         if self.periods < 2:
             raise InputError(f"periods = {self.periods} are too few: a spread needs 2")
         # Two values alike in number have 1, within rounding.
@@ -221,10 +228,11 @@ def minimum_track_record(
     ----------
     Bailey and López de Prado (2012).
     """
+    confidence = real_number("confidence", confidence)
     if not 0.5 < confidence < 1:
         raise InputError(f"confidence = {confidence} must lie between 0.5 and 1, such as 0.95")
     moments = _moments(returns)
-    above = moments.sharpe - benchmark_sharpe
+    above = moments.sharpe - real_number("benchmark_sharpe", benchmark_sharpe)
     if above <= 0:
         return math.inf
     return 1 + _variance(moments, 0.0) * (NormalDist().inv_cdf(confidence) / above) ** 2
@@ -256,9 +264,10 @@ def expected_maximum_sharpe(variance: float, trials: float) -> float:
     ----------
     Bailey and López de Prado (2014).
     """
+    variance, trials = real_number("variance", variance), real_number("trials", trials)
     if variance < 0 or math.isinf(variance):
         raise InputError(f"variance = {variance} of Sharpe ratios must be 0 or more, and finite")
-    if not 1 <= trials < math.inf:
+    if not 1 <= trials <= _MOST_TRIALS:
         raise InputError(f"trials = {trials} must be 1 or more: count every combination searched")
     if trials == 1:
         return 0.0 * variance
@@ -325,6 +334,7 @@ def _variance(moments: SharpeMoments, rho: float) -> float:
 
 
 def _probability(moments: SharpeMoments, benchmark: float, rho: float) -> float:
+    benchmark = real_number("benchmark_sharpe", benchmark)
     spread = _variance(moments, rho)
     # The variance of two-valued returns can vanish, and with autocorrelation it can turn negative.
     if not spread > 0:

@@ -25,8 +25,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wfo.arguments import flag, real_number, whole_number
 from wfo.errors import InputError
-from wfo.stats.arrays import ROUNDING, matrix, series
+from wfo.stats.arrays import ROUNDING, matrix, require_resamples, series
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,12 +142,18 @@ def superior_predictive_ability(
         values = values - against[:, None]
         # Differences of equal returns that were computed on two ways are rounding alone.
         largest = np.maximum(largest, np.abs(against).max())
+    resamples, seed = whole_number("resamples", resamples), whole_number("seed", seed)
+    level, studentized = real_number("level", level), flag("studentized", studentized)
     if resamples < 1:
         raise InputError(f"resamples = {resamples} must be 1 or more")
     if not 0 < level < 1:
         raise InputError(f"level = {level} must lie between 0 and 1, such as 0.05")
     if block is None:
         block = block_length(values)
+    block = whole_number("block", block)
+    if seed < 0:
+        raise InputError(f"seed = {seed} must be 0 or more")
+    require_resamples(resamples, periods)
     if not 1 <= block <= periods:
         raise InputError(f"block = {block} must be from 1 to {periods}, the periods")
     errors = _standard_errors(values, block)

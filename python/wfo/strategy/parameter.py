@@ -8,9 +8,15 @@ import operator
 from dataclasses import dataclass
 from typing import Literal
 
+from wfo.arguments import flag, one_of
 from wfo.errors import InputError
+from wfo.settings import MOST_MULTIPLE
+from wfo.text import brief, plain_number
 
 Number = int | float
+
+#: Methods that one parameter chooses from, at most: messages list them all.
+_MOST_CHOICES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Parameter:
     Raises
     ------
     InputError
-        If the default is not allowed.
+        If the name, kind or range cannot be one, or the default is not allowed.
     """
 
     name: str
@@ -45,6 +51,26 @@ class Parameter:
     default: Number | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise InputError(f"a parameter cannot be called {brief(self.name)}; a name is a text")
+        one_of(f"{self.name}: kind", self.kind, ("int", "float", "choice"))
+        object.__setattr__(self, "open_low", flag(f"{self.name}: open_low", self.open_low))
+        if not isinstance(self.meaning, str):
+            raise InputError(f"{self.name}: meaning = {brief(self.meaning)} must be a text")
+        for end in (self.low, self.high):
+            if isinstance(end, bool) or not isinstance(end, numbers.Real):
+                raise InputError(f"{self.name}: the range ends at {brief(end)}, which is no number")
+        # A NaN is not below anything.
+        if not self.low <= self.high:
+            raise InputError(
+                f"{self.name}: the range {brief(self.low)} to {brief(self.high)} has no value in it"
+            )
+        if self.kind == "choice" and not (
+            math.isfinite(self.low) and self.high - self.low < _MOST_CHOICES
+        ):
+            raise InputError(
+                f"{self.name}: a choice has {_MOST_CHOICES} methods at most, from low to high"
+            )
         if self.default is not None:
             object.__setattr__(self, "default", self.check(self.default))
 
@@ -56,13 +82,21 @@ class Parameter:
     @property
     def allowed(self) -> str:
         """The range of allowed values, in words."""
+        return self._range(self.high)
+
+    @property
+    def listed(self) -> str:
+        """The same for listings, without an upper limit that only keeps the arithmetic finite."""
+        return self._range(math.inf if self.high >= MOST_MULTIPLE else self.high)
+
+    def _range(self, high: float) -> str:
         if self.kind == "choice":
             return "one of " + ", ".join(str(v) for v in range(int(self.low), int(self.high) + 1))
         what = "a whole number" if self.whole else "a number"
         low = f" > {self.low:g}" if self.open_low else f" >= {self.low:g}"
         if math.isinf(self.low):
             low = ""
-        return f"{what}{low}" + ("" if math.isinf(self.high) else f" and <= {self.high:g}")
+        return f"{what}{low}" + ("" if math.isinf(high) else f" and <= {high:g}")
 
     def check(self, value: object) -> Number:
         """Return `value` as an ``int`` or ``float`` that this parameter can have.
@@ -93,4 +127,21 @@ class Parameter:
         return number
 
     def _wrong(self, value: object) -> InputError:
-        return InputError(f"{self.name} = {value!r} is not allowed; it must be {self.allowed}")
+        plain = self._plainly(value)
+        return InputError(
+            f"{self.name} = {brief(value)} is not allowed; it must be {self.allowed}{plain}"
+        )
+
+    def _plainly(self, value: object) -> str:
+        """Say how an allowed number is written that came as a text or as a broken number."""
+        if self.whole and isinstance(value, float):
+            value = repr(float(value))
+        written = plain_number(value) if isinstance(value, str) else ""
+        if not written:
+            return ""
+        try:
+            # A number is refused without this hint, or, where whole, as an int: once at most.
+            self.check(int(written) if self.whole else float(written))
+        except ValueError:
+            return ""
+        return f"; write {written}"

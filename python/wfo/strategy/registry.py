@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from wfo.errors import InputError, did_you_mean
 from wfo.strategy.value import Strategy
+from wfo.text import brief
 
 #: Where the package's own strategies are; they are imported when one is asked for.
 _BUILT_IN = ("wfo.atr_d.catalogue:ATR_D",)
@@ -52,7 +53,7 @@ class Registry:
         before = self.known.get(strategy.name)
         if before is not None and before != strategy:
             raise InputError(
-                f"there is another strategy {strategy.name!r} already ({before.title});"
+                f"there is another strategy {brief(strategy.name)} already ({before.title});"
                 " give this one another name"
             )
         # Equal strategies may differ in a function such as the lookback: the newest one is meant,
@@ -139,7 +140,7 @@ def register(strategy: Strategy) -> Strategy:
         is then known as it came last.
     """
     if not isinstance(strategy, Strategy):
-        raise InputError(f"register takes a wfo.Strategy, not {strategy!r}")
+        raise InputError(f"register takes a wfo.Strategy, not {brief(strategy)}")
     _REGISTRIES[-1].load_built_in()
     _REGISTRIES[-1].add(strategy)
     return strategy
@@ -179,5 +180,5 @@ def get_strategy(strategy: str | Strategy) -> Strategy:
             _REGISTRIES[-1].load_installed()
         if strategy in _REGISTRIES[-1].known:
             return _REGISTRIES[-1].known[strategy]
-    hint = did_you_mean(str(strategy), strategies())
-    raise InputError(f"there is no strategy {strategy!r}{hint}")
+    hint = did_you_mean(strategy, strategies())
+    raise InputError(f"there is no strategy {brief(strategy)}{hint}")

@@ -10,17 +10,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
+from wfo.arguments import flag, instance, items, text
 from wfo.errors import InputError, did_you_mean
 from wfo.settings import AccountSettings
 from wfo.strategy.constraints import Constraint, parse
 from wfo.strategy.feed import Feed
-from wfo.strategy.kernel import Kernel, PythonKernel
+from wfo.strategy.kernel import Kernel, NumbaKernel, PythonKernel, RustKernel
 from wfo.strategy.parameter import Number, Parameter
 from wfo.strategy.views import StopClasses, TradeStation
-from wfo.text import html_table
+from wfo.text import brief, html_table
 
 #: Returns the longest lookback, in bars, that any mix of these values asks for.
 Lookback = Callable[[Mapping[str, Sequence[Number]]], int]
+
+# What a field of several has in it, and what that is called.
+_SEVERAL: dict[str, tuple[type[Any], str]] = {
+    "parameters": (Parameter, "wfo.strategy.Parameter(...)"),
+    "constraints": (str, "texts, as in 'fast < slow'"),
+    "feeds": (Feed, "wfo.strategy.Feed(...)"),
+    "expansion": (str, "names of strategies"),
+    "map_axes": (str, "two names of parameters"),
+}
 
 # They stand in the names of files.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -93,19 +103,40 @@ class Strategy:
         for field_name in ("parameters", "constraints", "feeds", "expansion", "map_axes"):
             value = getattr(self, field_name)
             if isinstance(value, str):
-                raise InputError(f"{field_name} = {value!r} must be several, as in ({value!r},)")
-            if value is not None:
-                object.__setattr__(self, field_name, tuple(value))
+                raise InputError(
+                    f"{field_name} = {brief(value)} must be several, as in ({brief(value)},)"
+                )
+            if value is not None or field_name != "map_axes":
+                kind, called = _SEVERAL[field_name]
+                found = items(field_name, value, kind, called)
+                object.__setattr__(self, field_name, tuple(found))
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise InputError(
-                f"a strategy cannot be called {self.name!r}; a name has letters, digits, _ and -"
+                f"a strategy cannot be called {brief(self.name)}; a name has letters, digits, _"
+                " and -"
             )
+        text("title", self.title)
+        flag("shorts", self.shorts)
+        if not callable(self.lookback):
+            raise InputError(f"lookback = {brief(self.lookback)} must be a function")
+        for kernel in self.kernels:
+            kinds = (RustKernel, NumbaKernel, PythonKernel)
+            instance("kernel", kernel, kinds, "a RustKernel, NumbaKernel or PythonKernel")
+        if not (isinstance(self.settings, type) and issubclass(self.settings, AccountSettings)):
+            raise InputError(
+                f"settings = {brief(self.settings)} must be wfo.AccountSettings, or a class of it"
+            )
+        instance("simpler", self.simpler, Mapping, "a dict, words by name")
+        for field_name, kind in (("stop_classes", StopClasses), ("tradestation", TradeStation)):
+            if getattr(self, field_name) is not None:
+                instance(field_name, getattr(self, field_name), kind, f"a {kind.__name__}, or None")
         if not self.parameters:
             raise InputError(f"{self.name} has no parameters; it needs one at least")
         for name in self.names:
             if not name.isidentifier() or self.names.count(name) > 1:
                 raise InputError(
-                    f"{self.name} cannot have a parameter {name!r}; names are Python's, each once"
+                    f"{self.name} cannot have a parameter {brief(name)}; names are Python's, each"
+                    " once"
                 )
         feeds = [f.name for f in self.feeds]
         if not self.feeds or not self.feeds[0].prices or len(set(feeds)) < len(feeds):
@@ -124,8 +155,8 @@ class Strategy:
         classes = self.stop_classes
         if classes is not None and classes.parameter not in (self.map_axes or ()):
             raise InputError(
-                f"the stop classes of {self.name} are those of {classes.parameter!r}, which is none"
-                " of its map axes"
+                f"the stop classes of {self.name} are those of {brief(classes.parameter)}, which is"
+                " none of its map axes"
             )
         if self.tradestation is not None:
             for name in self.names:
@@ -137,7 +168,7 @@ class Strategy:
     def _repr_html_(self) -> str:
         rows = [("Parameter", "Meaning", "Allowed", "Default")]
         rows += [
-            (p.name, p.meaning, p.allowed, "" if p.default is None else f"{p.default:g}")
+            (p.name, p.meaning, p.listed, "" if p.default is None else f"{p.default:g}")
             for p in self.parameters
         ]
         constraints = f"; {', '.join(self.constraints)}" if self.constraints else ""
@@ -195,10 +226,10 @@ class Strategy:
             If the strategy has none of that name.
         """
         for parameter in self.parameters:
-            if parameter.name == name:
+            if isinstance(name, str) and parameter.name == name:
                 return parameter
-        hint = did_you_mean(str(name), self.names)
-        raise InputError(f"{self.name} has no parameter {name!r}{hint}")
+        hint = did_you_mean(name, self.names)
+        raise InputError(f"{self.name} has no parameter {brief(name)}{hint}")
 
     def check_names(self, given: Iterable[str]) -> None:
         """Raise unless `given` are exactly this strategy's parameters, in any order.
@@ -208,7 +239,9 @@ class Strategy:
         InputError
             For an unknown name, else for the missing ones.
         """
-        given = list(given)
+        if isinstance(given, Mapping):
+            given = list(given)
+        given = items("names", given, object, "names")
         for name in given:
             self.parameter(name)
         missing = [name for name in self.names if name not in given]
@@ -236,6 +269,7 @@ class Strategy:
         InputError
             For an unknown name, or for one that was left out and has no default.
         """
+        given = instance("values", given, Mapping, "a dict, values by parameter")
         for name in given:
             self.parameter(name)
         filled = {name: value for name, value in self.defaults.items() if name not in given}
@@ -253,7 +287,9 @@ class Strategy:
             meet a constraint.
         """
         if not isinstance(params, Mapping):
-            raise InputError(f"params must name each parameter, as a dict does, not be {params!r}")
+            raise InputError(
+                f"params must name each parameter, as a dict does, not be {brief(params)}"
+            )
         self.check_names(params)
         checked = {p.name: p.check(params[p.name]) for p in self.parameters}
         for constraint in self.rules:
@@ -280,7 +316,7 @@ class Strategy:
         if not isinstance(settings, AccountSettings):
             own = self.settings
             home = "wfo." if own.__module__.partition(".")[0] == "wfo" else ""
-            raise InputError(f"settings must be {home}{own.__name__}(...), not {settings!r}")
+            raise InputError(f"settings must be {home}{own.__name__}(...), not {brief(settings)}")
         known = {f.name for f in fields(self.settings)}
         taken = {}
         for f in fields(settings):
@@ -291,7 +327,7 @@ class Strategy:
             default = f.default_factory() if f.default_factory is not MISSING else f.default
             if value != default:
                 raise InputError(
-                    f"{f.name} = {value!r} is no setting of {self.name}, which has"
+                    f"{f.name} = {brief(value)} is no setting of {self.name}, which has"
                     f" {', '.join(sorted(known))}"
                 )
         return self.settings(**taken)

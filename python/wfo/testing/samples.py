@@ -19,6 +19,8 @@ Params = Mapping[str, Number]
 Frames = Mapping[str, pl.DataFrame]
 
 _PRICES = ("open", "high", "low", "close")
+#: Ranges as wide as this have a limit for the arithmetic, and no usual value near it.
+_WIDE = 1e6
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def random_value(parameter: Parameter, rng: np.random.Generator) -> Number:
         return int(rng.integers(least, int(min(most, high)) + 1))
     if math.isfinite(low):
         away = float(np.exp(rng.uniform(np.log(0.02), np.log(10))))
-        return low + away if math.isinf(high) else high - rng.random() * (high - low)
+        return low + away if high - low >= _WIDE else high - rng.random() * (high - low)
     return float(min(rng.normal(0, 0.3), high))
 
 

@@ -480,9 +480,10 @@ class SourceConformance:
             for request in requests:
                 self._update(store, source, request)
             request = requests[0]
-            meta = store.meta(request.symbol, request.timeframe, series=request.series)
+            found = store.load_with_meta(request.symbol, request.timeframe, series=request.series)
+            meta = found.meta
             coverage = [(a.interval, a.source) for a in meta.coverage.answered]
-            return _stored(store, request), [coverage, [e.interval for e in meta.coverage.empty]]
+            return found.frame, [coverage, [e.interval for e in meta.coverage.empty]]
 
 
 def _stored(store: DataStore, request: SeriesRequest) -> pl.DataFrame:
