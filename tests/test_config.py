@@ -20,6 +20,7 @@ from wfo.cli.run import run
 from wfo.data import BarsMeta, DateInterval, sample_store
 from wfo.data.sources import SourcesConfig
 from wfo.data.sources.credentials import VARIABLES
+from wfo.files import limits
 from wfo.grid import GridText
 from wfo.runs.folder import RunFolder
 from wfo.yaml_text import load_yaml
@@ -168,7 +169,7 @@ def test_grids_and_windows_written_out_are_taken_unless_named() -> None:
         ("5: 6", ["no option 5"]),
         ("symbol: NO", ["symbol = false (also written no, off)", "symbol: 'NO'"]),
         ("symbol: on", ["symbol = true (also written yes, on)"]),
-        ("symbol: 0700", ["symbol = 448", "quotes"]),
+        ("symbol: 0700", ["line 1: '0700' is a number in another base", "quotes"]),
         ("symbol: 2024-01-01", ["symbol = 2024-01-01", "date", "quotes"]),
         ("symbol: [QQQ, SPY]", ["symbol must be text, not a list"]),
         ("timeframe: {a: b}", ["timeframe must be text, not a dict"]),
@@ -176,8 +177,8 @@ def test_grids_and_windows_written_out_are_taken_unless_named() -> None:
         ("capital: 1e5", ["capital = '1e5' is text", "written as 100000"]),
         ("capital: 100,000", ["capital = '100,000' is text", "must be a number"]),
         ("slip: no", ["slip = false (also written no, off) must be a number"]),
-        ("slip: .nan", ["slip = nan must be a number"]),
-        ("slip: .inf", ["slip = inf must be a number"]),
+        ("slip: .nan", ["line 1: .nan is no number"]),
+        ("slip: .inf", ["line 1: .inf is no number"]),
         ("threads: 2.0", ["threads = 2.0 must be a whole number"]),
         ("threads: 0", ["threads = 0 cannot be used", "1<=x<=1024"]),
         ("threads: '2'", ["threads = '2' is text", "written as 2"]),
@@ -186,7 +187,7 @@ def test_grids_and_windows_written_out_are_taken_unless_named() -> None:
         ("no-expand: 'yes'", ["no-expand = 'yes' must be true or false"]),
         ("as-of: 2018-06-29 10:00:00", ["as-of = datetime", "a date such as"]),
         ("as-of: 29.06.2018", ["as-of = '29.06.2018'"]),
-        ("as-of: 2018-13-01", ["not YAML", "month must be in 1..12"]),
+        ("as-of: 2018-13-01", ["line 1: '2018-13-01' is no date", "month must be in 1..12"]),
         ("symbol2:", ["symbol2 has no value", "leave the line out"]),
         ("slip: 0.1\nslip: 0.2", ["'slip' is there twice"]),
         ("lot-size: 1\nlot_size: 2", ["'lot-size' and 'lot_size' are the same option"]),
@@ -199,7 +200,7 @@ def test_grids_and_windows_written_out_are_taken_unless_named() -> None:
         ("", ["holds no options"]),
         ("- a\n- b", ["holds no options"]),
         ("a: [", ["is not YAML"]),
-        ("{a: b}\n---\n{c: d}", ["is not YAML"]),
+        ("{a: b}\n---\n{c: d}", ["line 2: a second document begins"]),
     ],
 )
 def test_what_cannot_be_used_is_named_with_the_file(text: str, messages: list[str]) -> None:
@@ -221,8 +222,8 @@ def test_a_file_that_is_none() -> None:
     Path("binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(wfo.InputError, match=r"binary\.yaml is not YAML"):
         run.make_context("run", ["--config", "binary.yaml"])
-    file("#" * 1_000_001, "long.yaml")
-    with pytest.raises(wfo.InputError, match="more than 1,000,000 bytes"):
+    file("#" * (limits.YAML_BYTES + 1), "long.yaml")
+    with pytest.raises(wfo.InputError, match="has 1,048,577 bytes; 1,048,576 are read"):
         run.make_context("run", ["--config", "long.yaml"])
 
 

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 
 import wfo
+from wfo.files import limits
 from wfo.grid import Grid
+from wfo.text import brief
 
 NAMES = (
     "atr_period",
@@ -255,7 +257,7 @@ def test_every_limit(name: str, good: list[float], bad: list[float]) -> None:
         assert grid(**{name: [value]}).values[name] == (value,)
     never = ["14", True, math.nan, math.inf, -math.inf, None, [1], 10**400, 1 + 0j]
     for value in [*bad, *never, *([14.0, 1.5, 2**70] if name in WHOLE else [])]:
-        with pytest.raises(wfo.InputError, match=f"^{name} = {re.escape(repr(value))} is not"):
+        with pytest.raises(wfo.InputError, match=f"^{name} = {re.escape(brief(value))} is not"):
             grid(**{name: [value]})
         # The same among good values, and for one simulation.
         with pytest.raises(wfo.InputError, match=name):
@@ -267,8 +269,8 @@ def test_every_limit(name: str, good: list[float], bad: list[float]) -> None:
 
 def test_messages_say_what_is_allowed() -> None:
     for name, value, allowed in (
-        ("atr_period", 0, "a whole number >= 1"),
-        ("vol_threshold", 0, "a number > 0"),
+        ("atr_period", 0, "a whole number >= 1 and <= 1e+09"),
+        ("vol_threshold", 0, "a number > 0 and <= 1e+09"),
         ("min_tightening", 2, "a number > 0 and <= 1"),
         ("scaling_method", 3, "one of 0, 1, 2"),
     ):
@@ -295,7 +297,9 @@ def test_messages_say_what_is_allowed() -> None:
         ({"from": True, "to": 16, "step": 4}, "must be numbers"),
         ({"from": 4, "to": 6, "step": 0.5}, r"atr_period = 4\.5 is not allowed"),
         ({"from": 0, "to": 6, "step": 1}, "atr_period = 0 is not allowed"),
-        ({"from": 1, "to": 100_001, "step": 1}, "100,001 values; at most 100,000"),
+        ({"from": 1, "to": 10_001, "step": 1}, "10,001 values; at most 10,000"),
+        (list(range(1, 10_002)), "more than 10,000 values"),
+        (itertools.count(1), "more than 10,000 values"),
         ({"from": 1, "to": 10**12, "step": 1}, "atr_period has 1,000,000,000,000 values"),
         ({"from": 1, "to": 1e40, "step": 1}, "atr_period has too many values"),
         ({"from": 1, "to": "1e999999", "step": 1}, "atr_period has too many values"),
@@ -307,8 +311,9 @@ def test_what_is_no_axis_is_named(axis: object, message: str) -> None:
 
 
 def test_the_longest_axis_will_do() -> None:
-    axis = {"from": 1, "to": 100_000, "step": 1}
-    assert len(grid(atr_period=axis).values["atr_period"]) == 100_000
+    axis = {"from": 1, "to": 10_000, "step": 1}
+    assert len(grid(atr_period=axis).values["atr_period"]) == 10_000
+    assert len(grid(atr_period=list(range(1, 10_001))).values["atr_period"]) == 10_000
 
 
 def test_a_value_repeated_in_another_type_is_repeated() -> None:
@@ -317,10 +322,20 @@ def test_a_value_repeated_in_another_type_is_repeated() -> None:
 
 
 def test_more_combinations_than_an_index_can_hold() -> None:
-    long = {"from": 1, "to": 60_000, "step": 1}
-    assert len(grid(atr_period=long, atr_multiplier=long, bb_deviation=long)) == 60_000**3
+    long = {"from": 1, "to": 10_000, "step": 1}
+    four = dict.fromkeys(("bb_deviation", "vol_threshold", "atr_smooth_period", "atr_period"), long)
+    assert len(grid(**four)) == 10_000**4
     with pytest.raises(wfo.InputError, match=r"more than 2\^63 combinations"):
-        grid(atr_period=long, atr_multiplier=long, bb_deviation=long, vol_threshold=long)
+        grid(**four, atr_buy_multiplier=long)
+
+
+def test_a_map_of_more_cells_than_are_kept() -> None:
+    side = {"from": 1, "to": 1_000, "step": 1}
+    names = wfo.strategies()["atr_d_l"].map_axes
+    assert names is not None
+    assert len(grid(**dict.fromkeys(names, side))) == limits.MAP_CELLS
+    with pytest.raises(wfo.InputError, match=r"the map of atr_d_l.* 1,001,000 cells; at most"):
+        grid(**{names[0]: side, names[1]: {"from": 1, "to": 1_001, "step": 1}})
 
 
 def test_unknown_and_missing_parameters_are_named() -> None:
@@ -400,13 +415,13 @@ def test_a_file_that_is_flat_or_by_strategy(tmp_path: Path) -> None:
         ("atr_d_l: {1: 2}", "no parameter 1"),
         ("atr_d_l: {atr_perod: 4}", "'atr_perod'; did you mean 'atr_period'"),
         ("atr_period: 4\natr_period: 5", "'atr_period' is there twice"),
-        ("[" * 1500, "is not YAML: it is nested too deeply"),
+        ("[" * 1500, "is not YAML: line 1: more than 32 lists and mappings lie within each other"),
         (FLAT.replace("bb_length", "bb_lenght"), "'bb_lenght'; did you mean 'bb_length'"),
         (FLAT.replace("bb_length: 10", "bb_length: ten"), "bb_length = 'ten'"),
         (FLAT.replace("bb_length: 10", "bb_length: 10.0"), "bb_length = 10.0"),
         (FLAT.replace("bb_length: 10", "bb_length: yes"), "bb_length = True"),
         (FLAT.replace("bb_length: 10", "bb_length:"), "bb_length = None"),
-        (FLAT.replace("0.04", ".nan"), "vol_threshold = nan"),
+        (FLAT.replace("0.04", ".nan"), "line 6: .nan is no number"),
         (FLAT.replace("to: 16", "to: 17"), "whole number of steps"),
     ],
 )

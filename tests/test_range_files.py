@@ -229,7 +229,7 @@ RANGE_FAULTS: dict[str, tuple[str | bytes, str]] = {
     ),
     "too many values": (
         _line("3,3.5,0.25", "3,30000,0.001"),
-        f"{FILE}, line 3: ATR_Multiplier has more than 10,000,000 values from 3 to 30000 by 0.001",
+        f"{FILE}, line 3: ATR_Multiplier has more than 10,000 values from 3 to 30000 by 0.001",
     ),
     "too many tests": (
         _line("10,12,1", "1,9000,1").replace("20,20,1", "2,9000,1"),

@@ -333,13 +333,13 @@ def test_phases_asked_for_where_the_file_does_not_say(
         ("phases: [{from: 5y, to: today, in_sample: 0}]", "in_sample = 0.0"),
         ("phases: [{from: 5y, to: today, in_sample: 1}]", "in_sample = 1.0"),
         ("phases: [{from: 5y, to: today, in_sample: 60}]", "in_sample = 60.0"),
-        ("phases: [{from: 5y, to: today, in_sample: .nan}]", "in_sample = nan"),
+        ("phases: [{from: 5y, to: today, in_sample: .nan}]", "line 1: .nan is no number"),
         ("phases: [{from: 5y, to: today, in_sample: many}]", "many"),
         ("phases: [{from: 5y, to: today}]", "in_sample"),
         ("phases: [{from: 5, to: today, in_sample: 0.5}]", "5 is no time before today"),
         ("phases: [{from: 5 years, to: today, in_sample: 0.5}]", "5 years"),
         ("phases: [{from: -5y, to: today, in_sample: 0.5}]", "-5y"),
-        ("phases: [{from: 2016-05-01, to: today, in_sample: 0.5}]", "no time before today"),
+        ("phases: [{from: 2016-05-01, to: today, in_sample: 0.5}]", "2016-05-01 is no time before"),
         ("phases: [{from: 0.3y, to: today, in_sample: 0.5}]", "whole number of months"),
         ("phases: [{from: 5y, to: today, insample: 0.5}]", "did you mean 'in_sample'"),
         ("phases: [{from: 5y, to: today, in_sample: 0.5}]\nmin_phase: 1", "'min_phases'"),
@@ -348,10 +348,10 @@ def test_phases_asked_for_where_the_file_does_not_say(
         ("phases: [{from: 5y, to: today, in_sample: 0.5}]\nmin_phases: 1.9", "min_phases = 1.9"),
         ("phases: [{from: 5y, to: today, in_sample: 0.5}]\nmin_phases: yes", "min_phases = True"),
         ("phases: []", "no phases"),
-        ("phases: 3", "not a schedule"),
-        ("[10y, 5y]", "10y"),
+        ("phases: 3", "3 is not 'phases'; it needs lines"),
+        ("[10y, 5y]", "is not a schedule"),
         ("", "not a schedule"),
-        ("phases: [{from: 5y", "not a schedule"),
+        ("phases: [{from: 5y", "is not YAML: line 2"),
     ],
 )
 def test_what_is_no_schedule_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -363,7 +363,7 @@ def test_what_is_no_schedule_is_named(tmp_path: Path, text: str, message: str) -
 def test_bytes_that_are_no_text_are_no_schedule(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(b"phases: \xff\xfe")
-    with pytest.raises(wfo.InputError, match=r"mine\.yaml is not a schedule"):
+    with pytest.raises(wfo.InputError, match=r"mine\.yaml is not YAML: line 1: byte 0xff"):
         wfo.Windows.load(path)
 
 

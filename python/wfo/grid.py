@@ -14,25 +14,23 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException, InvalidOperation
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wfo.arguments import instance, items, rebuilt, text
 from wfo.errors import InputError, did_you_mean
+from wfo.files.limits import AXIS_VALUES, CONSTRAINED_POINTS, MAP_CELLS
 from wfo.strategy import Constraint, Number, Strategy, get_strategy, is_built_in, strategies
 from wfo.strategy.constraints import groups, meeting, nowhere
-from wfo.yaml_text import load_yaml
+from wfo.text import brief, listed, one_line, shown
+from wfo.yaml_text import read_yaml
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     IndexArray = NDArray[np.int64]
-
-#: More values on one axis are a typing error, and would fill memory before anything else fails.
-_LONGEST_AXIS = 100_000
-
-#: Points of parameters that share constraints: each is looked at, which takes seconds for so many.
-_MOST_POINTS = 10_000_000
 
 
 class Axis(NamedTuple):
@@ -125,10 +123,10 @@ def _index_axis(
     if not constraints:
         return _IndexAxis(names, lengths, None)
     size = math.prod(lengths)
-    if size > _MOST_POINTS:
+    if size > CONSTRAINED_POINTS:
         raise InputError(
             f"{', '.join(names)} share constraints, and have {size:,} sets of values; at most"
-            f" {_MOST_POINTS:,} will do: take wider steps"
+            f" {CONSTRAINED_POINTS:,} will do: take wider steps"
         )
     points = array("q", meeting(constraints, values))
     if not points:
@@ -142,6 +140,19 @@ def no_map(strategy: Strategy) -> str:
         f"{strategy.name} has no map: it names no map_axes, the two parameters in whose plane"
         " plateaus are looked for"
     )
+
+
+def _refuse_large_map(strategy: Strategy, values: Mapping[str, Sequence[Number]]) -> None:
+    """Raise if the map of a strategy has more cells than are kept for every phase."""
+    if strategy.map_axes is None:
+        return
+    across, up = (len(values[name]) for name in strategy.map_axes)
+    if across * up > MAP_CELLS:
+        raise InputError(
+            f"{' and '.join(strategy.map_axes)} are the map of {strategy.name}, and have"
+            f" {across:,} and {up:,} values: {across * up:,} cells; at most {MAP_CELLS:,} will do:"
+            " take wider steps"
+        )
 
 
 class Grid:
@@ -183,11 +194,13 @@ class Grid:
     ) -> None:
         if not isinstance(values, Mapping):
             raise InputError(
-                f"a grid is made of the values of each parameter, not of {values!r};"
+                f"a grid is made of the values of each parameter, not of {brief(values)};"
                 " Grid.load reads one by its name or file"
             )
-        self.strategy: Strategy = get_strategy(strategy) if strategy else _strategy_of(values)
-        self.name: str = name
+        self.strategy: Strategy = (
+            _strategy_of(values) if strategy is None else get_strategy(strategy)
+        )
+        self.name: str = text("name", name)
         given, filled = self.strategy.with_defaults(values)
         self.filled: dict[str, Number] = filled
         axes: dict[str, tuple[Number, ...]] = {}
@@ -196,10 +209,13 @@ class Grid:
             axis = tuple(parameter.check(_plain(v, parameter.whole)) for v in raw)
             if not axis:
                 raise InputError(f"{parameter.name} has no values; the grid would be empty")
-            if len(set(axis)) < len(axis):
-                repeated = next(v for v in axis if axis.count(v) > 1)
-                raise InputError(f"{parameter.name} has the value {repeated} more than once")
+            seen: set[Number] = set()
+            for value in axis:
+                if value in seen:
+                    raise InputError(f"{parameter.name} has the value {value} more than once")
+                seen.add(value)
             axes[parameter.name] = axis
+        _refuse_large_map(self.strategy, axes)
         self._values = axes
         self._axes: tuple[_IndexAxis, ...] = tuple(
             _index_axis({name: axes[name] for name in names}, constraints)
@@ -250,6 +266,11 @@ class Grid:
         return list(zip(self.engine_positions, rows, strict=True))
 
     @property
+    def axis_names(self) -> list[tuple[str, ...]]:
+        """Which parameters are on each axis, without their values."""
+        return [axis.names for axis in self._axes]
+
+    @property
     def engine_positions(self) -> list[list[int]]:
         """Which parameters are on each axis, by their positions, without the rows."""
         at = {name: i for i, name in enumerate(self.strategy.names)}
@@ -281,10 +302,10 @@ class Grid:
         try:
             rest = operator.index(index)
         except TypeError:
-            raise InputError(f"combination {index!r} must be a whole number") from None
+            raise InputError(f"combination {brief(index)} must be a whole number") from None
         if not 0 <= rest < len(self):
             raise InputError(
-                f"combination {index} is not in the grid, which has 0 … {len(self) - 1}"
+                f"combination {brief(index)} is not in the grid, which has 0 … {len(self) - 1}"
             )
         positions: dict[str, int] = {}
         for axis, length in zip(reversed(self._axes), reversed(self._lengths), strict=True):
@@ -300,8 +321,12 @@ class Grid:
         params
             A value of every parameter.
         """
+        params = instance("params", params, Mapping, "a dict, a value of every parameter")
+        self.strategy.check_names(params)
         positions = {}
         for name, values in self._values.items():
+            if not isinstance(params[name], Real):
+                raise InputError(f"{name} = {brief(params[name])} must be a number")
             if params[name] not in values:
                 return None
             positions[name] = values.index(params[name])
@@ -333,8 +358,33 @@ class Grid:
         int64[m]
         """
         stride, axis = self._place(name)
-        found: IndexArray = indices // stride % len(axis)
+        found: IndexArray = self._flat(indices) // stride % len(axis)
         return found if axis.is_plain else axis.table(name)[found]
+
+    def _flat(self, indices: Any) -> IndexArray:
+        """Return flat indices as an array of whole numbers.
+
+        Raises
+        ------
+        InputError
+            If they are none, or no combinations of the grid.
+        """
+        import numpy as np
+
+        try:
+            found: IndexArray = np.asarray(indices)
+        except Exception:  # noqa: BLE001  # of lists of unequal lengths, and of foreign types
+            found = np.zeros(0, np.object_)
+        if not found.size and found.dtype.kind in "iuf":
+            return found.astype(np.int64)
+        if found.dtype.kind not in "iu":
+            raise InputError(f"indices must be whole numbers, not {brief(indices)}")
+        if found.size and not 0 <= found.min() <= found.max() < len(self):
+            raise InputError(
+                f"indices must be combinations of the grid, which has 0 … {len(self) - 1}, not"
+                f" {brief(indices)}"
+            )
+        return found
 
     @property
     def map_axes(self) -> list[MapAxis]:
@@ -427,7 +477,7 @@ class Grid:
     def to_dict(self) -> dict[str, Any]:
         """Return the grid as plain values, for the manifest.
 
-        A strategy from outside the package is stated by its definition too: the name of one of the
+        A strategy from outside the package is brief by its definition too: the name of one of the
         package's says all, beside the version.
         """
         strategy = self.strategy
@@ -456,10 +506,15 @@ class Grid:
         InputError
             If the strategy is not known, or another one than the grid was made for.
         """
-        named = get_strategy(strategy or data["strategy"])
-        # It was complete when it was written: what is missing is of another strategy.
-        named.check_names(data["values"])
-        grid = cls(data["values"], strategy=named, name=data["name"])
+
+        def build(values: Mapping[str, Any]) -> Grid:
+            named = get_strategy(values["strategy"] if strategy is None else strategy)
+            # It was complete when it was written: what is missing is of another strategy.
+            named.check_names(values["values"])
+            return cls(values["values"], strategy=named, name=values["name"])
+
+        grid = rebuilt("grid", data, build)
+        named = grid.strategy
         before = data.get("definition")
         now = grid.to_dict().get("definition")
         if before != now or data.get("combinations", len(grid)) != len(grid):
@@ -516,7 +571,7 @@ class GridText:
             If there is no such grid, or the file is none.
         """
         path = _find(grid)
-        return cls(path.stem, _read(path), path.name)
+        return cls(path.stem, _read(path), one_line(path.name))
 
     def of(self, strategy: str | Strategy, *, part: bool = False) -> Grid:
         """Return the grid of a strategy.
@@ -537,16 +592,15 @@ class GridText:
         strategy = get_strategy(strategy)
         sections = self.content
         known = {*strategies(), strategy.name}
+        had = listed(map(str, sections))
         flat = not any(name in known for name in sections)
         for key, value in sections.items():
             # A mapping that is no range can only be meant for a strategy.
             if flat and isinstance(value, Mapping) and not {"from", "to", "step"} & set(value):
                 hint = did_you_mean(str(key), known)
-                raise InputError(f"{self.where}: there is no strategy {key!r}{hint}")
+                raise InputError(f"{self.where}: there is no strategy {shown(key)}{hint}")
         if not flat and strategy.name not in sections:
-            raise InputError(
-                f"{self.where} has no grid for {strategy.name}; it has {', '.join(sections)}"
-            )
+            raise InputError(f"{self.where} has no grid for {strategy.name}; it has {had}")
         values = sections if flat else sections[strategy.name]
         if flat and part:
             values = {name: value for name, value in sections.items() if name in strategy.names}
@@ -586,31 +640,25 @@ def _shipped() -> list[Path]:
 def _find(grid: str | Path) -> Path:
     if not isinstance(grid, str | Path):
         raise InputError(
-            f"grid = {grid!r} is no name or file of a grid; wfo.Grid(values) is one of values"
+            f"grid = {brief(grid)} is no name or file of a grid; wfo.Grid(values) is one of values"
         )
     shipped = {p.stem: p for p in _shipped()}
     if str(grid) in shipped:
         return shipped[str(grid)]
     path = Path(grid)
     if path.suffix.lower() in {".yaml", ".yml"}:
-        if path.is_file():
-            return path
-        raise InputError(f"there is no grid file {path}")
+        return path
     raise InputError(
-        f"there is no grid {str(grid)!r}{did_you_mean(str(grid), shipped)}"
+        f"there is no grid {brief(str(grid))}{did_you_mean(str(grid), shipped)}"
         " (your own is given as the path of a .yaml file)"
     )
 
 
 def _read_raw(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        data = load_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is not YAML: {error}") from None
+    where = one_line(path.name)
+    data = read_yaml(path, where, missing=f"there is no grid file {one_line(path)}")
     if not isinstance(data, dict) or not all(isinstance(k, str) for k in data):
-        raise InputError(f"{path.name} holds no grid; it needs 'parameter: values' lines")
+        raise InputError(f"{where} holds no grid; it needs 'parameter: values' lines")
     return data
 
 
@@ -635,7 +683,7 @@ def _strategy_of(values: Mapping[str, Any]) -> Strategy:
             " takes its default"
         )
     nearest.check_names(values)
-    raise InputError(f"no strategy has the parameters {', '.join(values)}")
+    raise InputError(f"no strategy has the parameters {listed(map(str, values))}")
 
 
 def _expand(name: str, raw: object) -> list[object]:
@@ -643,40 +691,44 @@ def _expand(name: str, raw: object) -> list[object]:
         return _steps(name, raw)
     if isinstance(raw, str) or not isinstance(raw, Iterable):
         return [raw]
-    return list(raw)
+    values = items(name, raw, object, "values", most=AXIS_VALUES + 1)
+    if len(values) > AXIS_VALUES:
+        raise InputError(f"{name} has more than {AXIS_VALUES:,} values; take wider steps")
+    return values
 
 
 def _steps(name: str, raw: Mapping[Any, Any]) -> list[object]:
     if set(raw) != {"from", "to", "step"}:
-        keys = ", ".join(str(k) for k in raw)
+        keys = listed(map(str, raw))
         raise InputError(f"{name}: a range needs 'from', 'to' and 'step', and nothing else: {keys}")
+    said = ", ".join(f"{key}: {brief(raw[key])}" for key in ("from", "to", "step"))
     try:
         # Through text, so that 0.32 is 0.32 and not the nearest binary fraction.
         low, high, step = (Decimal(str(raw[key])) for key in ("from", "to", "step"))
-    except InvalidOperation:
-        raise InputError(f"{name}: 'from', 'to' and 'step' must be numbers: {dict(raw)}") from None
+    except (InvalidOperation, ValueError):
+        raise InputError(f"{name}: 'from', 'to' and 'step' must be numbers: {said}") from None
     if not (low.is_finite() and high.is_finite() and step.is_finite() and step > 0):
-        raise InputError(f"{name}: 'step' must be above 0 and all three finite: {dict(raw)}")
+        raise InputError(f"{name}: 'step' must be above 0 and all three finite: {said}")
     if high < low:
         raise InputError(f"{name} has no values: 'to' = {high} lies below 'from' = {low}")
     try:
         count, rest = divmod(high - low, step)
     except DecimalException:
         raise InputError(
-            f"{name} has too many values; at most {_LONGEST_AXIS:,} will do: {dict(raw)}"
+            f"{name} has too many values; at most {AXIS_VALUES:,} will do: {said}"
         ) from None
     if rest:
         raise InputError(
             f"{name}: {low} … {high} is not a whole number of steps of {step};"
             f" the last value would be {low + count * step}"
         )
-    if count >= _LONGEST_AXIS:
-        raise InputError(f"{name} has {int(count) + 1:,} values; at most {_LONGEST_AXIS:,} will do")
+    if count >= AXIS_VALUES:
+        raise InputError(f"{name} has {int(count) + 1:,} values; at most {AXIS_VALUES:,} will do")
     return [low + i * step for i in range(int(count) + 1)]
 
 
 def _plain(value: object, whole: bool) -> object:
     """Turn the decimals of a range into the numbers they stand for."""
-    if not isinstance(value, Decimal):
+    if not isinstance(value, Decimal) or not value.is_finite():
         return value
     return int(value) if whole and value == value.to_integral_value() else float(value)

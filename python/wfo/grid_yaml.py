@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from wfo.grid import Grid, grid_names, grid_strategies
 from wfo.strategy import Number, Parameter
+from wfo.text import printable
 
 #: Values from which on an even axis is written as a range.
 _SPAN = 3
@@ -68,12 +69,12 @@ def grid_yaml(grids: Sequence[Grid], head: str = "") -> str:
 
 def _described(parameter: Parameter) -> str:
     default = "" if parameter.default is None else f"; default {_number(parameter.default)}"
-    return f"{parameter.meaning}; {parameter.allowed}{default}"
+    return f"{parameter.meaning}; {parameter.listed}{default}"
 
 
 def _line(text: str) -> str:
     """Return a text on one line: a comment ends where its line does."""
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def _axis(parameter: Parameter, values: Sequence[Number]) -> str:

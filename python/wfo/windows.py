@@ -18,10 +18,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, overload
 
+from wfo.arguments import rebuilt, whole_number
 from wfo.data.foreign import stamp_list
 from wfo.errors import DataError, InputError, did_you_mean
-from wfo.text import html_table
-from wfo.yaml_text import load_yaml
+from wfo.files.limits import PHASE_MONTHS, PHASES
+from wfo.text import brief, html_table, one_line, printable, shown
+from wfo.yaml_text import read_yaml
 
 #: Bars before the first trading bar, at least.
 LEAST_WARMUP = 100
@@ -31,8 +33,9 @@ _SHRUNK = ((72, 4, 3), (36, 3, 2), (18, 2, 2))
 _SHRUNK_IN_SAMPLE = 0.6
 _DAYS_A_YEAR = 365.25
 
-#: Characters of a time's number, at most.
-_LONGEST_TIME = 20
+#: A time before today, and how long it is at most.
+_TIME = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([ym])\s*")
+_LONGEST_TIME = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,20 @@ class DateSpan:
     in_sample: float
 
     def __post_init__(self) -> None:
+        for months in (self.from_months, self.to_months):
+            if isinstance(months, bool) or not isinstance(months, int):
+                raise InputError(f"a phase lies {brief(months)} months back, no whole number")
+            if months > PHASE_MONTHS:
+                raise InputError(
+                    f"a phase lies {brief(months)} months back; at most {PHASE_MONTHS:,} will do"
+                )
         if not self.from_months > self.to_months >= 0:
             raise InputError(
                 f"a phase must begin before it ends: from {self.from_months} months ago"
                 f" to {self.to_months} months ago"
             )
         if not 0 < self.in_sample < 1:
-            raise InputError(f"in_sample = {self.in_sample} must lie between 0 and 1")
+            raise InputError(f"in_sample = {brief(self.in_sample)} must lie between 0 and 1")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the span in the form a windows file has."""
@@ -98,6 +108,23 @@ class Phase:
         """In-sample days by out-of-sample days: turns a raw walk-forward efficiency annual."""
         return (self.split_date - self.from_date).days / (self.to_date - self.split_date).days
 
+    def _check(self, number: int) -> None:
+        """Raise an `InputError` unless bars and dates ascend, and it is the phase of that number.
+
+        Whatever is computed of a phase divides by lengths that are above 0 then.
+        """
+        dates = (*self.in_sample, *self.out_of_sample)
+        if not (
+            self.number == number
+            and 0 <= self.warmup < self.split < self.end
+            and self.from_date < self.split_date < self.to_date
+            and all(a <= b for a, b in pairwise(dates))
+        ):
+            raise InputError(
+                f"phase {number} is stated as number {self.number}, bars {self.bounds}, split on"
+                f" {self.split_date} between {self.from_date} and {self.to_date}, which cannot be"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the phase as plain values, for the manifest."""
         return {
@@ -116,16 +143,20 @@ class Phase:
     def from_dict(cls, data: Mapping[str, Any]) -> Phase:
         """Rebuild what `to_dict` returned."""
         day = dt.date.fromisoformat
-        return cls(
-            operator.index(data["number"]),
-            operator.index(data["warmup"]),
-            operator.index(data["split"]),
-            operator.index(data["end"]),
-            day(data["from"]),
-            day(data["split_date"]),
-            day(data["to"]),
-            (day(data["in_sample"][0]), day(data["in_sample"][1])),
-            (day(data["out_of_sample"][0]), day(data["out_of_sample"][1])),
+        return rebuilt(
+            "phase",
+            data,
+            lambda v: cls(
+                operator.index(v["number"]),
+                operator.index(v["warmup"]),
+                operator.index(v["split"]),
+                operator.index(v["end"]),
+                day(v["from"]),
+                day(v["split_date"]),
+                day(v["to"]),
+                (day(v["in_sample"][0]), day(v["in_sample"][1])),
+                (day(v["out_of_sample"][0]), day(v["out_of_sample"][1])),
+            ),
         )
 
 
@@ -152,6 +183,9 @@ class Phases(Sequence[Phase]):
     as_of: dt.date
     min_phases: int
     note: str = ""
+
+    def __post_init__(self) -> None:
+        _refuse_many(self.name, len(self.phases))
 
     @overload
     def __getitem__(self, index: int) -> Phase: ...
@@ -195,9 +229,18 @@ class Phases(Sequence[Phase]):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Phases:
         """Rebuild what `to_dict` returned."""
-        phases = tuple(Phase.from_dict(p) for p in data["phases"])
-        as_of = dt.date.fromisoformat(data["as_of"])
-        return cls(data["name"], phases, as_of, operator.index(data["min_phases"]), data["note"])
+
+        def build(values: Mapping[str, Any]) -> Phases:
+            phases = tuple(Phase.from_dict(p) for p in values["phases"])
+            as_of = dt.date.fromisoformat(values["as_of"])
+            least = operator.index(values["min_phases"])
+            if not 1 <= least <= len(phases):
+                raise InputError(f"min_phases = {least} must be from 1 to the {len(phases)} phases")
+            for number, phase in enumerate(phases, 1):
+                phase._check(number)
+            return cls(values["name"], phases, as_of, least, values["note"])
+
+        return rebuilt("list of phases", data, build)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +267,11 @@ class Windows:
     def __post_init__(self) -> None:
         if not self.spans:
             raise InputError(f"the schedule {self.name!r} has no phases")
+        _refuse_many(self.name, len(self.spans))
         whole = isinstance(self.min_phases, int) and not isinstance(self.min_phases, bool)
         if not (whole and 1 <= self.min_phases <= len(self.spans)):
             raise InputError(
-                f"min_phases = {self.min_phases!r} must be a whole number between 1 and the"
+                f"min_phases = {brief(self.min_phases)} must be a whole number between 1 and the"
                 f" {len(self.spans)} phases of {self.name!r}"
             )
 
@@ -240,8 +284,8 @@ class Windows:
         InputError
             If there is none of that name.
         """
-        if name not in _PRESETS:
-            raise InputError(f"there is no schedule {name!r}{did_you_mean(str(name), _PRESETS)}")
+        if not isinstance(name, str) or name not in _PRESETS:
+            raise InputError(f"there is no schedule {brief(name)}{did_you_mean(name, _PRESETS)}")
         return _PRESETS[name]
 
     @classmethod
@@ -257,7 +301,7 @@ class Windows:
             If there is no such preset or file, or it is not a schedule.
         """
         if not isinstance(name, str | Path):
-            raise InputError(f"windows = {name!r} is no name or file of a schedule")
+            raise InputError(f"windows = {brief(name)} is no name or file of a schedule")
         path = Path(name)
         if path.suffix.lower() not in {".yaml", ".yml"}:
             try:
@@ -265,15 +309,9 @@ class Windows:
             except InputError as error:
                 own = "(your own is given as the path of a .yaml file)"
                 raise InputError(f"{error} {own}") from None
-        if not path.is_file():
-            raise InputError(f"there is no windows file {path}")
-        import yaml
-
-        try:
-            data = load_yaml(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, ValueError) as error:
-            raise _no_schedule(path.name, error) from None
-        return cls.of(data, path.stem, path.name)
+        where = one_line(path.name)
+        data = read_yaml(path, where, missing=f"there is no windows file {one_line(path)}")
+        return cls.of(data, path.stem, where)
 
     @classmethod
     def of(cls, data: Any, name: str, where: str) -> Windows:
@@ -293,19 +331,29 @@ class Windows:
         InputError
             If it is not a schedule.
         """
+        where = brief(where) if not isinstance(where, str) else printable(where[:200])
         try:
+            if not isinstance(data, Mapping):
+                raise _no_schedule(data, "a schedule")
             _only(data, "phases", "min_phases")
-            spans = tuple(_date_span(p) for p in data["phases"])
-            least = data.get("min_phases", min(3, len(spans)))
+            phases = data.get("phases")
+            if not isinstance(phases, list | tuple):
+                raise _no_schedule(phases, "'phases'")
+            _refuse_many(name, len(phases))
+            spans = tuple(_date_span(p) for p in phases)
+            return cls(name, spans, data.get("min_phases", min(3, len(spans))))
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise _no_schedule(where, error) from None
-        return cls(name, spans, least)
 
     def begins(self, as_of: dt.date, months: int = 0) -> dt.date:
         """Return the first date of the phases counted back from a date, or `months` before it."""
-        return months_before(as_of, max(s.from_months for s in self.spans) + months)
+        day = _day(as_of)
+        if day is None:
+            raise InputError("as_of = None must be a datetime.date")
+        months = whole_number("months", months)
+        if not 0 <= months <= PHASE_MONTHS:
+            raise InputError(f"months = {months} must be from 0 to {PHASE_MONTHS:,}")
+        return months_before(day, max(s.from_months for s in self.spans) + months)
 
     def resolve(
         self,
@@ -337,6 +385,7 @@ class Windows:
         days = _days(dates)
         if not days:
             raise DataError("there are no bars to lay windows over")
+        warmup = whole_number("warmup", warmup)
         if warmup < 0:
             raise InputError(f"warmup = {warmup} must be 0 bars or more")
         today = _day(as_of) or days[-1]
@@ -408,17 +457,29 @@ class Windows:
         InputError
             If it is no schedule.
         """
-        known = _PRESETS.get(str(data["name"]))
-        if known is not None and known.to_dict() == dict(data):
-            return known
-        return cls(data["name"], tuple(_date_span(p) for p in data["phases"]), data["min_phases"])
+
+        def build(values: Mapping[str, Any]) -> Windows:
+            known = _PRESETS.get(str(values["name"]))
+            if known is not None and known.to_dict() == dict(values):
+                return known
+            spans = tuple(_date_span(p) for p in values["phases"])
+            return cls(values["name"], spans, values["min_phases"])
+
+        return rebuilt("schedule", data, build)
 
 
-def _no_schedule(where: str, error: Exception) -> InputError:
+def _no_schedule(value: object, what: str) -> InputError:
     return InputError(
-        f"{where} is not a schedule ({type(error).__name__}: {error}); it needs lines"
-        " such as 'phases: [{from: 10y, to: 5y, in_sample: 0.6}]'"
+        f"{brief(value)} is not {what}; it needs lines such as"
+        " 'phases: [{from: 10y, to: 5y, in_sample: 0.6}]'"
     )
+
+
+def _refuse_many(name: str, phases: int) -> None:
+    if phases > PHASES:
+        raise InputError(
+            f"the schedule {shown(name)} has {phases:,} phases; at most {PHASES:,} will do"
+        )
 
 
 def _preset(name: str, *shares: float) -> Windows:
@@ -488,10 +549,13 @@ def _days(dates: Any) -> list[dt.date]:
 
 
 def _day(as_of: object) -> dt.date | None:
-    if isinstance(as_of, dt.datetime):
+    # pandas' missing date-time is no date, and unequal to itself.
+    if isinstance(as_of, dt.datetime) and as_of == as_of:  # noqa: PLR0124
         return as_of.date()
+    if isinstance(as_of, dt.datetime):
+        raise InputError(f"as_of = {brief(as_of)} must be a datetime.date")
     if as_of is not None and not isinstance(as_of, dt.date):
-        raise InputError(f"as_of = {as_of!r} must be a datetime.date")
+        raise InputError(f"as_of = {brief(as_of)} must be a datetime.date")
     return as_of
 
 
@@ -505,15 +569,25 @@ def months_before(day: dt.date, months: int) -> dt.date:
     return day.replace(year=year, month=month, day=min(day.day, last))
 
 
-def _date_span(data: Mapping[str, Any]) -> DateSpan:
+def _date_span(data: Any) -> DateSpan:
+    if not isinstance(data, Mapping):
+        raise _no_schedule(data, "a phase")
     _only(data, "from", "to", "in_sample")
-    return DateSpan(months_of(data["from"]), months_of(data["to"]), float(data["in_sample"]))
+    for key in ("from", "to", "in_sample"):
+        if key not in data:
+            raise InputError(f"a phase lacks {key!r}; it needs from, to and in_sample")
+    share = data["in_sample"]
+    try:
+        number = math.nan if isinstance(share, bool) else float(share)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"in_sample = {brief(share)} must be a number between 0 and 1") from None
+    return DateSpan(months_of(data["from"]), months_of(data["to"]), number)
 
 
 def _only(data: Mapping[str, Any], *known: str) -> None:
     for key in data:
         if key not in known:
-            raise InputError(f"there is nothing called {key!r}{did_you_mean(str(key), known)}")
+            raise InputError(f"there is nothing called {shown(key)}{did_you_mean(str(key), known)}")
 
 
 def months_of(text: object) -> int:
@@ -524,14 +598,18 @@ def months_of(text: object) -> int:
     InputError
         If it is none.
     """
-    if text in (0, "0", "today"):
+    if text in (0, "0", "today") and not isinstance(text, bool):
         return 0
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([ym])\s*", str(text))
-    if match is None or len(match[1]) > _LONGEST_TIME:
-        raise InputError(f"{text!r:.60} is no time before today; write 10y, 18m or today")
+    said = text if isinstance(text, str) else ""
+    match = _TIME.fullmatch(said) if len(said) <= _LONGEST_TIME else None
+    if match is None:
+        said = text.isoformat() if isinstance(text, dt.date) else brief(text)
+        raise InputError(f"{said} is no time before today; write 10y, 18m or today")
     months = float(match[1]) * (12 if match[2] == "y" else 1)
+    if months > PHASE_MONTHS:
+        raise InputError(f"{brief(text)} is more than {PHASE_MONTHS // 12:,} years back")
     if months != int(months):
-        raise InputError(f"{text!r} is no whole number of months")
+        raise InputError(f"{brief(text)} is no whole number of months")
     return int(months)
 
 

@@ -13,14 +13,15 @@ import click
 
 from wfo.errors import InputError, did_you_mean
 from wfo.grid import GridText
+from wfo.text import brief, one_line
 from wfo.windows import Windows
-from wfo.yaml_text import load_yaml
+from wfo.yaml_text import read_yaml
 
 #: Where a context keeps what its file says.
 _KEY = "wfo.cli.config"
 
-#: Bytes of an options file; a longer one is something else.
-_LONGEST = 1_000_000
+#: Characters of a number in text that a message writes anew.
+_LONGEST_NUMBER = 40
 
 #: Options that belong to the command line alone.
 _NOT_IN_FILES = ("config",)
@@ -103,23 +104,24 @@ def _read(path: Path, ctx: click.Context) -> tuple[list[str], dict[str, Any]]:
     words: list[str] = []
     found: dict[str, Any] = {}
     seen: dict[str, str] = {}
+    said = one_line(path)
     for key, value in _content(path).items():
         name = _dashed(key) if isinstance(key, str) else ""
         if name not in options:
             hint = did_you_mean(str(key).lstrip("-").replace("_", "-"), options)
-            raise InputError(f"{path}: there is no option {key!r}{hint}")
+            raise InputError(f"{said}: there is no option {brief(key)}{hint}")
         if name in seen:
-            raise InputError(f"{path}: {seen[name]!r} and {key!r} are the same option")
+            raise InputError(f"{said}: {seen[name]!r} and {key!r} are the same option")
         seen[name] = key
         option = options[name]
-        where = f"{path}: {key}"
+        where = f"{said}: {key}"
         if value is None:
             raise InputError(f"{where} has no value; write one, or leave the line out")
         if isinstance(value, Mapping) and name in _WRITTEN_OUT:
             found[option.name or name] = _WRITTEN_OUT[name](value, path)
         elif option.is_flag:
             if not isinstance(value, bool):
-                raise InputError(f"{where} = {value!r} must be true or false")
+                raise InputError(f"{where} = {brief(value)} must be true or false")
             words += [f"--{name}"] if value else []
         else:
             words += [f"--{name}", _word(option, value, where, ctx)]
@@ -127,20 +129,10 @@ def _read(path: Path, ctx: click.Context) -> tuple[list[str], dict[str, Any]]:
 
 
 def _content(path: Path) -> Mapping[Any, Any]:
-    import yaml
-
-    try:
-        if path.stat().st_size > _LONGEST:
-            raise InputError(f"{path} is no file of options: it has more than {_LONGEST:,} bytes")
-        data = load_yaml(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"there is no file of options {path}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {error}") from None
+    where = one_line(path)
+    data = read_yaml(path, where, missing=f"there is no file of options {where}")
     if not isinstance(data, Mapping):
-        raise InputError(f"{path} holds no options; it needs lines such as 'symbol: QQQ'")
+        raise InputError(f"{where} holds no options; it needs lines such as 'symbol: QQQ'")
     return data
 
 
@@ -153,7 +145,7 @@ def _word(option: click.Option, value: Any, where: str, ctx: click.Context) -> s
     """Return a value as the command line would have it.
 
     What is of another kind than the option is refused, lest YAML's own reading of it counts:
-    ``no`` is false, ``0700`` is 448, ``1e-3`` is a text.
+    ``no`` is false, ``1e-3`` is a text.
     """
     kind = option.type
     if isinstance(kind, click.DateTime):
@@ -165,7 +157,9 @@ def _word(option: click.Option, value: Any, where: str, ctx: click.Context) -> s
     try:
         option.type_cast_value(ctx, word)
     except click.BadParameter as error:
-        raise InputError(f"{where} = {value!r} cannot be used: {error.message}") from None
+        raise InputError(
+            f"{where} = {brief(value)} cannot be used: {one_line(error.message):.300}"
+        ) from None
     return word
 
 
@@ -174,7 +168,7 @@ def _day(value: Any, where: str) -> str:
         return value.isoformat()
     if isinstance(value, str):
         return value
-    raise InputError(f"{where} = {value!r} must be a date such as 2024-12-31")
+    raise InputError(f"{where} = {brief(value)} must be a date such as 2024-12-31")
 
 
 def _number(value: Any, where: str, *, whole: bool) -> str:
@@ -184,8 +178,10 @@ def _number(value: Any, where: str, *, whole: bool) -> str:
     if isinstance(value, int) or (isinstance(value, float) and not whole and math.isfinite(value)):
         return repr(value)
     if isinstance(value, str):
-        raise InputError(f"{where} = {value!r} is text, and must be {what}{_plainly(value, whole)}")
-    raise InputError(f"{where} = {value!r} must be {what}")
+        raise InputError(
+            f"{where} = {brief(value)} is text, and must be {what}{_plainly(value, whole)}"
+        )
+    raise InputError(f"{where} = {brief(value)} must be {what}")
 
 
 def _plainly(text: str, whole: bool) -> str:
@@ -193,6 +189,8 @@ def _plainly(text: str, whole: bool) -> str:
     try:
         number = int(text) if whole else float(text)
     except ValueError:
+        return ""
+    if len(text) > _LONGEST_NUMBER:
         return ""
     if isinstance(number, float) and not math.isfinite(number):
         return ""
@@ -205,7 +203,7 @@ def _plainly(text: str, whole: bool) -> str:
 def _text(value: Any, where: str) -> str:
     if isinstance(value, str):
         if "\0" in value:
-            raise InputError(f"{where} = {value!r} cannot be used")
+            raise InputError(f"{where} = {brief(value)} cannot be used")
         return value
     if isinstance(value, bool):
         raise InputError(
@@ -228,13 +226,15 @@ def _yes_or_no(value: bool) -> str:
 def _grid(value: Mapping[str, Any], path: Path) -> GridText:
     if not all(isinstance(key, str) for key in value):
         odd = next(key for key in value if not isinstance(key, str))
-        raise InputError(f"{path}: grid has the key {odd!r}, which is no parameter or strategy")
-    return GridText(path.stem, value, f"{path}: grid")
+        raise InputError(
+            f"{one_line(path)}: grid has the key {brief(odd)}, which is no parameter or strategy"
+        )
+    return GridText(path.stem, value, f"{one_line(path)}: grid")
 
 
 def _windows(value: Mapping[str, Any], path: Path) -> Windows:
     # Both may be kept as files, side by side.
-    return Windows.of(value, f"{path.stem}-windows", f"{path}: windows")
+    return Windows.of(value, f"{path.stem}-windows", f"{one_line(path)}: windows")
 
 
 #: Options whose value may be written out in the file, and what it is then.

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from wfo.errors import InputError, did_you_mean
 from wfo.strategy import Number, Strategy, TradeStation
+from wfo.text import brief
 
 #: What a value is written in; EasyLanguage has no constants but these and texts.
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -150,7 +151,7 @@ def params_of_inputs(strategy: Strategy, values: Mapping[str, Decimal]) -> dict[
     for name, value in values.items():
         parameter = named.get(name.lower())
         if parameter is None:
-            raise InputError(f"{view.name} has no input {name!r}{did_you_mean(name, known)}")
+            raise InputError(f"{view.name} has no input {brief(name)}{did_you_mean(name, known)}")
         whole = parameter.whole and value == value.to_integral_value()
         found[parameter.name] = int(value) if whole else float(value)
     missing = [view.input(n).name for n in strategy.names if n not in found]

@@ -9,6 +9,7 @@ job's values, numbered from 1; the last input in the strategy's order varies fas
 from __future__ import annotations
 
 import csv
+import errno
 import functools
 import hashlib
 import io
@@ -22,10 +23,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from wfo.data.symbols import file_stem
 from wfo.errors import InputError, ResultsError, did_you_mean
+from wfo.files import read_bytes
+from wfo.files.limits import AXIS_VALUES
 from wfo.grid import Grid
 from wfo.strategy import Number, Strategy, strategies
 from wfo.strategy.constraints import groups, meeting
-from wfo.text import shown
+from wfo.text import listed, one_line, shown
 from wfo.text_files import decode
 from wfo.tradestation.ranges import InputRange, in_tradestation
 
@@ -61,7 +64,10 @@ MOST_LINES: Final = 10_000
 
 _Key = TypeVar("_Key", int, str)
 
-_RANGE_FILE = re.compile(r"phase5_refine_(.+)_rank([0-9]+)(?:_part([0-9]+))?\.csv")
+#: Ranges of a file, its digest, and notes.
+_Ranges = tuple[tuple[InputRange, ...], str, tuple[str, ...]]
+
+_RANGE_FILE = re.compile(r"phase5_refine_(.+)_rank([0-9]{1,9})(?:_part([0-9]{1,9}))?\.csv")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
@@ -129,7 +135,7 @@ class Job:
                 continue
             axes = {name: self.values[name] for name in members}
             met = np.zeros([len(axis) for axis in axes.values()], np.bool_)
-            met.ravel()[list(meeting(constraints, axes))] = True
+            met.ravel()[np.fromiter(meeting(constraints, axes), np.int64)] = True
             found.append((tuple(names.index(name) for name in members), met))
         return found
 
@@ -198,13 +204,17 @@ class Job:
         """Return the grid with the same combinations in the same order; None where there is none.
 
         There is none where constraints refuse a test, or tie parameters that do not follow each
-        other: in the flat index of a grid they are one axis.
+        other: in the flat index of a grid they are one axis. Nor is there where it would be beyond
+        a limit of grids.
         """
         adjacent = all(list(p) == list(range(p[0], p[0] + len(p))) for p, _ in self._met)
         if self.refused or not adjacent:
             return None
         values = {name: list(axis) for name, axis in self.values.items()}
-        return Grid(values, strategy=self.strategy, name=Path(self.range_file).stem)
+        try:
+            return Grid(values, strategy=self.strategy, name=Path(self.range_file).stem)
+        except InputError:
+            return None
 
     @property
     def label(self) -> str:
@@ -288,9 +298,10 @@ class JobList:
         faults: list[JobFault] = []
         numbers: dict[int, int] = {}
         labels: dict[str, int] = {}
+        read = _ReadOnce()
         for line, cells in lines:
             try:
-                job = _job(folder, line, cells, known)
+                job = _job(folder, line, cells, known, read)
                 _once(numbers, job.number, line, f"JobNum {job.number}")
                 # File systems that do not tell case apart would have one report of both.
                 what = f"the job of {job.label}, which has one report,"
@@ -324,7 +335,13 @@ def _once(seen: dict[_Key, int], key: _Key, line: int, what: str) -> None:
         )
 
 
-def _job(folder: Path, line: int, cells: Sequence[str], known: Sequence[Strategy]) -> Job:
+def _job(
+    folder: Path,
+    line: int,
+    cells: Sequence[str],
+    known: Sequence[Strategy],
+    read: _ReadOnce,
+) -> Job:
     where = f"{CONFIG}, line {line}"
     number_text, name, _, range_file, rank_text, short, dual = cells
     number = _whole(where, "JobNum", number_text)
@@ -341,11 +358,11 @@ def _job(folder: Path, line: int, cells: Sequence[str], known: Sequence[Strategy
         if said is not is_so:
             does = what if is_so else f"never {what}"
             notes.append(
-                f"{where}: {heading} is {text.strip()}, but {strategy.name} {does}; the strategy"
-                " counts"
+                f"{where}: {heading} is {text.strip()}, but {strategy.name} {does}; the"
+                " strategy counts"
             )
     path = _inside(where, folder, range_file)
-    ranges, digest, more = _read_ranges(path, strategy)
+    ranges, digest, more = read(path, strategy)
     return Job(number, strategy, range_file, rank, part, ranges, digest, (*notes, *more))
 
 
@@ -369,12 +386,12 @@ def _part(where: str, range_file: str, strategy: str, rank: int) -> int | None:
         return None
     if match[1] != strategy:
         raise InputError(
-            f"{where}: the job is one of {strategy}, but its range file {range_file} one of"
-            f" {match[1]}"
+            f"{where}: the job is one of {strategy}, but its range file {listed([range_file])} one"
+            f" of {listed([match[1]])}"
         )
     if int(match[2]) != rank:
         raise InputError(
-            f"{where}: Rank is {rank}, but the range file {range_file} is that of rank"
+            f"{where}: Rank is {rank}, but the range file {listed([range_file])} is that of rank"
             f" {int(match[2])}"
         )
     return None if match[3] is None else int(match[3])
@@ -394,8 +411,8 @@ def _inside(where: str, folder: Path, name: str) -> Path:
         if path.is_file():
             if path.resolve().parent != folder.resolve():
                 raise InputError(
-                    f"{where}: the range file {name} is a link to a file outside of the folder;"
-                    " copy it there"
+                    f"{where}: the range file {listed([name])} is a link to a file outside of the"
+                    " folder; copy it there"
                 )
             return path
     except OSError as error:
@@ -403,15 +420,33 @@ def _inside(where: str, folder: Path, name: str) -> Path:
             f"{where}: the range file {shown(name)} cannot be read: {error.strerror or error}"
         ) from error
     raise InputError(
-        f"{where}: there is no range file {name} in {folder}; export the ranges again, or remove"
-        " the line"
+        f"{where}: there is no range file {listed([name])} in {one_line(folder)}; export the ranges"
+        " again, or remove the line"
     )
 
 
-def _read_ranges(
-    path: Path, strategy: Strategy
-) -> tuple[tuple[InputRange, ...], str, tuple[str, ...]]:
+class _ReadOnce:
+    """Reads each range file once, however many jobs name it."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Path, str], _Ranges | InputError] = {}
+
+    def __call__(self, path: Path, strategy: Strategy) -> _Ranges:
+        key = (path, strategy.name)
+        if key not in self._known:
+            try:
+                self._known[key] = _read_ranges(path, strategy)
+            except InputError as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+
+def _read_ranges(path: Path, strategy: Strategy) -> _Ranges:
     """Return the ranges of a file in canonical order, its digest, and notes."""
+    file = one_line(path.name)
     view = in_tradestation(strategy)
     by_input = {view.input(p.name).name: p for p in strategy.parameters}
     lines, digest = _read_lines(path, RANGE_HEADINGS)
@@ -419,7 +454,7 @@ def _read_ranges(
     at_line: dict[str, int] = {}
     notes: list[str] = []
     for line, (name, *texts) in lines:
-        where = f"{path.name}, line {line}"
+        where = f"{file}, line {line}"
         if name not in by_input:
             raise InputError(
                 f"{where}: {view.name} has no input {shown(name)}{did_you_mean(name, by_input)}"
@@ -432,15 +467,16 @@ def _read_ranges(
         )
         if step <= 0:
             raise InputError(
-                f"{where}: Step of {name} is {texts[2]}; it must be above 0, of a fixed input too"
+                f"{where}: Step of {name} is {listed([texts[2]])}; it must be above 0, of a"
+                " fixed input too"
             )
         ends = _plain(low), _plain(high), _plain(step)
         if low > high:
             raise InputError(f"{where}: Min of {name} is {ends[0]}, above its Max, {ends[1]}")
         steps = (high - low) / step
-        if steps >= MOST_TESTS:
+        if steps >= AXIS_VALUES:
             raise InputError(
-                f"{where}: {name} has more than {MOST_TESTS:,} values from {ends[0]} to {ends[1]}"
+                f"{where}: {name} has more than {AXIS_VALUES:,} values from {ends[0]} to {ends[1]}"
                 f" by {ends[2]}; take a wider step"
             )
         last = low + int(steps) * step
@@ -455,38 +491,51 @@ def _read_ranges(
     missing = [name for name in by_input if name not in found]
     if missing:
         raise InputError(
-            f"{path.name}: {'the line of ' if len(missing) == 1 else 'lines of '}"
+            f"{file}: {'the line of ' if len(missing) == 1 else 'lines of '}"
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing;"
             f" {view.name} needs a range of each of its {len(by_input)} inputs"
         )
     if list(found) != list(by_input):
         notes.append(
-            f"{path.name}: the inputs are in another order than the strategy's; tests are numbered"
+            f"{file}: the inputs are in another order than the strategy's; tests are numbered"
             " in the strategy's"
         )
     ranges = tuple(found[name] for name in by_input)
     tests = math.prod(r.tests for r in ranges)
     if tests > MOST_TESTS:
         raise InputError(
-            f"{path.name} asks for {tests:,} tests; at most {MOST_TESTS:,} will do: take wider"
+            f"{file} asks for {tests:,} tests; at most {MOST_TESTS:,} will do: take wider"
             " steps or divide the file"
         )
     for r in ranges:
         try:
-            _values(r)
+            _check_values(r)
         except InputError as error:
-            raise InputError(f"{path.name}, line {at_line[r.input.name]}: {error}") from None
+            raise InputError(f"{file}, line {at_line[r.input.name]}: {error}") from None
     return ranges, digest, tuple(notes)
+
+
+def _check_values(r: InputRange) -> None:
+    """Raise unless a parameter can have all values of a range.
+
+    The ends and the second one tell: values ascend, and are whole if two in a row are.
+    """
+    try:
+        for at in {0, min(1, r.tests - 1), r.tests - 1}:
+            r.parameter.check(_number(r, r.low + at * r.step))
+    except InputError:
+        # It is the first one that the message names.
+        _values(r)
+
+
+def _number(r: InputRange, value: Decimal) -> Number:
+    return int(value) if r.parameter.whole and value == value.to_integral_value() else float(value)
 
 
 def _values(r: InputRange) -> tuple[Number, ...]:
     """Return the values of a range, each as its parameter takes it."""
     exact = (r.low + i * r.step for i in range(r.tests))
-    whole = r.parameter.whole
-    return tuple(
-        r.parameter.check(int(v) if whole and v == v.to_integral_value() else float(v))
-        for v in exact
-    )
+    return tuple(r.parameter.check(_number(r, v)) for v in exact)
 
 
 def _read_lines(
@@ -500,16 +549,13 @@ def _read_lines(
         If the file cannot be read, is no text, has other headings, or a line with more or fewer
         fields.
     """
-    name = path.name
+    name = one_line(path.name)
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise InputError(
-                f"{name} has {size:,} bytes, at most {MOST_BYTES:,} will do; {_layout(headings)}"
-            )
-        content = path.read_bytes()
+        content = read_bytes(path, most=MOST_BYTES)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        if error.errno == errno.EFBIG:
+            raise InputError(f"{name} {error.strerror}; {_layout(headings)}") from error
+        raise InputError(f"cannot read {one_line(path)}: {error.strerror or error}") from error
     if not content.strip():
         raise InputError(f"{name} is empty; {_layout(headings)}")
     no_text = f"is no text: it holds zero bytes; {_layout(headings)}"
@@ -522,7 +568,8 @@ def _read_lines(
         try:
             record = next(reader, None)
         except csv.Error as error:
-            raise InputError(f"{name}, line {line}: broken quotes ({error})") from None
+            what = one_line(error)
+            raise InputError(f"{name}, line {line}: broken quotes ({what})") from None
         if record is None:
             break
         before = reader.line_num

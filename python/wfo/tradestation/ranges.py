@@ -24,6 +24,7 @@ from wfo.grid import Grid
 from wfo.selection.plateaus import Plateau
 from wfo.selection.regions import Box, Region, bounding_box
 from wfo.strategy import Fine, Input, Parameter, Strategy, TradeStation
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,10 +65,10 @@ class RangeOptions:
     def __post_init__(self) -> None:
         most = self.max_tests
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-            raise InputError(f"max_tests = {most!r} must be a whole number, 1 or more")
-        if self.fix not in FIXES:
-            hint = did_you_mean(str(self.fix), FIXES)
-            raise InputError(f"fix = {self.fix!r} must be 'median' or 'best'{hint}")
+            raise InputError(f"max_tests = {brief(most)} must be a whole number, 1 or more")
+        if not (isinstance(self.fix, str) and self.fix in FIXES):
+            hint = did_you_mean(self.fix, FIXES)
+            raise InputError(f"fix = {brief(self.fix)} must be 'median' or 'best'{hint}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for the manifest."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wfo.files import read_bytes
 from wfo.strategy import Strategy
-from wfo.text import shown
+from wfo.text import one_line, shown
 from wfo.text_files import decode, other_kind
 from wfo.tradestation.errors import ReportError
 from wfo.tradestation.headings import recognise
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 
 #: Bytes of a report, at most: those of a million tests of both sides.
 MOST_BYTES: Final = 1 << 29
+
+#: Lines of a report, each of which takes some 100 bytes beside its own.
+MOST_LINES: Final = 2_000_000
+
+#: Columns of a report; one of both sides has some 60.
+MOST_COLUMNS: Final = 1_000
+
+#: Cells of a report: those of a million tests of both sides. A cell takes 16 bytes beside its own,
+#: and 60 where quotes that stand for themselves have the lines read one by one.
+MOST_CELLS: Final = 80_000_000
+_MOST_QUOTED_CELLS: Final = 20_000_000
 
 #: Lines before the headings that may be a title.
 _MOST_TITLES = 20
@@ -83,26 +95,28 @@ def read_table(path: Path, strategy: Strategy, notes: list[str]) -> Table:
     ReportError
         If it is no text, has no headings or rows, or was cut short.
     """
-    file = path.name
+    file = one_line(path.name)
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise ReportError(f"{file} has {size:,} bytes; at most {MOST_BYTES:,} will do")
-        content = path.read_bytes()
+        content = read_bytes(path, most=MOST_BYTES)
     except OSError as error:
-        raise ReportError(f"cannot read {path}: {error.strerror or error}") from error
+        raise ReportError(f"cannot read {one_line(path)}: {error.strerror or error}") from error
+    if content.count(b"\n") + content.count(b"\r") > 2 * MOST_LINES:
+        raise _too_many("lines", MOST_LINES, file)
     if not content:
         raise ReportError(f"{file} is empty")
     if (kind := other_kind(content)) is not None:
         raise ReportError(f"{file} is {kind}")
     no_text = "is no text: it holds zero bytes; get it again, or save it as CSV"
     text, encoding = decode(file, content, error=ReportError, no_text=no_text, ansi=True)
+    del content
     if encoding != "utf-8-sig":
         notes.append(f"{file}: read as {_ENCODINGS[encoding]}")
     text = text.removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
+    if len(lines) > MOST_LINES + 1:
+        raise _too_many("lines", MOST_LINES, file)
     if re.match(r"\s*(?:<!doctype|<html|<\?xml)", text, re.IGNORECASE):
         raise ReportError(f"{file}, line 1: it is a web page, and no report")
     if not any(line.strip() for line in lines):
@@ -124,6 +138,10 @@ _ENCODINGS = {
     "utf-16-be": "UTF-16 without a byte order mark",
     "cp1252": "Windows-1252",
 }
+
+
+def _too_many(what: str, most: int, file: str) -> ReportError:
+    return ReportError(f"{file} has more than {most:,} {what}; divide it into several files")
 
 
 def _unwrapped(lines: Sequence[str]) -> list[str] | None:
@@ -196,6 +214,8 @@ def _find_headings(
     # Separators at the end of the line, as spreadsheets leave them, are no columns.
     while not headings[-1]:
         headings.pop()
+    if len(headings) > MOST_COLUMNS:
+        raise _too_many("columns", MOST_COLUMNS, file)
     return at, separator, headings
 
 
@@ -232,6 +252,8 @@ def _cells(
             f"{file}: no rows follow its headings in line {start}; the optimization has written"
             " none"
         )
+    if len(body) * width > MOST_CELLS:
+        raise _too_many("cells", MOST_CELLS, file)
     quoted = bool(body.str.contains('"', literal=True).any())
     rows: list[list[str]] = []
     regular = True
@@ -245,6 +267,9 @@ def _cells(
     if regular:
         body, widths = _trimmed(body, separator, width, quoted)
     else:
+        # All that may be a cell, whether quotes are around it or not.
+        if int(body.str.count_matches(separator, literal=True).sum()) > _MOST_QUOTED_CELLS:
+            raise _too_many("cells, and quotes within quotes,", _MOST_QUOTED_CELLS, file)
         rows = _records(file, body.to_list(), numbers, separator)
         widths = np.array([len(row) for row in rows])
     odd = np.flatnonzero(widths != width)
@@ -256,8 +281,8 @@ def _cells(
     mended: dict[int, list[str]] = {}
     for position in odd.tolist():
         fields = rows[position] if rows else _split(body[position], separator) or [""]
-        while len(fields) > width and not fields[-1].strip():
-            fields = fields[:-1]
+        filled = next((n for n in range(len(fields), width, -1) if fields[n - 1].strip()), width)
+        fields = fields[:filled]
         if len(fields) == width:
             mended[position] = fields
             continue
@@ -320,11 +345,16 @@ def _trimmed(
         return bare.str.count_matches(separator, literal=True).to_numpy().astype(np.int64) + 1
 
     found = widths(body)
-    for more in np.unique(found[found > width] - width).tolist():
-        tail = separator * more
-        ends = pl.Series(found == width + more) & body.str.ends_with(tail)
-        body = body.str.strip_suffix(tail).zip_with(ends, body)
-        found = np.where(ends.to_numpy(), width, found)
+    wide = np.flatnonzero(found > width)
+    if len(wide):
+        lines = body.gather(wide)
+        bare = lines.str.strip_chars_end(separator)
+        length = lines.str.len_chars().to_numpy().astype(np.int64)
+        more = found[wide] - width
+        ends = length - bare.str.len_chars().to_numpy() >= more
+        cut = lines.str.slice(0, pl.Series(length - more).cast(pl.UInt64)).filter(pl.Series(ends))
+        body = body.scatter(wide[ends], cut)
+        found[wide[ends]] = width
     return body, found
 
 
@@ -355,7 +385,8 @@ def _records(
                     f"{file}, line {line}: a quoted field does not end; the file ends in line"
                     f" {last}, so it may have been cut short: get it again"
                 ) from None
-            raise ReportError(f"{file}, line {line}: broken quotes ({error})") from None
+            what = one_line(error)
+            raise ReportError(f"{file}, line {line}: broken quotes ({what})") from None
         if record is None:
             return rows
         if reader.line_num != at + 1:

@@ -18,7 +18,7 @@ from wfo.data.numerals import Notation
 from wfo.data.symbols import file_stem, symbol_of
 from wfo.errors import InputError, did_you_mean
 from wfo.strategy import Strategy, strategies
-from wfo.text import shown
+from wfo.text import listed, one_line, shown
 from wfo.tradestation import headings as known
 from wfo.tradestation.amounts import EXAMPLES, OTHER, fits_other, prove, read_amounts
 from wfo.tradestation.errors import ReportError
@@ -125,11 +125,13 @@ def find_reports(folders: Iterable[Path]) -> tuple[Path, ...]:
     found: dict[Path, Path] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise InputError(f"there is no folder {folder} to read reports from")
+            raise InputError(f"there is no folder {one_line(folder)} to read reports from")
         try:
             own = [p for p in folder.iterdir() if _is_report(p.name) and p.is_file()]
         except OSError as error:
-            raise InputError(f"cannot read {folder}: {error.strerror or error}") from error
+            raise InputError(
+                f"cannot read {one_line(folder)}: {error.strerror or error}"
+            ) from error
         for path in sorted(own, key=_order):
             found.setdefault(path.resolve(), path)
     return tuple(found.values())
@@ -147,7 +149,7 @@ def _is_report(name: str) -> bool:
 def _order(path: Path) -> tuple[str, list[tuple[int, str]]]:
     # Numbers by their size, so that rank 10 comes after rank 9.
     pieces = re.split(r"([0-9]+)", path.name)
-    return ("", [(int(p) if p.isdigit() else -1, p) for p in pieces])
+    return ("", [(int(p) if p.isdecimal() else -1, p) for p in pieces])
 
 
 def read_name(path: Path, own: Sequence[Strategy], symbol: str) -> ReportName:
@@ -167,8 +169,8 @@ def read_name(path: Path, own: Sequence[Strategy], symbol: str) -> ReportName:
     ReportError
         If the name is none of a report, or its strategy or symbol is not the run's.
     """
-    name = path.name
-    match = _NAME.fullmatch(name)
+    name = one_line(path.name)
+    match = _NAME.fullmatch(path.name)
     if match is None:
         raise ReportError(
             f"{name}: the name does not tell what it is a report of; it must be"
@@ -181,7 +183,7 @@ def read_name(path: Path, own: Sequence[Strategy], symbol: str) -> ReportName:
     stem = match[4]
     # Other programs write a symbol such as @ES as it is.
     if stem.casefold() not in {file_stem(symbol).casefold(), symbol.casefold()}:
-        other = symbol_of(stem) or stem
+        other = one_line(symbol_of(stem) or stem)
         if re.fullmatch(rf"{re.escape(file_stem(symbol))}\W.*", stem, re.IGNORECASE):
             raise ReportError(
                 f"{name}: {other} is not {symbol}; if the file is a copy, give it the name of a"
@@ -198,11 +200,11 @@ def _strategy(file: str, name: str, own: Sequence[Strategy]) -> Strategy:
         return folded[name.casefold()]
     for other in strategies().values():
         if other.tradestation is not None and other.tradestation.name == name:
-            listed = ", ".join(by_name) or "none with ranges for TradeStation"
+            has = ", ".join(by_name) or "none with ranges for TradeStation"
             raise ReportError(
-                f"{file}: {name} is {other.name}, which this run did not search; it has {listed}"
+                f"{file}: {name} is {other.name}, which this run did not search; it has {has}"
             )
-    raise ReportError(f"{file}: there is no strategy {name!r}{did_you_mean(name, by_name)}")
+    raise ReportError(f"{file}: there is no strategy {shown(name)}{did_you_mean(name, by_name)}")
 
 
 def read_report(
@@ -235,9 +237,10 @@ def read_report(
     notes: list[str] = []
     if jobs and job is None:
         part = "" if name.part is None else f", part {name.part}"
+        of = in_tradestation(name.strategy).name
         notes.append(
-            f"{path.name}: the run has no job of {in_tradestation(name.strategy).name}, rank"
-            f" {name.rank}{part}; the report is read all the same"
+            f"{one_line(path.name)}: the run has no job of {of}, rank {name.rank}{part}; the"
+            " report is read all the same"
         )
     table = read_table(path, name.strategy, notes)
     columns = _columns(table, name, notes)
@@ -274,8 +277,8 @@ def _columns(table: Table, name: ReportName, notes: list[str]) -> _Columns:
             key = known.TEST if kind == "test" else what
             if key in own:
                 raise ReportError(
-                    f"{where}: the headings {table.headings[own[key]]!r} and {heading!r} are the"
-                    " same column; keep one of them"
+                    f"{where}: the headings {shown(table.headings[own[key]])} and {shown(heading)}"
+                    " are the same column; keep one of them"
                 )
             own[key] = at
         elif kind == "symbol":
@@ -287,14 +290,14 @@ def _columns(table: Table, name: ReportName, notes: list[str]) -> _Columns:
         else:
             inputs_known = [view.input(n).name for n in strategy.names]
             raise ReportError(
-                f"{where}: {heading!r} is no figure and no input of {view.name}, so the report has"
-                " parameters that the strategy lacks"
+                f"{where}: {shown(heading)} is no figure and no input of {view.name}, so the report"
+                " has parameters that the strategy lacks"
                 f"{did_you_mean(heading, [*inputs_known, *known.report_headings(strategy)])}"
             )
     if "net_profit" not in figures:
         raise ReportError(
             f"{where}: there is no column All: Net Profit; it has"
-            f" {', '.join(h for h in table.headings[:20] if h)}"
+            f" {listed(h for h in table.headings if h)}"
         )
     if not strategy.shorts:
         sided = [n for n in figures if n.startswith(("long_", "short_"))]
@@ -306,10 +309,13 @@ def _columns(table: Table, name: ReportName, notes: list[str]) -> _Columns:
         more = len(passed) - _MOST_PASSED
         named = passed[:_MOST_PASSED]
         near = [(p, difflib.get_close_matches(p, lacking, n=1, cutoff=0.85)) for p in named]
-        listed = ", ".join(f"{p} (did you mean {m[0]!r}?)" if m else p for p, m in near)
+        said = ", ".join(
+            f"{p} (did you mean {m[0]!r}?)" if m else p
+            for p, m in ((listed([p]), m) for p, m in near)
+        )
         if more > 0:
-            listed += f" and {more:,} more"
-        notes.append(f"{table.file}: columns read past: {listed}")
+            said += f" and {more:,} more"
+        notes.append(f"{table.file}: columns read past: {said}")
     return _Columns(inputs, figures, tests.get(known.TEST))
 
 
@@ -319,8 +325,8 @@ def _same_symbol(table: Table, at: int, symbol: str) -> None:
     if other.any():
         row = int(other.arg_true()[0])
         raise ReportError(
-            f"{table.file}, line {table.lines[row]}: it is a report of {cells[row]}, and the run is"
-            f" one of {symbol}"
+            f"{table.file}, line {table.lines[row]}: it is a report of {listed([cells[row]])}, and"
+            f" the run is one of {symbol}"
         )
 
 
@@ -690,11 +696,11 @@ def _fill(
     filled = {n: float(fixed[n]) for n in missing if n in fixed}
     lacking = tuple(n for n in missing if n not in fixed)
     if filled:
-        listed = ", ".join(f"{view.input(n).name} {v:g}" for n, v in filled.items())
-        notes.append(f"{file}: inputs that it lacks are those of the job's range file: {listed}")
+        said = ", ".join(f"{view.input(n).name} {v:g}" for n, v in filled.items())
+        notes.append(f"{file}: inputs that it lacks are those of the job's range file: {said}")
     if lacking:
-        listed = ", ".join(view.input(n).name for n in lacking)
+        said = ", ".join(view.input(n).name for n in lacking)
         notes.append(
-            f"{file}: it lacks {listed}, which no range file fixes, so its rows cannot be simulated"
+            f"{file}: it lacks {said}, which no range file fixes, so its rows cannot be simulated"
         )
     return filled, lacking

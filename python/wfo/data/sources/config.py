@@ -36,9 +36,13 @@ from typing import Any, Final, Literal
 from wfo.data.sources.credentials import VARIABLES, Credentials
 from wfo.data.sources.http import HttpOptions, require_url
 from wfo.errors import InputError, did_you_mean
+from wfo.files import open_regular
+from wfo.text import listed, shown
 
 CONFIG_FILE: Final = "sources.toml"
 _LARGEST_FILE: Final = 1 << 16
+#: Characters of a line. The parser takes time that grows with the square of a key's parts.
+_LONGEST_LINE: Final = 1_000
 
 #: Table and key of ``sources.toml`` (the table is empty for keys at the top), and the variable of
 #: the environment that wins over it.
@@ -201,19 +205,16 @@ def _expanded(given: str, what: str) -> Path:
     try:
         return Path(given).expanduser()
     except RuntimeError:
-        raise InputError(f"{what} = {given}: there is no such home folder") from None
+        raise InputError(f"{what} = {listed([given])}: there is no such home folder") from None
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     """Return the checked tables of ``sources.toml``; the one of keys at the top has no name."""
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            raise InputError(f"{path} is no regular file")
-        # Whoever names the addresses is sent the credentials.
-        if sys.platform != "win32" and mode & stat.S_IWOTH:
-            raise InputError(f"{path} may be written by everyone: chmod o-w {path}")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            # Whoever names the addresses is sent the credentials.
+            if sys.platform != "win32" and os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
+                raise InputError(f"{path} may be written by everyone: chmod o-w {path}")
             data = file.read(_LARGEST_FILE + 1)
     except FileNotFoundError:
         return {}
@@ -224,11 +225,19 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     fault = ""
     found: dict[str, Any] = {}
     try:
-        found = tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        long = next((n for n, s in enumerate(text.splitlines(), 1) if len(s) > _LONGEST_LINE), 0)
+        if long:
+            fault = f"{path}, line {long} has more than {_LONGEST_LINE:,} characters"
+        else:
+            found = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         # The file may hold a secret by mistake; the parser's words on keys may repeat it.
         at = str(error).rpartition("(")[2].rstrip(")")
-        fault = f"{path} is no TOML ({at[:60] if at.startswith('at ') else 'not UTF-8'})"
+        other = (
+            "not UTF-8" if isinstance(error, UnicodeDecodeError) else "a value is beyond reading"
+        )
+        fault = f"{path} is no TOML ({at[:60] if at.startswith('at ') else other})"
     if fault:
         raise InputError(fault)
 
@@ -241,9 +250,11 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     for name, value in found.items():
         table, keys = (name, value) if isinstance(value, dict) else ("", {name: value})
         if table not in known:
-            raise InputError(f"{path}: unknown [{table}]{did_you_mean(table, set(known) - {''})}")
+            raise InputError(
+                f"{path}: unknown [{listed([table])}]{did_you_mean(table, set(known) - {''})}"
+            )
         for key, setting in keys.items():
-            what = f"{path}: {f'[{table}] ' if table else ''}{key}"
+            what = f"{path}: {f'[{table}] ' if table else ''}{listed([key])}"
             if key in secret:
                 raise InputError(
                     f"{what} is a secret: put it into {path.with_name('credentials.toml')} "
@@ -253,10 +264,12 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
                 raise InputError(f"{what} is unknown{did_you_mean(key, known[table])}")
             if table != "http" and not (isinstance(setting, str) and setting):
                 raise InputError(f"{what} must be a text in quotes")
+            if isinstance(setting, str) and not setting.isprintable():
+                raise InputError(f"{what} = {shown(setting)} has characters that are not printed")
             tables.setdefault(table, {})[key] = setting
     return tables
 
 
 def _require(what: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise InputError(f"{what} = {value!r} is unknown{did_you_mean(value, known)}")
+        raise InputError(f"{what} = {shown(value)} is unknown{did_you_mean(value, known)}")

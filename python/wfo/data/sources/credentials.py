@@ -37,7 +37,7 @@ from typing import Any, Final
 
 from wfo.data.sources.errors import CredentialsError
 from wfo.errors import InputError, did_you_mean
-from wfo.files import locked, sync_folder
+from wfo.files import locked, make_folder, open_regular, parse_json, remove_file, write_private
 
 #: Bytes of a file of secrets at most.
 LARGEST_FILE: Final = 1 << 16
@@ -166,23 +166,18 @@ def read_private(path: Path) -> str | None:
         If it is a link or no regular file, of another owner or readable by others, too large, or
         no UTF-8. No message holds any of its text.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     if path.is_symlink():
         raise InputError(f"{path} is a symbolic link: put the file itself there")
     try:
-        descriptor = os.open(path, flags)
+        with open_regular(path, links=False) as file:
+            fault = _distrusted(path, os.fstat(file.fileno()))
+            if fault:
+                raise InputError(fault)
+            data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        fault = _distrusted(path, os.fstat(descriptor))
-        if fault:
-            raise InputError(fault)
-        with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(LARGEST_FILE + 1)
-    finally:
-        os.close(descriptor)
     if len(data) > LARGEST_FILE:
         raise InputError(f"{path} is larger than {LARGEST_FILE:,} bytes")
     try:
@@ -193,8 +188,6 @@ def read_private(path: Path) -> str | None:
 
 def _distrusted(path: Path, status: os.stat_result) -> str:
     """Return why a file of secrets is not to be trusted, nothing where it is."""
-    if not stat.S_ISREG(status.st_mode):
-        return f"{path} is no regular file"
     if sys.platform == "win32":
         return ""
     if status.st_uid != os.getuid():
@@ -205,39 +198,6 @@ def _distrusted(path: Path, status: os.stat_result) -> str:
             f"{path} has mode {mode:03o}, so others may read or write its secrets: chmod 600 {path}"
         )
     return ""
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file whole that only its owner may read, from its first byte on.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; the old one then stays.
-    """
-    part = path.with_name(path.name + ".part")
-    # A writer that was killed may have left one, whatever its mode.
-    with contextlib.suppress(FileNotFoundError):
-        part.unlink()
-    descriptor = os.open(
-        part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600
-    )
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            # The mask may have taken the owner's rights away.
-            if sys.platform != "win32":
-                os.fchmod(descriptor, 0o600)
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        part.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
-    # The file is there, whatever the folder's system says to this.
-    with contextlib.suppress(OSError):
-        sync_folder(path.parent)
 
 
 class TokenFile:
@@ -275,8 +235,8 @@ class TokenFile:
         if text is None:
             return self._configured
         found: object = None
-        with contextlib.suppress(ValueError, RecursionError):
-            found = json.loads(text)
+        with contextlib.suppress(ValueError):
+            found = parse_json(text)
         if not isinstance(found, dict):
             raise CredentialsError(f"{self.path} is no JSON object: {way}")
         token, origin = found.get("refresh_token"), found.get("descends_from")
@@ -330,7 +290,7 @@ class TokenFile:
         with contextlib.ExitStack() as held:
             fault = ""
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_folder(self.path.parent, mode=0o700)
                 file = locked(self.path.with_suffix(".lock"), wait=True)
                 if file is None:
                     fault = "its file system has no locks"
@@ -353,7 +313,7 @@ class TokenFile:
         try:
             write_private(blank, " " * (2 * LONGEST_SECRET))
         finally:
-            blank.unlink(missing_ok=True)
+            remove_file(blank)
 
 
 def _from_toml(text: str, path: Path) -> dict[tuple[str, str], Secret]:

@@ -32,6 +32,7 @@ from wfo.data.sources.errors import (
 )
 from wfo.data.sources.limits import LONG_WAIT, WindowLimit
 from wfo.errors import InputError
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import tenacity
@@ -106,7 +107,7 @@ class HttpOptions:
             if not (kind and least <= value <= most):
                 number = "a whole number" if whole else "a number"
                 raise InputError(
-                    f"http: {name} = {value!r} is not allowed; it must be {number} "
+                    f"http: {name} = {brief(value)} is not allowed; it must be {number} "
                     f"from {least} to {most}"
                 )
 

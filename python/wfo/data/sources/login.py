@@ -26,6 +26,7 @@ from wfo.data.sources.credentials import Secret, TokenFile
 from wfo.data.sources.errors import CredentialsError
 from wfo.data.sources.tradestation import Tokens, require_key
 from wfo.errors import InputError
+from wfo.text import printable
 
 #: Ports of ``http://localhost`` to which TradeStation's keys may return by default.
 PORTS: Final = (31022, 8080, 3000, 3001, 80)
@@ -39,7 +40,7 @@ _POLL: Final = 0.2
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(printable(f"{text}\n"))
 
 
 def login(

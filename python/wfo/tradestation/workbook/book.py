@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo.errors import InputError
-from wfo.files import whole_file
+from wfo.files import write_bytes
 from wfo.tradestation.analysis import Analysis, BestSet, StrategyTable
 from wfo.tradestation.workbook.cells import MOST_ROWS, Styles, clean, sheet_name, write
 from wfo.tradestation.workbook.columns import (
@@ -95,8 +95,7 @@ def write_workbook(
             f"top = {top!r} must be a whole number from 1 to {most:,}, the rows of a sheet"
         )
     data = _Book(analysis, top, sets or {}, results, versions or {}, digests or {}).made()
-    with whole_file(path, remedy=remedy) as part:
-        part.write_bytes(data)
+    write_bytes(path, data, remedy=remedy)
 
 
 class _Book:
