@@ -210,7 +210,7 @@ def test_list_shows_the_good_and_fails_for_the_broken(file: Path, folder: Path) 
     result = run("list", "--data-dir", folder)
     assert "QQQ" in result.output
     assert isinstance(result.exception, DataError)
-    assert "SPY_1day.meta.json: 'symbol' is missing" in str(result.exception)
+    assert "SPY_1day.meta.json: it lacks 'symbol'" in str(result.exception)
 
 
 def test_check(file: Path, folder: Path) -> None:
@@ -712,7 +712,7 @@ def test_fix_goes_on_after_what_it_cannot_put_right(file: Path, folder: Path) ->
     assert isinstance(result.exception, DataError)
     assert "1 of 3 checked have errors: AAA 1day" in str(result.exception)
     said = text(result)
-    assert "AAA 1day: left: cannot read" in said
+    assert "AAA_1day.parquet is a folder: import the bars again" in said
     assert "BBB 1day: left: cannot write" in said
     assert "CCC 1day: fixed: wrote CCC_1day.meta.json" in said
 

@@ -294,10 +294,12 @@ def test_renamed_files_are_refused(tmp_path: Path) -> None:
 def test_meta_with_a_wrong_value(key: str, value: object, tmp_path: Path) -> None:
     saved = DataStore(tmp_path).save("QQQ", "1day", DAILY, ORIGIN)
     found = json.loads(saved.meta_path.read_text())
-    with pytest.raises(DataError, match=f"x.json: '{key}' is {value!r}"):
+    with pytest.raises(
+        DataError, match=f"x.json: {key} = {value or 'null'!r}.* must be".replace("'null'", "null")
+    ):
         BarsMeta.from_json(json.dumps({**found, key: value}), "x.json")
     del found[key]
-    with pytest.raises(DataError, match=f"x.json: '{key}' is missing"):
+    with pytest.raises(DataError, match=f"x.json: it lacks '{key}'"):
         BarsMeta.from_json(json.dumps(found), "x.json")
 
 
@@ -811,7 +813,7 @@ def test_what_could_not_be_read_is_not_written(tmp_path: Path) -> None:
     store = DataStore(tmp_path)
     store.save("QQQ", "1day", DAILY, ORIGIN)
     before = files(tmp_path)
-    with pytest.raises(DataError, match="'calendar'"):
+    with pytest.raises(DataError, match="calendar = "):
         store.save("QQQ", "1day", DAILY, dataclasses.replace(ORIGIN, calendar="x" * 300))
     assert files(tmp_path) == before
     with pytest.raises(InputError, match="unknown adjustment 'splits'; did you mean 'split'"):

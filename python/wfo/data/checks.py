@@ -14,12 +14,18 @@ from wfo.data.quality import agreement_warnings, split_warnings, wick_warnings
 from wfo.data.tables import RowNames
 from wfo.data.timeframes import TIMEFRAMES, describe_seconds, is_intraday
 from wfo.errors import DataError
+from wfo.settings import LEAST_PRICE, MOST_PRICE
 
 if TYPE_CHECKING:
     import polars as pl
 
 #: Fewer bars than this say nothing about their usual distance.
 _SPACING_BARS: Final = 10
+
+_BEYOND: Final = (
+    f"is outside the prices that backtests compute with, {LEAST_PRICE:g} to {MOST_PRICE:g}; quote"
+    " the bars in another unit"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +155,8 @@ def structure_errors(
     for name in PRICES:
         report(~bars[name].is_finite(), "is not a finite number", name)
         report(bars[name].is_finite() & (bars[name] <= 0), "is not above zero", name)
+        outside = ((bars[name] > 0) & (bars[name] < LEAST_PRICE)) | (bars[name] > MOST_PRICE)
+        report(bars[name].is_finite() & outside, _BEYOND, name)
     if "volume" in bars.columns:
         volume = bars["volume"]
         report(~volume.is_finite(), "is not a finite number", "volume")

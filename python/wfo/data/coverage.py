@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from wfo.errors import DataError, InputError
+from wfo.text import one_line
 
 #: Dates that coverage can hold; what lies outside comes from a broken file or clock.
 FIRST_DATE: Final = dt.date(1700, 1, 1)
@@ -277,7 +278,7 @@ class Coverage:
                 ),
             )
         except (ValueError, OverflowError) as error:  # InputError is a ValueError
-            raise DataError(f"coverage cannot be read: {error}") from error
+            raise DataError(f"coverage cannot be read: {one_line(error):.200}") from error
 
 
 def empty_until(last: dt.date, asked_at: dt.datetime) -> dt.datetime:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,14 +19,16 @@ from wfo.data.downloading import Downloaded, download
 from wfo.data.findings import count_of, listed, where
 from wfo.data.gaps import find_gaps
 from wfo.data.meta import BarsMeta
-from wfo.data.series import FUNDING_TIMEFRAME, series_errors
+from wfo.data.series import series_errors
 from wfo.data.sources.source import SOURCE_ADJUSTMENTS, SeriesKind
 from wfo.data.store import WAITING, CorruptError, Stored
-from wfo.data.symbols import file_stem, symbol_of
-from wfo.data.timeframes import TIMEFRAMES, is_intraday
+from wfo.data.stored_files import leftovers
+from wfo.data.symbols import file_stem
+from wfo.data.timeframes import is_intraday
 from wfo.data.updating import Listener, Quiet, Wanted
 from wfo.errors import DataError, ResultsError, WfoError
-from wfo.files import write_text
+from wfo.files import read_text, remove_file, write_text
+from wfo.files.limits import TEXT_BYTES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,12 +39,6 @@ if TYPE_CHECKING:
 
 #: Bars that are missing in more sessions than this share are those of a symbol that trades seldom.
 _SELDOM: Final = 0.2
-
-#: What a writer works on before its files take their names.
-_WORK: Final = re.compile(
-    r"\.(?P<stem>.+)_(?P<kind>funding|(?:mark-)?(?P<timeframe>[0-9a-z]+))"
-    r"\.(?:parquet|meta\.json)\.(?:[0-9a-f]{12}\.tmp)"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,21 +64,13 @@ def remove_leftovers(folder: Path, store: DataStore) -> tuple[str, ...]:
         A sentence for each file. A file whose writer is at work is waited for, and is gone then.
     """
     done = []
-    for path in sorted(folder.glob(".*.tmp")):
-        found = _WORK.fullmatch(path.name)
-        symbol = None if found is None else symbol_of(found["stem"])
-        if found is None or symbol is None:
-            continue
-        kind = found["kind"]
-        series: SeriesKind = (
-            "funding" if kind == "funding" else "mark" if kind.startswith("mark-") else "bars"
-        )
-        timeframe = found["timeframe"] or FUNDING_TIMEFRAME
-        if timeframe not in TIMEFRAMES:
-            continue
+    for path, series, symbol, timeframe in leftovers(folder):
         with store.hold(symbol, timeframe, series):
             if path.exists():
-                path.unlink()
+                try:
+                    remove_file(path)
+                except OSError as error:
+                    raise DataError(f"cannot remove {path}: {error.strerror}") from error
                 done.append(f"removed {path.name}, which a writer that was killed has left")
     return tuple(done)
 
@@ -119,6 +106,7 @@ def check_stored(
     series: SeriesKind = "bars",
     *,
     now: dt.datetime,
+    stored: Stored | None = None,
 ) -> CheckReport:
     """Check a stored series, and with it what the store knows besides its rows.
 
@@ -130,6 +118,8 @@ def check_stored(
         Which series. Intraday bars are compared with daily ones of the symbol that are stored.
     now
         The time.
+    stored
+        What `store` has of it, where that is read already.
 
     Returns
     -------
@@ -141,7 +131,8 @@ def check_stored(
     DataError
         If it cannot be read.
     """
-    stored = store.read(symbol, timeframe, series=series)
+    if stored is None:
+        stored = store.read(symbol, timeframe, series=series)
     origin, frame = stored.meta.origin, stored.frame
     if not frame.height:
         span = stored.meta.coverage.span
@@ -293,7 +284,9 @@ def _meta_file(store: DataStore, meta: BarsMeta) -> tuple[str, ...]:
     text = meta.to_json()
     with store.hold(meta.symbol, meta.timeframe, meta.series):
         try:
-            beside = path.read_text(encoding="utf-8") if path.exists() else None
+            beside = read_text(path, most=TEXT_BYTES, links=False)
+        except FileNotFoundError:
+            beside = None
         except (OSError, UnicodeDecodeError):
             beside = ""
         bars = path.with_name(path.name.replace(".meta.json", ".parquet"))

@@ -7,12 +7,14 @@ zone keeps its name, and midnights without a zone are dates.
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from wfo.data.columns import recognise
-from wfo.errors import DataError
+from wfo.errors import DataError, InputError
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -73,7 +75,16 @@ def polars_frame(frame: Any, name: str = "bars", *, bars: bool = True) -> pl.Dat
             f"the columns of {name} must be texts, not {names[0]!r}; of several symbols' columns"
             " take one symbol's, as in frame.xs('QQQ', axis=1, level=1)"
         )
-    columns = [_column(each, found[each]) for each in names]
+    columns = []
+    for each in names:
+        try:
+            columns.append(_column(each, found[each]))
+        except DataError:
+            raise
+        # Cells of an object column may be anything, and polars panics on some.
+        except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001
+            said = brief(str(error))
+            raise DataError(f"column {each!r} of {name} cannot be read: {said}") from None
     index = nw.maybe_get_index(found)
     known = recognise(names).position
     if index is not None and not any(stamp in known for stamp in _STAMPS):
@@ -90,14 +101,25 @@ def stamp_list(dates: Any) -> list[Any]:
     ----------
     dates
         A list, a Polars or pandas series or index, a PyArrow array, or a NumPy one.
+
+    Raises
+    ------
+    InputError
+        If it is nothing to go through.
     """
+    iterable = isinstance(dates, Iterable) and not isinstance(dates, str | bytes | Mapping)
+    if not iterable:
+        raise InputError(f"dates must be a column of dates, not {brief(dates)}")
     if hasattr(dates, "to_pylist"):
         return list(dates.to_pylist())
     kind = getattr(getattr(dates, "dtype", None), "kind", "")
     if kind == "M" and not hasattr(dates, "iloc") and not hasattr(dates, "tz"):
         # Of nanoseconds NumPy makes integers.
         return list(dates.astype("datetime64[us]").tolist())
-    return list(dates)
+    try:
+        return list(dates)
+    except Exception:  # noqa: BLE001  # of an array in no dimension, and of foreign types
+        raise InputError(f"dates must be a column of dates, not {brief(dates)}") from None
 
 
 def _renamed(frame: pl.DataFrame, *, bars: bool) -> pl.DataFrame:
@@ -151,7 +173,11 @@ def _column(name: str, series: nw.Series[Any]) -> pl.Series:
     if present:
         days = [v if isinstance(v, dt.date) else None for v in objects]
         return pl.Series(name, days, dtype=pl.Date)
-    return pl.Series(name, objects, strict=False)
+    # Of a Decimal that is no number polars makes a panic, which is printed.
+    numbers = [
+        float(v) if isinstance(v, decimal.Decimal) and not v.is_finite() else v for v in objects
+    ]
+    return pl.Series(name, numbers, strict=False)
 
 
 def _stamps(name: str, series: nw.Series[Any], zone: str | None) -> pl.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 PRICES: Final = ("open", "high", "low", "close")
 OPTIONAL: Final = ("volume", "adj_close")
+
+#: The years in which there are bars: beyond some 10,000 of them types of dates come to their ends.
+YEARS: Final = (1600, 2999)
 
 
 def time_column(frame: pl.DataFrame) -> Literal["date", "datetime"]:
@@ -34,6 +38,34 @@ def time_column(frame: pl.DataFrame) -> Literal["date", "datetime"]:
     )
 
 
+def outside_years(stamps: pl.Series) -> pl.Series:
+    """Return where dates or date-times lie outside of `YEARS`; where they are null, they do not.
+
+    The numbers that stand for them are compared, as Python has no dates for all of them.
+    """
+    import polars as pl
+
+    first, last = dt.date(YEARS[0], 1, 1), dt.date(YEARS[1], 12, 31)
+    least, most = ((day - dt.date(1970, 1, 1)).days for day in (first, last))
+    unit = 1
+    if isinstance(stamps.dtype, pl.Datetime):
+        unit = 86_400 * {"ms": 10**3, "us": 10**6, "ns": 10**9}[stamps.dtype.time_unit]
+    numbers = stamps.to_physical().cast(pl.Int64)
+    # Of nanoseconds there are fewer years than these.
+    limits = [min(max(edge * unit, -(1 << 63) + 1), (1 << 63) - 1) for edge in (least, most + 1)]
+    return ((numbers < limits[0]) | (numbers >= limits[1])).fill_null(value=False)
+
+
+def require_years(stamps: pl.Series) -> None:
+    """Raise a `DataError` if a date lies outside of `YEARS`."""
+    bad = outside_years(stamps).arg_true()
+    if len(bad):
+        raise DataError(
+            f"row {bad[0] + 1}, column {stamps.name!r}: a date outside of the years {YEARS[0]} to"
+            f" {YEARS[1]}"
+        )
+
+
 def conform(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the frame in the convention's columns, order and types.
 
@@ -47,12 +79,12 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
     -------
     polars.DataFrame
         ``date`` (``pl.Date``) or ``datetime`` (``pl.Datetime("us", zone)``), then float64
-        columns. Values are not checked here, see `wfo.data.check_bars`.
+        columns. Of values only the years are looked at, see `wfo.data.check_bars`.
 
     Raises
     ------
     DataError
-        If a column is missing or its type cannot be used.
+        If a column is missing, its type cannot be used, or a date lies outside of `YEARS`.
     """
     import polars as pl
 
@@ -76,6 +108,7 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
                 "use .dt.replace_time_zone(...), or in pandas .tz_localize(...)"
             )
         columns = [pl.col("datetime").cast(pl.Datetime("us", dtype.time_zone))]
+    require_years(frame[stamp])
     for name in (*PRICES, *(c for c in OPTIONAL if c in frame.columns)):
         if not frame.schema[name].is_numeric():
             raise DataError(f"column {name!r} must be numeric, not {frame.schema[name]}")

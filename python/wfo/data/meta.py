@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-import re
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 
 from wfo.data.coverage import Answered, Coverage, DateInterval
 from wfo.data.series import require_series
 from wfo.data.sources.source import Adjustment, SeriesKind
 from wfo.errors import DataError, InputError, did_you_mean
+from wfo.files import parse_json
+from wfo.files.schema import HexDigest, Limits, Text, require
+from wfo.text import shown
 
 #: What an import can do to prices.
 Adjust = Literal["none", "split-and-dividend"]
@@ -31,13 +33,38 @@ STORED_ADJUSTMENTS: Final[tuple[StoredAdjustment, ...]] = (
 #: writes is far below.
 LARGEST_META: Final = 16 * 1024 * 1024
 _LONGEST_WORD: Final = 255
-_LONGEST_NOTE: Final = 100_000
 _MOST_NOTES: Final = 10_000
 _MOST_ROWS: Final = 10**10
 
-_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 _NOTHING: Final = Coverage()
 _AGAIN: Final = "import the bars again or download them anew"
+
+
+_Word = Annotated[str, Limits(f"a text of up to {_LONGEST_WORD} characters", most=_LONGEST_WORD)]
+_Rows = Annotated[int, Limits(f"a whole number from 0 to {_MOST_ROWS:,}", ge=0, le=_MOST_ROWS)]
+_Notes = Annotated[list[Text], Limits(f"a list of up to {_MOST_NOTES:,} texts", most=_MOST_NOTES)]
+
+
+class MetaShape(TypedDict):
+    """A meta file; `Coverage.from_json` looks at its coverage."""
+
+    symbol: _Word
+    timeframe: _Word
+    rows: _Rows
+    first: _Word
+    last: _Word
+    fingerprint: HexDigest
+    imported_at: _Word
+    source: _Word
+    calendar: _Word
+    timezone: NotRequired[_Word | None]
+    adjust: Literal["none", "raw", "split", "dividend", "split-and-dividend"]
+    repaired: _Rows
+    notes: _Notes
+    warnings: _Notes
+    fetched_from: NotRequired[_Word | None]
+    series: NotRequired[_Word]
+    coverage: NotRequired[Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,38 +182,27 @@ class BarsMeta:
         if len(text) > LARGEST_META:
             raise DataError(f"{name} has {len(text):,} characters, no meta file has: {_AGAIN}")
         try:
-            found = json.loads(text, parse_constant=_no_number)
-        except (ValueError, RecursionError) as error:
+            found = parse_json(text)
+        except ValueError as error:
             raise DataError(f"{name} is not valid JSON ({error}): {_AGAIN}") from error
         if not isinstance(found, dict):
             raise DataError(f"{name} holds no JSON object: {_AGAIN}")
-        reader = _Reader(found, name)
-        meta = cls(
-            symbol=reader.text("symbol"),
-            timeframe=reader.text("timeframe"),
-            rows=reader.count("rows"),
-            first=reader.text("first"),
-            last=reader.text("last"),
-            fingerprint=reader.text("fingerprint"),
-            imported_at=reader.text("imported_at"),
-            origin=BarsOrigin(
-                source=reader.text("source"),
-                calendar=reader.text("calendar"),
-                timezone=reader.text_or_none("timezone"),
-                adjust=reader.one_of("adjust", STORED_ADJUSTMENTS),
-                repaired=reader.count("repaired"),
-                notes=reader.texts("notes"),
-                warnings=reader.texts("warnings"),
-                fetched_from=reader.text_or_none("fetched_from"),
-            ),
+        try:
+            require(found, MetaShape, "it", file=name, kind=DataError)
+        except DataError as error:
+            raise DataError(f"{error}: {_AGAIN}") from None
+        own = {f.name: found.get(f.name) for f in dataclasses.fields(BarsOrigin)}
+        origin = BarsOrigin(
+            **own | {"notes": tuple(found["notes"]), "warnings": tuple(found["warnings"])}
         )
-        if not _FINGERPRINT.fullmatch(meta.fingerprint):
-            raise reader.error("fingerprint")
+        named = ("symbol", "timeframe", "rows", "first", "last", "fingerprint", "imported_at")
+        reader = _Reader(found, name)
+        meta = cls(**{key: found[key] for key in named}, origin=origin)
         dates = [reader.date(key, empty=meta.rows == 0) for key in ("first", "last")]
         asked_at = reader.time("imported_at")
         if "series" in found:
             try:
-                series = require_series(reader.text("series"))
+                series = require_series(found["series"])
             except InputError as error:
                 raise reader.error("series") from error
             meta = dataclasses.replace(meta, series=series)
@@ -216,48 +232,18 @@ def covering(
 
 
 class _Reader:
-    """Values of a JSON object, each checked for its type and size."""
+    """Stamps and times of a JSON object that has the shape of a meta file."""
 
     def __init__(self, found: dict[str, Any], name: str) -> None:
         self.found = found
         self.name = name
 
     def error(self, key: str) -> DataError:
-        value = f"{self.found[key]!r:.80}" if key in self.found else "missing"
-        return DataError(f"{self.name}: {key!r} is {value}: {_AGAIN}")
-
-    def text(self, key: str) -> str:
-        value = self.found.get(key)
-        if not isinstance(value, str) or len(value) > _LONGEST_WORD:
-            raise self.error(key)
-        return value
-
-    def text_or_none(self, key: str) -> str | None:
-        return None if self.found.get(key) is None else self.text(key)
-
-    def one_of(self, key: str, known: tuple[StoredAdjustment, ...]) -> StoredAdjustment:
-        value = next((k for k in known if k == self.found.get(key)), None)
-        if value is None:
-            raise self.error(key)
-        return value
-
-    def count(self, key: str) -> int:
-        value = self.found.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST_ROWS:
-            raise self.error(key)
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self.found.get(key)
-        if not isinstance(value, list) or len(value) > _MOST_NOTES:
-            raise self.error(key)
-        if not all(isinstance(v, str) and len(v) <= _LONGEST_NOTE for v in value):
-            raise self.error(key)
-        return tuple(value)
+        return DataError(f"{self.name}: {key} = {shown(self.found[key])} cannot be: {_AGAIN}")
 
     def date(self, key: str, *, empty: bool) -> dt.date | None:
         """Return the date of a stamp, of a day or a time; None where there are no bars."""
-        value = self.text(key)
+        value: str = self.found[key]
         if empty != (value == ""):
             raise self.error(key)
         if empty:
@@ -269,14 +255,9 @@ class _Reader:
 
     def time(self, key: str) -> dt.datetime:
         try:
-            value = dt.datetime.fromisoformat(self.text(key))
+            value = dt.datetime.fromisoformat(self.found[key])
         except ValueError as error:
             raise self.error(key) from error
         if value.tzinfo is None:
             raise self.error(key)
         return value
-
-
-def _no_number(text: str) -> float:
-    """Refuse what JSON has no word for, and nothing here writes."""
-    raise ValueError(f"{text} is no number")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wfo.data.store import SAMPLE_FOLDER, DataStore
 from wfo.errors import DataError, did_you_mean
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,6 +49,6 @@ def load_sample(name: str = "NASDAQ") -> pl.DataFrame:
     Source: the data sets ``arch.data.nasdaq`` and ``arch.data.sp500`` of the package ``arch`` by
     Kevin Sheppard, under the NCSA licence (``sample/LICENSE.arch.md``).
     """
-    if name not in sample_names():
-        raise DataError(f"there is no sample {name!r}{did_you_mean(str(name), sample_names())}")
+    if not isinstance(name, str) or name not in sample_names():
+        raise DataError(f"there is no sample {brief(name)}{did_you_mean(name, sample_names())}")
     return sample_store().load(name)

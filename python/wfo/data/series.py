@@ -6,10 +6,11 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from wfo.data.checks import structure_errors
-from wfo.data.frames import conform, fingerprint
+from wfo.data.frames import OPTIONAL, PRICES, conform, fingerprint, require_years
 from wfo.data.sources.source import SERIES, SeriesKind
 from wfo.data.timeframes import require_timeframe
 from wfo.errors import DataError, InputError, did_you_mean
+from wfo.text import brief
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +21,10 @@ FUNDING_TIMEFRAME: Final = "1hour"
 _LARGEST_RATE: Final = 1.0
 
 
+#: The columns that any of them has.
+SERIES_COLUMNS: Final = ("date", "datetime", *PRICES, *OPTIONAL, "funding_rate")
+
+
 def require_series(name: str) -> SeriesKind:
     """Return `name` if it is a known series.
 
@@ -28,9 +33,9 @@ def require_series(name: str) -> SeriesKind:
     InputError
         If it is not, with the nearest known name.
     """
-    found = next((s for s in SERIES if s == name), None)
+    found = next((s for s in SERIES if isinstance(name, str) and s == name), None)
     if found is None:
-        raise InputError(f"unknown series {name!r}{did_you_mean(str(name), SERIES)}")
+        raise InputError(f"unknown series {brief(name)}{did_you_mean(name, SERIES)}")
     return found
 
 
@@ -83,6 +88,7 @@ def conform_series(frame: pl.DataFrame, series: SeriesKind) -> pl.DataFrame:
         raise DataError(
             f"column 'funding_rate' must be numeric, not {frame.schema['funding_rate']}"
         )
+    require_years(frame["datetime"])
     return frame.select(
         pl.col("datetime").dt.convert_time_zone("UTC").cast(pl.Datetime("us", "UTC")),
         pl.col("funding_rate").cast(pl.Float64),

@@ -9,9 +9,11 @@ import re
 import zoneinfo
 from typing import TYPE_CHECKING, Final
 
+from wfo.data.frames import YEARS, outside_years
 from wfo.data.tables import Table
 from wfo.data.timeframes import TIMEFRAMES, describe_seconds
 from wfo.errors import DataError, InputError
+from wfo.text import brief, one_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,6 +34,9 @@ _DATE_SHAPES: Final = (
 _EITHER_ORDER: Final = (("/", 4), ("-", 4), ("/", 2))
 
 _TOKENS: Final = (("YYYY", "%Y"), ("MMM", "%b"), ("YY", "%y"), ("MM", "%m"), ("DD", "%d"))
+
+#: Characters of a date format.
+_LONGEST_FORMAT: Final = 100
 
 _STAMP: Final = r"^(?<date>.*?\d)(?:[T ]+(?<time>\d{1,2}:\d{2}.*|\d{6}(?:[^\d].*)?))?$"
 _TIME: Final = (
@@ -101,6 +106,11 @@ def strptime_format(date_format: str) -> str:
     InputError
         If it is neither.
     """
+    if len(date_format) > _LONGEST_FORMAT:
+        raise InputError(
+            f"date format {brief(date_format)} has {len(date_format):,} characters; at most"
+            f" {_LONGEST_FORMAT} will do"
+        )
     if "%" in date_format:
         found = re.split(r"[T ]%[HIkl]", date_format)[0]
     else:
@@ -114,7 +124,7 @@ def strptime_format(date_format: str) -> str:
     date = (day_and_month and year) or {"F", "D", "x"} & set(codes)
     if not date or re.search(r"[A-Za-z]", left_over):
         raise InputError(
-            f"date format {date_format!r} is not understood: give it as in 'DD/MM/YYYY', "
+            f"date format {brief(date_format)} is not understood: give it as in 'DD/MM/YYYY', "
             "'MM/DD/YYYY', 'YYYYMMDD' or '%d/%m/%Y'"
         )
     return found
@@ -145,13 +155,28 @@ def parse_stamps(
     InputError
         If `date_format` is not understood.
     """
-    import polars as pl
-
     cells = table.columns[column]
     code = None if date_format is None else strptime_format(date_format)
     if cells.null_count():
         raise table.cell_error(column, _where(cells.is_null()))
+    if cells.dtype.is_temporal():
+        _require_years(table, column, cells)
+    stamps = _parse(table, column, time_column, code)
+    _require_years(table, column, stamps.wall)
+    return stamps
 
+
+def _require_years(table: Table, column: int, stamps: pl.Series) -> None:
+    """Raise if a date lies outside of the years in which there are bars."""
+    bad = _where(outside_years(stamps))
+    if bad:
+        raise table.cell_error(column, bad, f"lies outside of the years {YEARS[0]} to {YEARS[1]}")
+
+
+def _parse(table: Table, column: int, time_column: int | None, code: str | None) -> Stamps:
+    import polars as pl
+
+    cells = table.columns[column]
     texts: pl.Series | None = None
     notes: tuple[str, ...] = ()
     if isinstance(cells.dtype, pl.Datetime):
@@ -206,7 +231,7 @@ def _parse_digits(
     if bad:
         raise table.cell_error(column, bad, "is neither a date nor a count from the epoch")
     # Seconds reach 1e11 in the year 5138, and milliseconds pass it in 1973; so on upwards.
-    whole = text.str.extract(r"^(-?\d+)").cast(pl.Int64)
+    whole = text.str.extract(r"^(-?\d+)").cast(pl.Int64, strict=False)
     micros = (
         pl.DataFrame({"n": whole, "f": count, "s": size})
         .select(
@@ -220,6 +245,9 @@ def _parse_digits(
         )
         .to_series()
     )
+    bad = _where(micros.is_null())
+    if bad:
+        raise table.cell_error(column, bad, "is neither a date nor a count from the epoch")
     wall = micros.cast(pl.Datetime("us"))
     return Stamps(wall, wall.dt.replace_time_zone("UTC"), has_times=True)
 
@@ -236,8 +264,11 @@ def _parse_dates(
         shape, code, notes = _find_date_format(table, column, text)
     try:
         dates = text.str.to_date(code, strict=False)
+        # The formats take signs, and years of more digits.
+        _require_years(table, column, dates)
     except pl.exceptions.PolarsError as error:
-        raise InputError(f"date format {code!r} is not understood: {error}") from error
+        said = f"date format {brief(code)} is not understood: {one_line(error):.200}"
+        raise InputError(said) from error
     if dates.null_count():
         raise table.cell_error(column, _where(dates.is_null()), f"is not a date ({shape})")
     return dates, notes

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import errno
 import os
 import shlex
 import sys
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from wfo.arguments import file_path, text
 from wfo.data.checks import CheckReport
 from wfo.data.coverage import Coverage
 from wfo.data.errors import CorruptError
@@ -32,23 +34,24 @@ from wfo.data.series import (
 from wfo.data.sources.source import SeriesKind
 from wfo.data.stored_files import (
     MARK,
+    Kept,
     Place,
     Stored,
+    is_plain_file,
     keys_of,
     listing_of,
     meta_of,
-    metadata_of,
     patiently,
+    put_aside,
     read_beside,
-    read_footer,
+    read_metadata,
     read_stored,
     remove_stale,
     sealed,
-    set_files_aside,
     temporary,
     write_new,
 )
-from wfo.data.symbols import require_symbol
+from wfo.data.symbols import LONGEST_SYMBOL, require_symbol
 from wfo.errors import DataError, InputError, did_you_mean
 from wfo.files import locked, sync_folder
 
@@ -74,6 +77,9 @@ WAITING: Final = "waiting for another process that writes it"
 
 #: The bars that ship with the package, in the layout of a store.
 SAMPLE_FOLDER: Final = Path(__file__).parent / "sample"
+
+#: How `wfo.files.locked` refuses what is no file of its own.
+_NO_LOCK: Final = frozenset({errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.EMLINK})
 
 #: Threads of this process, and the locks that each holds: it would wait for itself.
 _HOLDERS: Final[set[tuple[int, Path]]] = set()
@@ -135,7 +141,7 @@ class DataStore:
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = default_folder() if folder is None else Path(folder)
+        self.folder = default_folder() if folder is None else file_path("folder", folder)
 
     def __repr__(self) -> str:
         return f"DataStore({str(self.folder)!r})"
@@ -162,7 +168,7 @@ class DataStore:
 
     def is_sample(self, symbol: str, timeframe: str = "1day") -> bool:
         """Whether `load` takes bars from the embedded sample."""
-        return (symbol, timeframe) in self.sample_keys()
+        return (text("symbol", symbol), text("timeframe", timeframe)) in self.sample_keys()
 
     def list(self, series: str = "bars") -> list[BarsMeta]:
         """Return the meta data of all that is stored of a series, by symbol and timeframe.
@@ -190,8 +196,7 @@ class DataStore:
         # In this order: a file of an earlier version was not yet replaced when its meta file
         # was read.
         beside = read_beside(place)
-        footer = read_footer(place.bars)
-        return meta_of(place, metadata_of(place, footer), beside)
+        return meta_of(place, read_metadata(place), beside)
 
     def remembered(
         self, symbol: str, timeframe: str = "1day", *, series: str = "bars"
@@ -247,6 +252,18 @@ class DataStore:
         InputError
             If the timeframe or series is not known.
         """
+        return self.load_with_meta(symbol, timeframe, series=series).frame
+
+    def load_with_meta(
+        self, symbol: str, timeframe: str = "1day", *, series: str = "bars"
+    ) -> Stored:
+        """Load what `load` loads, with what is known about it, both of one moment.
+
+        Raises
+        ------
+        DataError, InputError
+            As `load` does.
+        """
         found = self.read(symbol, timeframe, series=series)
         if not found.frame.height:
             span = found.meta.coverage.span
@@ -254,7 +271,7 @@ class DataStore:
                 f"no {found.meta.timeframe} {_words(found.meta.series)} of {symbol!r}: "
                 f"{found.meta.origin.source} has none for {span or 'the dates asked for'}"
             )
-        return found.frame
+        return found
 
     def read(self, symbol: str, timeframe: str = "1day", *, series: str = "bars") -> Stored:
         """Load stored bars, or those of the sample, with what is known about them.
@@ -363,6 +380,10 @@ class DataStore:
         try:
             lock = self._lock(lock_path, waiting)
         except OSError as error:
+            if os.path.lexists(lock_path) and error.errno in _NO_LOCK:
+                raise DataError(
+                    f"cannot lock {lock_path}: it {error.strerror}; remove it"
+                ) from error
             raise self._cannot_write(place, error) from error
         if lock is None:
             raise DataError(
@@ -389,7 +410,7 @@ class DataStore:
                 with contextlib.suppress(OSError):
                     self.folder.rmdir()  # unless something was written
 
-    def _lock(self, path: Path, waiting: Callable[[], None] | None) -> IO[str] | None:
+    def _lock(self, path: Path, waiting: Callable[[], None] | None) -> IO[bytes] | None:
         """Lock a file of the folder; None if the file system has no locks."""
         for last in (False, False, True):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -432,7 +453,9 @@ class DataStore:
 
     def _find(self, symbol: str, timeframe: str, series: str) -> Place:
         """Return the files of what is stored, or else of the sample."""
-        kind = require_series(series)
+        kind, symbol = require_series(series), text("symbol", symbol)
+        if len(symbol) > LONGEST_SYMBOL:
+            require_symbol(symbol)
         timeframe = series_timeframe(kind, timeframe)
         stored, samples = listing_of(self.folder), listing_of(SAMPLE_FOLDER)
         for folder, listing in ((self.folder, stored), (SAMPLE_FOLDER, samples)):
@@ -571,7 +594,8 @@ class Held:
                 replaced = read_stored(current).meta
             except CorruptError:
                 reason = "corrupt"
-        kept: list[Path] = []
+        kept: list[Kept] = []
+        others: list[Kept] = []
         try:
             remove_stale(place)
             with temporary(place.bars) as new_bars, temporary(place.meta) as new_meta:
@@ -579,11 +603,13 @@ class Held:
                 write_new(new_meta, beside)
                 try:
                     if current is not None and reason is not None:
-                        set_files_aside(current, reason, now, kept)
+                        put_aside((current.bars, current.meta), reason, now, kept)
+                    if _is_taken(place.meta):
+                        put_aside((place.meta,), "corrupt", now, others)
                     patiently(lambda: os.replace(new_bars, place.bars))
                 except OSError:
-                    for path in kept:  # the files still have their own names
-                        path.unlink(missing_ok=True)
+                    for each in (*others, *kept):
+                        each.undo()
                     raise
                 # The bars are in place, with their meta data in them. What follows is for people.
                 with contextlib.suppress(OSError):
@@ -594,7 +620,15 @@ class Held:
             sync_folder(place.folder)
         except OSError as error:
             raise self._store._cannot_write(place, error) from error
-        return SavedBars(place.bars, place.meta, meta, replaced, kept[0] if kept else None)
+        return SavedBars(place.bars, place.meta, meta, replaced, kept[0].path if kept else None)
+
+
+def _is_taken(path: Path) -> bool:
+    """Whether a name is that of something which a file does not take the place of."""
+    try:
+        return not is_plain_file(path.lstat())
+    except OSError:
+        return False
 
 
 def _date(stamp: Any) -> dt.date:

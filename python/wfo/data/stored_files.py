@@ -10,26 +10,36 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import errno
 import hashlib
 import io
 import itertools
 import os
 import re
 import shutil
+import stat
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from wfo.data.errors import CorruptError
 from wfo.data.meta import LARGEST_META, BarsMeta
-from wfo.data.series import FUNDING_TIMEFRAME, conform_series, series_fingerprint
+from wfo.data.series import (
+    FUNDING_TIMEFRAME,
+    SERIES_COLUMNS,
+    conform_series,
+    series_fingerprint,
+)
 from wfo.data.sources.source import SeriesKind
 from wfo.data.symbols import file_stem, symbol_of
 from wfo.data.timeframes import TIMEFRAMES
-from wfo.errors import DataError
+from wfo.errors import DataError, WfoError
+from wfo.files.limits import TABLE_BYTES
+from wfo.files.opening import is_link, open_regular, read_bytes
+from wfo.files.parquet import ParquetFile
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,6 +57,9 @@ _UNSEALED: Final = MARK + "0" * 64
 #: How a Parquet file begins and ends; before the end stands the length of its footer.
 _MAGIC: Final = b"PAR1"
 _TAIL: Final = 8
+
+#: How `wfo.files.opening` refuses what is no regular file, or too long.
+_NO_FILE: Final = frozenset({errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.EFBIG})
 
 _AGAIN: Final = "import the bars again or download them anew"
 
@@ -108,6 +121,11 @@ _SUFFIXES: Final[dict[str, tuple[SeriesKind, str]]] = {
     **{f"mark-{timeframe}": ("mark", timeframe) for timeframe in TIMEFRAMES},
     "funding": ("funding", FUNDING_TIMEFRAME),
 }
+#: What a writer works on before it takes its name: here, or in `wfo.files.whole_file`.
+_WORK: Final = re.compile(
+    r"\.(?P<stem>.+)_(?P<suffix>[0-9a-z-]+)\.(?:parquet|meta\.json)"
+    r"\.(?:[0-9a-f]{12}\.tmp|[0-9a-f]{16}\.part)"
+)
 #: Names of files of earlier versions, which did not encode what Windows takes for devices.
 _PLAIN_STEM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^=_-]*")
 
@@ -158,29 +176,27 @@ def read_stored(place: Place) -> Stored:
     DataError
         If the system does not let it be read.
     """
-    import polars as pl
-
     beside = read_beside(place)  # before the bars, see `DataStore.meta`
-    content = _read_if_any(place.bars)
+    content = _read_if_any(place.bars, TABLE_BYTES)
     if content is None:
         raise CorruptError(f"{place.bars} is missing: {_AGAIN}")
-    footer = _footer_of(content)
-    sealed = _has_its_seal(content, footer or b"")
-    metadata = metadata_of(place, footer) if sealed is not False else {}
-    if sealed is False or (sealed is None and _META_KEY in metadata):
-        raise CorruptError(
-            f"{place.bars} is damaged: its bars or meta data are not as they were written; {_AGAIN}"
-        )
-    meta = meta_of(place, metadata, beside)
+    sealed = _has_its_seal(content)
+    if sealed is False:
+        raise CorruptError(_damaged(place))
     try:
-        frame = conform_series(
-            _without_panic(lambda: pl.read_parquet(io.BytesIO(content))), place.series
-        )
+        with ParquetFile(content) as file:
+            meta = meta_of(place, file.metadata, beside)
+            if sealed is None and _META_KEY in file.metadata:
+                raise CorruptError(_damaged(place))
+            names = [name for name in SERIES_COLUMNS if name in file.names]
+            frame = conform_series(file.read(names), place.series)
         found = series_fingerprint(frame, place.series)
-    except (pl.exceptions.PolarsError, DataError, OSError) as error:
+    except CorruptError:
+        raise
+    except (DataError, OSError) as error:
         raise _no_bars(place, error) from error
     if found != meta.fingerprint or frame.height != meta.rows:
-        kind, name = ("meta data", "which") if _META_KEY in metadata else ("meta file", None)
+        kind, name = ("meta data", "which") if _META_KEY in file.metadata else ("meta file", None)
         raise CorruptError(
             f"{place.bars} does not match its {kind}: its {frame.height:,} bars have the "
             f"fingerprint {found[:8]}, {name or place.meta.name} states {meta.rows:,} with "
@@ -189,15 +205,21 @@ def read_stored(place: Place) -> Stored:
     return Stored(frame, meta)
 
 
+def _damaged(place: Place) -> str:
+    return f"{place.bars} is damaged: its bars or meta data are not as they were written; {_AGAIN}"
+
+
 def read_beside(place: Place) -> bytes | DataError | None:
     """Read a meta file, or return why it cannot be read: most bars do without it."""
     try:
-        return _read_if_any(place.meta, LARGEST_META + 1)
+        return _read_if_any(place.meta, LARGEST_META)
     except DataError as error:
         return error
 
 
-def meta_of(place: Place, metadata: dict[str, str], beside: bytes | DataError | None) -> BarsMeta:
+def meta_of(
+    place: Place, metadata: Mapping[str, str], beside: bytes | DataError | None
+) -> BarsMeta:
     """Return the meta data in a Parquet file, or else that of the file beside it."""
     text = metadata.get(_META_KEY)
     name = place.bars.name
@@ -209,7 +231,7 @@ def meta_of(place: Place, metadata: dict[str, str], beside: bytes | DataError | 
         text, name = beside.decode(errors="replace"), place.meta.name
     try:
         meta = BarsMeta.from_json(text, name)
-    except DataError as error:
+    except WfoError as error:
         raise CorruptError(str(error)) from error
     if (meta.symbol, meta.timeframe, meta.series) != (place.symbol, place.timeframe, place.series):
         raise CorruptError(
@@ -219,17 +241,29 @@ def meta_of(place: Place, metadata: dict[str, str], beside: bytes | DataError | 
     return meta
 
 
-def metadata_of(place: Place, footer: bytes | None) -> dict[str, str]:
-    """Return the key-value pairs of a Parquet file."""
-    import polars as pl
+def read_metadata(place: Place) -> Mapping[str, str]:
+    """Return the key-value pairs of a Parquet file; its bars are not read.
 
-    if footer is None:
-        raise _no_bars(place, "it does not end as Parquet files do")
+    Raises
+    ------
+    CorruptError
+        If it is missing, or no such file.
+    DataError
+        If the system does not let it be read.
+    """
+
+    def read() -> Mapping[str, str]:
+        with ParquetFile(place.bars, links=False) as file:
+            return file.metadata
+
     try:
-        # A footer makes a file that polars reads the pairs from, however long the bars are.
-        return _without_panic(lambda: pl.read_parquet_metadata(io.BytesIO(_MAGIC + footer)))
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise _no_bars(place, error) from error
+        return patiently(read)
+    except FileNotFoundError as error:
+        raise CorruptError(f"{place.bars} is missing: {_AGAIN}") from error
+    except OSError as error:
+        if error.errno is None:
+            raise _no_bars(place, error) from error
+        raise _unreadable(place.bars, error) from error
 
 
 def _no_bars(place: Place, reason: object) -> CorruptError:
@@ -237,60 +271,20 @@ def _no_bars(place: Place, reason: object) -> CorruptError:
     return CorruptError(f"{place.bars} is no file of stored bars ({said:.200}): {_AGAIN}")
 
 
-def read_footer(path: Path) -> bytes | None:
-    """Read the footer of a Parquet file, with what ends the file; None if it has none."""
+def _unreadable(path: Path, error: OSError) -> DataError:
+    """Return what to raise where a file cannot be read; what no file is can be replaced."""
+    if error.errno in _NO_FILE:
+        return CorruptError(f"{path} {error.strerror}: {_AGAIN}")
+    return DataError(f"cannot read {path}: {error.strerror or error}")
 
-    def read() -> bytes | None:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - _TAIL, 0))
-            length = _footer_length(file.read(_TAIL), size)
-            if length is None:
-                return None
-            file.seek(size - _TAIL - length)
-            return file.read(length + _TAIL)
 
+def _read_if_any(path: Path, most: int) -> bytes | None:
     try:
-        return patiently(read)
-    except FileNotFoundError as error:
-        raise CorruptError(f"{path} is missing: {_AGAIN}") from error
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _footer_of(content: bytes) -> bytes | None:
-    length = _footer_length(content[-_TAIL:], len(content))
-    return None if length is None else content[-_TAIL - length :]
-
-
-def _footer_length(tail: bytes, size: int) -> int | None:
-    length = int.from_bytes(tail[:4], "little")
-    if tail[4:] != _MAGIC or length + _TAIL + len(_MAGIC) > size:
-        return None
-    return length
-
-
-def _read_if_any(path: Path, most: int = -1) -> bytes | None:
-    def read() -> bytes:
-        with path.open("rb") as file:
-            return file.read(most)
-
-    try:
-        return patiently(read)
+        return patiently(lambda: read_bytes(path, most=most, links=False))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _without_panic(read: Callable[[], _T]) -> _T:
-    """Call a reader of polars, whose panics are no exceptions that callers expect."""
-    import polars as pl
-
-    try:
-        return read()
-    except pl.exceptions.PanicException as error:
-        raise pl.exceptions.ComputeError(str(error)) from error
+        raise _unreadable(path, error) from error
 
 
 # Writing
@@ -308,12 +302,15 @@ def sealed(rows: pl.DataFrame, meta: str) -> bytes:
     return head + f"{MARK}{_digest(content)}".encode() + tail
 
 
-def _has_its_seal(content: bytes, footer: bytes) -> bool | None:
+def _has_its_seal(content: bytes) -> bool | None:
     """Tell whether a file has the digest that its footer states; None if it states none."""
-    seals = list(_SEAL.finditer(footer))
+    start = len(content) - _TAIL - int.from_bytes(content[-_TAIL:-4], "little")
+    if not content.endswith(_MAGIC) or start < len(_MAGIC):
+        return None
+    seals = list(_SEAL.finditer(content, start))
     if not seals:
         return None
-    start, end = (len(content) - len(footer) + at for at in seals[-1].span(1))
+    start, end = seals[-1].span(1)
     digest = hashlib.sha256(memoryview(content)[:start])
     digest.update(b"0" * (end - start))
     digest.update(memoryview(content)[end:])
@@ -324,28 +321,82 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def set_files_aside(place: Place, reason: str, now: dt.datetime, kept: list[Path]) -> None:
-    """Give the files a further name, until they are replaced, and add it to `kept`."""
-    for path in (place.bars, place.meta):
-        if path.is_file():
-            stamp = f"{path.name}.{reason}-{now:%Y%m%dT%H%M%SZ}"
-            names = (f"{stamp}-{number}" for number in itertools.count(2))
-            target = path.with_name(stamp)
-            while target.exists():
-                target = path.with_name(next(names))
-            kept.append(target)
+def put_aside(paths: Iterable[Path], reason: str, now: dt.datetime, kept: list[Kept]) -> None:
+    """Give files a further name, until they are replaced, and add it to `kept`.
+
+    What is no file, such as a link, takes the other name instead of its own.
+    """
+    for path in paths:
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            continue
+        stamp = f"{path.name}.{reason}-{now:%Y%m%dT%H%M%SZ}"
+        names = (f"{stamp}-{number}" for number in itertools.count(2))
+        target = path.with_name(stamp)
+        while os.path.lexists(target):
+            target = path.with_name(next(names))
+        if is_plain_file(status):
+            kept.append(Kept(target))
             _link_or_copy(path, target)
+        else:
+            path.rename(target)
+            kept.append(Kept(target, path))
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """Something that was set aside, under its new name, and its old one if it has lost that."""
+
+    path: Path
+    moved_from: Path | None = None
+
+    def undo(self) -> None:
+        """Put things back as they were."""
+        if self.moved_from is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            self.path.rename(self.moved_from)
+
+
+def is_plain_file(status: os.stat_result) -> bool:
+    """Whether what `os.lstat` says is of a regular file."""
+    return stat.S_ISREG(status.st_mode) and not is_link(status)
+
+
+def leftovers(folder: Path) -> list[tuple[Path, SeriesKind, str, str]]:
+    """Return what killed writers have left in a folder, or living ones work on.
+
+    Returns
+    -------
+    list
+        Each file with the series, the symbol and the timeframe that it is of.
+    """
+    found = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            key = _key_of_work(entry.name)
+            if key is not None and is_plain_file(entry.stat(follow_symlinks=False)):
+                found.append((folder / entry.name, *key))
+    return sorted(found)
+
+
+def _key_of_work(name: str) -> tuple[SeriesKind, str, str] | None:
+    """Return the series, symbol and timeframe of a temporary file; None of any other file."""
+    work = _WORK.fullmatch(name)
+    if work is None:
+        return None
+    kind = _SUFFIXES.get(work["suffix"])
+    symbol = symbol_of(work["stem"])
+    return None if kind is None or symbol is None else (kind[0], symbol, kind[1])
 
 
 def remove_stale(place: Place) -> None:
     """Remove what writers of these files left that were killed; the lock is held by this one."""
-    beginnings = tuple(f".{path.name}." for path in (place.bars, place.meta))
-    with os.scandir(place.folder) as entries:
-        names = [e.name for e in entries]
-    for name in names:
-        if name.startswith(beginnings) and name.endswith(".tmp"):
+    for path, *key in leftovers(place.folder):
+        if key == [place.series, place.symbol, place.timeframe]:
             with contextlib.suppress(OSError):
-                (place.folder / name).unlink()
+                path.unlink()
 
 
 @contextlib.contextmanager
@@ -370,9 +421,10 @@ def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:  # some file systems have no hard links
-        shutil.copyfile(source, target)
-        with target.open("rb+") as file:
-            os.fsync(file.fileno())
+        with open_regular(source, links=False) as old, target.open("xb") as new:
+            shutil.copyfileobj(old, new)
+            new.flush()
+            os.fsync(new.fileno())
 
 
 def patiently(action: Callable[[], _T]) -> _T:

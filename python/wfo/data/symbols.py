@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from wfo.errors import InputError
+from wfo.text import brief
 
 #: The longest symbol. Encoded, with the endings of the store, it stays below the 255 bytes that
 #: file systems allow for a name.
@@ -28,7 +29,7 @@ def require_symbol(symbol: str) -> str:
         If it is not 1 to 64 printable ASCII characters without a blank at either end.
     """
     if not isinstance(symbol, str):
-        raise InputError(f"a symbol is text, not {type(symbol).__name__} ({symbol!r:.80})")
+        raise InputError(f"a symbol is text, not {type(symbol).__name__} ({brief(symbol)})")
     if (
         not 1 <= len(symbol) <= LONGEST_SYMBOL
         or not symbol.isascii()

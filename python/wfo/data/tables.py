@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+import array
 import csv
 import dataclasses
 import functools
 import io
+import itertools
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from wfo.data.columns import NEEDED, recognise
+from wfo.data.frames import outside_years
 from wfo.errors import DataError
+from wfo.files.limits import BARS_ROWS, LINE_CHARACTERS, TABLE_BYTES, TABLE_COLUMNS
+from wfo.files.opening import read_bytes
+from wfo.files.parquet import Column, ParquetFile
 from wfo.text import shown
-from wfo.text_files import decode, other_kind
+from wfo.text_files import decode, encoding_of, other_kind
 
 if TYPE_CHECKING:
     import polars as pl
 
 #: Rows that are turned into columns at a time: bounds the memory that Python strings take.
-_CHUNK: Final = 50_000
+_ROWS_AT_ONCE: Final = 50_000
+
+#: Lines that a text has beside its rows, such as empty ones.
+_LINES_BESIDE: Final = 1_000_000
+
+#: Rows that a message names.
+_NAMED: Final = 8
 
 _read_csv = functools.partial(csv.reader, skipinitialspace=True, strict=True)
+
+#: What columns of a Parquet file may hold, by field; of others it does not matter.
+_NUMBERS: Final = frozenset({"text", "integer", "float", "half", "decimal", "nothing"})
+_STAMPS: Final = frozenset({"text", "integer", "float", "date", "stamp"})
+_KINDS: Final[Mapping[str, frozenset[str]]] = {
+    "date": _STAMPS,
+    "datetime": _STAMPS,
+    "time": frozenset({"text", "integer", "float", "time"}),
+    **dict.fromkeys(("open", "high", "low", "close", "adj_close", "volume"), _NUMBERS),
+    **dict.fromkeys(("up", "down"), _NUMBERS),
+    "ticker": frozenset({"text", "integer", "nothing"}),
+}
+#: What messages call such a column.
+_WORDS: Final[Mapping[str, str]] = {
+    "nested": "lists or structs",
+    "duration": "durations",
+    "bytes": "bytes",
+    "boolean": "true and false",
+    "date": "dates",
+    "time": "times of day",
+    "stamp": "dates with times",
+    "decimal": "decimals",
+    "half": "numbers of 16 bits",
+    "nothing": "nothing but empty cells",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +84,9 @@ class RowNames:
 
     def many(self, indices: Iterable[int]) -> str:
         """Return the name of several rows, such as ``"lines 17, 18"``."""
-        return f"{self.kind}s {', '.join(str(self.numbers[i]) for i in indices)}"
+        found = [str(self.numbers[i]) for i in itertools.islice(indices, _NAMED + 1)]
+        more = ", …" if len(found) > _NAMED else ""
+        return f"{self.kind}s {', '.join(found[:_NAMED])}{more}"
 
     def reversed(self) -> RowNames:
         """Return the names for the rows in the opposite order."""
@@ -64,7 +104,8 @@ class Table:
     headings
         The column headings as the file has them.
     columns
-        The cells, one series a heading: strings from text files, any type from Parquet.
+        The cells of each column whose heading is known, by its number: strings from text files,
+        from Parquet also numbers, dates and times.
     rows
         The name of each row.
     separator
@@ -73,13 +114,13 @@ class Table:
 
     name: str
     headings: tuple[str, ...]
-    columns: tuple[pl.Series, ...]
+    columns: Mapping[int, pl.Series]
     rows: RowNames
     separator: str
 
     def reversed(self) -> Table:
         """Return the table with its rows in the opposite order."""
-        columns = tuple(c.reverse() for c in self.columns)
+        columns = {number: cells.reverse() for number, cells in self.columns.items()}
         return dataclasses.replace(self, columns=columns, rows=self.rows.reversed())
 
     def cell_error(
@@ -87,15 +128,24 @@ class Table:
     ) -> DataError:
         """Return the error for broken cells of one column, naming the first of them."""
         first = bad[0]
-        value = self.columns[column][first]
+        value = _cell(self.columns[column], first)
         empty = value is None or (isinstance(value, str) and not value.strip())
         problem = "is empty" if empty else f"{shown(value)} {why}"
         more = f" (and {len(bad) - 1:,} more such cells in this column)" if len(bad) > 1 else ""
         gap = " " if empty else ": "
         return DataError(
-            f"{self.name}, {self.rows.one(first)}, column {self.headings[column]!r}"
+            f"{self.name}, {self.rows.one(first)}, column {shown(self.headings[column])}"
             f"{gap}{problem}{more}"
         )
+
+
+def _cell(cells: pl.Series, index: int) -> object:
+    """Return a cell; of dates that Python has no type for the number that stands for them."""
+    import polars as pl
+
+    cell = cells.slice(index, 1)
+    dated = cells.dtype in (pl.Date, pl.Datetime)
+    return cell.to_physical()[0] if dated and outside_years(cell)[0] else cell[0]
 
 
 def read_table(path: str | Path) -> Table:
@@ -112,56 +162,129 @@ def read_table(path: str | Path) -> Table:
     ------
     DataError
         If the file is missing, empty, a folder, unreadable, of another kind (archive, web
-        page), has no header line, or has a line with a wrong number of fields.
+        page), has no header line, has a line with a wrong number of fields, or is beyond a limit.
     """
     path = Path(path)
-    if path.is_dir():
+    if str(path) == "-":
+        raise DataError("standard input is not read: save it into a file, and name that")
+    # Of a name that no file can have this says no, where that of the path raises.
+    if os.path.isdir(path):
         raise DataError(f"{path} is a folder: name one file of bars in it")
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, most=TABLE_BYTES)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    if not content.strip():
+    if not content or content.isspace():
         raise DataError(f"{path.name} is empty")
     if content.startswith(b"PAR1"):
         return _read_parquet(path.name, content)
     if (kind := other_kind(content)) is not None:
         raise DataError(f"{path.name} is {kind}")
-    no_text = f"is neither Parquet nor text: it holds zero bytes; {NEEDED}"
-    text, _ = decode(path.name, content, error=DataError, no_text=no_text)
-    return _read_text(path.name, text)
+    return _read_text(path.name, content)
 
 
 def _read_parquet(name: str, content: bytes) -> Table:
-    import polars as pl
-
     try:
-        frame = pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise DataError(f"{name} is a broken Parquet file ({reason}): get it again") from error
-    if not frame.height:
-        raise DataError(f"{name} holds no bars: it has columns but no rows")
-    rows = RowNames("row", range(1, frame.height + 1))
-    return Table(name, tuple(frame.columns), tuple(frame.get_columns()), rows, "")
+        # Apart: a file of others may hold what makes the process that unpacks it crash.
+        with ParquetFile(content, apart=True) as file:
+            _check_rows(name, file.rows)
+            if not file.rows:
+                raise DataError(f"{name} holds no bars: it has columns but no rows")
+            headings = tuple(file.names)
+            known = _known(headings)
+            for number, field in known.items():
+                _check_kind(name, field, file.columns[number])
+            found = file.read_columns(list(known))
+    except OSError as error:
+        raise DataError(
+            f"{name} is a broken Parquet file, or one that is not read ({error}): get it again, or "
+            "save it as CSV"
+        ) from error
+    rows = RowNames("row", range(1, file.rows + 1))
+    return Table(name, headings, dict(zip(known, found, strict=True)), rows, "")
 
 
-def _read_text(name: str, text: str) -> Table:
-    lines = io.StringIO(text, newline=None).readlines()
-    number = next((i for i, line in enumerate(lines) if line.strip()), None)
-    if number is None:
-        raise DataError(f"{name} is empty")
-    told = re.fullmatch(r'"?sep=(.)"?', lines[number].strip(), re.IGNORECASE)
-    if told is not None:  # a line that Excel writes before the header
+def _check_kind(name: str, field: str, column: Column) -> None:
+    """Raise unless a column of a Parquet file holds what its field can be read from."""
+    kind = column.kind[0]
+    what = f"{name}: column {shown(column.name)}"
+    if kind not in _KINDS.get(field, _STAMPS):
+        held = _WORDS.get(kind, "values of a type that is not read")
+        raise DataError(
+            f"{what} holds {held}, from which no {field} is read: leave it out of the file, or "
+            "save it as text, dates or numbers"
+        )
+    if kind == "stamp" and not column.is_zone_known:
+        raise DataError(
+            f"{what} is in the time zone {shown(column.zone)}, which is not in the data base of"
+            " time zones: save it in one that is, such as UTC"
+        )
+
+
+def _known(headings: Sequence[str]) -> dict[int, str]:
+    """Return the numbers of the columns whose headings are known, with what they are.
+
+    Where none is a stamp, an index without a name is one.
+    """
+    found = recognise(headings)
+    known = {number: field for field, number in found.position.items() if field in _KINDS}
+    if found.index is not None:
+        known.setdefault(found.index, "datetime")
+    return known
+
+
+def _check_rows(name: str, count: int) -> None:
+    if count > BARS_ROWS:
+        raise DataError(f"{name} has more than {BARS_ROWS:,} rows: split it into several files")
+
+
+def _read_text(name: str, content: bytes) -> Table:
+    encoding = encoding_of(content)
+    no_text = f"is neither Parquet nor text: it holds zero bytes; {NEEDED}"
+    if encoding is None:
+        decode(name, content, error=DataError, no_text=no_text)
+    try:
+        # Line by line, so that no second copy of a long file is made.
+        with io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline=None) as stream:
+            return _read_lines(name, stream)
+    except UnicodeDecodeError:
+        decode(name, content, error=DataError, no_text=no_text)
+        raise
+
+
+def _lines(name: str, stream: IO[str]) -> Iterator[str]:
+    """Yield the lines of a text, none of which is longer than what is read."""
+    number = 0
+    while line := stream.readline(LINE_CHARACTERS + 1):
         number += 1
-        if number >= len(lines):
+        if len(line) > LINE_CHARACTERS:
+            raise DataError(
+                f"{name}, line {number}: it has more than {LINE_CHARACTERS:,} characters, as no "
+                "line of bars has"
+            )
+        if number > BARS_ROWS + _LINES_BESIDE:  # also such as are empty take time
+            raise DataError(f"{name} has more than {number - 1:,} lines: split it")
+        yield line
+
+
+def _read_lines(name: str, stream: IO[str]) -> Table:
+    lines = _lines(name, stream)
+    number, line = next(((i, line) for i, line in enumerate(lines) if line.strip()), (0, ""))
+    if not line:
+        raise DataError(f"{name} is empty")
+    told = re.fullmatch(r'"?sep=(.)"?', line.strip(), re.IGNORECASE)
+    if told is not None:  # a line that Excel writes before the header
+        number, line = number + 1, next(lines, "")
+        if not line:
             raise DataError(f"{name} is empty but for its line 'sep={told[1]}'")
-    head = lines[number].strip()
+    head = line.strip()
     if re.match(r"<!doctype|<html|<\?xml", head, re.IGNORECASE):
         raise DataError(f"{name} is a web page, not bars: the download has probably failed")
-    separator, headings = _split_header(name, number + 1, lines[number].rstrip("\n"))
+    separator, headings = _split_header(name, number + 1, line.rstrip("\n"))
+    if len(headings) > TABLE_COLUMNS:
+        raise DataError(f"{name} has {len(headings):,} columns; {TABLE_COLUMNS:,} are read")
     records, numbers = _records(name, lines, number + 1, separator, headings)
     return Table(name, tuple(headings), records, RowNames("line", numbers), separator)
 
@@ -192,21 +315,23 @@ def _split_header(name: str, line: int, head: str) -> tuple[str, list[str]]:
 
 
 def _records(
-    name: str, lines: list[str], start: int, separator: str, headings: list[str]
-) -> tuple[tuple[pl.Series, ...], list[int]]:
+    name: str, lines: Iterator[str], start: int, separator: str, headings: list[str]
+) -> tuple[dict[int, pl.Series], Sequence[int]]:
     import polars as pl
 
     width = len(headings)
-    numbers: list[int] = []
-    chunk: list[list[str]] = []
-    parts: list[list[pl.Series]] = [[] for _ in headings]
+    numbers = array.array("q")
+    known = list(_known(headings))
+    # Of the others no cell is kept, so that what they hold takes no memory.
+    chunk: list[list[str]] = [[] for _ in known]
+    parts: list[list[pl.Series]] = [[] for _ in known]
 
     def flush() -> None:
-        for part, cells in zip(parts, zip(*chunk, strict=True), strict=False):
+        for part, cells in zip(parts, chunk, strict=True):
             part.append(pl.Series(cells, dtype=pl.String))
-        chunk.clear()
+            cells.clear()
 
-    reader = _read_csv(lines[start:], delimiter=separator)
+    reader = _read_csv(lines, delimiter=separator)
     before = 0  # lines the reader has consumed before this record
     preamble = 0
     while True:
@@ -227,24 +352,27 @@ def _records(
             preamble += 1
             if preamble == 2:
                 headings[0] = record[0].strip()
+                known = list(_known(headings))
+                chunk, parts = [[] for _ in known], [[] for _ in known]
             continue
-        if len(record) != width:
-            if len(record) < width or any(cell.strip() for cell in record[width:]):
-                fields = f"{len(record)} field{'' if len(record) == 1 else 's'}"
-                raise DataError(
-                    f"{name}, line {line}: {fields} where the header has {width}: "
-                    f"{shown(separator.join(record))}"
-                )
-            del record[width:]
+        too_long = any(cell.strip() for cell in record[width:])
+        if len(record) < width or too_long:
+            fields = f"{len(record)} field{'' if len(record) == 1 else 's'}"
+            raise DataError(
+                f"{name}, line {line}: {fields} where the header has {width}: "
+                f"{shown(separator.join(record))}"
+            )
         numbers.append(line)
-        chunk.append(record)
-        if len(chunk) == _CHUNK:
+        for cells, number in zip(chunk, known, strict=True):
+            cells.append(record[number])
+        if len(numbers) % _ROWS_AT_ONCE == 0:
             flush()
-    if chunk:
-        flush()
+            _check_rows(name, len(numbers))
+    flush()
     if not numbers:
         raise DataError(f"{name} holds no bars: nothing follows its header line")
-    return tuple(pl.concat(part) for part in parts), numbers
+    found = {number: pl.concat(part) for number, part in zip(known, parts, strict=True)}
+    return found, numbers
 
 
 def _is_yfinance_preamble(headings: list[str], record: list[str], done: int) -> bool:

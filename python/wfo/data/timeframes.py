@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from wfo.errors import InputError, did_you_mean
+from wfo.text import brief
 
 #: Name of each timeframe and its length in seconds.
 TIMEFRAMES: Final[Mapping[str, int]] = MappingProxyType(
@@ -31,11 +32,11 @@ def require_timeframe(name: str) -> str:
     InputError
         If it is not, with the nearest known name.
     """
-    if name in TIMEFRAMES:
+    if isinstance(name, str) and name in TIMEFRAMES:
         return name
     hint = did_you_mean(name, TIMEFRAMES)
     known = "" if "known:" in hint else f" (known: {', '.join(TIMEFRAMES)})"
-    raise InputError(f"unknown timeframe {name!r}{hint}{known}")
+    raise InputError(f"unknown timeframe {brief(name)}{hint}{known}")
 
 
 def is_intraday(timeframe: str) -> bool:

@@ -78,6 +78,8 @@ def check(
     store = DataStore(data_dir)
     if fix:
         _remove_leftovers(store)
+    else:
+        _list_leftovers(store)
     stored: list[Key] = sorted(
         ((*key, series) for series in SERIES for key in store.keys(series)),
         key=lambda key: key[0],
@@ -110,6 +112,16 @@ def _remove_leftovers(store: DataStore) -> None:
         say(f"fixed: {line}")
 
 
+def _list_leftovers(store: DataStore) -> None:
+    from wfo.data.stored_files import leftovers
+
+    for path, *_ in leftovers(store.folder):
+        say(
+            f"note: {path.name} is being written, or was left by a writer that was killed: "
+            "wfo data check --fix removes what was left"
+        )
+
+
 def _fix_one(store: DataStore, key: Key, source: str | None) -> None:
     from wfo.data.fixing import fix
     from wfo.progress import stages_for_stream
@@ -127,8 +139,8 @@ def _check_one(store: DataStore, key: Key) -> bool:
 
     symbol, timeframe, series = key
     try:
-        meta = store.meta(symbol, timeframe, series=series)
-        report = check_stored(store, *key, now=dt.datetime.now(dt.UTC))
+        stored = store.read(symbol, timeframe, series=series)
+        report = check_stored(store, *key, now=dt.datetime.now(dt.UTC), stored=stored)
     except (DataError, InputError) as error:
         say(f"{title(*key)}: cannot be used")
         say(f"error: {error}", indent=2)
@@ -139,7 +151,7 @@ def _check_one(store: DataStore, key: Key) -> bool:
         if found
     ]
     whose = ", the embedded sample" if store.is_sample(symbol, timeframe) else ""
-    say(f"{title(*key)}{whose}: {extent(meta)}: {', '.join(counts) or 'ok'}")
+    say(f"{title(*key)}{whose}: {extent(stored.meta)}: {', '.join(counts) or 'ok'}")
     for line in report.errors:
         say(f"error: {line}", indent=2)
     for line in report.warnings:

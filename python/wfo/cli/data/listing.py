@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from wfo.cli.data.shared import data_dir_option, say
-from wfo.errors import DataError
+from wfo.cli.terminal import echo
+from wfo.errors import DataError, WfoError
 from wfo.text import table
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def list_(data_dir: Path) -> None:
     for symbol, timeframe, series in (*keys, *((*key, "bars") for key in samples)):
         try:
             rows.append(_row(store, symbol, timeframe, series, now))
-        except DataError as error:
+        except WfoError as error:
             broken.append(str(error))
     if rows:
         lines = table([_HEADS, *rows], "<<><<><<>", indent="")
@@ -62,7 +63,7 @@ def list_(data_dir: Path) -> None:
             lines.insert(
                 len(lines) - len(samples), "the embedded sample, which every command knows:"
             )
-        click.echo("\n".join(lines))
+        echo("\n".join(lines))
     if broken:
         raise DataError(
             "\n  ".join(["some stored bars cannot be read (wfo data check --fix):", *broken])

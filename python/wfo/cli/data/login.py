@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from wfo.cli.terminal import echo
+
 
 @click.command()
 @click.argument("source", type=click.Choice(["tradestation"]))
@@ -42,5 +44,5 @@ def login(source: str, port: int | None, no_browser: bool) -> None:
         SourcesConfig.load(),
         open_browser=(lambda _: False) if no_browser else webbrowser.open,
         port=PORTS[0] if port is None else port,
-        say=lambda text: click.echo(text, err=True),
+        say=lambda text: echo(text, err=True),
     )

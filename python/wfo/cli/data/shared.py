@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from wfo.cli.terminal import echo
 from wfo.errors import InputError
 
 if TYPE_CHECKING:
@@ -141,4 +142,4 @@ def say(text: str, indent: int = 0, *, err: bool = False) -> None:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    click.echo(wrapped, err=err)
+    echo(wrapped, err=err)
