@@ -19,8 +19,10 @@ _CRATES = {
 
 #: The layers of the package, the lowest first. Members of one layer do not use each other.
 PYTHON = (
-    ("wfo/errors.py", "wfo/text.py", "wfo/progress.py", "wfo/sampling.py", "wfo/yaml_text.py"),
-    ("wfo/_core.pyi", "wfo/files.py", "wfo/settings.py", "wfo/text_files.py"),
+    ("wfo/errors.py", "wfo/text.py", "wfo/sampling.py"),
+    ("wfo/arguments.py", "wfo/forks.py", "wfo/progress.py"),
+    ("wfo/_core.pyi", "wfo/files/", "wfo/settings.py", "wfo/text_files.py"),
+    ("wfo/yaml_text.py",),
     ("wfo/data/", "wfo/strategy/"),
     ("wfo/atr_d/", "wfo/bars.py", "wfo/grid.py", "wfo/metrics.py", "wfo/windows.py"),
     ("wfo/charts.py", "wfo/grid_yaml.py"),

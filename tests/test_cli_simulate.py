@@ -11,7 +11,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -791,7 +791,7 @@ def test_what_is_left_out_takes_its_default_and_is_said(call: Callable[..., Call
         ((*short(), "--symbol2", "SP500"), 1, ["one symbol only", "--symbol2"]),
         ((*short(), "--timeframe", "5min"), 1, ["no 5min bars of 'NASDAQ'", "1day"]),
         ((*short(), "--engine", "dirct"), 1, ["'dirct'", "did you mean 'direct'?"]),
-        ((*short(), "--capital", "0"), 1, ["capital = 0.0", "above 0"]),
+        ((*short(), "--capital", "0"), 1, ["capital = 0.0", "from 1e-06 to 1e+15"]),
         ((*short(), "--windows", "sixty-fourty"), 1, ["did you mean 'sixty-forty'?"]),
         ((*short(), "--phase", "0"), 2, ["--phase", "0"]),
         ((*short(), "--phase", "5"), 1, ["no phase 5", "'default' has 4"]),
@@ -937,8 +937,8 @@ def test_file_that_is_none_of_candidates(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such file")
 def test_full_disk(call: Callable[..., Called], monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: pl.DataFrame, file: Path, **_: object) -> None:
-        Path(file).write_text("half of")
+    def full(self: pl.DataFrame, file: IO[bytes], **_: object) -> None:
+        file.write(b"half of")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pl.DataFrame, "write_csv", full)

@@ -30,6 +30,7 @@ from wfo.data.sources.credentials import (
 )
 from wfo.data.sources.errors import CredentialsError
 from wfo.errors import InputError
+from wfo.files import whole
 
 MARK = "test-secret-0123456789"
 NOW = dt.datetime(2024, 6, 3, 12, tzinfo=dt.UTC)
@@ -157,7 +158,7 @@ def test_a_file_that_anyone_may_write_or_that_is_none_names_no_addresses(tmp_pat
     assert _load(tmp_path).source == "alpaca"
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="is a named pipe"):
         _load(tmp_path)
 
 
@@ -248,11 +249,11 @@ def test_links_folders_and_pipes_are_refused(tmp_path: Path) -> None:
         _load(path.parent)
     path.unlink()
     path.mkdir()
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="is a folder"):
         _load(path.parent)
     path.rmdir()
     os.mkfifo(path, 0o600)
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="is a named pipe"):
         _load(path.parent)
 
 
@@ -369,7 +370,7 @@ def test_a_token_that_is_stored_is_stored_even_if_its_folder_cannot_be_synced(
     def broken(_: Path) -> None:
         raise OSError(22, "Invalid argument")
 
-    monkeypatch.setattr("wfo.data.sources.credentials.sync_folder", broken)
+    monkeypatch.setattr("wfo.files.whole.sync_folder", broken)
     file = TokenFile(tmp_path, None)
     file.write(Secret(MARK), NOW)
     assert file.read() == Secret(MARK)
@@ -407,7 +408,7 @@ def test_a_write_that_fails_leaves_the_old_token(
     assert file.read() == Secret("test-old")
     assert files_with(tmp_path, MARK) == []
     # A part that a killed writer left is in no way.
-    _private(tmp_path / f"{TOKEN_FILE}.part", "left", 0o644)
+    _private(tmp_path / f".{TOKEN_FILE}.0123456789abcdef.part", "left", 0o644)
     file.write(Secret(MARK), NOW)
     assert file.read() == Secret(MARK)
     assert sorted(p.name for p in tmp_path.iterdir()) == [TOKEN_FILE]
@@ -417,9 +418,8 @@ def test_no_secret_goes_into_a_file_that_another_process_has_put_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = TokenFile(tmp_path, None)
-    foreign = _private(tmp_path / f"{TOKEN_FILE}.part", "foreign", 0o644)
-    # As if it came between the removal of an old part and the writing of a new one.
-    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    foreign = _private(tmp_path / "foreseen", "foreign", 0o644)
+    monkeypatch.setattr(whole, "_beside", lambda _: foreign)
     with pytest.raises(CredentialsError, match="cannot be written"):
         file.write(Secret(MARK), NOW)
     assert foreign.read_text() == "foreign"

@@ -249,7 +249,7 @@ def test_even_axes_are_spans_and_methods_are_not() -> None:
 NUMBERS = st.one_of(
     st.integers(1, 10**6).map(float),
     st.decimals("0.0001", "1000", places=4).map(float),
-    st.floats(1e-12, 1e18),
+    st.floats(1e-12, 1e9),
 )
 
 
@@ -305,7 +305,7 @@ def test_yaml_goes_with_a_name() -> None:
     "text", ["a: 1\nb: 2\na: 3", "x: {a: 1, a: 1}", "- {y: {a: 1, a: 2}}", "&k a: 1\na: 2"]
 )
 def test_a_key_twice_is_refused(text: str) -> None:
-    with pytest.raises(yaml.YAMLError, match="'a' is there twice"):
+    with pytest.raises(wfo.InputError, match="'a' is there twice"):
         load_yaml(text)
 
 
@@ -321,5 +321,5 @@ def test_everything_else_is_read_as_the_library_does(text: str) -> None:
 
 
 def test_objects_are_not_made() -> None:
-    with pytest.raises(yaml.YAMLError):
+    with pytest.raises(wfo.InputError, match="is none that is read here"):
         load_yaml("a: !!python/object/apply:os.getcwd []")

@@ -35,6 +35,22 @@ def test_two_sets_have_names() -> None:
     assert wfo.Gates is Gates
 
 
+def test_gates_take_numbers_of_numpy_as_pythons_own() -> None:
+    given = Gates(
+        wfe=np.float32(0.5), dd_ratio=np.int64(2), min_phases=np.uint8(3), min_trades=np.int64(5)
+    )
+    assert given == Gates(wfe=0.5, dd_ratio=2, min_phases=3, min_trades=5)
+    assert [type(value) for value in given.to_dict().values() if value is not None][:4] == [
+        float, int, int, int,
+    ]  # fmt: skip
+    for wrong in (
+        {"wfe": np.bool_(True)}, {"min_trades": np.bool_(True)}, {"min_trades": np.float64(5)},
+        {"wfe": np.float32("nan")}, {"min_phases": np.int64(0)},
+    ):  # fmt: skip
+        with pytest.raises(wfo.InputError, match=f"{next(iter(wrong))} = .* must be"):
+            Gates(**wrong)
+
+
 @pytest.mark.parametrize(
     ("gates", "name", "options"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import hashlib
 import json
 import re
@@ -13,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,7 @@ import wfo
 from wfo.cli import cli
 from wfo.data import BarsOrigin, DataStore, load_sample
 from wfo.errors import DataError, InputError, ResultsError
-from wfo.files import read_sealed, write_sealed
+from wfo.files import read_sealed, whole, write_sealed
 from wfo.progress import Tick
 from wfo.runs.analysis.analyzing import analyze
 from wfo.runs.basis import SimulationPlan, basis_of
@@ -699,10 +700,13 @@ def test_a_kill_at_any_moment_shows_nothing_that_is_not_recorded(
 def test_a_record_that_cannot_be_written_shows_nothing(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder.path / "holdouts.json.part").mkdir()
-    with pytest.raises(ResultsError, match=r"cannot write .*holdouts\.json"):
-        spend_holdout(folder)
-    (folder.path / "holdouts.json.part").rmdir()
+    def full(part: Path) -> NoReturn:
+        raise OSError(errno.ENOSPC, f"no room for {part.name}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whole, "_create", full)
+        with pytest.raises(ResultsError, match=r"cannot write .*holdouts\.json: no room for .*"):
+            spend_holdout(folder)
     assert read_spent(folder) is None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -194,24 +195,24 @@ def test_what_a_later_version_adds_is_kept() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"status": "done"}, "status = 'done' must be one of running,"),
-        ({"status": None}, "'status' of the manifest must be of type str, not NoneType"),
-        ({"threads": True}, "'threads' of the manifest must be of type int, not bool"),
-        ({"data": []}, "'data' of the manifest must be of type dict, not list"),
-        ({"data": {"symbol": "Q"}}, "data lacks 'warnings'"),
-        ({"data2": {"warnings": [1]}}, "data2: warnings must be texts"),
+        ({"status": "done"}, "status = 'done' must be one of 'running',"),
+        ({"status": None}, "status = null must be one of 'running',"),
+        ({"threads": True}, "threads = true must be a whole number"),
+        ({"data": []}, "data = a list of 0 must be an object"),
+        ({"data": {"symbol": "Q"}}, "data lacks 'timeframe'"),
+        ({"data2": {"warnings": [1]}}, r"data2\.warnings\[0\] = 1 must be a text"),
         ({"join": {"dropped_first": 1}}, "join lacks 'dropped_second'"),
-        ({"phases": {"name": "x"}}, "'phases' of the manifest cannot be used: KeyError"),
-        ({"gates": {"wfe": -1}}, "'gates' of the manifest cannot be used: .*wfe = -1"),
+        ({"phases": {"name": "x"}}, "phases lacks 'as_of'"),
+        ({"gates": {"wfe": -1}}, r"gates\.wfe = -1 must be a number from 0 on"),
         ({"gates": {"wef": 1}}, "'gates' of the manifest cannot be used: .*wef"),
-        ({"sweeps": {"atr_d_l": {"store": "dense"}}}, "sweeps of atr_d_l lacks 'key'"),
+        ({"sweeps": {"atr_d_l": {"store": "dense"}}}, r"sweeps\.atr_d_l lacks 'key'"),
         ({"sweeps": {}}, "there is a grid of atr_d_duals_l, and no sweep"),
-        ({"grids": [1]}, "grids must be an object, not int"),
-        ({"sums": {"x.csv": {"bytes": 1}}}, "sums of x.csv lacks 'sha256'"),
+        ({"grids": [1]}, r"grids\[0\] = 1 must be an object"),
+        ({"sums": {"x.csv": {"bytes": 1}}}, r"sums\['x\.csv'\] lacks 'sha256'"),
         ({"rescored": {"command": "wfo"}}, "rescored lacks 'at'"),
-        ({"gates": {"beat": "market"}}, "'gates' of the manifest cannot be used: .*'market'"),
-        ({"benchmarks": {}}, "'benchmarks' of the manifest must be of type list, not dict"),
-        ({"benchmarks": [{"capital": 1}]}, "no figures of buy-and-hold: KeyError"),
+        ({"gates": {"beat": "market"}}, r"gates\.beat = 'market' must be one of"),
+        ({"benchmarks": {}}, "benchmarks = an object of 0 must be a list"),
+        ({"benchmarks": [{"capital": 1}]}, r"benchmarks\[0\] lacks 'is_bars'"),
     ],
 )
 def test_what_is_no_manifest_says_where(
@@ -232,3 +233,33 @@ def test_what_is_missing_is_named(name: str) -> None:
     del data[name]
     with pytest.raises(ResultsError, match=f"the manifest lacks '{name}'"):
         Manifest.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rm -rf /",
+        "wfo run; rm -rf ~",
+        "wfo run --symbol $(id)",
+        "wfo run --symbol `id`",
+        'wfo run --symbol "$HOME"',
+        "wfo run > /etc/passwd",
+        "wfo run\nrm x",
+        "wfo run 'open",
+        "wfo run --out ~",
+        "wfo  run",
+        "wfor run",
+    ],
+)
+def test_a_command_that_means_more_than_words_to_a_shell_is_refused(command: str) -> None:
+    data = json.loads(text(NAMES[1]))
+    for keys in (("command",), ("rescored", "command")):
+        forged = json.loads(text(NAMES[1]))
+        value = forged
+        for key in keys[:-1]:
+            value = value[key]
+        value[keys[-1]] = command
+        with pytest.raises(ResultsError, match=rf"{keys[-1]} = .*a command of wfo"):
+            Manifest.from_dict(forged)
+    data["command"] = shlex.join(["wfo", "run", "--out", command, 'it\'s "odd" $x\n\\', "ü", ""])
+    assert Manifest.from_dict(data).command == data["command"]

@@ -652,7 +652,7 @@ def test_a_folder_of_records_that_cannot_be_read_is_no_folder_without_any(
     made: RunFolder, tmp_path: Path
 ) -> None:
     folder = RunFolder(Path(shutil.copytree(made.path, tmp_path / "NASDAQ")))
-    (folder.path / "permutations").symlink_to("permutations")
+    (folder.path / "permutations").write_text("")
     for use in (read_tests, stale_tests, verify):
         with pytest.raises(ResultsError, match=r"permutations cannot be read: .*; see to it"):
             use(folder)

@@ -17,6 +17,7 @@ import yaml
 from conftest import ROOT
 
 import wfo
+from wfo.files import limits
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CARGO: dict[str, Any] = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))
@@ -223,3 +224,35 @@ def test_make_says_that_it_compiles_where_it_does(tmp_path: Path) -> None:
     os.utime(tmp_path / "rust" / "lib.rs", (3000, 3000))
     again, *_ = demo()
     assert re.fullmatch(r"Building wfo: what changed is compiled, .*minutes .*", again)
+
+
+def test_limits_are_stated_as_they_are() -> None:
+    stated = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")
+    rows = {
+        first.strip(): rest
+        for first, _, rest in (
+            line.strip("|\n ").partition("|") for line in stated.splitlines() if line[:1] == "|"
+        )
+    }
+    mib, gib = 1 << 20, 1 << 30
+    assert {
+        name: [int(n.replace(",", "")) for n in re.findall(r"(?<![\w.])[0-9][0-9,]*\b", row)]
+        for name, row in rows.items()
+        if name not in {"what", "---"}
+    } == {
+        "a JSON file": [limits.JSON_BYTES // mib, limits.JSON_VALUES, limits.JSON_DEPTH],
+        "a YAML file": [limits.YAML_BYTES // mib, limits.YAML_VALUES, limits.YAML_DEPTH],
+        "a grid, a schedule": [
+            *(limits.AXIS_VALUES, limits.CONSTRAINED_POINTS, limits.MAP_CELLS, limits.PHASES)
+        ],
+        "a text of bars": [
+            *(limits.TABLE_BYTES // gib, limits.BARS_ROWS),
+            *(limits.TABLE_COLUMNS, limits.LINE_CHARACTERS),
+        ],
+        "a Parquet file": [
+            *(limits.TABLE_BYTES // gib, limits.PARQUET_ROWS, limits.BARS_ROWS),
+            *(limits.PARQUET_COLUMNS, limits.PARQUET_UNPACKED // gib),
+            *(limits.PARQUET_RATIO, limits.PARQUET_SMALL // mib),
+        ],
+        "a run's folder": [limits.TREE_ENTRIES, limits.TREE_DEPTH],
+    }

@@ -802,13 +802,15 @@ def test_a_damaged_record_is_not_built_upon(refined: RunFolder) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("report", "../Refinement_x.csv", "is no name of a report"),
-        ("figures", "../../x.parquet", "are no figures of"),
-        ("rows", "9", "must be of type int"),
-        ("rows", 0, "rows = 0 is not from 1 to"),
-        ("rank", 10**30, "rank = 1000000000000000000000000000000 is not from 1 to"),
-        ("part", -1, "part = -1 is not from 1 to"),
-        ("refused", -1, "refused = -1 is not from 0 to"),
+        ("report", "../Refinement_x.csv", r"report = '\.\./Refinement_x\.csv' must be the name of"),
+        ("report", "x.csv", "is no name of a report"),
+        ("figures", "../../x.parquet", "must be a name below the folder"),
+        ("figures", "refined/x.parquet", "are no figures of"),
+        ("rows", "9", "rows = '9' must be a whole number"),
+        ("rows", 0, "rows = 0 must be a whole number from 1 to"),
+        ("rank", 10**30, "rank = a number of 31 digits must be a whole number from 1 to"),
+        ("part", -1, "part = -1 must be a whole number from 1 to"),
+        ("refused", -1, "refused = -1 must be a whole number from 0 to"),
     ],
 )
 def test_a_record_with_a_good_seal_is_checked_too(

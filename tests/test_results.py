@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,23 @@ def test_what_a_manifest_does_not_say_is_a_dash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "results", [[], [{}], [5], [{"strategy": "atr_d_l", "sets": 5, "best": []}]]
+    ("results", "said"),
+    [
+        ([{}], "results[0] lacks 'strategy'"),
+        ([5], "results[0] = 5 must be an object"),
+        ([{"strategy": "atr_d_l", "sets": 5}], "results[0].sets = 5 must be an object"),
+        ([{"strategy": "atr_d_l", "stable": -1}], "results[0].stable = -1 must be a whole number"),
+    ],
 )
-def test_results_of_another_shape_are_dashes(results: list[Any], tmp_path: Path) -> None:
+def test_results_of_another_shape_are_named(results: list[Any], said: str, tmp_path: Path) -> None:
+    made(tmp_path / "NASDAQ", results=results)
+    found = list_results(tmp_path)
+    assert not found.runs
+    assert said in found.unreadable[0]
+
+
+@pytest.mark.parametrize("results", [[], [{"strategy": "atr_d_l", "sets": {}, "best": None}]])
+def test_results_that_say_less_are_dashes(results: list[Any], tmp_path: Path) -> None:
     made(tmp_path / "NASDAQ", results=results)
     ((_, lines),) = blocks(list_results(tmp_path).page).items()
     assert lines[2].split() == ["atr_d_l", "1,280", "-", "-", "-", "-", "-"]
@@ -151,14 +166,13 @@ def test_only_manifests_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     made(tmp_path / "NASDAQ")
     (tmp_path / "NASDAQ" / "candidates_atr_d_l_smoke.csv").write_text("x")
     read: list[str] = []
-    for method in ("read_bytes", "read_text", "open"):
-        own = getattr(Path, method)
+    own = os.open
 
-        def noted(path: Path, *arguments: Any, own: Any = own, **options: Any) -> Any:
-            read.append(path.name)
-            return own(path, *arguments, **options)
+    def noted(path: Path, *arguments: Any, **options: Any) -> int:
+        read.append(Path(path).name)
+        return own(path, *arguments, **options)
 
-        monkeypatch.setattr(Path, method, noted)
+    monkeypatch.setattr(os, "open", noted)
     assert list_results(tmp_path).runs
     assert set(read) == {"run.json"}
 

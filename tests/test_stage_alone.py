@@ -600,9 +600,6 @@ def test_an_older_run_that_lacks_something(key: str, folder: RunFolder) -> None:
         (lambda i: i["inside"][0]["return"].update(factors=[]), "not of every parameter"),
         (lambda i: i["plateaus"]["plateaus"][0].update(rank=2), "must count from 1"),
         (lambda i: i["plateaus"]["plateaus"][0].update(cells=[[3, 4]]), "not in the grid"),
-        (lambda i: i["plateaus"]["plateaus"][0].update(cells="none"), "cannot be used"),
-        (lambda i: i.update(regions={}), "must be of type list"),
-        (lambda i: i.update(range_options={"fix": "none"}), "fix = 'none'"),
         (lambda i: i.update(plateau_options={"eps": 1}), "eps"),
     ],
 )
@@ -613,6 +610,32 @@ def test_a_manifest_that_states_something_else(
     with pytest.raises(ResultsError, match=words) as refused:
         export(folder)
     assert f"wfo rescore {folder.path}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda i: i["plateaus"]["plateaus"][0].update(cells="none"),
+            r"results\[1\]\.plateaus\.plateaus\[0\]\.cells = 'none' must be a list",
+        ),
+        (
+            lambda i: i.update(regions={}),
+            r"results\[1\]\.regions = an object of 0 must be a list",
+        ),
+        (
+            lambda i: i.update(range_options={"fix": "none"}),
+            r"fix = 'none' must be one of 'median', 'best'",
+        ),
+    ],
+)
+def test_a_manifest_of_another_shape(
+    change: Callable[[Any], object], words: str, folder: RunFolder
+) -> None:
+    restate(folder.path, lambda data: change(data["results"][1]))
+    for stage in (export, plateaus):
+        with pytest.raises(ResultsError, match=rf"{words}.*; run again"):
+            stage(folder)
 
 
 def test_candidates_that_were_changed_are_refused(folder: RunFolder) -> None:

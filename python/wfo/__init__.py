@@ -17,6 +17,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from wfo import forks as _forks
+
 if TYPE_CHECKING:
     from wfo import stats as stats
     from wfo.atr_d.settings import Settings
@@ -173,6 +175,8 @@ _HOMES = {
     "working_orders": "backtest.orders",
     "write_set": "runs.handover.set_file",
 }
+
+_forks.watch()
 
 
 def __getattr__(name: str) -> Any:

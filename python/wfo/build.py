@@ -43,11 +43,19 @@ def _work_tree() -> str:
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    git = ["git", "--no-optional-locks", "-C", str(root)]
+    # 'git describe --dirty' would write the index anew, and no command writes there.
+    commands = (
+        [*git, "describe", "--always", "--abbrev=12", "--exclude=*"],
+        [*git, "status", "--porcelain", "--untracked-files=no"],
+    )
     try:
-        done = subprocess.run(  # noqa: S603  # nothing of it comes from outside
-            [*command, "--exclude=*"], capture_output=True, text=True, check=False
+        commit, changed = (
+            subprocess.run(  # noqa: S603  # nothing of it comes from outside
+                command, capture_output=True, text=True, check=False
+            ).stdout.strip()
+            for command in commands
         )
     except OSError:
         return ""
-    return done.stdout.strip()
+    return f"{commit}-dirty" if commit and changed else commit

@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from wfo.errors import InputError
-from wfo.files import whole_file, write_text
+from wfo.files import whole_stream, write_text
 from wfo.metrics import drawdowns
+from wfo.text import listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +135,7 @@ def require_drawable(path: Path) -> None:
     """
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise InputError(f"{path} must end in {' or '.join(ENDINGS)}")
+        raise InputError(f"{listed([str(path)])} must end in {' or '.join(ENDINGS)}")
     if ending == ".png" and importlib.util.find_spec("matplotlib") is None:
         raise InputError(_MISSING)
 
@@ -163,8 +164,8 @@ def write_chart(
     require_drawable(path)
     charts = [chart] if isinstance(chart, EquityChart) else list(chart)
     if path.suffix.lower() == ".png":
-        with whole_file(path, remedy=remedy) as part:
-            _write_png(charts, part)
+        with whole_stream(path, remedy=remedy) as file:
+            _write_png(charts, file)
     else:
         write_text(path, page(*charts), remedy=remedy)
 
@@ -300,7 +301,7 @@ def _captions(chart: EquityChart, columns: int, boundary: int) -> list[str]:
 _EQUITY, _FALL, _HELD = "#1f5fa8", "#b5413b", "#8a6d00"
 
 
-def _write_png(charts: Sequence[EquityChart], path: Path) -> None:
+def _write_png(charts: Sequence[EquityChart], file: IO[bytes]) -> None:
     # Without pyplot, which would look for a display and keep the figure.
     from matplotlib.figure import Figure
 
@@ -308,7 +309,7 @@ def _write_png(charts: Sequence[EquityChart], path: Path) -> None:
     parts = figure.subfigures(len(charts), 1, squeeze=False)[:, 0]
     for chart, part in zip(charts, parts, strict=True):
         _draw(chart, part)
-    figure.savefig(path, format="png", metadata={"Software": None})
+    figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def _draw(chart: EquityChart, figure: Any) -> None:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from wfo.text import printable
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -75,7 +77,7 @@ class Plain:
 
     def say(self, text: str) -> None:
         """Tell something that stays."""
-        print(text, file=self._stream or sys.stderr, flush=True)
+        print(printable(text), file=self._stream or sys.stderr, flush=True)
 
 
 class Bar:
@@ -100,7 +102,7 @@ class Bar:
         begun = time.monotonic()
         done = 0
         with RichProgress(*columns, console=self._console, transient=True) as shown:
-            task = shown.add_task(title, total=total, status="")
+            task = shown.add_task(printable(title), total=total, status="")
 
             def tick(count: int) -> None:
                 nonlocal done
@@ -114,7 +116,7 @@ class Bar:
 
     def say(self, text: str) -> None:
         """Tell something that stays."""
-        self._console.print(text, markup=False)
+        self._console.print(printable(text), markup=False)
 
 
 class Stages(Protocol):
@@ -223,7 +225,7 @@ class BarStages:
             self._shown.update(task, completed=0, total=total, status="0 %")
         else:
             # Without colours an empty bar looks like a full one.
-            task = self._shown.add_task(name, total=total, status="0 %")
+            task = self._shown.add_task(printable(name), total=total, status="0 %")
         self._open[name] = _Stage(total, time.monotonic()), task
 
     def advance(self, name: str, count: int) -> None:
@@ -247,7 +249,7 @@ class BarStages:
 
     def say(self, text: str) -> None:
         """Tell something that stays, above the bars."""
-        self._console.print(text, markup=False)
+        self._console.print(printable(text), markup=False)
 
 
 #: Seconds within which stages that end one after the other were at work at the same time.

@@ -13,7 +13,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from wfo.cli import completion as completion  # its script for zsh counts from the start
-from wfo.errors import WfoError
+from wfo.cli.terminal import echo
+from wfo.errors import WfoError, is_panic
 from wfo.text import printable
 
 #: Exit codes besides 0: failed, wrong usage, interrupted.
@@ -126,10 +127,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = _interrupted()
     except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]  # it is read by show()
         error.show()
         code = error.exit_code
     except WfoError as error:
-        click.echo(f"error: {printable(str(error))}", err=True)
+        echo(f"error: {error}", err=True)
         code = FAILED
     except BrokenPipeError:
         # The pipe has no reader left; a second complaint at exit would be lost as well.
@@ -137,7 +139,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = FAILED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(printable(f"error: {where}{error.strerror or error}"), err=True)
+        echo(f"error: {where}{error.strerror or error}", err=True)
+        code = FAILED
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        said = " ".join(str(error).split())
+        echo(f"error: a compiled library failed: {said}", err=True)
         code = FAILED
     finally:
         _remind(0)
@@ -180,5 +188,5 @@ def _interrupted() -> int:
     # An interrupt swallowed below PyRun_String, where Cython's modules patch abc, leaves a mark by
     # which CPython ends as if killed, whatever the exit code. Any text that is run wipes it off.
     exec("")  # noqa: S102
-    click.echo("interrupted; what was complete is kept, nothing is half-written", err=True)
+    echo("interrupted; what was complete is kept, nothing is half-written", err=True)
     return INTERRUPTED

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from wfo.cli.run import find_run, out_option, run_options, threads_option
-from wfo.text import printable
+from wfo.cli.terminal import echo
 
 
 @click.command()
@@ -71,4 +71,4 @@ def analyze(
         progress=for_stream(),
         command=shlex.join(["wfo", *sys.argv[1:]]),
     )
-    click.echo(printable(report.page), nl=False)
+    echo(report.page, nl=False)

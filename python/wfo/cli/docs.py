@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from wfo.cli.terminal import echo
 from wfo.errors import ResultsError, did_you_mean
 
 
@@ -66,14 +67,14 @@ def docs(ctx: click.Context, page: str, folder: Path | None, no_open: bool, chec
             raise ResultsError("the documentation is not in order:\n  " + "\n  ".join(wrong))
     if folder is not None:
         write_site(site, folder)
-        click.echo(f"{len(site.pages)} pages written to {folder}")
+        echo(f"{len(site.pages)} pages written to {folder}")
     elif check:
-        click.echo(f"{len(site.pages)} pages, every link leads somewhere")
+        echo(f"{len(site.pages)} pages, every link leads somewhere")
     else:
         address = (local_site(site, __version__) / f"{page}.html").resolve().as_uri() + (
             f"#{anchor}" if anchor else ""
         )
-        click.echo(address)
+        echo(address)
         if not no_open and has_display(sys.platform, os.environ):
             import webbrowser
 

@@ -16,7 +16,7 @@ from wfo.cli.run import (
     require_one_set,
     run_options,
 )
-from wfo.text import printable
+from wfo.cli.terminal import echo
 
 #: The formats of sets; `wfo.runs.handover.set_file` has them too, and takes longer to load.
 FORMS = ("json", "yaml", "easylanguage-inputs")
@@ -101,7 +101,7 @@ def export(
     if number is not None:
         _set(found, candidate, refined, strategy, form, output, replace=force)
         return
-    click.echo(printable(_ranges(found, max_tests, fix, strategy)), nl=False)
+    echo(_ranges(found, max_tests, fix, strategy), nl=False)
 
 
 def _ranges(found: RunFolder, max_tests: int | None, fix: Fix | None, strategy: str | None) -> str:
@@ -139,10 +139,10 @@ def _set(
         require_absent(output)
     chosen = export_set(found.path, candidate=candidate, refined=refined, strategy=strategy)
     if output is None:
-        click.echo(set_text(chosen, form), nl=False)
+        echo(set_text(chosen, form), nl=False)
         return
     write_set(chosen, output, form, replace=replace)
-    click.echo(printable(f"{chosen.title}: {output}"))
+    echo(f"{chosen.title}: {output}")
 
 
 def _check_usage(

@@ -8,8 +8,8 @@ import click
 
 from wfo.cli.completion import complete_strategies
 from wfo.cli.run import command_given, find_run, out_option, run_options, threads_option
+from wfo.cli.terminal import echo
 from wfo.selection.plateaus import LEAST_STABLE
-from wfo.text import printable
 
 
 @click.command()
@@ -96,4 +96,4 @@ def plateaus(
         command=command_given(),
         progress=for_stream(),
     )
-    click.echo(printable(report.page), nl=False)
+    echo(report.page, nl=False)

@@ -8,7 +8,7 @@ import click
 
 from wfo.cli.completion import complete_symbols
 from wfo.cli.run import out_option
-from wfo.text import printable
+from wfo.cli.terminal import echo
 
 
 @click.command()
@@ -31,4 +31,4 @@ def results(symbol: str | None, out: Path) -> None:
     """
     from wfo.runs.results import list_results
 
-    click.echo(printable(list_results(out, symbol).page), nl=False)
+    echo(list_results(out, symbol).page, nl=False)

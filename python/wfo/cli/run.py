@@ -25,6 +25,7 @@ from wfo.cli.completion import (
 )
 from wfo.cli.config import ConfiguredCommand, config_option, written_out
 from wfo.cli.data import data_dir_option
+from wfo.cli.terminal import echo
 from wfo.selection.gates import BEATS, PRESETS, Gates
 from wfo.tradestation.ranges import FIXES, RangeOptions
 
@@ -421,11 +422,11 @@ def run(
         plan = replace(plan, command=command_line(plan, data_dir if named else None))
     if only_estimate:
         found = estimate(plan, DataStore(data_dir), progress=for_stream())
-        click.echo(found.page, nl=False)
+        echo(found.page, nl=False)
         if found.obstacle:
             raise ResultsError(found.obstacle)
         return
-    click.echo(carry_out(plan, DataStore(data_dir), progress=for_stream()).page, nl=False)
+    echo(carry_out(plan, DataStore(data_dir), progress=for_stream()).page, nl=False)
 
 
 @click.command()
@@ -461,7 +462,7 @@ def demo(symbol: str, threads: int | None, out: Path) -> None:
         out=out,
         command=command_given(),
     )
-    click.echo(carry_out(plan, sample_store(), progress=for_stream()).page, nl=False)
+    echo(carry_out(plan, sample_store(), progress=for_stream()).page, nl=False)
 
 
 @click.command()
@@ -509,7 +510,7 @@ def rescore(
         command=command_given(),
         progress=for_stream(),
     )
-    click.echo(report.page, nl=False)
+    echo(report.page, nl=False)
 
 
 @click.command()
@@ -542,7 +543,7 @@ def verify(
 
     found = find_run(folder, symbol, symbol2, out, timeframe, name)
     files, size = verify_run(found, threads=threads, progress=for_stream())
-    click.echo(f"{files} files, {size_text(size)}: all are as they were written")
+    echo(f"{files} files, {size_text(size)}: all are as they were written")
 
 
 def find_run(

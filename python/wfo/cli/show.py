@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wfo.cli.completion import complete_grids, complete_strategies
+from wfo.cli.terminal import echo
 
 if TYPE_CHECKING:
     from wfo.strategy import Strategy
@@ -44,20 +45,20 @@ def grids(name: str | None, strategy: str, as_yaml: bool) -> None:
     if as_yaml:
         if name is None:
             raise click.UsageError("--yaml goes with the NAME of a grid, such as coarse")
-        click.echo(grid_to_start_from(name, strategy), nl=False)
+        echo(grid_to_start_from(name, strategy), nl=False)
         return
     if name is None:
         for each, text in grid_names().items():
             covered = strategy in grid_strategies(each)
             count = f"{len(Grid.load(each, strategy)):,}" if covered else "-"
-            click.echo(f"{each:12} {count:>14}  {text}")
+            echo(f"{each:12} {count:>14}  {text}")
         return
     grid = Grid.load(name, strategy)
-    click.echo(f"{grid.name}, {strategy}: {len(grid):,} combinations")
+    echo(f"{grid.name}, {strategy}: {len(grid):,} combinations")
     for parameter, axis in grid.values.items():
         said = ", ".join(f"{v:g}" for v in axis)
         left_out = "  (left out: its default)" if parameter in grid.filled else ""
-        click.echo(f"  {parameter:20} {len(axis):>3}  {said}{left_out}")
+        echo(f"  {parameter:20} {len(axis):>3}  {said}{left_out}")
 
 
 @click.command()
@@ -79,11 +80,11 @@ def strategies(name: str | None) -> None:
 
     if name is None:
         for strategy in catalogue().values():
-            click.echo(f"{strategy.name:16} {strategy.title}")
+            echo(f"{strategy.name:16} {strategy.title}")
         return
     strategy = get_strategy(name)
     for line in _described(strategy):
-        click.echo(line)
+        echo(line)
 
 
 def _described(strategy: Strategy) -> list[str]:
@@ -93,7 +94,7 @@ def _described(strategy: Strategy) -> list[str]:
     lines.append(f"In TradeStation: {view.name if view else 'none, so no ranges are exported'}")
     for p in strategy.parameters:
         own = f"{view.input(p.name).name:20} " if view else ""
-        lines.append(f"  {p.name:20} {own}{p.meaning}; {p.allowed}")
+        lines.append(f"  {p.name:20} {own}{p.meaning}; {p.listed}")
     defaults = ", ".join(f"{name} {value:g}" for name, value in strategy.defaults.items())
     lines += ["Defaults, where a grid leaves one out:"] if defaults else []
     lines += textwrap.wrap(defaults, 98, initial_indent="  ", subsequent_indent="  ")
@@ -127,4 +128,4 @@ def info() -> None:
     from wfo.build import build_info
 
     for key, value in build_info().items():
-        click.echo(f"{key:14} {value}")
+        echo(f"{key:14} {value}")

@@ -9,7 +9,8 @@ import click
 from wfo.cli.completion import complete_strategies, complete_symbols, complete_timeframes
 from wfo.cli.data import data_dir_option
 from wfo.cli.run import allow_gaps_option, out_option, refined_option, require_one_set
-from wfo.text import printable
+from wfo.cli.terminal import echo
+from wfo.text import plain_json
 
 
 @click.command()
@@ -116,6 +117,6 @@ def signal(
     report = carry_out(plan, DataStore(data_dir))
     if as_json:
         text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        click.echo(text)
+        echo(plain_json(text))
     else:
-        click.echo(printable(report.page()), nl=False)
+        echo(report.page(), nl=False)

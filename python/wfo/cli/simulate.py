@@ -26,7 +26,7 @@ from wfo.cli.run import (
     require_one_set,
     setting_options,
 )
-from wfo.text import printable
+from wfo.cli.terminal import echo
 
 _TERMINAL = "terminal"
 _TABLES = (".csv", ".parquet")
@@ -283,7 +283,7 @@ def simulate(
     )
     report = carry_out(plan, DataStore(data_dir))
     width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
-    click.echo(printable(report.page(width if _TERMINAL in plots else None)), nl=False)
+    echo(report.page(width if _TERMINAL in plots else None), nl=False)
     if report.obstacle:
         raise ResultsError(report.obstacle)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from wfo.cli.run import find_run, out_option, run_options, threads_option
-from wfo.text import printable
+from wfo.cli.terminal import echo
 
 
 @click.command()
@@ -74,4 +74,4 @@ def verdict(
         command=shlex.join(["wfo", *sys.argv[1:]]),
         progress=for_stream(),
     )
-    click.echo(printable(report.page), nl=False)
+    echo(report.page, nl=False)

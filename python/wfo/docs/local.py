@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
+import time
 from pathlib import Path
 
 from wfo.docs.site import MARK, Site, write_site
 from wfo.errors import ResultsError
+from wfo.files import (
+    entries_of,
+    is_own_file,
+    is_own_folder,
+    make_folder,
+    move,
+    remove_tree,
+    temporary_folder,
+)
 
 #: Older copies that are kept, since a browser may still show one.
 _KEPT = 3
+
+#: How folders begin in which a copy is written, and hours after which no process writes one.
+_NEW, _UNDER_WAY = ".new-", 24
 
 
 def cache_folder() -> Path:
@@ -47,32 +58,36 @@ def local_site(site: Site, version: str) -> Path:
     """
     try:
         base = cache_folder()
-        base.mkdir(parents=True, exist_ok=True)
+        make_folder(base)
         folder = base / f"{version}-{site.fingerprint[:16]}"
-        if not (folder / MARK).is_file():
-            made = Path(tempfile.mkdtemp(prefix=".new-", dir=base))
+        if not is_own_file(folder / MARK):
+            made = temporary_folder(_NEW, base)
             try:
                 write_site(site, made)
                 # Where another process was quicker, its copy is the same.
                 with contextlib.suppress(OSError):
-                    made.replace(folder)
+                    move(made, folder)
             finally:
-                shutil.rmtree(made, ignore_errors=True)
+                remove_tree(made)
             _remove_old(base, folder)
-        if (folder / MARK).is_file():
+        if is_own_file(folder / MARK):
             return folder
     except (OSError, RuntimeError, ResultsError):
         # A home that is not known or not writable, as of services.
         pass
-    made = Path(tempfile.mkdtemp(prefix="wfo-docs-"))
+    made = temporary_folder("wfo-docs-")
     write_site(site, made)
     return made
 
 
 def _remove_old(base: Path, current: Path) -> None:
-    """Remove copies of other versions, but the latest few."""
+    """Remove copies of other versions, but the latest few, and what killed processes left."""
     with contextlib.suppress(OSError):
-        others = [each for each in base.iterdir() if each != current and each.name[0] != "."]
+        for each in entries_of(base):
+            hours = (time.time() - each.lstat().st_mtime) / 3600
+            if each.name.startswith(_NEW) and is_own_folder(each) and hours > _UNDER_WAY:
+                remove_tree(each)
+        others = [each for each in entries_of(base) if each != current and is_own_file(each / MARK)]
         others.sort(key=lambda each: each.stat().st_mtime, reverse=True)
         for each in others[_KEPT:]:
-            shutil.rmtree(each, ignore_errors=True)
+            remove_tree(each)

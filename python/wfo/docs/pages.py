@@ -12,6 +12,8 @@ from wfo.docs.api import api_names, api_pages
 from wfo.docs.commands import commands_page
 from wfo.docs.notebook import notebook_page
 from wfo.errors import ResultsError
+from wfo.files import read_text
+from wfo.files.limits import TEXT_BYTES
 
 if TYPE_CHECKING:
     import click
@@ -117,7 +119,7 @@ def by_section(pages: list[Page]) -> Iterator[tuple[str, list[Page]]]:
 
 def _source(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path, most=TEXT_BYTES)
     except OSError as error:
         raise ResultsError(
             f"{path}, a page of the documentation, cannot be read: {error.strerror};"

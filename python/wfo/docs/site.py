@@ -9,14 +9,27 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from wfo.docs.links import broken_links
 from wfo.docs.markdown import Rendered, render
 from wfo.docs.notebook import notebook_page
 from wfo.docs.pages import FOLDER, NOTEBOOK, Page, all_pages, by_section
 from wfo.errors import InputError, ResultsError
-from wfo.files import naming_the_file, read_json, write_json, write_text
+from wfo.files import (
+    entries_of,
+    is_own_file,
+    is_there,
+    make_folder,
+    naming_the_file,
+    read_json,
+    read_text,
+    remove_file,
+    write_json,
+    write_text,
+)
+from wfo.files.limits import TEXT_BYTES
+from wfo.files.schema import Limits, require
 
 if TYPE_CHECKING:
     import click
@@ -27,6 +40,18 @@ MARK = "site.json"
 _ASSETS = ("style.css", "site.js")
 
 _REMEDY = "free some space or choose another folder with --build"
+
+
+#: Names of files right in the folder.
+_Name = Annotated[
+    str, Limits("the name of a file of a site", pattern=r"(?!\.*\Z)[\w.-]+", most=255)
+]
+
+
+class SiteShape(TypedDict):
+    """What the mark of a site holds."""
+
+    files: list[_Name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +100,10 @@ def build_site(command: click.Command) -> Site:
 
     pages = all_pages(command)
     rendered = {page.name: render(page.text, page.name) for page in pages}
-    template = (FOLDER / "assets" / "page.html").read_text(encoding="utf-8")
-    files = {name: (FOLDER / "assets" / name).read_text(encoding="utf-8") for name in _ASSETS}
+    template = _own_text(FOLDER / "assets" / "page.html")
+    files = {name: _own_text(FOLDER / "assets" / name) for name in _ASSETS}
     files["style.css"] += _code_colours()
-    files[NOTEBOOK.name] = NOTEBOOK.read_text(encoding="utf-8")
+    files[NOTEBOOK.name] = _own_text(NOTEBOOK)
     files |= notebook_page(NOTEBOOK).charts
     files["search.js"] = _search(pages, rendered)
     files["llms.txt"] = _llms(pages)
@@ -120,35 +145,44 @@ def write_site(site: Site, folder: Path) -> None:
         If it cannot be written.
     """
     earlier: list[str] = []
-    if folder.exists() and not folder.is_dir():
+    if is_there(folder) and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder with --build")
-    if (folder / MARK).is_file():
+    with naming_the_file(folder, remedy=_REMEDY):
+        taken = bool(entries_of(folder))
+    if is_own_file(folder / MARK):
         earlier = _listed(folder / MARK)
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif taken:
         raise InputError(
             f"{folder} is not empty and holds no earlier site ({MARK});"
             " name a new folder with --build"
         )
     with naming_the_file(folder, remedy=_REMEDY):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     # Until all is written the mark names the files of both, so that the next call finds them all.
     write_json(folder / MARK, {"files": sorted({*earlier, *site.files})})
     for path, content in site.files.items():
         write_text(folder / path, content.decode("utf-8"), remedy=_REMEDY)
     for path in {*earlier} - {*site.files}:
-        (folder / path).unlink(missing_ok=True)
+        with naming_the_file(folder / path, remedy=_REMEDY):
+            remove_file(folder / path)
     write_json(folder / MARK, {"files": sorted(site.files)})
+
+
+def _own_text(path: Path) -> str:
+    """Return a text that comes with the package."""
+    return read_text(path, most=TEXT_BYTES)
 
 
 def _listed(mark: Path) -> list[str]:
     """Return the files of an earlier site; only names of files right in its folder count."""
     read = read_json(mark)
-    files = read.get("files") if isinstance(read, dict) else None
-    if not isinstance(files, list) or not all(
-        isinstance(each, str) and re.fullmatch(r"[\w.-]+", each) and each.strip(".")
-        for each in files
-    ):
-        raise ResultsError(f"{mark} is damaged; remove its folder or name another with --build")
+    try:
+        require(read, SiteShape, "it")
+    except ResultsError as error:
+        raise ResultsError(
+            f"{mark} is damaged: {error}; remove its folder or name another with --build"
+        ) from None
+    files: list[str] = read["files"]
     return files
 
 

@@ -9,7 +9,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wfo.arguments import file_path, flag, instance, items, one_of, progress_of, text, whole_number
+from wfo.backtest.checks import thread_count
 from wfo.data import DataStore
+from wfo.data.timeframes import TIMEFRAMES
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.progress import Progress
@@ -22,7 +25,7 @@ from wfo.runs.permuting.report import PermutationReport
 from wfo.runs.permuting.testing import RUNS
 from wfo.runs.permuting.testing import permutation_test as carry_out_test
 from wfo.runs.permuting.values import Variant
-from wfo.runs.plan import CSV_ROWS, RunPlan
+from wfo.runs.plan import CSV_ROWS, STORES, RunPlan
 from wfo.runs.refinement.refining import refine as carry_out_refinement
 from wfo.runs.refinement.report import RefineReport
 from wfo.runs.report import RunReport
@@ -33,11 +36,15 @@ from wfo.runs.verdict.sampled import SAMPLES
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
-from wfo.tradestation.ranges import MAX_TESTS, Fix, RangeOptions
+from wfo.text import brief
+from wfo.tradestation.ranges import FIXES, MAX_TESTS, Fix, RangeOptions
 from wfo.windows import Windows
 
 if TYPE_CHECKING:
     from wfo.data.sources.source import Source
+
+#: Combinations that a verdict draws from a grid, at most.
+_MOST_SAMPLES = 1_000_000
 
 
 def run(
@@ -147,10 +154,32 @@ def run(
     >>> report = wfo.run("QQQ", "atr_d_l", grid="coarse")  # doctest: +SKIP
     >>> print(report.page)  # doctest: +SKIP
     """
-    if not isinstance(gates or Gates(), Gates):
-        raise InputError(f"gates must be wfo.Gates(...), not {gates!r}")
+    if gates is not None:
+        instance("gates", gates, Gates, "wfo.Gates(...)")
     if not isinstance(symbol, str):
-        raise InputError(f"symbol = {symbol!r} must be the name of a symbol in the store")
+        raise InputError(f"symbol = {brief(symbol)} must be the name of a symbol in the store")
+    for option, given in (("symbol2", symbol2), ("name", name), ("holdout", holdout)):
+        if given is not None:
+            text(option, given)
+    one_of("timeframe", timeframe, TIMEFRAMES)
+    if not (isinstance(store, str) and store in STORES):
+        raise InputError(f"store = {brief(store)} must be one of {', '.join(STORES)}")
+    one_of("fix", fix, FIXES)
+    for option, chosen in (
+        ("allow_gaps", allow_gaps), ("expand", expand), ("fresh", fresh), ("csv_all", csv_all),
+        ("fetch", fetch),
+    ):  # fmt: skip
+        flag(option, chosen)
+    threads = None if threads is None else thread_count(threads)
+    max_tests = whole_number("max_tests", max_tests)
+    progress = progress_of(progress)
+    if not isinstance(windows, str | Path | Windows):
+        raise InputError(f"windows = {brief(windows)} is no name or file of a schedule")
+    if not isinstance(grid, str | Path | Grid):
+        raise InputError(
+            f"grid = {brief(grid)} is no name or file of a grid; wfo.Grid(values) is one of values"
+        )
+    get_strategy(strategy)
     plan = RunPlan(
         symbol=symbol,
         symbol2=symbol2,
@@ -163,9 +192,9 @@ def run(
         as_of=_day(as_of),
         expand=expand,
         settings=settings,
-        gates=_as_said(gates or Gates()),
+        gates=_as_said(Gates() if gates is None else gates),
         threads=threads,
-        out=Path(out),
+        out=file_path("out", out),
         csv_rows=None if csv_all else CSV_ROWS,
         store=store,
         ranges=RangeOptions(max_tests, fix),
@@ -174,6 +203,7 @@ def run(
         source=source if isinstance(source, str) else None,
         holdout=holdout,
     )
+    data_dir = None if data_dir is None else file_path("data_dir", data_dir)
     command = command_line(plan, data_dir)
     return carry_out(
         replace(plan, command=command),
@@ -227,7 +257,17 @@ def refine(
     >>> report = wfo.refine("results/QQQ")  # doctest: +SKIP
     >>> print(report.page)  # doctest: +SKIP
     """
-    numbers = [jobs] if isinstance(jobs, int) else jobs
+    folder, fresh, progress = (
+        file_path("folder", folder),
+        flag("fresh", fresh),
+        progress_of(progress),
+    )
+    numbers: list[int] | None = None
+    if jobs is not None:
+        several = items(
+            "jobs", [jobs] if isinstance(jobs, int) else jobs, object, "numbers of jobs"
+        )
+        numbers = [whole_number("jobs", number) for number in several]
     options = [word for number in numbers or () for word in ("--job", str(number))]
     command = shlex.join(["wfo", "refine", str(folder), *options])
     return carry_out_refinement(
@@ -284,12 +324,15 @@ def analyze(
     >>> report = wfo.analyze("results/QQQ")  # doctest: +SKIP
     >>> print(report.page)  # doctest: +SKIP
     """
-    places = [reports] if isinstance(reports, str | Path) else list(reports)
+    folder, progress = file_path("folder", folder), progress_of(progress)
+    given = [reports] if isinstance(reports, str | Path) else reports
+    places = [file_path("reports", place) for place in items("reports", given, object, "paths")]
+    top = whole_number("top", top)
     options = [word for place in places for word in ("--reports", str(place))]
     options += [] if top == TOP else ["--top", str(top)]
     return carry_out_analysis(
         RunFolder(Path(folder)),
-        reports=[Path(place) for place in places],
+        reports=places,
         top=top,
         threads=threads,
         progress=progress,
@@ -344,7 +387,9 @@ def permutation_test(
     >>> report = wfo.permutation_test("results/QQQ", block=20)  # doctest: +SKIP
     >>> report.test.p_all  # doctest: +SKIP
     """
-    variant = Variant(after_first_in_sample, block)
+    folder, progress = file_path("folder", folder), progress_of(progress)
+    runs, block = whole_number("runs", runs), whole_number("block", block)
+    variant = Variant(flag("after_first_in_sample", after_first_in_sample), block)
     words = ["wfo", "permutation-test", str(folder), "--runs", str(runs), *variant.options]
     return carry_out_test(
         RunFolder(Path(folder)),
@@ -415,13 +460,16 @@ def _unusual(value: object, usual: object) -> object:
 
 
 def _day(as_of: dt.date | str | None) -> dt.date | None:
-    if isinstance(as_of, dt.datetime):
+    # pandas' missing date-time is no date, and unequal to itself.
+    if isinstance(as_of, dt.datetime) and as_of == as_of:  # noqa: PLR0124
         return as_of.date()
     if isinstance(as_of, str):
         try:
             return dt.date.fromisoformat(as_of)
         except ValueError:
-            raise InputError(f"as_of = {as_of!r} is no date such as '2018-12-31'") from None
+            raise InputError(f"as_of = {brief(as_of)} is no date such as '2018-12-31'") from None
+    if as_of is not None and (isinstance(as_of, dt.datetime) or not isinstance(as_of, dt.date)):
+        raise InputError(f"as_of = {brief(as_of)} is no date such as '2018-12-31'")
     return as_of
 
 
@@ -470,7 +518,11 @@ def verdict(
     >>> report.first_lines[0]  # doctest: +SKIP
     >>> report.verdict.run.statistics.overfitting.pbo  # doctest: +SKIP
     """
-    options = ["--spend-holdout"] if spend_holdout else []
+    folder, progress = file_path("folder", folder), progress_of(progress)
+    samples = whole_number("samples", samples)
+    if not 1 <= samples <= _MOST_SAMPLES:
+        raise InputError(f"samples = {samples} must be from 1 to {_MOST_SAMPLES:,}")
+    options = ["--spend-holdout"] if flag("spend_holdout", spend_holdout) else []
     options += [] if samples == SAMPLES else ["--samples", str(samples)]
     return conclude(
         RunFolder(Path(folder)),

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from wfo.backtest.figures import STANDARD
 from wfo.errors import InputError, ResultsError, did_you_mean
+from wfo.files import is_own_file
+from wfo.files.limits import LINE_CHARACTERS, TABLE_BYTES
+from wfo.files.opening import open_regular
+from wfo.files.parquet import ParquetFile
 from wfo.runs.folder import RunFolder
 from wfo.runs.manifest import Manifest
+from wfo.runs.stored import read_kept
 from wfo.strategy import Number, Strategy, get_strategy, strategies
+from wfo.text import shown
 
 
 def number_of(text: object) -> object:
@@ -41,40 +50,81 @@ def read_row(path: Path, strategy: Strategy, row: int) -> dict[str, object]:
     InputError
         If there is no such file or row, or it is no candidates file of the strategy.
     """
-    import polars as pl
-
-    if not path.is_file():
-        raise InputError(f"there is no candidates file {path}")
     try:
-        if path.suffix.lower() == ".csv":
-            # As text: what a number is decides the parameter it belongs to.
-            frame = pl.scan_csv(path, infer_schema=False, glob=False)
-        else:
-            frame = pl.scan_parquet(path, glob=False)
-        columns = frame.collect_schema().names()
-        known = {n for s in (strategy, *strategies().values()) for n in s.names}
-        present = [c for c in columns if c in known]
-        if not present:
-            raise InputError(
-                f"{path} has no parameter columns; candidates_*.csv and .parquet of a run have"
-            )
-        named = _named_strategy(path)
-        if set(present) != set(strategy.names) or named not in {None, strategy.name}:
-            # Some strategies have the same parameters; then only the name of the file tells.
-            others = [s.name for s in strategies().values() if set(s.names) == set(present)]
-            whose = named or " or ".join(others)
-            missing = [n for n in strategy.names if n not in present]
-            what = f"is one of {whose}" if whose else f"lacks {', '.join(missing)}"
-            raise InputError(f"{path} is no candidates file of {strategy.name}: it {what}")
-        taken = frame.select(strategy.names).slice(row, 1).collect()
-        if taken.is_empty():
-            count = frame.select(pl.len()).collect().item()
-            rows = f"which has rows 0 to {count - 1}" if count else "which has none"
-            raise InputError(f"row {row} is not in {path}, {rows}")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # As text: what a number is decides the parameter it belongs to.
+        read = _csv_row if path.suffix.lower() == ".csv" else _parquet_row
+        columns, cells, count = read(path, row)
+    except FileNotFoundError:
+        raise InputError(f"there is no candidates file {path}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path} cannot be read: {reason}") from error
-    return {name: number_of(value) for name, value in taken.row(0, named=True).items()}
+    known = {n for s in (strategy, *strategies().values()) for n in s.names}
+    present = [c for c in columns if c in known]
+    if not present:
+        raise InputError(
+            f"{path} has no parameter columns; candidates_*.csv and .parquet of a run have"
+        )
+    named = _named_strategy(path)
+    if set(present) != set(strategy.names) or named not in {None, strategy.name}:
+        # Some strategies have the same parameters; then only the name of the file tells.
+        others = [s.name for s in strategies().values() if set(s.names) == set(present)]
+        whose = named or " or ".join(others)
+        missing = [n for n in strategy.names if n not in present]
+        what = f"is one of {whose}" if whose else f"lacks {', '.join(missing)}"
+        raise InputError(f"{path} is no candidates file of {strategy.name}: it {what}")
+    if cells is None:
+        rows = f"which has rows 0 to {count - 1}" if count else "which has none"
+        raise InputError(f"row {row} is not in {path}, {rows}")
+    if len(columns) != len(set(columns)):
+        twice = next(c for c in columns if columns.count(c) > 1)
+        raise InputError(f"{path} has more than one column {shown(twice)}")
+    found = dict(zip(columns, cells, strict=True))
+    return {name: number_of(found[name]) for name in strategy.names}
+
+
+#: The columns, the cells of a row, None where there is no such row, and then how many there are.
+_Row = tuple[list[str], list[Any] | None, int]
+
+
+def _csv_row(path: Path, row: int) -> _Row:
+    """Return a row of a CSV file."""
+    with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as stream:
+        if os.fstat(stream.fileno()).st_size > TABLE_BYTES:
+            raise ValueError(f"it has more than {TABLE_BYTES:,} bytes")
+        reader = csv.reader(_short_lines(stream), strict=True)
+        try:
+            columns = next(reader, [])
+            count = 0
+            for cells in reader:
+                if len(cells) != len(columns):
+                    raise ValueError(
+                        f"line {reader.line_num} has {len(cells):,} cells, and the first one"
+                        f" {len(columns):,}"
+                    )
+                if count == row:
+                    return columns, [cell or None for cell in cells], count
+                count += 1
+        except csv.Error as error:
+            raise ValueError(f"line {reader.line_num}: {error}") from None
+    return columns, None, count
+
+
+def _short_lines(stream: IO[str]) -> Iterator[str]:
+    """Yield the lines of a text, none of which is longer than what is read."""
+    while line := stream.readline(LINE_CHARACTERS + 1):
+        if len(line) > LINE_CHARACTERS:
+            raise ValueError(f"it has a line of more than {LINE_CHARACTERS:,} characters")
+        yield line
+
+
+def _parquet_row(path: Path, row: int) -> _Row:
+    """Return a row of a Parquet file."""
+    with ParquetFile(path, apart=True) as file:
+        if not 0 <= row < file.rows:
+            return file.names, None, file.rows
+        cells = file.read_columns(range(len(file.columns)), row, 1)
+        return file.names, [values[0] for values in cells], file.rows
 
 
 def _named_strategy(path: Path) -> str | None:
@@ -145,7 +195,7 @@ class Run:
             If it is of another strategy.
         """
         folder = RunFolder(path.parent)
-        if not (path.is_file() and folder.manifest.is_file()):
+        if not (path.is_file() and is_own_file(folder.manifest)):
             return None
         manifest = folder.read_manifest()
         named = {
@@ -185,19 +235,17 @@ class Run:
         InputError
             If there is no such row.
         """
-        import polars as pl
-
         # The CSV file may be cut, and has fewer digits.
         named = self.folder.candidates(self.strategy.name, self.grid, "parquet").name
-        path = self.folder.path / named
+        path = self.folder.file(named)
         _check(self.folder, self.manifest, path.name)
         try:
-            frame = pl.scan_parquet(path, glob=False)
-            count = int(frame.select(pl.len()).collect().item())
-            _check_row(row, count, self)
-            values = frame.slice(row, 1).collect().row(0, named=True)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise ResultsError(f"{path} cannot be read: {error}") from error
+            with ParquetFile(path, links=False) as file:
+                count = file.rows
+                _check_row(row, count, self)
+                values = file.read(None, row, 1).row(0, named=True)
+        except OSError as error:
+            raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from error
         missing = [n for n in self.strategy.names if n not in values]
         if missing:
             raise ResultsError(
@@ -217,15 +265,10 @@ class Run:
         ResultsError
             If they are missing or damaged.
         """
-        import polars as pl
-
         found = []
         for path in (self.folder.bars, *((self.folder.bars2,) if second else ())):
             _check(self.folder, self.manifest, path.name)
-            try:
-                found.append(pl.read_parquet(path, glob=False))
-            except (pl.exceptions.PolarsError, OSError) as error:
-                raise ResultsError(f"{path} cannot be read: {error}") from error
+            found.append(read_kept(path))
             if len(found[-1]) != self.manifest.data.rows:
                 raise ResultsError(
                     f"{path} has {len(found[-1]):,} bars, and run.json says"
@@ -266,7 +309,7 @@ class Candidate:
 
 def _check(folder: RunFolder, manifest: Manifest, name: str) -> None:
     """Raise unless a file of a run is as it was written."""
-    path = folder.path / name
+    path = folder.file(name)
     stated = manifest.sums.get(name)
     if stated is None:
         raise ResultsError(f"run.json does not list {path}; run again: {manifest.command}")

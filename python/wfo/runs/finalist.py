@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest import Simulation
-from wfo.backtest.benchmark import Benchmark, total_return
+from wfo.backtest.benchmark import Benchmark, annual_efficiency, total_return
 from wfo.bars import prices
 from wfo.metrics import bars_long
 from wfo.runs.market import Market
@@ -178,7 +178,7 @@ def _phase(
         trades=simulation.oos_trades,
         exposure=float(longs[split:].mean()),
         wfe=simulation.oos_pnl / simulation.is_pnl if simulation.is_pnl > 0 else None,
-        return_wfe=annual / before if before > 0 else None,
+        return_wfe=annual_efficiency(before, annual),
         held_return=held.oos_return,
         held_return_annual=held.oos_return_annual,
         held_dd_share=held.held.oos_dd_share,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.errors import InputError, ResultsError
-from wfo.files import read_sealed
+from wfo.files import is_there, read_sealed
 from wfo.runs.analysis.refined import NAME, RefinedSets
 from wfo.runs.stage_alone.stated import Stated, stated_results
 from wfo.selection.plateau_details import best_outcome, needed_columns
@@ -124,7 +124,7 @@ def finalists(folder: RunFolder, manifest: Manifest) -> tuple[Final, ...]:
 def _is_analyzed(folder: RunFolder, manifest: Manifest) -> bool:
     """Whether the folder has an analysis of this run; one of another run does not count."""
     path = folder.path / NAME
-    if not path.is_file():
+    if not is_there(path):
         return False
     try:
         return bool(read_sealed(path).get("run") == manifest.fingerprint)

@@ -1,5 +1,8 @@
 """A run's folder: where each result lives, and of which run it is.
 
+A folder may come from another machine or person. Before anything in it is read or written it is
+looked over once: it holds folders and regular files alone, so that no name in it leads out of it.
+
 ``results/<SYMBOL>/`` holds ``run.json``, the bars it ran on, candidates, plateaus and ranges; below
 ``wfo/<strategy>/`` lies what its sweeps found (`wfo.sweeps`). ``run.json`` is sealed, and holds the
 digest of every other file that is not checked by a store of its own.
@@ -26,15 +29,34 @@ from wfo.data.symbols import file_stem
 from wfo.errors import InputError, ResultsError
 from wfo.files import (
     PART,
+    check_tree,
+    entries_of,
     file_digest,
+    files_below,
+    inside,
+    is_leftover,
+    is_own_file,
+    is_own_folder,
+    is_there,
     locked,
+    make_folder,
+    move,
     naming_the_file,
+    probe_folder,
+    read_bytes,
     read_json,
     read_sealed,
+    remove_empty_folder,
+    remove_file,
+    remove_leftover,
+    size_of,
     sync_folder,
     write_sealed,
 )
+from wfo.files.schema import MOST_COUNT, require
 from wfo.runs.manifest import STAGES, Digest, Manifest
+from wfo.runs.shapes import STATED, TrialsShape
+from wfo.text import brief
 
 #: The file that a process holds while it writes into a folder.
 _LOCK = ".lock"
@@ -64,6 +86,9 @@ _OLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^=_-]*")
 #: Characters of such a name; file systems take 255 bytes.
 _LONGEST_NAME = 100
 
+#: Bytes that are read of the name of a process that holds a folder.
+_HOLDER_BYTES = 1000
+
 
 def require_name(name: str) -> str:
     """Return `name` if a run can be called like that.
@@ -76,7 +101,7 @@ def require_name(name: str) -> str:
     """
     if not isinstance(name, str) or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
         raise InputError(
-            f"a run cannot be called {name!r}: it names a folder, so letters, digits and . _ -"
+            f"a run cannot be called {brief(name)}: it names a folder, so letters, digits and . _ -"
             f" only, a letter or digit first, no point last, {_LONGEST_NAME} characters at most"
         )
     return name
@@ -96,6 +121,36 @@ class RunFolder:
     def __init__(self, path: Path, out: Path | None = None) -> None:
         self.path = path
         self._out = out
+        self._looked_over = False
+
+    def look_over(self) -> None:
+        """Raise unless the folder holds folders and regular files alone; the first time only.
+
+        The runs in ``runs`` and ``.history`` are looked over where they are used. A folder that its
+        user names may be a link; one that is found by a symbol and a name below another folder may
+        not, for that folder may be of others.
+
+        Raises
+        ------
+        ResultsError
+            With what it holds beside them.
+        """
+        if self._looked_over:
+            return
+        if self._out is not None and self.path.is_relative_to(self._out):
+            inside(self._out, self.path.relative_to(self._out).as_posix())
+        check_tree(self.path, skip=(_RUNS, self.history.name))
+        self._looked_over = True
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file that another file names.
+
+        Raises
+        ------
+        ResultsError
+            If that is no name of a file below the folder.
+        """
+        return inside(self.path, name)
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
@@ -129,8 +184,8 @@ class RunFolder:
         length = [] if timeframe == _DAILY else [timeframe]
         path = out / "_".join([*map(file_stem, symbols), *length])
         older = out / "_".join([*symbols, *length])
-        if older != path and all(map(_OLDER.fullmatch, symbols)) and older.is_dir():
-            path = older if not path.is_dir() else path
+        if older != path and all(map(_OLDER.fullmatch, symbols)) and is_own_folder(older):
+            path = older if not is_own_folder(path) else path
         return cls(path if name is None else path / _RUNS / require_name(name), out)
 
     @classmethod
@@ -166,13 +221,14 @@ class RunFolder:
         if timeframe is None or name is not None:
             return found
         plain = cls.of(out, symbol, symbol2)
-        there = _stated(plain.manifest, "timeframe") if plain.manifest.is_file() else timeframe
+        plain.look_over()
+        there = _stated(plain.manifest, "timeframe") if is_there(plain.manifest) else timeframe
         if timeframe == _DAILY and there not in {timeframe, "unknown"}:
             raise ResultsError(
                 f"the run in {plain.path} is of {there} bars; --timeframe {there} finds it, and so"
                 " does the name of its folder"
             )
-        older = there == timeframe and not found.manifest.exists() and plain.manifest.is_file()
+        older = there == timeframe and not is_there(found.manifest) and is_there(plain.manifest)
         return plain if older else found
 
     @property
@@ -217,7 +273,7 @@ class RunFolder:
 
     def trials_of(self, symbol: str) -> Path:
         """Return the file that counts a symbol's trials, wherever its runs lie."""
-        return RunFolder.of(self._home(symbol), symbol).trials
+        return self._of_symbol(symbol).trials
 
     @property
     def holdouts(self) -> Path:
@@ -226,7 +282,22 @@ class RunFolder:
 
     def holdouts_of(self, symbol: str) -> Path:
         """Return the list of the hold-outs spent on a symbol, wherever its runs lie."""
-        return RunFolder.of(self._home(symbol), symbol).holdouts
+        return self._of_symbol(symbol).holdouts
+
+    def _of_symbol(self, symbol: str) -> RunFolder:
+        """Return the folder that has a symbol's name, which may be another one than this.
+
+        Raises
+        ------
+        ResultsError
+            If it is a link, and the path of this folder does not lead through it.
+        """
+        home = self._home(symbol)
+        found = RunFolder.of(home, symbol)
+        # Whatever is written as FOLDER/.. has no folder beside it.
+        if not Path(os.path.abspath(self.path)).is_relative_to(os.path.abspath(found.path)):
+            inside(home, found.path.name)
+        return found
 
     def holdout_lists(self, symbol: str) -> tuple[Path, ...]:
         """Return the lists that a hold-out spent on a symbol is written to.
@@ -235,15 +306,16 @@ class RunFolder:
         the folder itself, which runs there read.
         """
         lists = [self.holdouts_of(symbol)]
-        there = RunFolder.of(RunFolder(self.path.resolve())._home(symbol), symbol).holdouts
-        if there.parent.is_dir() and there.resolve() != lists[0].resolve():
+        there = RunFolder(self.path.resolve())._of_symbol(symbol).holdouts
+        if is_own_folder(there.parent) and there.resolve() != lists[0].resolve():
             lists.append(there)
         return tuple(lists)
 
     def holdouts_beside(self, symbol: str) -> list[Path]:
         """Return the lists in all folders beside a symbol's, one of which may have had its name."""
         homes = dict.fromkeys(path.parent.parent for path in self.holdout_lists(symbol))
-        return [path for home in homes for path in sorted(home.glob(f"*/{self.holdouts.name}"))]
+        lists = (each / self.holdouts.name for home in homes for each in _folders(home))
+        return [path for path in lists if is_there(path)]
 
     def _home(self, symbol: str) -> Path:
         """Return the folder below which every symbol has its own."""
@@ -313,7 +385,7 @@ class RunFolder:
     def inputs(self) -> list[Path]:
         """Return the files that a run has kept of what it read."""
         bars = (self.bars, self.bars2, self.holdout, self.holdout2)
-        return [p for p in (*bars, *sorted(self.given.glob("*"))) if p.is_file()]
+        return [p for p in (*bars, *entries_of(self.given)) if is_own_file(p)]
 
     def is_input(self, name: str) -> bool:
         """Whether a file of that name below the folder is one of them."""
@@ -336,7 +408,8 @@ class RunFolder:
         ResultsError
             If there is no run, or it did not finish.
         """
-        if not self.manifest.is_file():
+        self.look_over()
+        if not is_there(self.manifest):
             raise ResultsError(
                 f"there is no run in {self.path}: it has no run.json; 'wfo run' makes one, --out"
                 " says where, and 'wfo results' lists those that there are"
@@ -372,7 +445,13 @@ class RunFolder:
         """Return ``run.json`` of the run that is there, however far it came; None without one.
 
         One that is damaged counts as none: what it says cannot be built upon.
+
+        Raises
+        ------
+        ResultsError
+            If the folder holds something else than folders and files.
         """
+        self.look_over()
         try:
             return Manifest.read(self.manifest)
         except ResultsError:
@@ -381,8 +460,7 @@ class RunFolder:
     def digests(self, paths: Iterable[Path]) -> dict[str, Digest]:
         """Return size and SHA-256 of files, by their names below the folder."""
         return {
-            p.relative_to(self.path).as_posix(): Digest(p.stat().st_size, file_digest(p))
-            for p in paths
+            p.relative_to(self.path).as_posix(): Digest(size_of(p), file_digest(p)) for p in paths
         }
 
     def check_digest(self, name: str, stated: Digest) -> int:
@@ -393,10 +471,12 @@ class RunFolder:
         ResultsError
             If it is not.
         """
-        path = self.path / name
-        if file_digest(path) != stated.sha256:
+        path = self.file(name)
+        # A size that differs spares reading what may be of any length.
+        other = is_own_file(path) and size_of(path) != stated.bytes
+        if other or file_digest(path) != stated.sha256:
             raise ResultsError(f"{path} is damaged or was changed: it is not as it was written")
-        return path.stat().st_size
+        return size_of(path)
 
     @contextlib.contextmanager
     def hold(self, holder: str) -> Iterator[None]:
@@ -414,12 +494,14 @@ class RunFolder:
         ResultsError
             If the folder cannot be made, or another process holds it.
         """
+        self.look_over()
         path = self.path / _LOCK
-        made = list(itertools.takewhile(lambda p: not p.exists(), (self.path, *self.path.parents)))
-        with naming_the_file(self.path):
+        folders = (self.path, *self.path.parents)
+        made = list(itertools.takewhile(lambda p: not is_there(p), folders))
+        with naming_the_file(path):
             for attempt in itertools.count(1):
                 try:
-                    self.path.mkdir(parents=True, exist_ok=True)
+                    make_folder(self.path)
                     file = locked(path)
                     break
                 except FileNotFoundError:
@@ -429,7 +511,8 @@ class RunFolder:
         if file is None:
             other = ""
             with contextlib.suppress(OSError):
-                other = path.read_text(encoding="utf-8", errors="replace").strip()
+                said = read_bytes(path, most=_HOLDER_BYTES, links=False)
+                other = "".join(c for c in said.decode("utf-8", "replace") if c.isprintable())
             raise ResultsError(
                 f"{self.path} is in use by {other or 'another process'}; wait for it, or choose"
                 " another folder with --out"
@@ -440,16 +523,15 @@ class RunFolder:
                 file.truncate(0)
                 # A file name in a command may not be UTF-8.
                 said = f"process {os.getpid()}: {holder}".encode(errors="backslashreplace")
-                os.write(file.fileno(), said)
+                os.write(file.fileno(), said[:_HOLDER_BYTES])
             try:
                 yield
             finally:
                 # Removed before it is let go, so that no process comes to hold a file without a
                 # name. An open file cannot be removed on Windows, where an empty one stays behind.
                 with contextlib.suppress(OSError):
-                    path.unlink()
-                    for folder in made:
-                        folder.rmdir()
+                    remove_file(path)
+                    all(map(remove_empty_folder, made))
 
     def prepare(
         self,
@@ -481,19 +563,23 @@ class RunFolder:
         ResultsError
             If the folder cannot be made or written.
         """
+        self.look_over()
         with naming_the_file(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / f"probe{PART}"
-            probe.write_bytes(b"")
-            probe.unlink()
+            make_folder(self.path)
+            check_tree(self.history, skip=[each.name for each in entries_of(self.history)])
+            probe_folder(self.path)
             moved = self._move_out(run_fingerprint, fresh=fresh, damaged=damaged)
-            if not fresh and not self.manifest.exists():
+            if not fresh and not is_there(self.manifest):
                 self._move_in(run_fingerprint)
             going_on = [self.sweep(name) for name in strategies]
             for stale in self._unfinished():
                 figures = stale.name.endswith(f".npy{PART}")
-                if not (figures and any(stale.is_relative_to(s) for s in going_on)):
-                    stale.unlink()
+                if figures and any(stale.is_relative_to(s) for s in going_on):
+                    continue
+                if is_leftover(stale.name):
+                    remove_leftover(stale)
+                else:
+                    remove_file(stale)
         return moved
 
     # A run moves entry by entry, its manifest last on the way out and first on the way back. So a
@@ -501,20 +587,21 @@ class RunFolder:
 
     def _move_out(self, run_fingerprint: str, *, fresh: bool, damaged: bool) -> Path | None:
         """Move whatever is not of the run into the history."""
-        here = self.manifest.exists()
-        if not here and not (self.path / "wfo").exists():
+        here = is_there(self.manifest)
+        if not here and not is_there(self.path / "wfo"):
             return None
-        earlier = _stated(self.manifest, "fingerprint") if here else "unknown"
+        # It becomes a name in the history: what is no fingerprint is unknown.
+        earlier = _stated(self.manifest, "fingerprint")
         if earlier != "unknown":
             for part in self._taken(earlier):
-                if not (part / self.manifest.name).exists():
+                if not is_there(part / self.manifest.name):
                     self._bring(part)
         if (earlier == run_fingerprint or damaged) and not fresh:
             return None
-        target = next(place for place in self._places(earlier) if not place.exists())
-        target.mkdir(parents=True)
+        target = next(place for place in self._places(earlier) if not is_there(place))
+        make_folder(target)
         for entry in sorted(self._entries(), key=lambda e: e == self.manifest):
-            entry.rename(target / entry.name)
+            move(entry, target / entry.name)
         sync_folder(target)
         sync_folder(self.path)
         return target
@@ -528,35 +615,39 @@ class RunFolder:
 
     def _bring(self, place: Path) -> None:
         """Move all that a folder of the history has back, the manifest first."""
-        entries = sorted(place.iterdir(), key=lambda e: e.name != self.manifest.name)
+        check_tree(place)
+        entries = sorted(self._entries(place), key=lambda e: e.name != self.manifest.name)
         for entry in entries:
-            if not (self.path / entry.name).exists():
-                entry.rename(self.path / entry.name)
+            if not is_there(self.path / entry.name):
+                move(entry, self.path / entry.name)
         # What is here already was made again after a move that was cut short.
-        with contextlib.suppress(OSError):
-            place.rmdir()
+        remove_empty_folder(place)
         sync_folder(self.path)
 
-    def _entries(self) -> list[Path]:
-        """Return what of the folder belongs to its run.
+    def _entries(self, place: Path | None = None) -> list[Path]:
+        """Return what of the folder, or of one of the history, belongs to its run.
 
         Runs of the history and those that have names are others, which may be under way.
         """
-        locks = {self.path / name for name in (_LOCK, _TRIALS_LOCK, _HOLDOUTS_LOCK)}
-        kept = {self.history, self.runs, self.trials, self.holdouts, *locks}
-        # What is beside them is a file that is being written.
-        stems = {self.trials.name, self.holdouts.name}
-        return [e for e in self.path.iterdir() if e not in kept and e.stem not in stems]
+        counts = (self.trials, self.holdouts)
+        kept = {_LOCK, _TRIALS_LOCK, _HOLDOUTS_LOCK, self.history.name, _RUNS}
+        kept |= {count.name for count in counts}
+        # So are files that are being written beside them.
+        return [
+            e
+            for e in entries_of(place or self.path)
+            if e.name not in kept and not any(is_leftover(e.name, count) for count in counts)
+        ]
 
     def _unfinished(self) -> list[Path]:
         """Return the files of the run that were being written when a process was killed."""
         entries = self._entries()
-        below = [p for e in entries if e.is_dir() for p in e.rglob(f"*{PART}")]
-        return [p for p in (*entries, *below) if p.name.endswith(PART) and not p.is_dir()]
+        below = [p for e in entries if is_own_folder(e) for p in files_below(e)]
+        return [p for p in (*entries, *below) if p.name.endswith(PART) and is_own_file(p)]
 
     def _taken(self, run_fingerprint: str) -> list[Path]:
         """Return those of them that there are."""
-        return list(itertools.takewhile(Path.exists, self._places(run_fingerprint)))
+        return list(itertools.takewhile(is_there, self._places(run_fingerprint)))
 
     def _places(self, run_fingerprint: str) -> Iterator[Path]:
         """Yield the folders in which a run may be in the history, the first one first."""
@@ -567,15 +658,18 @@ class RunFolder:
 
     def remove_ranges(self, keep: Sequence[Path]) -> None:
         """Remove range files of an earlier scoring that this one has not written again."""
-        for path in self.path.glob("phase5_refine_*_rank*.csv"):
-            if path not in keep:
-                path.unlink()
+        self._remove(re.compile(r"phase5_refine_.*_rank.*\.csv"), keep)
 
     def remove_details(self, keep: Sequence[Path]) -> None:
         """Remove details of plateaus that are not there any more."""
-        for path in self.path.glob("plateau_details_*.csv"):
-            if path not in keep:
-                path.unlink()
+        self._remove(re.compile(r"plateau_details_.*\.csv"), keep)
+
+    def _remove(self, named: re.Pattern[str], keep: Sequence[Path]) -> None:
+        """Remove the files of a kind that are not to be kept."""
+        for path in entries_of(self.path):
+            if path not in keep and named.fullmatch(path.name):
+                with naming_the_file(path):
+                    remove_file(path)
 
     def count_trials(self, symbol: str, search: Mapping[str, Any]) -> int:
         """Count a search of the symbol, once however often it is repeated; return the total.
@@ -589,7 +683,7 @@ class RunFolder:
         """
         path = self.trials_of(symbol)
         with naming_the_file(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             # Other runs of the symbol have folders, and locks, of their own.
             lock = locked(path.parent / _TRIALS_LOCK, wait=True)
         assert lock is not None  # noqa: S101  # it was waited for
@@ -597,10 +691,9 @@ class RunFolder:
             data = self.read_trials(symbol)
             searches = [s for s in data["searches"] if s["fingerprint"] != search["fingerprint"]]
             searches.append(dict(search))
-            total = sum(int(s["combinations"]) for s in searches)
+            total: int = min(sum(s["combinations"] for s in searches), MOST_COUNT)
             write_sealed(path, {"total": total, "searches": searches})
-            with contextlib.suppress(OSError):
-                (path.parent / _TRIALS_LOCK).unlink()
+            _remove(path.parent / _TRIALS_LOCK)
         return total
 
     @contextlib.contextmanager
@@ -619,12 +712,12 @@ class RunFolder:
         places = sorted({path.parent.resolve() for path in lists})
         with contextlib.ExitStack() as stack:
             for place in places:
-                made = not place.exists()
-                with naming_the_file(place):
-                    place.mkdir(parents=True, exist_ok=True)
+                made = not is_there(place)
+                with naming_the_file(place / _HOLDOUTS_LOCK):
+                    make_folder(place)
                     if made:
                         # It goes again where nothing is written.
-                        stack.callback(_remove_folder, place)
+                        stack.callback(remove_empty_folder, place)
                     lock = locked(place / _HOLDOUTS_LOCK, wait=True)
                 assert lock is not None  # noqa: S101  # it was waited for
                 stack.enter_context(lock)
@@ -641,10 +734,12 @@ class RunFolder:
             If the file that counts them is damaged.
         """
         path = self.trials_of(symbol)
-        if not path.is_file():
+        if not is_there(path):
             return {"total": 0, "searches": []}
         try:
-            return read_sealed(path)
+            data = read_sealed(path)
+            require(data, TrialsShape, f"{path} is no count of trials: it")
+            return data
         except ResultsError as error:
             raise ResultsError(
                 f"{error}; it is the count of a symbol's trials: put a good copy in its place, or"
@@ -668,18 +763,21 @@ class RunFolder:
 
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
-        path.unlink()
+        remove_file(path)
 
 
-def _remove_folder(path: Path) -> None:
-    """Remove a folder that is empty."""
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder; none of one that cannot be read."""
     with contextlib.suppress(OSError):
-        path.rmdir()
+        return [path for path in entries_of(folder) if is_own_folder(path)]
+    return []
 
 
 def _stated(manifest: Path, key: str) -> str:
-    """Return what a manifest states, or ``"unknown"`` if it cannot be read."""
+    """Return what a manifest states, or ``"unknown"`` if it is no such thing or cannot be read."""
     try:
-        return str(read_json(manifest)[key])
-    except (ResultsError, KeyError, TypeError):
+        data = read_json(manifest)
+        require(data, STATED[key], "it")
+        return str(data[key])
+    except ResultsError:
         return "unknown"

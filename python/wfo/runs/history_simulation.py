@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from wfo.bars import dates as bar_dates
 from wfo.bars import prices
 from wfo.charts import EquityChart
 from wfo.errors import InputError, ResultsError
-from wfo.files import file_digest
+from wfo.files import file_digest, is_own_file, open_regular, size_of
 from wfo.runs.analysis.refined import RefinedSet, RefinedSets
 from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings
 from wfo.runs.basis import (
@@ -218,6 +219,7 @@ def _reports(sets: RefinedSets, refined: RefinedSet) -> list[Path]:
         each
         for each in (read if isinstance(read, list) else [])
         if isinstance(each, Mapping)
+        and "\0" not in str(each.get("path"))
         and PurePath(str(each.get("path"))).name == refined.file
         and each.get("source") == refined.source
     ]
@@ -225,12 +227,12 @@ def _reports(sets: RefinedSets, refined: RefinedSet) -> list[Path]:
     fault = ResultsError(f"the analysis does not say where {refined.file} lies")
     for each in named:
         # The run's folder may have been moved since.
-        for path in (sets.folder.path / refined.file, Path(str(each["path"]))):
-            if not path.is_file():
+        for path in (sets.folder.path / refined.file, Path(os.path.realpath(str(each["path"])))):
+            if not is_own_file(path):
                 fault = ResultsError(f"there is no {path}")
                 continue
-            # The size first: what is stated may be anything, a device that has no end too.
-            size = path.stat().st_size == each.get("bytes")
+            # The size first: what is stated may be any file of the system.
+            size = size_of(path) == each.get("bytes")
             if size and file_digest(path) == each.get("sha256"):
                 found.append(path)
                 break
@@ -316,7 +318,10 @@ def _row(path: Path, refined: RefinedSet) -> dict[str, str]:
     strategy = refined.strategy
     wanted = report_headings(strategy)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with (
+            open_regular(path, links=False) as content,
+            io.TextIOWrapper(content, encoding="utf-8", newline="") as file,
+        ):
             reader = csv.reader(file)
             head = next(reader, [])
             if tuple(head) != wanted:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wfo.files import read_bytes
+from wfo.files.limits import TEXT_BYTES
 from wfo.grid import Grid
 from wfo.selection.gates import gate_sets
 from wfo.strategy import Strategy
@@ -49,7 +51,10 @@ def kernel_digest(strategy: Strategy) -> str | None:
             spec = None
         file = None if spec is None else spec.origin
     path = Path(file or "")
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    if not path.is_file():
+        return None
+    # Installed packages may be links to where they are developed.
+    return hashlib.sha256(read_bytes(path, most=TEXT_BYTES)).hexdigest()
 
 
 def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:

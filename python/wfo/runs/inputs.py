@@ -117,8 +117,10 @@ def load_inputs(
     check_symbols(strategy, symbol, symbol2)
     stale = stale or {}
     symbols = [symbol] if symbol2 is None else [symbol, symbol2]
-    metas = [store.meta(each, timeframe) for each in symbols]
-    stored = [store.load(each, timeframe) for each in symbols]
+    # Bars and what is known about them are of one moment, whatever is imported meanwhile.
+    found = [store.load_with_meta(each, timeframe) for each in symbols]
+    metas = [each.meta for each in found]
+    stored = [each.frame for each in found]
     out = None
     if holdout is not None:
         # Which bars the two have in common says where today is; what is left of each is joined as

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from wfo.backtest.evaluate import sweeping_engine
 from wfo.build import build_info
 from wfo.errors import ResultsError
-from wfo.files import naming_the_file, write_frame, write_text
+from wfo.files import (
+    files_below,
+    make_folder,
+    naming_the_file,
+    size_of,
+    write_frame,
+    write_text,
+)
 from wfo.grid import Grid
 from wfo.runs.fits import bytes_needed, memory_needed
 from wfo.runs.folder import RunFolder
@@ -113,7 +120,7 @@ class Job:
         given = given_files(plan.grid, task.grids, plan.windows, task.schedule, folder)
         for path, text in given.items():
             with naming_the_file(path):
-                path.parent.mkdir(exist_ok=True)
+                make_folder(path.parent)
             write_text(path, text)
 
 
@@ -152,5 +159,4 @@ def _present(job: Job, folder: RunFolder) -> int:
     earlier = None if job.task.plan.fresh else folder.earlier()
     if earlier is None or earlier.fingerprint != job.fingerprint:
         return 0
-    files = (p for name in job.task.names for p in folder.sweep(name).rglob("*") if p.is_file())
-    return sum(p.stat().st_size for p in files)
+    return sum(size_of(p) for name in job.task.names for p in files_below(folder.sweep(name)))

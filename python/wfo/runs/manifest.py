@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,12 +12,24 @@ from typing import Any, TypeVar
 from wfo.backtest.benchmark import Benchmark
 from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed
+from wfo.files.schema import require, unique
 from wfo.grid import Grid
+from wfo.runs.shapes import (
+    BarsShape,
+    CompletionShape,
+    DigestShape,
+    HoldoutShape,
+    JoinShape,
+    ManifestShape,
+    Settings,
+    StageShape,
+    SweepShape,
+)
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, strategies
 from wfo.tradestation.ranges import RangeOptions
-from wfo.windows import Phases
+from wfo.windows import Phases, Windows
 
 _Value = TypeVar("_Value")
 
@@ -84,7 +97,7 @@ class BarsRecord:
         return f"{where}, {_ADJUSTED.get(self.adjust, self.adjust)}"
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "data") -> BarsRecord:
+    def from_dict(cls, data: Any, where: str = "data") -> BarsRecord:
         """Rebuild what `to_dict` returned.
 
         Raises
@@ -92,14 +105,9 @@ class BarsRecord:
         ResultsError
             If it is something else; the message names what is wrong.
         """
-        reader = Reader(data, where)
-        warnings = tuple(reader.take("warnings", list))
-        if not all(isinstance(w, str) for w in warnings):
-            raise ResultsError(f"{where}: warnings must be texts, not {list(warnings)!r}")
-        texts = [f.name for f in fields(cls) if f.name not in {"rows", "warnings"}]
-        optional = {"fetched_from", "stale"} - reader.data.keys()
-        values: dict[str, Any] = {n: reader.take(n, str) for n in texts if n not in optional}
-        return cls(**values, rows=reader.take("rows", int), warnings=warnings)
+        require(data, BarsShape, where, key=where)
+        values: dict[str, Any] = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        return cls(**values | {"warnings": tuple(values["warnings"])})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values."""
@@ -115,10 +123,10 @@ class Dropped:
     second: int
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "join") -> Dropped:
+    def from_dict(cls, data: Any, where: str = "join") -> Dropped:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
-        return cls(reader.take("dropped_first", int), reader.take("dropped_second", int))
+        require(data, JoinShape, where, key=where)
+        return cls(data["dropped_first"], data["dropped_second"])
 
     def to_dict(self) -> dict[str, int]:
         """Return the record as plain values."""
@@ -163,11 +171,10 @@ class HoldoutRecord:
         return first, last
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "holdout") -> HoldoutRecord:
+    def from_dict(cls, data: Any, where: str = "holdout") -> HoldoutRecord:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
-        texts = {name: reader.take(name, str) for name in ("span", "first", "last", "digest")}
-        found = cls(**texts, rows=reader.take("rows", int))
+        require(data, HoldoutShape, where, key=where)
+        found = cls(**{f.name: data[f.name] for f in fields(cls)})
         first, last = found.dates
         if found.rows < 1 or last < first or not found.span.isalnum():
             raise ResultsError(
@@ -200,11 +207,10 @@ class SweepRecord:
     kept: int | None = None
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "sweeps") -> SweepRecord:
+    def from_dict(cls, data: Any, where: str = "sweeps") -> SweepRecord:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
-        kept = reader.take("kept", int) if "kept" in reader.data else None
-        return cls(reader.take("store", str), reader.take("key", str), kept)
+        require(data, SweepShape, where, key=where)
+        return cls(data["store"], data["key"], data.get("kept"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values."""
@@ -219,10 +225,10 @@ class Digest:
     sha256: str
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "sums") -> Digest:
+    def from_dict(cls, data: Any, where: str = "sums") -> Digest:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
-        return cls(reader.take("bytes", int), reader.take("sha256", str))
+        require(data, DigestShape, where)
+        return cls(data["bytes"], data["sha256"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values."""
@@ -257,17 +263,16 @@ class Completion:
     timings: Mapping[str, float]
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "the manifest") -> Completion:
+    def from_dict(cls, data: Any, where: str = "the manifest") -> Completion:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
-        sums = reader.take("sums", dict)
+        require(data, CompletionShape, where)
         return cls(
-            reader.take("trials", int),
-            tuple(reader.take("results", list)),
-            reader.take("comparison", dict),
-            tuple(reader.take("files", list)),
-            {name: Digest.from_dict(each, f"sums of {name}") for name, each in sums.items()},
-            reader.take("timings", dict),
+            data["trials"],
+            tuple(data["results"]),
+            data["comparison"],
+            tuple(data["files"]),
+            {name: Digest(each["bytes"], each["sha256"]) for name, each in data["sums"].items()},
+            data["timings"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -290,10 +295,10 @@ class Rescored:
     at: str
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "rescored") -> Rescored:
+    def from_dict(cls, data: Any, where: str = "rescored") -> Rescored:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
-        return cls(reader.take("command", str), reader.take("at", str))
+        require(data, StageShape, where, key=where)
+        return cls(data["command"], data["at"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values."""
@@ -402,7 +407,12 @@ class Manifest:
                     f"the run has searched {data['strategy']}, and no strategy of that name is"
                     " known here: install the package that has it, or give it to wfo.register"
                 )
-        return [Grid.from_dict(data) for data in self.grids]
+        try:
+            return [Grid.from_dict(data) for data in self.grids]
+        except WfoError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise InputError(f"the run has a grid that cannot be used: {error}") from error
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
@@ -427,10 +437,18 @@ class Manifest:
         ResultsError
             If the file cannot be written.
         """
-        write_sealed(path, self.to_dict())
+        found = self.to_dict()
+        # What cannot be read again is not written: the run would be lost.
+        try:
+            Manifest.from_dict(json.loads(json.dumps(found)))
+        except ResultsError as error:
+            raise ResultsError(
+                f"{path} is not written, since it could not be read: {error}"
+            ) from error
+        write_sealed(path, found)
 
     @classmethod
-    def from_dict(cls, data: object) -> Manifest:
+    def from_dict(cls, data: Any) -> Manifest:
         """Rebuild what `to_dict` returned.
 
         Raises
@@ -438,48 +456,67 @@ class Manifest:
         ResultsError
             If it is something else; the message names what is wrong.
         """
+        require(data, ManifestShape, "the manifest")
+        require(data["settings"], Settings, "settings", key="settings")
         reader = Reader(data, "the manifest")
-        status = reader.take("status", str)
-        if status not in STATUSES:
-            raise ResultsError(f"status = {status!r} must be one of {', '.join(STATUSES)}")
-        grids = tuple(reader.take("grids", list))
+        status, grids = data["status"], tuple(data["grids"])
         sweeps = {
-            name: SweepRecord.from_dict(each, f"sweeps of {name}")
-            for name, each in reader.take("sweeps", dict).items()
+            name: SweepRecord(each["store"], each["key"], each.get("kept"))
+            for name, each in data["sweeps"].items()
         }
-        for grid in grids:
-            swept = Reader(grid, "grids").take("strategy", str)
-            if swept not in sweeps:
-                raise ResultsError(f"there is a grid of {swept}, and no sweep")
+        swept = [grid["strategy"] for grid in grids]
+        unique(swept, "strategies of the grids")
+        for name in swept:
+            if name not in sweeps:
+                raise ResultsError(f"there is a grid of {name}, and no sweep")
         finished = status in SWEPT or "sums" in reader.data
         held = None
-        if "benchmarks" in reader.data:
-            held = tuple(map(Benchmark.from_dict, reader.take("benchmarks", list)))
+        if "benchmarks" in data:
+            held = tuple(map(Benchmark.from_dict, data["benchmarks"]))
         texts = ("fingerprint", "command", "started", "symbol", "timeframe", "strategy", "engine")
-        values: dict[str, Any] = {name: reader.take(name, str) for name in texts}
-        return cls(
-            **values,
+        found = cls(
+            **{name: data[name] for name in texts},
             status=status,
             data=reader.made("data", BarsRecord.from_dict),
-            windows=reader.take("windows", dict),
+            windows=data["windows"],
             phases=reader.made("phases", Phases.from_dict),
-            settings=reader.take("settings", dict),
+            settings=data["settings"],
             gates=reader.made("gates", Gates.from_dict),
             benchmarks=held,
-            threads=reader.take("threads", int),
+            threads=data["threads"],
             grids=grids,
             sweeps=sweeps,
-            build=reader.take("build", dict),
-            host=reader.take("host", dict),
+            build=data["build"],
+            host=data["host"],
             data2=reader.made("data2", lambda d: BarsRecord.from_dict(d, "data2"), optional=True),
             join=reader.made("join", Dropped.from_dict, optional=True),
             holdout=reader.made("holdout", HoldoutRecord.from_dict, optional=True),
-            finished=reader.take("finished", str) if "finished" in reader.data else None,
-            completion=Completion.from_dict(reader.data) if finished else None,
+            finished=data.get("finished"),
+            completion=Completion.from_dict(data) if finished else None,
             rescored=reader.made("rescored", Rescored.from_dict, optional=True),
             stages=reader.made("stages", _stages, optional=True) or {},
-            further={k: v for k, v in reader.data.items() if k not in _KNOWN},
+            further={k: v for k, v in data.items() if k not in _KNOWN},
         )
+        reader.made("windows", Windows.from_dict)
+        reader.made("settings", _account)
+        found._check_phases()
+        return found
+
+    def _check_phases(self) -> None:
+        """Raise a `ResultsError` unless phases, bars and what is counted by phase agree."""
+        for phase in self.phases:
+            if phase.end > self.data.rows:
+                raise ResultsError(
+                    f"phase {phase.number} ends behind bar {phase.end:,}, and there are"
+                    f" {self.data.rows:,}"
+                )
+        least, count = self.gates.min_phases or self.phases.min_phases, len(self.phases)
+        if least > count:
+            raise ResultsError(f"min_phases = {least} is more than the {count} phases there are")
+        spans = [(p.split - p.warmup, p.end - p.split) for p in self.phases]
+        held = self.benchmarks
+        if held is not None and [(b.is_bars, b.oos_bars) for b in held] != spans:
+            raise ResultsError("its benchmarks are not of its phases")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the manifest as plain values, in the order in which they are written."""
@@ -577,7 +614,14 @@ class Reader:
         value = self.take(name, dict)
         try:
             return make(value)
-        except (WfoError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (
+            WfoError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
             if isinstance(error, ResultsError):
                 raise
             raise ResultsError(
@@ -587,10 +631,12 @@ class Reader:
 
 def _stages(data: Mapping[str, Any]) -> dict[str, Rescored]:
     """Return the stages that a manifest states."""
-    for name in data:
-        if name not in STAGES:
-            raise ResultsError(f"stages has {name!r}, and there are {', '.join(STAGES)}")
     return {name: Rescored.from_dict(each, f"stages of {name}") for name, each in data.items()}
+
+
+def _account(data: Mapping[str, Any]) -> AccountSettings:
+    """Return the settings that every strategy has."""
+    return AccountSettings(**{f.name: data[f.name] for f in fields(AccountSettings)})
 
 
 def _plain(record: Any) -> dict[str, Any]:
@@ -607,6 +653,4 @@ def run_ranges(manifest: Manifest) -> RangeOptions:
     """
     results = manifest.completion.results if manifest.completion else ()
     stated = results[0].get("range_options", {}) if results else {}
-    if not isinstance(stated, Mapping):
-        raise InputError(f"range_options = {stated!r} of the run must be an object; run again")
     return RangeOptions.from_dict(stated)

@@ -83,7 +83,7 @@ class Market:
             read_kept(folder.bars), second, manifest.data, manifest.data2, manifest.join
         )
         strategy = get_strategy(manifest.strategy)
-        settings = strategy.settings_of(type(strategy.settings_of(None))(**manifest.settings))
+        settings = strategy.settings_of(manifest.settings_of(strategy))
         timeframe = manifest.timeframe
         return cls(inputs, manifest.phases, settings, timeframe, threads, tuple(benchmarks))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wfo.errors import InputError, did_you_mean
 from wfo.runs.found import Findings
 from wfo.runs.page import text
-from wfo.strategy import Strategy
+from wfo.strategy import Strategy, get_strategy
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,7 +53,7 @@ class RunReport(Findings):
         """
         if strategy is None:
             return self.strategies[0].scores.candidates
-        name = strategy if isinstance(strategy, str) else strategy.name
+        name = get_strategy(strategy).name
         found = {r.strategy.name: r for r in self.strategies}
         if name not in found:
             raise InputError(f"the run has no strategy {name!r}{did_you_mean(name, found)}")

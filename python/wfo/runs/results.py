@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from wfo.errors import ResultsError, did_you_mean
+from wfo.files import entries_of, is_own_folder, is_there
 from wfo.runs.folder import RunFolder
 from wfo.runs.manifest import Manifest
 from wfo.selection.gates import Gates
-from wfo.text import table
+from wfo.text import printable, table
 
 #: Columns of the list: wider ones break in a terminal.
 _WIDTH = 100
@@ -145,7 +146,7 @@ class Results:
             lines += ["", *_wrapped(_EXPLAINED)]
         for text in self.unreadable:
             lines += ["", *_wrapped(f"cannot be read: {text}")]
-        return _plain("\n".join(lines)) + "\n"
+        return printable("\n".join(lines)) + "\n"
 
 
 _EXPLAINED = (
@@ -208,22 +209,20 @@ def _folders(out: Path) -> Iterator[tuple[Path, bool]]:
         folder = RunFolder(owner)
         for place in (owner, *_below(folder.runs)):
             # A sweep without a manifest is a run whose manifest was lost.
-            if RunFolder(place).manifest.exists() or (place / "wfo").is_dir():
+            if is_there(RunFolder(place).manifest) or is_own_folder(place / "wfo"):
                 yield place, False
-            past = [p for p in _below(RunFolder(place).history) if RunFolder(p).manifest.exists()]
+            past = [p for p in _below(RunFolder(place).history) if is_there(RunFolder(p).manifest)]
             for each in sorted(past, key=_age, reverse=True):
                 yield each, True
 
 
 def _below(folder: Path) -> list[Path]:
-    """Return the folders in a folder, hidden ones left out; none where there is no such folder."""
+    """Return the folders in a folder, hidden ones and links left out; none of what is no folder."""
     try:
-        found = sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        found = entries_of(folder)
     except OSError as error:
         raise ResultsError(f"cannot read {folder}: {error.strerror or error}") from error
-    return [p for p in found if p.is_dir() and not p.name.startswith(".")]
+    return [p for p in found if is_own_folder(p) and not p.name.startswith(".")]
 
 
 def _age(folder: Path) -> str:
@@ -284,8 +283,3 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _plain(text: str) -> str:
-    """Return a text without what would steer a terminal: names come from files."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wfo.data import conform, fingerprint
 from wfo.errors import DataError, InputError
+from wfo.files.parquet import read_parquet
 from wfo.runs.folder import RunFolder
 from wfo.runs.holdout.kept import cut
 from wfo.runs.inputs import Inputs
@@ -102,13 +103,13 @@ def _kept(
     import polars as pl
 
     try:
-        kept = conform(pl.read_parquet(path, glob=False))
+        kept = conform(read_parquet(path, links=False))
         if out is not None:
             kept, today = (
-                pl.concat([kept, conform(pl.read_parquet(path_out, glob=False))]),
+                pl.concat([kept, conform(read_parquet(path_out, links=False))]),
                 today.vstack(out),
             )
-    except (OSError, pl.exceptions.PolarsError, DataError):
+    except (OSError, DataError):
         return None
     # A source may revise the volume of the last days, of which no figure depends.
     same = len(kept) <= len(today) and fingerprint(kept) == fingerprint(today.head(len(kept)))

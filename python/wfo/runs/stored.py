@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from wfo.backtest.benchmark import Benchmark
 from wfo.errors import ResultsError
 from wfo.files import read_sealed
+from wfo.files.parquet import read_parquet
+from wfo.files.schema import require
 from wfo.progress import Progress
 from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Clock
 from wfo.runs.manifest import Manifest
+from wfo.runs.shapes import MetaShape
 from wfo.runs.task import phase_benchmarks
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
@@ -116,12 +119,10 @@ def read_kept(path: Path) -> pl.DataFrame:
     ResultsError
         If they cannot be read.
     """
-    import polars as pl
-
     try:
-        return pl.read_parquet(path, glob=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise ResultsError(f"{path} cannot be read: {error}") from error
+        return read_parquet(path, links=False)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def sweep_damages(kept: SweepStore, progress: Progress) -> list[str]:
@@ -141,9 +142,10 @@ def _check_meta(kept: SweepStore) -> None:
     """Raise a `ResultsError` unless ``meta.json`` is as it was written, and of this sweep."""
     try:
         meta = read_sealed(kept.meta)
+        require(meta, MetaShape, f"{kept.meta} does not say of which sweep it is: it")
     except ResultsError as error:
         raise ResultsError(f"{error}; {kept.again}") from error
-    if meta.get("key") != kept.key:
+    if meta["key"] != kept.key:
         raise ResultsError(f"{kept.meta} is of another sweep; {kept.again}")
 
 

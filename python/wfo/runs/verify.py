@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wfo.backtest import thread_count
 from wfo.errors import ResultsError
-from wfo.files import read_sealed
+from wfo.files import files_below, is_there, read_sealed, size_of
 from wfo.progress import Progress, Silent
 from wfo.runs.analysis.refined import NAME, AnalysisRecord
 from wfo.runs.folder import RunFolder
@@ -65,7 +65,7 @@ def verify(
     with folder.hold("wfo verify") if writable else contextlib.nullcontext():
         manifest = folder.read_manifest()
         found = _Found()
-        sizes = [folder.manifest.stat().st_size]
+        sizes = [size_of(folder.manifest)]
         for name, stated in manifest.sums.items():
             with found.collected(found.kept if folder.is_input(name) else found.derived):
                 sizes.append(folder.check_digest(name, stated))
@@ -75,11 +75,11 @@ def verify(
         sizes += _permuted(folder, found)
         sizes += _verdict(folder, found)
         for path in dict.fromkeys((folder.trials, folder.trials_of(manifest.symbol))):
-            if path.is_file():
+            if is_there(path):
                 with found.collected(found.trials):
                     read_sealed(path)
                 if path == folder.trials:
-                    sizes.append(path.stat().st_size)
+                    sizes.append(size_of(path))
         stores: list[SweepStore] = []
         # What they need of the bars may be damaged, which is no reason to name nothing else.
         with found.collected(found.kept):
@@ -89,7 +89,7 @@ def verify(
             )
         for kept in stores:
             found.kept += sweep_damages(kept, progress)
-            sizes += [p.stat().st_size for p in kept.folder.rglob("*") if p.is_file()]
+            sizes += map(size_of, files_below(kept.folder))
         found.check(folder, manifest)
     return len(sizes), sum(sizes)
 
@@ -101,7 +101,7 @@ def _refined(folder: RunFolder, found: _Found) -> list[int]:
         refinement = Refinement.read(folder)
         if refinement is None:
             return []
-        sizes.append(folder.refinement.stat().st_size)
+        sizes.append(size_of(folder.refinement))
         for job in refinement.jobs:
             for name, stated in (
                 (job.report, job.report_digest),
@@ -115,11 +115,11 @@ def _refined(folder: RunFolder, found: _Found) -> list[int]:
 def _analyzed(folder: RunFolder, found: _Found) -> list[int]:
     """Check what an analysis has written, and return the sizes; none where there is none."""
     path = folder.path / NAME
-    if not path.is_file():
+    if not is_there(path):
         return []
     sizes: list[int] = []
     with found.collected(found.analyzed):
-        sizes.append(path.stat().st_size)
+        sizes.append(size_of(path))
         for name, stated in AnalysisRecord.read(path).files.items():
             with found.collected(found.analyzed):
                 sizes.append(folder.check_digest(name, stated))
@@ -132,7 +132,7 @@ def _held_out(folder: RunFolder, manifest: Manifest, found: _Found) -> list[int]
         spent_of(folder, manifest)
     with found.collected(found.spent):
         spendings(folder, symbols_of(manifest))
-    return [p.stat().st_size for p in (folder.spent, folder.holdouts) if p.is_file()]
+    return [size_of(p) for p in (folder.spent, folder.holdouts) if is_there(p)]
 
 
 def _permuted(folder: RunFolder, found: _Found) -> list[int]:
@@ -144,18 +144,18 @@ def _permuted(folder: RunFolder, found: _Found) -> list[int]:
     for path in paths:
         with found.collected(found.permuted):
             Record.read(path)
-            sizes.append(path.stat().st_size)
+            sizes.append(size_of(path))
     return sizes
 
 
 def _verdict(folder: RunFolder, found: _Found) -> list[int]:
     """Check the statistics that were collected, and return their size; none without any."""
     path = folder.path / VERDICT
-    if not path.is_file():
+    if not is_there(path):
         return []
     with found.collected(found.collectable):
         Verdict.read(path)
-    return [path.stat().st_size]
+    return [size_of(path)]
 
 
 @dataclass(slots=True)

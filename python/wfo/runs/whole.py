@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wfo.files import naming_the_file
+from wfo.files import mapped_room, naming_the_file
 from wfo.grid import Grid
 from wfo.runs.fits import RESPONSE_BYTES
 from wfo.runs.gathered import Gathered
@@ -186,12 +184,5 @@ def _room(count: int, dtype: str, folder: Path, most: int) -> Any:
 
     if count * np.dtype(dtype).itemsize <= most:
         return np.zeros(count, dtype)
-    # Without a name and closed, the file goes when the array that is mapped onto it does.
-    with (
-        naming_the_file(folder),
-        tempfile.TemporaryFile(dir=folder, prefix=".responses-", suffix=".part") as file,
-    ):
-        if hasattr(os, "posix_fallocate"):
-            # A disk that fills up under a mapping kills the process; here it is an error.
-            os.posix_fallocate(file.fileno(), 0, count * np.dtype(dtype).itemsize)
-        return np.memmap(file, dtype, "w+", shape=(count,))
+    with naming_the_file(folder):
+        return mapped_room(folder, dtype, count)

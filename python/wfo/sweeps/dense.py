@@ -22,7 +22,20 @@ from typing import IO, TYPE_CHECKING, Any
 from wfo.backtest import Figures
 from wfo.backtest.figures import CELL_BYTES, STANDARD
 from wfo.errors import ResultsError
-from wfo.files import PART, naming_the_file, sync_folder
+from wfo.files import (
+    PART,
+    is_own_file,
+    is_there,
+    make_folder,
+    move,
+    naming_the_file,
+    open_regular,
+    open_unfinished,
+    read_values,
+    remove_file,
+    size_of,
+    sync_folder,
+)
 from wfo.grid import Grid
 from wfo.selection.gates import Gates
 from wfo.sweeps.journal import Journal, Sums
@@ -90,9 +103,8 @@ class DenseStore(SweepStore):
 
     def check(self, tick: Tick) -> None:
         """Count what an earlier sweep has stored and is intact."""
-        journal = self._journal.read()
-        known = sorted(b for b in journal if b < self._blocks)
-        for start, block, sums in self._read(known, sums=True):
+        journal = self._listed()
+        for start, block, sums in self._read(sorted(journal), sums=True):
             number = start // self.options.block
             if sums == journal[number]:
                 self._done[number] = sums
@@ -108,6 +120,12 @@ class DenseStore(SweepStore):
     def is_mine(self) -> bool:
         """Whether something is stored, and under this key."""
         return self._journal.is_mine()
+
+    def _listed(self) -> dict[int, Sums]:
+        """Return what the journal says of blocks that the sweep has, a checksum a file."""
+        blocks, files = self._blocks, len(self._columns)
+        listed = self._journal.read()
+        return {b: sums for b, sums in listed.items() if b < blocks and len(sums) == files}
 
     def _missing(self) -> list[int]:
         return [b for b in range(self._blocks) if b not in self._done]
@@ -137,8 +155,8 @@ class DenseStore(SweepStore):
         """
         for column in self._columns:
             column.check()
-        journal, blocks = self._journal.read(), self._blocks
-        if not (set(journal) == set(range(blocks)) and self._journal.is_exactly(journal)):
+        journal, blocks = self._listed(), self._blocks
+        if not (len(journal) == blocks and self._journal.is_exactly(journal)):
             raise ResultsError(self._journal_damaged)
         for start, block, sums in self._read(range(blocks), sums=True):
             count = len(block[0].is_pnl)
@@ -162,12 +180,11 @@ class DenseStore(SweepStore):
                 column.check()
             except ResultsError as error:
                 found[column.path] = str(error)
-        journal, blocks = self._journal.read(), self._blocks
-        if not (set(journal) == set(range(blocks)) and self._journal.is_exactly(journal)):
+        journal, blocks = self._listed(), self._blocks
+        if not (len(journal) == blocks and self._journal.is_exactly(journal)):
             found[self._journal.path] = self._journal_damaged
         try:
-            numbers = sorted(b for b in journal if b < blocks)
-            for start, block, sums in self._read(numbers, sums=True):
+            for start, block, sums in self._read(sorted(journal), sums=True):
                 count = len(block[0].is_pnl)
                 for column, got, stated in zip(
                     self._columns, sums, journal[start // self.options.block], strict=True
@@ -216,8 +233,8 @@ class DenseStore(SweepStore):
     def _reopen(self) -> None:
         """Give the files their unfinished names again, and open them for what is missing."""
         with naming_the_file(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.meta.unlink(missing_ok=True)
+            make_folder(self.folder)
+            remove_file(self.meta)
         self._journal.write(self._done)
         self._worker = ThreadPoolExecutor(1, "wfo-store")
         self._syncer = ThreadPoolExecutor(1, "wfo-sync")
@@ -307,7 +324,7 @@ class DenseStore(SweepStore):
             self._close()
             for column in self._columns:
                 with naming_the_file(column.path):
-                    column.part.replace(column.path)
+                    move(column.part, column.path)
             for folder in {c.path.parent for c in self._columns}:
                 with naming_the_file(folder):
                     sync_folder(folder)
@@ -372,6 +389,17 @@ def _consecutive(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
+def npy_header(dtype: str, count: int) -> bytes:
+    """Return what an ``.npy`` file of so many values has before them."""
+    import numpy as np
+
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        head, {"descr": dtype, "fortran_order": False, "shape": (count,)}
+    )
+    return head.getvalue()
+
+
 @dataclass(frozen=True)
 class _Column:
     """One file of figures."""
@@ -388,13 +416,7 @@ class _Column:
     @cached_property
     def header(self) -> bytes:
         """The bytes before the values."""
-        import numpy as np
-
-        head = io.BytesIO()
-        np.lib.format.write_array_header_1_0(
-            head, {"descr": self.dtype, "fortran_order": False, "shape": (self.combinations,)}
-        )
-        return head.getvalue()
+        return npy_header(self.dtype, self.combinations)
 
     @cached_property
     def item(self) -> int:
@@ -408,14 +430,11 @@ class _Column:
     @property
     def is_whole(self) -> bool:
         """Whether it has its name, and its size."""
-        return not self.part.exists() and self.size() == self.offset(self.combinations)
+        return not is_there(self.part) and self.size() == self.offset(self.combinations)
 
     def size(self) -> int:
         """Return its bytes on disk."""
-        for path in (self.path, self.part):
-            with contextlib.suppress(OSError):
-                return path.stat().st_size
-        return 0
+        return size_of(self.path) or size_of(self.part)
 
     def check(self) -> None:
         """Raise unless the file exists in its size.
@@ -425,9 +444,9 @@ class _Column:
         ResultsError
             If it is not.
         """
-        if not self.path.is_file():
+        if not is_own_file(self.path):
             raise ResultsError(f"there is no {self.path}; run again")
-        size, expected = self.path.stat().st_size, self.offset(self.combinations)
+        size, expected = size_of(self.path), self.offset(self.combinations)
         if size != expected:
             raise ResultsError(
                 f"{self.path} has {size:,} bytes, its run states {expected:,}; run again"
@@ -436,7 +455,7 @@ class _Column:
     def head(self) -> bytes:
         """Return the bytes of the file where the header belongs."""
         for path in (self.path, self.part):
-            with contextlib.suppress(OSError), path.open("rb") as file:
+            with contextlib.suppress(OSError), open_regular(path, links=False) as file:
                 return file.read(len(self.header))
         return b""
 
@@ -453,7 +472,7 @@ class _Column:
         found: NDArray[np.generic] = np.empty(0, self.dtype)
         for path in (self.path, self.part):
             try:
-                found = np.fromfile(path, self.dtype, stop - start, offset=self.offset(start))
+                found = read_values(path, self.dtype, stop - start, self.offset(start))
                 break
             except FileNotFoundError:
                 continue
@@ -466,8 +485,4 @@ class _Column:
 
     def reopen(self) -> IO[bytes]:
         """Open the file under its unfinished name, to be written anywhere."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            self.path.replace(self.part)
-        self.part.touch()
-        return self.part.open("r+b")
+        return open_unfinished(self.path, self.part)

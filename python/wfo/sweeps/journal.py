@@ -9,16 +9,22 @@ was itself lost costs its block. Every line ends with a checksum of itself.
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from wfo.files import naming_the_file, write_text
+from wfo.files import naming_the_file, open_regular, open_to_change, read_bytes, write_text
+from wfo.files.limits import TEXT_BYTES
 
 #: Checksums of the pieces of a block, CRC-32, in a fixed order of files.
 Sums = tuple[int, ...]
+
+#: A line without its own checksum: the number of a block, and its checksums.
+_BLOCK = re.compile(r"([0-9]{1,12})((?: [0-9a-f]{8})*)")
 
 
 class Journal:
@@ -35,12 +41,12 @@ class Journal:
     def __init__(self, path: Path, head: str) -> None:
         self.path = path
         self._head = _signed(head)
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
 
     def read(self) -> dict[int, Sums]:
         """Return the checksums of each complete block; nothing where there is no such journal."""
         try:
-            lines = self.path.read_bytes().decode("utf-8", "replace").split("\n")
+            lines = self._content().decode("utf-8", "replace").split("\n")
         except OSError:
             return {}
         if lines[0] != self._head:
@@ -48,23 +54,27 @@ class Journal:
         found = {}
         # The last one has no end: it is incomplete, or there is nothing behind the newline.
         for line in lines[1:-1]:
-            fields = line.split(" ")
-            if len(fields) > 1 and line == _signed(" ".join(fields[:-1])):
-                found[int(fields[0])] = tuple(int(s, 16) for s in fields[1:-1])
+            said = line.rpartition(" ")[0]
+            block = _BLOCK.fullmatch(said)
+            if block and line == _signed(said):
+                found[int(block[1])] = tuple(int(s, 16) for s in block[2].split())
         return found
+
+    def _content(self) -> bytes:
+        return read_bytes(self.path, most=TEXT_BYTES, links=False)
 
     def is_mine(self) -> bool:
         """Whether there is a journal under this head."""
         try:
-            with self.path.open("rb") as file:
-                return file.readline() == f"{self._head}\n".encode()
+            with open_regular(self.path, links=False) as file:
+                return file.readline(len(self._head) + 2) == f"{self._head}\n".encode()
         except OSError:
             return False
 
     def is_exactly(self, blocks: Mapping[int, Sums]) -> bool:
         """Whether the file is what `write` makes of `blocks`, byte for byte."""
         try:
-            return self.path.read_bytes() == self._text(blocks).encode()
+            return self._content() == self._text(blocks).encode()
         except OSError:
             return False
 
@@ -74,7 +84,8 @@ class Journal:
 
     def __enter__(self) -> Self:
         with naming_the_file(self.path):
-            self._file = self.path.open("a", encoding="utf-8", newline="\n")
+            self._file = open_to_change(self.path)
+            self._file.seek(0, os.SEEK_END)
         return self
 
     def __exit__(
@@ -92,7 +103,7 @@ class Journal:
     def add(self, block: int, sums: Sequence[int]) -> None:
         """Append a block that is complete, between entering and leaving."""
         assert self._file is not None  # noqa: S101  # it is open between entering and leaving
-        self._file.write(_line(block, sums) + "\n")
+        self._file.write(f"{_line(block, sums)}\n".encode())
         self._file.flush()
 
     def _text(self, blocks: Mapping[int, Sums]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wfo.errors import InputError
 from wfo.selection.regions import SAMPLED
+from wfo.text import brief
 
 #: Combinations whose figures survivors keep, about: at least ten times the candidates.
 KEPT = 20_000_000
@@ -54,9 +55,9 @@ class StoreOptions:
         for name in ("block", "kept", "sample", "enough_stable", "checksum_rows"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} = {value!r} must be a whole number, 1 or more")
+                raise InputError(f"{name} = {brief(value)} must be a whole number, 1 or more")
         for name in ("state_seconds", "state_share"):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not (number and 0 <= value < math.inf):
-                raise InputError(f"{name} = {value!r} must be a number, 0 or more")
+                raise InputError(f"{name} = {brief(value)} must be a number, 0 or more")

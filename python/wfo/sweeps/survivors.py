@@ -33,7 +33,23 @@ from typing import IO, TYPE_CHECKING, Any
 
 from wfo.backtest.figures import CELL_BYTES, STANDARD
 from wfo.errors import InputError, ResultsError
-from wfo.files import PART, naming_the_file, sync_folder, whole_file
+from wfo.files import (
+    PART,
+    is_own_file,
+    is_there,
+    make_folder,
+    move,
+    naming_the_file,
+    open_regular,
+    open_unfinished,
+    parse_json,
+    read_bytes,
+    remove_file,
+    size_of,
+    sync_folder,
+    write_bytes,
+)
+from wfo.files.limits import JSON_BYTES, TABLE_BYTES
 from wfo.grid import Grid
 from wfo.sampling import sample_indices
 from wfo.selection.gates import Gates
@@ -155,11 +171,7 @@ class SurvivorStore(SweepStore):
 
     def present(self) -> int:
         """Return the bytes that are on disk already."""
-        total = 0
-        for path in (self.path, self._part, self._state_path):
-            with contextlib.suppress(OSError):
-                total += path.stat().st_size
-        return total
+        return sum(map(size_of, (self.path, self._part, self._state_path)))
 
     # Going on
 
@@ -217,7 +229,7 @@ class SurvivorStore(SweepStore):
         try:
             state = self._read_state()
         except ResultsError as error:
-            missing = [] if self.path.is_file() else [f"there is no {self.path}; run again"]
+            missing = [] if is_own_file(self.path) else [f"there is no {self.path}; run again"]
             return [str(error), *missing]
         found = []
         # One text for the records: about the first damaged piece, or else about the whole file.
@@ -347,12 +359,9 @@ class SurvivorStore(SweepStore):
     def _reopen(self) -> None:
         """Open the records behind the last ones that are counted."""
         with naming_the_file(self.path):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.meta.unlink(missing_ok=True)
-            if self.path.exists():
-                self.path.replace(self._part)
-            self._part.touch()
-            self._file = self._part.open("r+b")
+            make_folder(self.folder)
+            remove_file(self.meta)
+            self._file = open_unfinished(self.path, self._part)
             end = _HEADER + self._state.rows * self._row
             self._file.truncate(end)
             self._file.seek(end)
@@ -423,8 +432,7 @@ class SurvivorStore(SweepStore):
             [*state.statistics, *state.samples, state.effects, *state.sketches, state.profile]
         )
         data = _MAGIC + json.dumps(head).encode() + b"\n" + parts
-        with whole_file(self._state_path) as part:
-            part.write_bytes(data + zlib.crc32(data).to_bytes(4, "little"))
+        write_bytes(self._state_path, data + zlib.crc32(data).to_bytes(4, "little"))
 
     def finish(self) -> None:
         """Give the records their name, and write the last state.
@@ -445,7 +453,7 @@ class SurvivorStore(SweepStore):
         self._write_state()
         self.close()
         with naming_the_file(self.path):
-            self._part.replace(self.path)
+            move(self._part, self.path)
             sync_folder(self.folder)
 
     def close(self) -> None:
@@ -491,7 +499,7 @@ class SurvivorStore(SweepStore):
     def _read_state(self) -> _State:
         path = self._state_path
         try:
-            data = path.read_bytes()
+            data = read_bytes(path, most=TABLE_BYTES, links=False)
         except FileNotFoundError:
             raise ResultsError(f"there is no {path}; run again") from None
         except OSError as error:
@@ -510,7 +518,9 @@ class SurvivorStore(SweepStore):
         """Return the state in these bytes; damaged ones raise errors of any kind."""
         path = self._state_path
         end = body.index(b"\n", len(_MAGIC))
-        head = json.loads(body[len(_MAGIC) : end])
+        if end > JSON_BYTES:
+            raise ValueError("its head is too long")
+        head = parse_json(body[len(_MAGIC) : end].decode())
         expected = self._identity()
         other = [name for name, value in expected.items() if head.get(name) != value]
         if other:
@@ -562,13 +572,13 @@ class SurvivorStore(SweepStore):
     def _is_whole(self, state: _State) -> bool:
         """Whether the records have their name, their header and their size."""
         try:
-            size = self.path.stat().st_size
-            with self.path.open("rb") as file:
+            with open_regular(self.path, links=False) as file:
+                size = os.fstat(file.fileno()).st_size
                 head = file.read(_HEADER)
         except OSError:
             return False
         whole = size == _HEADER + state.rows * self._row
-        return whole and head == self._header(state.rows) and not self._part.exists()
+        return whole and head == self._header(state.rows) and not is_there(self._part)
 
     def _check_records(self, state: _State) -> None:
         for number, (at, piece) in enumerate(self._records(state)):
@@ -583,10 +593,10 @@ class SurvivorStore(SweepStore):
         """Yield the records in pieces, with the position of the first."""
         import numpy as np
 
-        path = self.path if self.path.exists() else self._part
+        path = self.path if is_there(self.path) else self._part
         rows = self.options.checksum_rows
         try:
-            with path.open("rb") as file:
+            with open_regular(path, links=False) as file:
                 file.seek(_HEADER)
                 for at in range(0, state.rows, rows):
                     count = min(rows, state.rows - at) * self._row

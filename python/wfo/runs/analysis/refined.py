@@ -6,12 +6,16 @@ import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from wfo.errors import InputError, ResultsError
-from wfo.files import read_sealed, write_sealed
+from wfo.files import is_there, read_sealed, write_sealed
+from wfo.files.parquet import ParquetFile
+from wfo.files.schema import Command, Count, HexDigest, Ordinal, SafeName, require
 from wfo.runs.manifest import Digest
+from wfo.runs.shapes import DigestShape
 from wfo.strategy import Number, Strategy, strategies
+from wfo.text import shown
 from wfo.tradestation.ranking import FIGURES, KEYS, RANKS, REPORT, REPORTED, SUMS
 
 if TYPE_CHECKING:
@@ -33,6 +37,19 @@ _FURTHER = (*(c.name for c in FIGURES), *RANKS, *SUMS, *(c.name for c in REPORTE
 _TEXTS = frozenset({"Strategy", "Source", "File", "Ranked_On"})
 _WHOLE = frozenset({"Row", "Rank", "Part", "TestNum", "Members"})
 _LEAST = {"Row": 1, "Rank": 1, "TestNum": 0, "Members": 1}
+
+
+class AnalysisShape(TypedDict):
+    """``analysis.json``."""
+
+    version: Literal[1]
+    run: HexDigest
+    command: Command
+    warmup: Ordinal
+    end: Ordinal
+    outcomes: Count
+    table: SafeName
+    files: dict[SafeName, DigestShape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,35 +113,30 @@ class AnalysisRecord:
             If the file is missing, damaged, or something else.
         """
         data = read_sealed(path)
-        kinds = {
-            **dict.fromkeys(("version", "warmup", "end", "outcomes"), int),
-            **dict.fromkeys(("run", "command", "table"), str),
-            "files": dict,
-        }
-        for name, kind in kinds.items():
-            value = data.get(name)
-            if not isinstance(value, kind) or isinstance(value, bool):
-                raise ResultsError(
-                    f"{path} is no record of an analysis: {name!r} is {value!r}, and not of type"
-                    f" {kind.__name__}"
-                )
-        if data["version"] != _VERSION:
+        layout = data.get("version")
+        if isinstance(layout, int) and layout != _VERSION:
             raise ResultsError(
-                f"{path} has the layout {data['version']}, and this version reads {_VERSION}"
+                f"{path} has the layout {shown(layout)}, and this version reads {_VERSION}"
             )
+        try:
+            require(data, AnalysisShape, "it")
+        except ResultsError as error:
+            raise ResultsError(f"{path} is no record of an analysis: {error}") from None
         if not 1 <= data["warmup"] < data["end"] or data["outcomes"] < 0:
             raise ResultsError(
                 f"{path} is no record of an analysis: warmup = {data['warmup']}, end ="
                 f" {data['end']}, outcomes = {data['outcomes']}"
             )
-        files = {n: Digest.from_dict(d, f"{path.name}: {n}") for n, d in data["files"].items()}
+        files = {n: Digest(d["bytes"], d["sha256"]) for n, d in data["files"].items()}
         # They are read below the folder, and nowhere else.
         for name in (data["table"], *files):
             if "/" in name or "\\" in name or name.startswith(".") or ":" in name:
                 raise ResultsError(f"{path} names the file {name!r}, which is not below its folder")
         if data["table"] not in files:
             raise ResultsError(f"{path} has no digest of {data['table']!r}")
-        further = {name: value for name, value in data.items() if name not in kinds}
+        further = {
+            name: value for name, value in data.items() if name not in AnalysisShape.__annotations__
+        }
         return cls(
             run=data["run"],
             command=data["command"],
@@ -210,7 +222,7 @@ class RefinedSets:
         manifest = folder.read_manifest()
         path = folder.path / NAME
         again = shlex.join(["wfo", "analyze", str(folder.path)])
-        if not path.is_file():
+        if not is_there(path):
             raise ResultsError(
                 f"there is no analysis in {folder.path}, whose rows are the refined sets:"
                 f" '{again}' makes one, after 'wfo refine {folder.path}'"
@@ -256,15 +268,16 @@ class RefinedSets:
         import polars as pl
 
         name = self.record.table
-        path = self.folder.path / name
+        path = self.folder.file(name)
         try:
             self.folder.check_digest(name, self.record.files[name])
-            lazy = pl.scan_parquet(path, glob=False)
-            columns = lazy.collect_schema()
-            total = int(lazy.select(pl.len()).collect().item())
-            frame = lazy.slice(first, count).collect()
-        except (pl.exceptions.PolarsError, OSError, ResultsError) as error:
+            with ParquetFile(path, links=False) as file:
+                total, frame = file.rows, file.read(None, first, count)
+        except ResultsError as error:
             raise self._damaged(str(error)) from error
+        except OSError as error:
+            raise self._damaged(f"{path} cannot be read: {error.strerror or error}") from error
+        columns = frame.schema
         missing = [n for n in ("Row", *KEYS, *_FURTHER) if n not in columns]
         if missing or total != self.count:
             what = f"lacks {', '.join(missing)}" if missing else f"has {total:,} rows"

@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
+from wfo.arguments import instance
 from wfo.data.symbols import require_symbol
 from wfo.data.timeframes import TIMEFRAMES
 from wfo.errors import InputError, WfoError, did_you_mean
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
+from wfo.text import brief
 
 #: What a set file says it is, and the version of its contents that is written and read.
 FORMAT, VERSION = "wfo parameter set", 1
@@ -79,6 +81,7 @@ class ParameterSet:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        instance("strategy", self.strategy, Strategy, "wfo.Strategy(...)")
         values = self.strategy.check_params(self.params)
         object.__setattr__(self, "params", dict(zip(self.strategy.names, values, strict=True)))
         for symbol in (self.symbol, self.symbol2):
@@ -88,9 +91,10 @@ class ParameterSet:
             raise InputError(
                 f"symbol2 = {self.symbol2!r} is one too many: {self.strategy.name} reads one symbol"
             )
-        if self.timeframe is not None and self.timeframe not in TIMEFRAMES:
-            hint = did_you_mean(self.timeframe, TIMEFRAMES)
-            raise InputError(f"timeframe = {self.timeframe!r} is unknown{hint}")
+        timeframe = self.timeframe
+        if timeframe is not None and not (isinstance(timeframe, str) and timeframe in TIMEFRAMES):
+            hint = did_you_mean(timeframe, TIMEFRAMES)
+            raise InputError(f"timeframe = {brief(timeframe)} is unknown{hint}")
 
     def __repr__(self) -> str:
         return f"ParameterSet({self.title})"
@@ -180,7 +184,7 @@ class ParameterSet:
         """
         known = {*_KEYS, "digest"}
         if not isinstance(data, Mapping):
-            raise InputError(f"it states nothing by name, but {data!r:.60}: it is no set file")
+            raise InputError(f"it states nothing by name, but {brief(data)}: it is no set file")
         if data.get("format") != FORMAT:
             raise InputError(
                 f"format = {data.get('format')!r:.60} must be {FORMAT!r}: it is no set file"

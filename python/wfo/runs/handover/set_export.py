@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wfo.arguments import file_path
 from wfo.build import build_info
 from wfo.data import DataStore
 from wfo.errors import InputError, ResultsError
@@ -26,6 +27,8 @@ from wfo.runs.manifest import Manifest
 from wfo.runs.refinement.history import History
 from wfo.runs.simulate import claim_of, phase_scores, simulated
 from wfo.runs.stored import run_benchmarks
+from wfo.strategy import get_strategy
+from wfo.text import brief
 from wfo.tradestation.headings import TEST, report_headings
 
 #: Scores of a candidate, by the columns of its file.
@@ -77,9 +80,11 @@ def export_set(
     if (candidate is None) == (refined is None):
         raise InputError("give the number of a candidate, or of a refined set, and not both")
     number = refined if candidate is None else candidate
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise InputError(f"{number!r} is no number of a set; they count from 1, the best")
-    path = Path(folder)
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number < 2**63:
+        raise InputError(f"{brief(number)} is no number of a set; they count from 1, the best")
+    path = file_path("folder", folder)
+    if strategy is not None:
+        get_strategy(strategy)
     plan = SimulationPlan(
         run=path, strategy=strategy, row=None if candidate is None else candidate - 1,
         refined=refined,

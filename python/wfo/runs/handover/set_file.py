@@ -15,10 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wfo.arguments import file_path, flag, instance
 from wfo.errors import InputError, did_you_mean
-from wfo.files import write_text
+from wfo.files import parse_json, read_bytes, write_text
 from wfo.runs.handover.parameter_set import FORMAT, ParameterSet
 from wfo.strategy import Strategy, get_strategy, strategies
+from wfo.text import brief, listed, one_line, plain_json, shown
 from wfo.tradestation.easylanguage import (
     params_of_inputs,
     read_inputs,
@@ -26,6 +28,7 @@ from wfo.tradestation.easylanguage import (
     write_comment,
     write_inputs,
 )
+from wfo.yaml_text import load_yaml
 
 #: The formats, as options name them, and the endings of files that are read as such.
 FORMATS: Mapping[str, tuple[str, ...]] = {
@@ -66,10 +69,11 @@ def set_text(chosen: ParameterSet, form: str = "json") -> str:
     content = chosen.to_dict()
     content["digest"] = _digest(content)
     if form == "json":
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        return plain_json(text) + "\n"
     if form == "yaml":
         head = f"{chosen.title}; parameters, and where they come from"
-        return f"# {_line(head)}\n{_yaml(content)}"
+        return f"# {_line(head)}\n{plain_json(_yaml(content))}"
     view = chosen.strategy.tradestation
     if view is None:
         raise InputError(
@@ -107,9 +111,12 @@ def write_set(
     ResultsError
         If it cannot be written.
     """
-    path = Path(path)
+    path = file_path("path", path)
+    instance("chosen", chosen, ParameterSet, "what wfo.export_set or wfo.read_set returns")
+    if not path.name:
+        raise InputError(f"path = {brief(str(path))} is no name of a file")
     text = set_text(chosen, format_of(path, form))
-    if not replace:
+    if not flag("replace", replace):
         require_absent(path, "replace=True")
     write_text(path, text, remedy="choose another file with --output")
 
@@ -163,7 +170,7 @@ def read_set(path: str | Path, *, strategy: str | Strategy | None = None) -> Par
         If there is no such file, it is none that this version reads, or its parameters do not fit
         the strategy; the message names the file, the parameter, its value and what is allowed.
     """
-    path = Path(path)
+    path = file_path("path", path)
     text = _text(path)
     form = next((n for n, ends in FORMATS.items() if path.suffix.lower() in ends), None)
     try:
@@ -174,19 +181,18 @@ def read_set(path: str | Path, *, strategy: str | Strategy | None = None) -> Par
             content, warnings = _plain(_json(text) if form == "json" else _parsed(text)), ()
         found = ParameterSet.from_dict(content)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{one_line(path)}: {error}") from None
     if strategy is not None and found.strategy != get_strategy(strategy):
-        raise InputError(
-            f"{path} is a set of {found.strategy.name}, not of {get_strategy(strategy).name}"
-        )
+        asked = get_strategy(strategy).name
+        raise InputError(f"{one_line(path)} is a set of {found.strategy.name}, not of {asked}")
     edited = "" if warnings else _edited(content)
-    said = [f"{path} {text}" for text in (*warnings, edited) if text]
+    said = [f"{one_line(path)} {text}" for text in (*warnings, edited) if text]
     return found.with_warnings(*said)
 
 
 def _require_format(form: str) -> None:
-    if form not in FORMATS:
-        raise InputError(f"there is no format {form!r}{did_you_mean(form, FORMATS)}")
+    if not isinstance(form, str) or form not in FORMATS:
+        raise InputError(f"there is no format {brief(form)}{did_you_mean(form, FORMATS)}")
 
 
 # Digests
@@ -227,21 +233,18 @@ def _whole(value: Any) -> Any:
 def _text(path: Path) -> str:
     """Return the text of a file, which is not too large to be one."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+        data = read_bytes(path, most=_LARGEST)
     except FileNotFoundError:
-        raise InputError(f"there is no set file {path}") from None
+        raise InputError(f"there is no set file {one_line(path)}") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(data) > _LARGEST:
-        raise InputError(f"{path} is no set file: it has more than {_LARGEST:,} bytes")
+        raise InputError(f"{one_line(path)} cannot be read: {error.strerror or error}") from error
     wide = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text in UTF-8: {error.reason}") from None
+        raise InputError(f"{one_line(path)} is no text in UTF-8: {error.reason}") from None
     if not text.strip():
-        raise InputError(f"{path} is empty; 'wfo export' writes set files")
+        raise InputError(f"{one_line(path)} is empty; 'wfo export' writes set files")
     return text.replace("\r\n", "\n")
 
 
@@ -256,50 +259,14 @@ def _form_of(text: str) -> str:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
-    except RecursionError:
-        raise InputError("it is nested too deeply") from None
-    except InputError:
-        raise
+        return parse_json(text)
     except ValueError as error:
         raise InputError(f"it is no JSON: {error}") from None
 
 
-def _no_number(text: str) -> float:
-    raise InputError(f"{text} is no number that a set file has")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object, none of whose keys is there twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [n for n, _ in pairs]
-        twice = next(n for n in names if names.count(n) > 1)
-        raise InputError(f"{twice!r:.60} is there twice")
-    return found
-
-
 def _parsed(text: str) -> Any:
-    """Return what YAML says, without aliases, which make much of little."""
-    import yaml
-
-    from wfo.yaml_text import load_yaml
-
-    depth = 0
-    try:
-        # As it is read, since the time that the library takes grows with the square of the depth.
-        for event in yaml.parse(text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise InputError(f"it has an alias, *{event.anchor:.40}; set files have none")
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:
-                raise InputError("it is nested too deeply")
-        return load_yaml(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"it is no YAML: {' '.join(str(error).split()):.300}") from None
-    except RecursionError:
-        raise InputError("it is nested too deeply") from None
+    """Return what YAML says, without aliases, which the writer has none of."""
+    return load_yaml(text, "", aliases=False)
 
 
 def _plain(value: Any, depth: int = _DEEPEST) -> Any:
@@ -313,7 +280,7 @@ def _plain(value: Any, depth: int = _DEEPEST) -> Any:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise InputError(f"{value!a:.60} is no text that a set file has") from None
+            raise InputError(f"{shown(value)} is no text that a set file has") from None
     if value is None or isinstance(value, str | int | float):
         return value
     if not depth:
@@ -322,7 +289,7 @@ def _plain(value: Any, depth: int = _DEEPEST) -> Any:
         return [_plain(v, depth - 1) for v in value]
     if isinstance(value, dict) and all(isinstance(n, str) for n in value):
         return {n: _plain(v, depth - 1) for n, v in value.items()}
-    raise InputError(f"{value!r:.60} is nothing that a set file has")
+    raise InputError(f"{shown(value)} is nothing that a set file has")
 
 
 def _easylanguage(
@@ -367,7 +334,7 @@ def _strategy_of(values: Mapping[str, Any], strategy: str | Strategy | None) -> 
         names = ", ".join(s.name for s in found)
         raise InputError(f"{names} have these inputs; say which is meant with --strategy")
     raise InputError(
-        f"no strategy has the inputs {', '.join(values)}; --strategy names the one that is meant,"
+        f"no strategy has the inputs {listed(values)}; --strategy names the one that is meant,"
         " and says what does not fit"
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo.errors import ResultsError
-from wfo.files import read_sealed, write_sealed
+from wfo.files import is_own_file, read_sealed, size_of, write_sealed
 from wfo.runs.holdout.spent import Spent
 
 if TYPE_CHECKING:
@@ -185,8 +185,7 @@ def _is_there(path: Path, said: str) -> bool:
 def _sealed(path: Path, said: str) -> dict[str, Any]:
     """Return what a sealed file of this layout holds."""
     try:
-        size = path.stat().st_size if path.is_file() else _LONGEST + 1
-        if size > _LONGEST:
+        if not is_own_file(path) or size_of(path) > _LONGEST:
             raise ResultsError(f"{path} is no file, or has more than {_LONGEST:,} bytes")
         data = read_sealed(path)
     except (ResultsError, OSError) as error:

@@ -6,14 +6,75 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypedDict
 
 from wfo.backtest.benchmark import MARGIN
 from wfo.errors import InputError, ResultsError, WfoError
+from wfo.files.schema import (
+    Command,
+    Count,
+    DayText,
+    FiniteNumber,
+    HexDigest,
+    Ordinal,
+    ShortText,
+    Text,
+    require,
+)
 from wfo.metrics import Metrics
-from wfo.runs.manifest import Reader
+from wfo.runs.shapes import Plain, StrategyName, Symbol, Timeframe
 from wfo.strategy import Number
 from wfo.text import percent
+
+
+class FiguresShape(TypedDict):
+    """Figures over a hold-out."""
+
+    total_return: FiniteNumber | None
+    annual_return: FiniteNumber | None
+    drawdown_share: FiniteNumber | None
+    trades: Count
+    sharpe: FiniteNumber | None
+    exposure: FiniteNumber | None
+
+
+class FinalistShape(TypedDict):
+    """A finalist over the hold-out."""
+
+    number: Ordinal
+    strategy: StrategyName
+    params: dict[ShortText, FiniteNumber]
+    origin: ShortText
+    figures: FiguresShape
+
+
+class SeenShape(TypedDict):
+    """Other searches that reach into a hold-out."""
+
+    searches: Count
+    combinations: Count
+    unknown: Count
+
+
+class SpentShape(TypedDict):
+    """A hold-out that was evaluated."""
+
+    run: HexDigest
+    folder: Text
+    command: Command
+    at: ShortText
+    version: ShortText
+    symbols: list[Symbol]
+    timeframe: Timeframe
+    span: ShortText
+    first: DayText
+    last: DayText
+    bars: Ordinal
+    digest: ShortText
+    settings: dict[ShortText, Plain]
+    finalists: list[FinalistShape]
+    held: FiguresShape
+    seen_by: SeenShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +141,10 @@ class HoldoutFigures:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "figures") -> HoldoutFigures:
+    def from_dict(cls, data: Any, where: str = "figures") -> HoldoutFigures:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
-        missing = [f.name for f in fields(cls) if f.name not in reader.data]
-        if missing:
-            raise ResultsError(f"{where} lacks {missing[0]!r}")
-        return cls(**{f.name: reader.data[f.name] for f in fields(cls)})
+        require(data, FiguresShape, where)
+        return cls(**{f.name: data[f.name] for f in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +193,11 @@ class SpentFinalist:
         }
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "a finalist") -> SpentFinalist:
+    def from_dict(cls, data: Any, where: str = "a finalist") -> SpentFinalist:
         """Rebuild what `to_dict` returned; raise a `WfoError` where it is something else."""
-        reader = Reader(data, where)
-        return cls(
-            reader.take("number", int),
-            reader.take("strategy", str),
-            dict(reader.take("params", dict)),
-            reader.take("origin", str),
-            HoldoutFigures.from_dict(reader.take("figures", dict), f"figures of {where}"),
-        )
+        require(data, FinalistShape, where)
+        figures = HoldoutFigures.from_dict(data["figures"], f"figures of {where}")
+        return cls(data["number"], data["strategy"], dict(data["params"]), data["origin"], figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +228,10 @@ class SeenBy:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "seen_by") -> SeenBy:
+    def from_dict(cls, data: Any, where: str = "seen_by") -> SeenBy:
         """Rebuild what `to_dict` returned; raise a `WfoError` where it is something else."""
-        reader = Reader(data, where)
-        return cls(**{f.name: reader.take(f.name, int) for f in fields(cls)})
+        require(data, SeenShape, where)
+        return cls(**{f.name: data[f.name] for f in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -284,7 +337,7 @@ class Spent:
         }
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "a record of a hold-out") -> Spent:
+    def from_dict(cls, data: Any, where: str = "a record of a hold-out") -> Spent:
         """Rebuild what `to_dict` returned.
 
         Raises
@@ -292,24 +345,22 @@ class Spent:
         ResultsError
             If it is something else; the message names what is wrong.
         """
-        reader = Reader(data, where)
+        require(data, SpentShape, where)
         texts = ("run", "folder", "command", "at", "version", "timeframe", "span", "digest")
-        values: dict[str, Any] = {name: reader.take(name, str) for name in texts}
-        symbols = tuple(reader.take("symbols", list))
         try:
             return cls(
-                **values,
-                symbols=symbols,
-                first=dt.date.fromisoformat(reader.take("first", str)),
-                last=dt.date.fromisoformat(reader.take("last", str)),
-                bars=reader.take("bars", int),
-                settings=reader.take("settings", dict),
+                **{name: data[name] for name in texts},
+                symbols=tuple(data["symbols"]),
+                first=dt.date.fromisoformat(data["first"]),
+                last=dt.date.fromisoformat(data["last"]),
+                bars=data["bars"],
+                settings=data["settings"],
                 finalists=tuple(
                     SpentFinalist.from_dict(each, f"finalist {k} of {where}")
-                    for k, each in enumerate(reader.take("finalists", list), 1)
+                    for k, each in enumerate(data["finalists"], 1)
                 ),
-                held=HoldoutFigures.from_dict(reader.take("held", dict), f"held of {where}"),
-                seen_by=SeenBy.from_dict(reader.take("seen_by", dict), f"seen_by of {where}"),
+                held=HoldoutFigures.from_dict(data["held"], f"held of {where}"),
+                seen_by=SeenBy.from_dict(data["seen_by"], f"seen_by of {where}"),
             )
         except ResultsError:
             raise

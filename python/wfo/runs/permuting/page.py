@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from wfo.data.timeframes import is_intraday
+from wfo.files import is_there
 from wfo.runs.assumed import Assumed, assumed_lines, assumed_of_settings
 from wfo.runs.permuting.record import MIN_TRADES, Basis, record_path
 from wfo.runs.permuting.values import (
@@ -294,7 +295,7 @@ def _next(folder: RunFolder, manifest: Manifest, test: PermutationTest) -> list[
     commands += [
         [*begin, *each.options]
         for each in others
-        if each != test.variant and not record_path(folder, each).exists()
+        if each != test.variant and not is_there(record_path(folder, each))
     ]
     commands.append(["wfo", "verdict", str(folder.path)])
     lines = ["Recorded", f"  {record_path(folder, test.variant)}"]

@@ -11,15 +11,34 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from wfo.errors import InputError, ResultsError
-from wfo.files import naming_the_file, read_sealed, sync_folder, write_sealed
+from wfo.files import (
+    entries_of,
+    is_own_folder,
+    is_there,
+    make_folder,
+    move,
+    naming_the_file,
+    read_sealed,
+    sync_folder,
+    write_sealed,
+)
+from wfo.files.schema import HexDigest, Ordinal, SafeName, ShortText, require
 from wfo.runs.identity import fingerprint, kernel_digest
 from wfo.runs.machine import core_version
-from wfo.runs.manifest import Reader
-from wfo.runs.permuting.values import BESIDE, OUTCOMES, STABLE, PermutationTest, Variant
+from wfo.runs.permuting.values import (
+    BESIDE,
+    OUTCOMES,
+    STABLE,
+    PermutationTest,
+    TestShape,
+    Variant,
+)
+from wfo.runs.shapes import GatesShape, StrategyName
 from wfo.selection.gates import Gates, gate_sets
+from wfo.text import shown
 
 if TYPE_CHECKING:
     from wfo.runs.folder import RunFolder
@@ -40,6 +59,23 @@ _RECORD = re.compile(r"(?:later|(?:later-)?blocks[1-9][0-9]{0,8}|bars)\.json")
 #: Closed out-of-sample trades of a combination that trades, in as many phases as a stable one is
 #: valid in.
 MIN_TRADES = 5
+
+
+class BasisShape(TypedDict):
+    """What the figures of a test follow from."""
+
+    wfo: ShortText
+    run: HexDigest
+    bars: dict[SafeName, HexDigest]
+    gates: dict[ShortText, GatesShape]
+    least: Ordinal
+    kernels: dict[StrategyName, HexDigest]
+
+
+class RecordShape(TestShape):
+    """``permutations/<variant>.json``."""
+
+    basis: BasisShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +145,14 @@ class Basis:
         return ", ".join(text for name, text in words.items() if own[name] != its[name])
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "basis") -> Basis:
+    def from_dict(cls, data: Any, where: str = "basis") -> Basis:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
+        require(data, BasisShape, where)
         try:
-            gates = {n: Gates.from_dict(each) for n, each in reader.take("gates", dict).items()}
+            gates = {n: Gates.from_dict(each) for n, each in data["gates"].items()}
         except (InputError, TypeError) as error:
             raise ResultsError(f"gates of {where} cannot be used: {error}") from error
-        return cls(
-            reader.take("wfo", str),
-            reader.take("run", str),
-            reader.take("bars", dict),
-            gates,
-            reader.take("least", int),
-            reader.take("kernels", dict),
-        )
+        return cls(data["wfo"], data["run"], data["bars"], gates, data["least"], data["kernels"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -163,11 +192,13 @@ class Record:
         """
         try:
             data = read_sealed(path)
-            reader = Reader(data, str(path))
-            layout = reader.take("version", int)
+            layout = data.get("version")
             if layout != LAYOUT:
-                raise ResultsError(f"{path} has the layout {layout}, and this wfo reads {LAYOUT}")
-            basis = Basis.from_dict(reader.take("basis", dict), f"basis of {path}")
+                raise ResultsError(
+                    f"{path} has the layout {shown(layout)}, and this wfo reads {LAYOUT}"
+                )
+            require(data, RecordShape, "it", file=path)
+            basis = Basis.from_dict(data["basis"], f"basis of {path}")
             test = PermutationTest.from_dict(data, str(path))
             if test.key != basis.key(test.variant) or test.least != basis.least:
                 raise ResultsError(f"{path}: its key is not that of what it states")
@@ -194,7 +225,7 @@ class Record:
             If the file cannot be written.
         """
         with naming_the_file(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         data = {"version": LAYOUT, "basis": self.basis.to_dict(), **self.test.to_dict()}
         write_sealed(path, data, remedy="see to it, then the same command goes on")
 
@@ -230,9 +261,9 @@ def _files(folder: Path) -> list[Path]:
     A pattern would find nothing in one that cannot be read, as if there had been no test.
     """
     try:
-        return sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        if is_there(folder) and not is_own_folder(folder):
+            raise OSError("it is no folder")
+        return entries_of(folder)
     except OSError as error:
         raise ResultsError(
             f"{folder} cannot be read: {error.strerror or error}; see to it, or move it out of the"
@@ -312,7 +343,7 @@ def take_up(
     """
     path, key = record_path(folder, variant), basis.key(variant)
     said = ""
-    if path.exists():
+    if is_there(path):
         record = Record.read(path)
         if record.test.key == key:
             return record.test, said
@@ -323,7 +354,7 @@ def take_up(
             f" {FOLDER}/{_EARLIER}/{target.name}"
         )
     kept = _earlier(path, key)
-    if kept.exists():
+    if is_there(kept):
         record = Record.read(kept)
         if record.test.key == key:
             _move(kept, path)
@@ -338,7 +369,7 @@ def _earlier(path: Path, key: str) -> Path:
 
 def _move(path: Path, target: Path) -> None:
     with naming_the_file(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
+        make_folder(target.parent)
+        move(path, target)
         sync_folder(target.parent)
         sync_folder(path.parent)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, TypedDict
 
 from wfo.errors import InputError, ResultsError
-from wfo.runs.manifest import Reader
+from wfo.files.schema import (
+    Count,
+    FiniteNumber,
+    Limits,
+    NotNegative,
+    Ordinal,
+    ShortText,
+    StampText,
+    require,
+)
+from wfo.runs.shapes import StrategyName
 from wfo.stats.pvalues import attainable_p, combined_p, p_value
 
 if TYPE_CHECKING:
@@ -23,7 +33,7 @@ if TYPE_CHECKING:
 LEAST_RUNS = 19
 
 #: Permutations at most; the least p-value is then one in a hundred thousand.
-MOST_RUNS = 99_999
+MOST_RUNS: Final = 99_999
 
 #: Figures of a search that are tested whatever its gates, and what they are.
 OUTCOMES: Mapping[str, str] = {
@@ -44,6 +54,42 @@ STABLE = "stable_"
 
 #: Texts of numbers that JSON has no word for.
 _INFINITE = {"inf": math.inf, "-inf": -math.inf}
+
+
+_Figures = Annotated[
+    list[FiniteNumber | Literal["inf", "-inf"] | None],
+    Limits(f"a list of up to {1 + MOST_RUNS:,} numbers", most=1 + MOST_RUNS),
+]
+#: A block of more bars than any history has would be no block.
+_Block = Annotated[int, Limits("a whole number from 0 to 999,999,999", ge=0, le=999_999_999)]
+
+
+class VariantShape(TypedDict):
+    """Which bars trade places."""
+
+    later: bool
+    block: _Block
+
+
+class SearchedShape(TypedDict):
+    """The searches of one strategy."""
+
+    combinations: Ordinal
+    engine: ShortText
+    figures: dict[ShortText, _Figures]
+
+
+class TestShape(TypedDict):
+    """The searches of a permutation test."""
+
+    variant: VariantShape
+    key: ShortText
+    first: StampText
+    last: StampText
+    bars: Count
+    least: Ordinal
+    seconds: NotNegative
+    strategies: dict[StrategyName, SearchedShape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +130,11 @@ class Variant:
         return (*later, *(("--block", str(self.block)) if self.block else ()))
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "variant") -> Variant:
+    def from_dict(cls, data: Any, where: str = "variant") -> Variant:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        later = data.get("later") if isinstance(data, Mapping) else None
-        if not isinstance(later, bool):
-            raise ResultsError(f"{where} must have 'later', true or false, not {later!r}")
+        require(data, VariantShape, where)
         try:
-            return cls(later, Reader(data, where).take("block", int))
+            return cls(data["later"], data["block"])
         except InputError as error:
             raise ResultsError(f"{where}: {error}") from error
 
@@ -196,16 +240,13 @@ class Searched:
         return Searched(self.combinations, self.engine, self.names, self.values[: 1 + runs])
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "strategies") -> Searched:
+    def from_dict(cls, data: Any, where: str = "strategies") -> Searched:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
         import numpy as np
 
-        reader = Reader(data, where)
-        combinations = reader.take("combinations", int)
-        if combinations < 1:
-            raise ResultsError(f"{where}: combinations = {combinations} must be 1 or more")
-        figures = reader.take("figures", dict)
-        columns = {name: _numbers(cells, f"{name} of {where}") for name, cells in figures.items()}
+        require(data, SearchedShape, where)
+        figures = data["figures"]
+        columns = {name: _numbers(cells) for name, cells in figures.items()}
         if len({len(column) for column in columns.values()}) != 1:
             raise ResultsError(f"{where}: its figures are not of equally many searches")
         values = np.array(list(columns.values()), np.float64).T
@@ -213,7 +254,7 @@ class Searched:
         if any(not 0 <= share <= 1 for column in stable for share in column):
             raise ResultsError(f"{where}: a stable share lies outside 0 to 1")
         try:
-            return cls(combinations, reader.take("engine", str), tuple(columns), values)
+            return cls(data["combinations"], data["engine"], tuple(columns), values)
         except InputError as error:
             raise ResultsError(f"{where}: {error}") from error
 
@@ -313,28 +354,24 @@ class PermutationTest:
         return _PValues(combined, found, attainable_p(values[1:]))
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "the permutation test") -> PermutationTest:
+    def from_dict(cls, data: Any, where: str = "the permutation test") -> PermutationTest:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
+        require(data, TestShape, where)
         searched = {
             name: Searched.from_dict(each, f"{name} of {where}")
-            for name, each in reader.take("strategies", dict).items()
+            for name, each in data["strategies"].items()
         }
         if not searched:
             raise ResultsError(f"{where} has no strategy")
-        seconds = reader.take("seconds", float)
-        bars, least = reader.take("bars", int), reader.take("least", int)
-        if bars < 0 or least < 1 or not 0 <= seconds < math.inf:
-            raise ResultsError(f"{where}: {bars} bars, {least} phases, {seconds} s cannot be")
         return cls(
-            Variant.from_dict(reader.take("variant", dict), f"variant of {where}"),
-            reader.take("key", str),
-            reader.take("first", str),
-            reader.take("last", str),
-            bars,
-            least,
+            Variant.from_dict(data["variant"], f"variant of {where}"),
+            data["key"],
+            data["first"],
+            data["last"],
+            data["bars"],
+            data["least"],
             searched,
-            seconds,
+            data["seconds"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -357,26 +394,12 @@ def _plain(value: float) -> float | str | None:
     return None if math.isnan(value) else str(value)
 
 
-def _numbers(cells: object, where: str) -> list[float]:
-    """Return what `_plain` made of numbers.
-
-    Raises
-    ------
-    ResultsError
-        If it is something else.
-    """
-    if not isinstance(cells, list):
-        raise ResultsError(f"{where} must be a list of numbers")
-    if len(cells) > 1 + MOST_RUNS:
-        raise ResultsError(f"{where} are {len(cells):,} numbers, more than {1 + MOST_RUNS:,}")
+def _numbers(cells: Sequence[float | str | None]) -> list[float]:
+    """Return what `_plain` made of numbers."""
     found = []
     for cell in cells:
         if cell is None:
             found.append(math.nan)
-        elif isinstance(cell, str) and cell in _INFINITE:
-            found.append(_INFINITE[cell])
-        elif isinstance(cell, int | float) and not isinstance(cell, bool) and math.isfinite(cell):
-            found.append(float(cell))
         else:
-            raise ResultsError(f"{where}: {cell!r} is no number")
+            found.append(_INFINITE[cell] if isinstance(cell, str) else float(cell))
     return found

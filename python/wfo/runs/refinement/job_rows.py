@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from wfo.runs.refinement.history import History
 from wfo.runs.refinement.row_blocks import Span
@@ -148,19 +147,18 @@ class JobRows:
         return pl.DataFrame({"TestNum": numbers, **columns, **found.columns()})
 
 
-def write_report(path: Path, job: Job, frames: Iterator[pl.DataFrame]) -> None:
+def write_report(file: IO[bytes], job: Job, frames: Iterator[pl.DataFrame]) -> None:
     """Write the optimization report of a job, a piece of its rows at a time."""
     import polars as pl
 
     from wfo.backtest.performance import FIELDS, Performance
 
-    with path.open("wb") as file:
-        for number, frame in enumerate(frames):
-            params = frame.select(pl.col(job.strategy.names).cast(pl.Float64)).to_numpy()
-            figures = Performance({name: frame[name].to_numpy() for name in FIELDS})
-            rows = report_frame(job.strategy, params, frame["TestNum"].to_numpy(), figures)
-            try:
-                rows.write_csv(file, include_header=number == 0)
-            except pl.exceptions.PolarsError as error:
-                # It wraps what the operating system says, such as a full disk.
-                raise OSError(str(error)) from error
+    for number, frame in enumerate(frames):
+        params = frame.select(pl.col(job.strategy.names).cast(pl.Float64)).to_numpy()
+        figures = Performance({name: frame[name].to_numpy() for name in FIELDS})
+        rows = report_frame(job.strategy, params, frame["TestNum"].to_numpy(), figures)
+        try:
+            rows.write_csv(file, include_header=number == 0)
+        except pl.exceptions.PolarsError as error:
+            # It wraps what the operating system says, such as a full disk.
+            raise OSError(str(error)) from error

@@ -10,13 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired, TypedDict
 
 from wfo.errors import InputError, ResultsError
-from wfo.files import read_sealed, write_sealed
+from wfo.files import is_there, read_sealed, write_sealed
+from wfo.files.parquet import ParquetFile
+from wfo.files.schema import (
+    Count,
+    HexDigest,
+    Limits,
+    NotNegative,
+    Ordinal,
+    RelativeName,
+    SafeName,
+    ShortText,
+    Text,
+    require,
+)
 from wfo.runs.identity import fingerprint, kernel_digest
-from wfo.runs.manifest import Digest, Reader
+from wfo.runs.manifest import Digest
+from wfo.runs.shapes import DigestShape, Plain, StrategyName
 from wfo.strategy import Strategy
+from wfo.text import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,10 +52,53 @@ _PIECE = 1 << 16
 _SUMS = ("pnl", "trades", "wins", "losses", "dd", "dd_share", "bars_held")
 
 #: What a number of a job, plateau or test, or a count of them, is at most.
-_MOST = 999_999_999
+_MOST: Final = 999_999_999
 
 #: Names of reports: neither a path nor hidden.
 _REPORT = re.compile(r"Refinement_[^/\\\0]+\.csv")
+
+_Number = Annotated[int, Limits(f"a whole number from 1 to {_MOST:,}", ge=1, le=_MOST)]
+_Refused = Annotated[int, Limits(f"a whole number from 0 to {_MOST:,}", ge=0, le=_MOST)]
+
+
+class JobShape(TypedDict):
+    """A job that is complete."""
+
+    number: _Number
+    strategy: StrategyName
+    rank: _Number
+    part: NotRequired[_Number | None]
+    range_file: SafeName
+    range_digest: HexDigest
+    key: HexDigest
+    tests: _Number
+    refused: _Refused
+    rows: _Number
+    report: SafeName
+    report_digest: DigestShape
+    figures: RelativeName
+    figures_digest: DigestShape
+    engine: ShortText
+    note: Text
+    seconds: NotNegative
+    finished: ShortText
+
+
+class BasisShape(TypedDict):
+    """What the figures of all jobs of a run have in common."""
+
+    wfo: ShortText
+    run: HexDigest
+    bars: dict[SafeName, DigestShape]
+    settings: dict[ShortText, Plain]
+    warmup: Count
+    end: Ordinal
+
+
+class RefinementShape(BasisShape):
+    """``refine.json``."""
+
+    jobs: list[JobShape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +157,14 @@ class Basis:
         return fingerprint(parts)
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "refine.json") -> Basis:
+    def from_dict(cls, data: Any, where: str = "refine.json") -> Basis:
         """Rebuild what `to_dict` returned; raise a `ResultsError` where it is something else."""
-        reader = Reader(data, where)
-        bars = reader.take("bars", dict)
-        return cls(
-            reader.take("wfo", str),
-            reader.take("run", str),
-            {name: Digest.from_dict(each, f"bars of {name}") for name, each in bars.items()},
-            reader.take("settings", dict),
-            reader.take("warmup", int),
-            reader.take("end", int),
-        )
+        require(data, BasisShape, where)
+        values = {f.name: data[f.name] for f in fields(cls)}
+        bars = {name: Digest(each["bytes"], each["sha256"]) for name, each in data["bars"].items()}
+        if not data["warmup"] < data["end"]:
+            raise ResultsError(f"{where}: warmup = {data['warmup']}, end = {data['end']} cannot be")
+        return cls(**values | {"bars": bars})
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -173,7 +227,7 @@ class RefinedJob:
         return self.strategy, self.rank, self.part
 
     @classmethod
-    def from_dict(cls, data: object, where: str = "jobs") -> RefinedJob:
+    def from_dict(cls, data: Any, where: str = "jobs") -> RefinedJob:
         """Rebuild what `to_dict` returned.
 
         Raises
@@ -181,32 +235,13 @@ class RefinedJob:
         ResultsError
             If it is something else, counts what cannot be, or names a file elsewhere.
         """
-        reader = Reader(data, where)
-        texts = (
-            "strategy",
-            "range_file",
-            "range_digest",
-            "key",
-            "report",
-            "figures",
-            "engine",
-            "note",
-        )
-        counts = ("number", "rank", "tests", "refused", "rows")
-        values: dict[str, Any] = {n: reader.take(n, str) for n in (*texts, "finished")}
-        values |= {n: reader.take(n, int) for n in counts}
-        found = cls(
-            **values,
-            part=None if reader.data.get("part") is None else reader.take("part", int),
-            report_digest=reader.made("report_digest", Digest.from_dict),
-            figures_digest=reader.made("figures_digest", Digest.from_dict),
-            seconds=reader.take("seconds", float),
-        )
-        part = 1 if found.part is None else found.part
-        for name, value in (*((n, values[n]) for n in counts), ("part", part)):
-            least = 0 if name == "refused" else 1
-            if not least <= value <= _MOST:
-                raise ResultsError(f"{where}: {name} = {value} is not from {least} to {_MOST:,}")
+        require(data, JobShape, where)
+        digests = {
+            name: Digest(data[name]["bytes"], data[name]["sha256"])
+            for name in ("report_digest", "figures_digest")
+        }
+        values = {f.name: data.get(f.name) for f in fields(cls)}
+        found = cls(**values | digests)
         if not _REPORT.fullmatch(found.report):
             raise ResultsError(f"{where}: {found.report!r} is no name of a report")
         if found.figures != figures_name(found.report):
@@ -245,16 +280,17 @@ class Refinement:
             If the file is damaged, or no such file.
         """
         path = folder.refinement
-        if not path.exists():
+        if not is_there(path):
             return None
         try:
             data = read_sealed(path)
-            reader = Reader(data, str(path))
-            layout = reader.take("version", int)
+            layout = data.get("version")
             if layout != LAYOUT:
-                raise ResultsError(f"{path} has the layout {layout}, and this wfo reads {LAYOUT}")
-            basis = Basis.from_dict(data, str(path))
-            listed = reader.take("jobs", list)
+                raise ResultsError(
+                    f"{path} has the layout {shown(layout)}, and this wfo reads {LAYOUT}"
+                )
+            require(data, RefinementShape, "it", file=path)
+            basis, listed = Basis.from_dict(data, str(path)), data["jobs"]
             jobs = tuple(RefinedJob.from_dict(each, f"jobs of {path}") for each in listed)
         except ResultsError as error:
             raise ResultsError(
@@ -304,7 +340,7 @@ def read_figures(folder: RunFolder, job: RefinedJob) -> pl.DataFrame:
     from wfo.runs.stored import read_kept
 
     folder.check_digest(job.figures, job.figures_digest)
-    return read_kept(folder.path / job.figures)
+    return read_kept(folder.file(job.figures))
 
 
 def figures_fault(
@@ -323,63 +359,79 @@ def figures_fault(
     listed
         The job as the list has it now, whose rows they are where the range file is the same.
     """
-    import numpy as np
     import polars as pl
 
     from wfo.backtest.performance import FIELDS
 
-    path = folder.path / job.figures
+    path = folder.file(job.figures)
     kinds: dict[str, Any] = {"TestNum": pl.Int64()}
     kinds |= {p.name: pl.Int64() if p.whole else pl.Float64() for p in strategy.parameters}
     kinds |= dict.fromkeys(FIELDS, pl.Float64())
     try:
-        schema = pl.scan_parquet(path, glob=False).collect_schema()
-        wrong = [name for name, kind in kinds.items() if schema.get(name) != kind]
-        if wrong:
-            return f"{path} has no {wrong[0]}, or none of numbers"
-        count = int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
-        if count != job.rows:
-            return f"{path} has {count:,} rows, where refine.json says {job.rows:,}"
-        same = listed is not None and listed.digest == job.range_digest
-        if same and listed is not None and listed.count != count:
-            return f"{path} has {count:,} rows, and {job.range_file} {listed.count:,}"
-        columns = ("TestNum", *strategy.names, *_SUMS)
-        last = 0
-        for start in range(0, count, _PIECE):
-            piece = pl.scan_parquet(path, glob=False).select(columns).slice(start, _PIECE).collect()
-            if sum(piece.null_count().row(0)):
-                return f"{path} has empty cells"
-            sums = piece.select(_SUMS).to_numpy()
-            if not np.isfinite(sums).all() or (sums[:, 1:] < 0).any():
-                return f"{path} has figures that no backtest comes to"
-            tests = piece["TestNum"].to_numpy()
-            params = piece.select(pl.col(strategy.names).cast(pl.Float64)).to_numpy()
-            if same and listed is not None:
-                stop = start + len(piece)
-                if not (
-                    np.array_equal(tests, listed.test_numbers(start, stop))
-                    and np.array_equal(params, listed.rows(start, stop))
-                ):
-                    return f"{path} has other sets than {job.range_file}"
-                continue
-            if (np.diff(tests, prepend=last) <= 0).any():
-                return f"{path} has tests that are not in order"
-            last = int(tests[-1])
-            for p in strategy.parameters:
-                for value in piece[p.name].unique().to_list():
-                    p.check(value)
+        with ParquetFile(path, links=False) as file:
+            return _fault_of(file, path, job, strategy, listed, kinds)
     except InputError as error:
         return f"{path}: {error}"
-    except (OSError, pl.exceptions.PolarsError) as error:
-        return f"{path} cannot be read: {error}"
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror or error}"
+
+
+def _fault_of(
+    file: ParquetFile,
+    path: Path,
+    job: RefinedJob,
+    strategy: Strategy,
+    listed: Job | None,
+    kinds: Mapping[str, Any],
+) -> str:
+    """Return what is wrong with figures that can be read; an empty text if nothing is."""
+    import numpy as np
+    import polars as pl
+
+    wrong = [name for name in kinds if name not in file.names]
+    schema = file.read([n for n in kinds if n not in wrong], 0, 0).schema
+    wrong += [name for name, kind in schema.items() if kind != kinds[name]]
+    if wrong:
+        return f"{path} has no {wrong[0]}, or none of numbers"
+    count = file.rows
+    if count != job.rows:
+        return f"{path} has {count:,} rows, where refine.json says {job.rows:,}"
+    same = listed is not None and listed.digest == job.range_digest
+    if same and listed is not None and listed.count != count:
+        return f"{path} has {count:,} rows, and {job.range_file} {listed.count:,}"
+    columns = ("TestNum", *strategy.names, *_SUMS)
+    last = 0
+    start = 0
+    for piece in file.pieces(columns, _PIECE):
+        if sum(piece.null_count().row(0)):
+            return f"{path} has empty cells"
+        sums = piece.select(_SUMS).to_numpy()
+        if not np.isfinite(sums).all() or (sums[:, 1:] < 0).any():
+            return f"{path} has figures that no backtest comes to"
+        tests = piece["TestNum"].to_numpy()
+        params = piece.select(pl.col(strategy.names).cast(pl.Float64)).to_numpy()
+        if same and listed is not None:
+            first, start = start, start + len(piece)
+            if not (
+                np.array_equal(tests, listed.test_numbers(first, start))
+                and np.array_equal(params, listed.rows(first, start))
+            ):
+                return f"{path} has other sets than {job.range_file}"
+            continue
+        if (np.diff(tests, prepend=last) <= 0).any():
+            return f"{path} has tests that are not in order"
+        last = int(tests[-1])
+        for p in strategy.parameters:
+            for value in piece[p.name].unique().to_list():
+                p.check(value)
     return ""
 
 
 def is_as_written(path: Path, stated: Digest) -> bool:
     """Whether a file is there, and is as it was written."""
-    from wfo.files import file_digest
+    from wfo.files import file_digest, size_of
 
     try:
-        return path.stat().st_size == stated.bytes and file_digest(path) == stated.sha256
+        return size_of(path) == stated.bytes and file_digest(path) == stated.sha256
     except (OSError, ResultsError):
         return False

@@ -7,14 +7,28 @@ What is complete, and follows from the same ranges, bars, settings and slice, is
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wfo.backtest.benchmark import MARGIN
 from wfo.errors import EngineError, InputError, ResultsError
-from wfo.files import PART, file_digest, naming_the_file, sync_folder, whole_file
+from wfo.files import (
+    PART,
+    entries_of,
+    file_digest,
+    inside,
+    is_own_file,
+    is_own_folder,
+    is_there,
+    make_folder,
+    move,
+    naming_the_file,
+    size_of,
+    sync_folder,
+    whole_stream,
+)
+from wfo.files.parquet import ParquetFile
 from wfo.metrics import Metrics
 from wfo.progress import Progress, Silent
 from wfo.runs.folder import RunFolder
@@ -33,7 +47,7 @@ from wfo.runs.refinement.record import (
     read_figures,
 )
 from wfo.runs.refinement.report import FailedJob, JobOutcome, LeftOver, RefineReport, SkippedJob
-from wfo.runs.refinement.row_blocks import RowBlocks, part_folder
+from wfo.runs.refinement.row_blocks import STAGED, RowBlocks, part_folder
 from wfo.text import size_text
 from wfo.tradestation.range_files import Job, JobList
 
@@ -331,24 +345,25 @@ class _Stage:
             # The report may be that of the job that cannot be read.
             return None, []
         own = {self._report(job) for job in self.listed.jobs}
-        for under_way in self.folder.refined.glob(f"*{PART}"):
-            if under_way.is_dir() and f"{under_way.stem}.csv" not in own:
+        for under_way in entries_of(self.folder.refined):
+            part = under_way.suffix == PART and is_own_folder(under_way)
+            if part and f"{under_way.stem}.csv" not in own:
                 RowBlocks(under_way, "", 0, 1, self.remedy).discard()
         stale = [job for job in self.complete.values() if job.report not in own]
         left = []
         place = self.folder.refined / "earlier"
         moved = None
         for job in stale:
-            report, figures = self.folder.path / job.report, self.folder.path / job.figures
+            report, figures = self.folder.file(job.report), self.folder.file(job.figures)
             with naming_the_file(place, remedy=self.remedy):
                 if is_as_written(report, job.report_digest):
-                    target = place / job.report_digest.sha256[:8]
-                    target.mkdir(parents=True, exist_ok=True)
-                    report.replace(target / report.name)
-                    if figures.is_file():
-                        figures.replace(target / figures.name)
+                    target = inside(place, job.report_digest.sha256[:8])
+                    make_folder(target)
+                    move(report, target / report.name)
+                    if is_own_file(figures):
+                        move(figures, target / figures.name)
                     moved = place
-                elif os.path.lexists(report):
+                elif is_there(report):
                     left.append(LeftOver(report, "was changed since it was written here"))
             del self.complete[job.report]
         if stale:
@@ -401,13 +416,13 @@ class _Stage:
         return (
             before is not None
             and before.key == self.basis.key(job.strategy, job.digest)
-            and is_as_written(self.folder.path / before.figures, before.figures_digest)
+            and is_as_written(self.folder.file(before.figures), before.figures_digest)
             and not figures_fault(self.folder, before, job.strategy, job)
         )
 
     def _is_foreign(self, report: Path, ours: Digest | None) -> bool:
         """Whether something stands at a report's name that was not written here."""
-        return os.path.lexists(report) and not (ours is not None and is_as_written(report, ours))
+        return is_there(report) and not (ours is not None and is_as_written(report, ours))
 
     def _skipped(self, job: Job, report: Path, ours: Digest | None) -> SkippedJob:
         why = (
@@ -419,17 +434,17 @@ class _Stage:
 
     def _again(self, job: Job, before: RefinedJob) -> JobOutcome | SkippedJob:
         """Return a job that is complete already; its report is written again where it is gone."""
-        report = self.folder.path / before.report
+        report = self.folder.file(before.report)
         if self._is_foreign(report, before.report_digest):
             return self._skipped(job, report, before.report_digest)
-        if not report.exists():
+        if not is_there(report):
             figures = read_figures(self.folder, before)
             pieces = (
                 figures[at : at + self.options.most]
                 for at in range(0, len(figures), self.options.most)
             )
-            with whole_file(report, remedy=self.remedy) as part:
-                write_report(part, job, pieces)
+            with whole_stream(report, remedy=self.remedy) as file:
+                write_report(file, job, pieces)
             self.said.append(f"{report.name} was gone, and is written again")
         self._count(job)
         kept = replace(before, number=job.number, range_file=job.range_file)
@@ -490,22 +505,22 @@ class _Stage:
         name = self._report(job)
         report, figures = self.folder.path / name, self.folder.path / figures_name(name)
         before = self.complete.get(name)
-        staged = blocks.path / "report.csv"
-        with whole_file(staged, remedy=self.remedy) as part:
-            write_report(part, job, blocks.frames())
-        written = Digest(staged.stat().st_size, file_digest(staged))
+        staged = blocks.path / STAGED
+        with whole_stream(staged, remedy=self.remedy) as file:
+            write_report(file, job, blocks.frames())
+        written = Digest(size_of(staged), file_digest(staged))
         ours = None if before is None else before.report_digest
         if self._is_foreign(report, ours) and not is_as_written(report, written):
             return self._skipped(job, report, ours)
-        with whole_file(figures, remedy=self.remedy) as part:
+        with whole_stream(figures, remedy=self.remedy) as file:
             try:
-                pl.scan_parquet(blocks.files, glob=False).sink_parquet(
-                    part, compression="zstd", row_group_size=_ROW_GROUP, maintain_order=True
+                pl.scan_parquet(blocks.sound(), glob=False).sink_parquet(
+                    file, compression="zstd", row_group_size=_ROW_GROUP, maintain_order=True
                 )
             except pl.exceptions.PolarsError as error:
                 raise OSError(str(error)) from error
         with naming_the_file(report, remedy=self.remedy):
-            staged.replace(report)
+            move(staged, report)
             sync_folder(report.parent)
         self._count(job)
         done = RefinedJob(
@@ -522,7 +537,7 @@ class _Stage:
             report=name,
             report_digest=written,
             figures=figures_name(name),
-            figures_digest=Digest(figures.stat().st_size, file_digest(figures)),
+            figures_digest=Digest(size_of(figures), file_digest(figures)),
             engine=rows.engine,
             note=rows.note,
             seconds=round(seconds, 3),
@@ -556,25 +571,21 @@ class _Stage:
 
     def _outcome(self, job: Job, done: RefinedJob, computed: int, seconds: float) -> JobOutcome:
         """Return what a job came to, from the file of its figures."""
-        import polars as pl
-
-        pnl = pl.col("pnl")
         held = self.held.net_profit
         # Sets that stay invested equal it up to rounding.
         above = held + MARGIN * abs(held)
-        frame = pl.scan_parquet(self.folder.path / done.figures, glob=False)
-        facts = frame.select(
-            (pnl > 0).sum().alias("profitable"),
-            (pnl > above).sum().alias("beating"),
-            pnl.arg_max().alias("at"),
-        ).collect()
-        at = int(facts["at"][0] or 0)
-        best = frame.slice(at, 1).collect().row(0, named=True)
+        path = self.folder.file(done.figures)
+        try:
+            with ParquetFile(path, links=False) as file:
+                pnl = file.read(["pnl"])["pnl"]
+                best = file.read(None, pnl.arg_max() or 0, 1).row(0, named=True)
+        except OSError as error:
+            raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from error
         return JobOutcome(
             job=done,
             label=job.label,
-            profitable=int(facts["profitable"][0]),
-            beating=int(facts["beating"][0]),
+            profitable=int((pnl > 0).sum()),
+            beating=int((pnl > above).sum()),
             best=float(best["pnl"]),
             best_test=int(best["TestNum"]),
             best_params={name: best[name] for name in job.strategy.names},

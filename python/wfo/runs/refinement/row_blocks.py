@@ -9,14 +9,28 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wfo.errors import ResultsError
-from wfo.files import PART, naming_the_file, whole_file, write_text
+from wfo.files import (
+    PART,
+    entries_of,
+    is_leftover,
+    is_there,
+    make_folder,
+    naming_the_file,
+    read_bytes,
+    read_text,
+    remove_file,
+    remove_own,
+    write_bytes,
+    write_text,
+)
+from wfo.files.limits import TABLE_BYTES, TEXT_BYTES
+from wfo.files.parquet import ParquetFile, read_parquet
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,6 +39,9 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 _NAME = re.compile(r"([0-9]{8})-([0-9a-f]{8})\.parquet")
+
+#: The report of a job, until it gets its name.
+STAGED = "report.csv"
 
 
 class RowBlocks:
@@ -67,9 +84,10 @@ class RowBlocks:
         """Look at what is there, and change nothing."""
         self._there = {}
         try:
-            if (self.path / "key").read_text(encoding="utf-8") != self._head:
+            key = read_text(self.path / "key", most=TEXT_BYTES, links=False)
+            if key != self._head:
                 return
-            entries = sorted(self.path.iterdir())
+            entries = entries_of(self.path)
         except (OSError, UnicodeDecodeError):
             return
         last = len(self.spans)
@@ -78,7 +96,9 @@ class RowBlocks:
             if named is None or int(named[1]) >= last:
                 continue
             try:
-                intact = zlib.crc32(entry.read_bytes()) == int(named[2], 16)
+                intact = zlib.crc32(read_bytes(entry, most=TABLE_BYTES, links=False)) == int(
+                    named[2], 16
+                )
             except OSError:
                 continue
             if intact:
@@ -95,11 +115,11 @@ class RowBlocks:
         with naming_the_file(self.path, remedy=self._remedy):
             if not self._there:
                 self.discard()
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             kept = {*self._there.values(), self.path / "key"}
-            for entry in self.path.iterdir():
+            for entry in self._own():
                 if entry not in kept:
-                    entry.unlink()
+                    remove_file(entry)
             write_text(self.path / "key", self._head, remedy=self._remedy)
 
     def write(self, span: Span, frame: pl.DataFrame) -> None:
@@ -122,8 +142,7 @@ class RowBlocks:
         data = buffer.getvalue()
         number = span[0] // self._size
         path = self.path / f"{number:08}-{zlib.crc32(data):08x}.parquet"
-        with whole_file(path, remedy=self._remedy) as part:
-            part.write_bytes(data)
+        write_bytes(path, data, remedy=self._remedy)
         self._there[number] = path
 
     @property
@@ -139,22 +158,49 @@ class RowBlocks:
         ResultsError
             If one cannot be read.
         """
-        import polars as pl
-
         for path in self.files:
             try:
-                yield pl.read_parquet(path, glob=False)
-            except (OSError, pl.exceptions.PolarsError) as error:
-                raise ResultsError(f"{path} cannot be read: {error}") from error
+                yield read_parquet(path, links=False)
+            except OSError as error:
+                raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from error
+
+    def sound(self) -> list[bytes]:
+        """Return the file of every block, in order, as Polars may stream it.
+
+        Raises
+        ------
+        ResultsError
+            If one cannot be read.
+        """
+        found = []
+        for path in self.files:
+            try:
+                with ParquetFile(path, links=False) as file:
+                    found.append(file.sound())
+            except OSError as error:
+                raise ResultsError(f"{path} cannot be read: {error.strerror or error}") from error
+        return found
 
     def discard(self) -> None:
-        """Remove the folder; without its key first, so that a part of it counts as nothing."""
-        if not self.path.exists():
+        """Remove the folder; its key first, so that a part of it counts as nothing.
+
+        Files of other names stay, and the folder with them.
+        """
+        if not is_there(self.path):
             return
         with naming_the_file(self.path, remedy=self._remedy):
-            (self.path / "key").unlink(missing_ok=True)
-            shutil.rmtree(self.path)
+            remove_own(self.path, [self.path / "key", *self._own()])
         self._there = {}
+
+    def _own(self) -> list[Path]:
+        """Return what of the folder was written here."""
+        return [
+            entry
+            for entry in entries_of(self.path)
+            if entry.name in {"key", STAGED}
+            or _NAME.fullmatch(entry.name)
+            or is_leftover(entry.name)
+        ]
 
 
 def part_folder(figures: Path) -> Path:

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from wfo.charts import require_drawable
-from wfo.files import whole_file, write_text
+from wfo.files import whole_stream, write_text
 from wfo.grid import Grid
 from wfo.runs import sentences as say
 from wfo.selection.plateaus import MAP_SIGNIFICANCE, Plateau, Plateaus
@@ -186,8 +186,8 @@ def write_map(panels: Sequence[MapPanel], path: Path, *, remedy: str | None = No
     """
     require_drawable(path)
     if path.suffix.lower() == ".png":
-        with whole_file(path, remedy=remedy) as part:
-            _write_png(panels, part)
+        with whole_stream(path, remedy=remedy) as file:
+            _write_png(panels, file)
     else:
         write_text(path, page(panels), remedy=remedy)
 
@@ -421,7 +421,7 @@ def _svg_legend(end: float, bottom: float) -> list[str]:
 # Image
 
 
-def _write_png(panels: Sequence[MapPanel], path: Path) -> None:
+def _write_png(panels: Sequence[MapPanel], file: IO[bytes]) -> None:
     # Without pyplot, which would look for a display and keep the figure.
     from matplotlib.figure import Figure
 
@@ -430,7 +430,7 @@ def _write_png(panels: Sequence[MapPanel], path: Path) -> None:
     parts = figure.subfigures(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, part in zip(panels, parts, strict=True):
         _draw(panel, part)
-    figure.savefig(path, format="png", metadata={"Software": None})
+    figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def _inches(panel: MapPanel) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wfo.errors import InputError, ResultsError, WfoError, did_you_mean
+from wfo.files.parquet import ParquetFile
 from wfo.grid import Grid
 from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Clock, Machine
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 _Value = TypeVar("_Value")
+
+#: What a value that fits its shape and not the grid may raise.
+_UNUSABLE = (WfoError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 #: Total effect of each parameter inside a region, a share of 1.
 Effects = Mapping[str, float]
@@ -115,19 +119,20 @@ class Stated:
         ResultsError
             If the file is missing, not as it was written, or lacks a column.
         """
-        import polars as pl
-
         path = self.folder.candidates(self.name, self.grid.name, "parquet")
         if path.name not in sums:
             raise ResultsError(f"{self.folder.manifest} states no {path.name}; {self.again}")
         try:
             self.folder.check_digest(path.name, sums[path.name])
-            known = pl.scan_parquet(path, glob=False).collect_schema()
-            missing = [name for name in columns if name not in known]
-            if not missing:
-                return pl.read_parquet(path, columns=list(columns), glob=False)
-        except (ResultsError, OSError, pl.exceptions.PolarsError) as error:
+            with ParquetFile(path, links=False) as file:
+                missing = [name for name in columns if name not in file.names]
+                if not missing:
+                    return file.read(columns)
+        except ResultsError as error:
             raise ResultsError(f"{error}; {self.again}") from error
+        except OSError as error:
+            said = error.strerror or error
+            raise ResultsError(f"{path} cannot be read: {said}; {self.again}") from error
         raise ResultsError(
             f"{path} lacks {', '.join(missing)}, as those of an earlier version do; {self.again}"
         )
@@ -150,7 +155,7 @@ class Stated:
             raise ResultsError(f"{where} must be of type {kind.__name__}; {self.again}")
         try:
             return make(data)
-        except (WfoError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except _UNUSABLE as error:
             raise ResultsError(
                 f"{where} cannot be used: {type(error).__name__}: {error}; {self.again}"
             ) from error

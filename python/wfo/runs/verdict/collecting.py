@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wfo.backtest import thread_count
 from wfo.errors import EngineError, InputError, ResultsError
-from wfo.files import file_digest
+from wfo.files import file_digest, is_there
 from wfo.grid import Grid
 from wfo.progress import Progress, Silent, Tick
 from wfo.runs.analysis.refined import NAME as ANALYSIS
@@ -128,7 +128,7 @@ def read_verdict(folder: RunFolder) -> Verdict | None:
         If the file is damaged, or no verdict.
     """
     path = folder.path / NAME
-    if not path.is_file():
+    if not is_there(path):
         return None
     verdict = Verdict.read(path)
     earlier = folder.earlier()
@@ -157,7 +157,7 @@ def made_from(
         scored=fingerprint({"stated": stated, "kernels": kernels}),
         version=machine.version(),
         trials=folder.searched(manifest),
-        analysis=file_digest(path) if path.is_file() else None,
+        analysis=file_digest(path) if is_there(path) else None,
         samples=samples,
         resamples=resamples,
     )
@@ -165,7 +165,7 @@ def made_from(
 
 def _kept(path: Path, made: MadeFrom, progress: Progress) -> Verdict | None:
     """Return the verdict that is there, where it follows from the same; else None."""
-    if not path.is_file():
+    if not is_there(path):
         return None
     try:
         kept = Verdict.read(path)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from wfo.errors import ResultsError, WfoError
+from wfo.files.schema import LONGEST_TEXT, MOST_COUNT
+from wfo.text import shown
 
 _Record = TypeVar("_Record")
 
@@ -62,7 +64,7 @@ def from_plain(cls: type[_Record], data: object, where: str) -> _Record:
             raise ResultsError(f"{where} lacks {name!r}")
     for name in data:
         if name not in kinds:
-            raise ResultsError(f"{where} has {name!r}, which this version does not know")
+            raise ResultsError(f"{where} has {shown(name)}, which this version does not know")
     values = {name: _value(kinds[name], data[name], f"{where}: {name}") for name in kinds}
     try:
         return cls(**values)
@@ -85,9 +87,9 @@ def _value(kind: Any, data: object, where: str) -> Any:
         return data
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
-        if data not in inner:
+        if not isinstance(data, str | int) or data not in inner:
             raise ResultsError(
-                f"{where} must be one of {', '.join(map(repr, inner))}, not {data!r}"
+                f"{where} must be one of {', '.join(map(repr, inner))}, not {_told(data)}"
             )
         return data
     if origin in (types.UnionType, typing.Union):
@@ -104,7 +106,7 @@ def _value(kind: Any, data: object, where: str) -> Any:
             raise ResultsError(f"{where} must be an object, not {type(data).__name__}")
         return {name: _value(inner[1], each, f"{where}: {name}") for name, each in data.items()}
     if not _is_a(kind, data):
-        raise ResultsError(f"{where} must be of type {kind.__name__}, not {data!r}")
+        raise ResultsError(f"{where} must be of type {kind.__name__}, not {_told(data)}")
     return float(typing.cast("float", data)) if kind is float else data
 
 
@@ -125,4 +127,21 @@ def _is_a(kind: Any, data: object) -> bool:
         return isinstance(data, bool) and kind is bool
     if kind is float:
         return isinstance(data, int | float) and math.isfinite(data)
+    if kind is int:
+        return isinstance(data, int) and abs(data) <= MOST_COUNT
+    if kind is str:
+        return isinstance(data, str) and len(data) <= LONGEST_TEXT and _is_text(data)
     return isinstance(kind, type) and isinstance(data, kind)
+
+
+def _told(data: object) -> str:
+    return shown(data) if isinstance(data, str) else f"{data!r:.60}"
+
+
+def _is_text(data: str) -> bool:
+    """Whether a text can be written into a file: JSON can name halves of characters."""
+    try:
+        data.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True

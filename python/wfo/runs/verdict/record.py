@@ -678,7 +678,7 @@ class Verdict:
             raise ResultsError(f"a verdict must be an object, not {type(data).__name__}")
         if data.get("layout") != LAYOUT:
             raise ResultsError(
-                f"the verdict has the layout {data.get('layout')!r}, and this version reads"
+                f"the verdict has the layout {data.get('layout')!r:.60}, and this version reads"
                 f" {LAYOUT}; 'wfo verdict' collects it anew"
             )
         return from_plain(cls, {n: v for n, v in data.items() if n != "layout"}, "the verdict")

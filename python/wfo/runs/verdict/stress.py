@@ -173,7 +173,7 @@ class _Backtest:
         bounds = self.warmup, read.bars - 1, read.bars
         sets = [DatedSet(self.warmup, self.values)]
         engine = _engine(self.strategy, settings)
-        return engine.simulate(self.strategy, read, sets, settings, bounds)
+        return engine.simulate(self.strategy, read, sets, settings, bounds).finite()
 
     def still_open(self, settings: AccountSettings) -> Entry | None:
         """Return the entry of what is open at the end; None where nothing is, or it is not said."""

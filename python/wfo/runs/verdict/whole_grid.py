@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wfo.errors import ResultsError
+from wfo.files import mapped_values
 from wfo.grid import Grid
 from wfo.runs.folder import RunFolder
 from wfo.runs.manifest import Manifest
@@ -18,6 +19,7 @@ from wfo.runs.verdict.record import Correlation, EfficiencyFigures, MeasureProfi
 from wfo.sampling import sample_indices
 from wfo.selection.profile import Profile
 from wfo.sweeps import DenseStore
+from wfo.sweeps.dense import npy_header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -222,17 +224,10 @@ def _column(path: Path, count: int) -> StoredArray:
     ResultsError
         If the file is missing, no such array, or of another length.
     """
-    import numpy as np
-
     try:
-        found: StoredArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        found: StoredArray = mapped_values(path, "<f4", count, npy_header("<f4", count))
     except (OSError, ValueError, EOFError) as error:
         raise ResultsError(
             f"{path} cannot be read: {error}; 'wfo run' computes it again"
         ) from error
-    if found.shape != (count,) or found.dtype != np.float32:
-        raise ResultsError(
-            f"{path} is of shape {found.shape} and type {found.dtype}, not one float32 for each of"
-            f" {count:,} combinations; 'wfo run' computes it again"
-        )
     return found
