@@ -102,6 +102,22 @@ atr_d_l:
   equity_price_method: [0]
 """
 
+# 35 cells of 96 combinations: a plateau where five stable ones make a cell count.
+PLATEAU_GRID = """
+atr_d_l:
+  atr_period: [24, 64]
+  atr_multiplier: [2, 5, 8, 12, 16, 20, 24]
+  bb_length: [10, 40]
+  bb_deviation: [0.5, 2, 4]
+  vol_threshold: [0.04, 0.16]
+  min_tightening: [0.10, 0.85]
+  scaling_method: [0]
+  atr_buy_period: [8, 56]
+  atr_buy_multiplier: [0.5, 1, 1.5, 2.5, 3.5]
+  atr_smooth_period: [2]
+  equity_price_method: [0]
+"""
+
 
 @pytest.fixture(scope="session")
 def real_bars() -> Path:

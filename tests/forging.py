@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from conftest import PLATEAU_GRID
 from made_verdict import made_verdict
 
 import wfo
@@ -28,22 +29,6 @@ from wfo.selection.plateaus import PlateauOptions
 from wfo.tradestation.ranges import RangeOptions
 
 Keys = tuple[str | int, ...]
-
-#: A grid that has a plateau where five stable combinations make a cell count.
-GRID = """
-atr_d_l:
-  atr_period: [24, 64]
-  atr_multiplier: [2, 5, 8, 12, 16, 20, 24]
-  bb_length: [10, 40]
-  bb_deviation: [0.5, 2, 4]
-  vol_threshold: [0.04, 0.16]
-  min_tightening: [0.10, 0.85]
-  scaling_method: [0]
-  atr_buy_period: [8, 56]
-  atr_buy_multiplier: [0.5, 1, 1.5, 2.5, 3.5]
-  atr_smooth_period: [2]
-  equity_price_method: [0]
-"""
 
 #: A key that is not there.
 MISSING = object()
@@ -73,7 +58,7 @@ def made_run(place: Path, *, concluded: bool = False) -> RunFolder:
     bars = load_sample("NASDAQ").select("date", "open", "high", "low", "close", "volume")
     store = DataStore(place / "store")
     store.save("NASDAQ", "1day", bars, BarsOrigin("made.csv"))
-    (place / "made.yaml").write_text(GRID)
+    (place / "made.yaml").write_text(PLATEAU_GRID)
     plan = RunPlan(
         "NASDAQ", "atr_d_l", grid=place / "made.yaml", settings=wfo.Settings(capital=50_000),
         holdout="12m", out=place / "results", ranges=RangeOptions(max_tests=20),

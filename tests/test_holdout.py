@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
-from conftest import TINY
+from conftest import PLATEAU_GRID, TINY
 from noting import Noting
 from polars.testing import assert_frame_equal
 
@@ -60,22 +60,6 @@ D = dt.date
 #: The sample ends 2018-12-31, a Monday, so that today is the last day of 2017, a Sunday.
 TODAY = D(2017, 12, 31)
 
-#: 35 cells of 96 combinations; a plateau where five stable ones make a cell count.
-GRID = """
-atr_d_l:
-  atr_period: [24, 64]
-  atr_multiplier: [2, 5, 8, 12, 16, 20, 24]
-  bb_length: [10, 40]
-  bb_deviation: [0.5, 2, 4]
-  vol_threshold: [0.04, 0.16]
-  min_tightening: [0.10, 0.85]
-  scaling_method: [0]
-  atr_buy_period: [8, 56]
-  atr_buy_multiplier: [0.5, 1, 1.5, 2.5, 3.5]
-  atr_smooth_period: [2]
-  equity_price_method: [0]
-"""
-
 #: With costs there is no plateau on these bars; the evaluation is tried with some all the same.
 SETTINGS = wfo.Settings(capital=50_000)
 COSTS = replace(SETTINGS, slip=0.0005, fee=0.0001)
@@ -111,7 +95,7 @@ def searched(place: Path, bars: pl.DataFrame) -> tuple[RunFolder, DataStore]:
     """A run with plateaus, refined and analyzed."""
     store = stored(place / "store", {"NASDAQ": bars})
     grid = place / "made.yaml"
-    grid.write_text(GRID)
+    grid.write_text(PLATEAU_GRID)
     plan = RunPlan(
         "NASDAQ", "atr_d_l", grid=grid, settings=SETTINGS, holdout="12m", out=place / "results",
         ranges=RangeOptions(max_tests=40), command="wfo run again", fetch=False,

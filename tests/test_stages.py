@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from conftest import PLATEAU_GRID
 from polars.testing import assert_frame_equal
 from sma_cross import SMA_CROSS
 from strategies import strategy
@@ -39,22 +40,6 @@ from wfo.selection.regions import sample, sample_digits
 from wfo.strategy import PythonKernel, Walk, registry
 from wfo.sweeps import StoreOptions
 from wfo.windows import Windows
-
-#: 35 cells of 96 combinations: enough for a map, and some lines of the grid are sampled.
-GRID = """
-atr_d_l:
-  atr_period: [24, 64]
-  atr_multiplier: [2, 5, 8, 12, 16, 20, 24]
-  bb_length: [10, 40]
-  bb_deviation: [0.5, 2, 4]
-  vol_threshold: [0.04, 0.16]
-  min_tightening: [0.10, 0.85]
-  scaling_method: [0]
-  atr_buy_period: [8, 56]
-  atr_buy_multiplier: [0.5, 1, 1.5, 2.5, 3.5]
-  atr_smooth_period: [2]
-  equity_price_method: [0]
-"""
 
 #: The best 100, of 1,200 whose figures survivors keep.
 CUT = RunOptions(store=StoreOptions(kept=1_200), score=ScoreOptions(kept=100))
@@ -108,7 +93,7 @@ class Made:
 @pytest.fixture(scope="module")
 def grid_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("grid") / "small.yaml"
-    path.write_text(GRID)
+    path.write_text(PLATEAU_GRID)
     return path
 
 
