@@ -45,7 +45,7 @@ def whole(value: object) -> int | None:
     """Return a whole number as an int; None for anything else, and for one beyond 64 bits."""
     try:
         # What has no index raises, which is the question.
-        number = None if _is_bool(value) else operator.index(value)  # type: ignore[arg-type]
+        number = None if _is_bool(value) else operator.index(value)  # type: ignore[arg-type]  # asked
     except Exception:  # noqa: BLE001  # of a foreign type
         return None
     return None if number is None or abs(number) >= _MOST_WHOLE else number

@@ -76,8 +76,8 @@ def _guard() -> None:
 
 def _guarded(
     name: str,
-    globals: Mapping[str, object] | None = None,  # noqa: A002
-    locals: Mapping[str, object] | None = None,  # noqa: A002
+    globals: Mapping[str, object] | None = None,  # noqa: A002  # callers name it
+    locals: Mapping[str, object] | None = None,  # noqa: A002  # callers name it
     fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> ModuleType:

@@ -550,7 +550,7 @@ def _days(dates: Any) -> list[dt.date]:
 
 def _day(as_of: object) -> dt.date | None:
     # pandas' missing date-time is no date, and unequal to itself.
-    if isinstance(as_of, dt.datetime) and as_of == as_of:  # noqa: PLR0124
+    if isinstance(as_of, dt.datetime) and as_of == as_of:  # noqa: PLR0124  # not NaT
         return as_of.date()
     if isinstance(as_of, dt.datetime):
         raise InputError(f"as_of = {brief(as_of)} must be a datetime.date")

@@ -82,7 +82,7 @@ def polars_frame(frame: Any, name: str = "bars", *, bars: bool = True) -> pl.Dat
         except DataError:
             raise
         # Cells of an object column may be anything, and polars panics on some.
-        except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001
+        except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001  # any cell
             said = brief(str(error))
             raise DataError(f"column {each!r} of {name} cannot be read: {said}") from None
     index = nw.maybe_get_index(found)

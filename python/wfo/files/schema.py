@@ -207,11 +207,11 @@ def _native(shape: Any) -> Any:
                 fields[name] = NotRequired[_native(typing.get_args(each)[0])]
             else:
                 fields[name] = _native(each)
-        return TypedDict(shape.__name__, fields)  # type: ignore[operator]
+        return TypedDict(shape.__name__, fields)  # type: ignore[operator]  # made at run time
     if origin in (types.UnionType, typing.Union):
         return functools.reduce(lambda a, b: a | b, map(_native, inner))
     if origin is tuple:
-        return tuple[tuple(map(_native, inner))]  # type: ignore[misc]
+        return tuple[tuple(map(_native, inner))]  # type: ignore[misc]  # made at run time
     if origin in (list, dict):
         return origin[tuple(map(_native, inner))]
     return shape

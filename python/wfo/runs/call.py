@@ -461,7 +461,7 @@ def _unusual(value: object, usual: object) -> object:
 
 def _day(as_of: dt.date | str | None) -> dt.date | None:
     # pandas' missing date-time is no date, and unequal to itself.
-    if isinstance(as_of, dt.datetime) and as_of == as_of:  # noqa: PLR0124
+    if isinstance(as_of, dt.datetime) and as_of == as_of:  # noqa: PLR0124  # not NaT
         return as_of.date()
     if isinstance(as_of, str):
         try:
