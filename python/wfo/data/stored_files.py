@@ -136,10 +136,13 @@ def listing_of(folder: Path) -> Listing:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries]
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         names = []
     except OSError as error:
-        raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error
+        raise DataError(
+            f"cannot read the folder {folder}: {error.strerror or error}; name another one by"
+            " --data-dir"
+        ) from error
     for file in names:
         ending = next((e for e in (_BARS, _META) if file.endswith(e)), None)
         if ending is None:
