@@ -49,13 +49,14 @@ def whole_file(path: Path, *, remedy: str | None = None) -> Iterator[Path]:
     ResultsError
         If the file cannot be written, or `path` is something else than a file.
     """
-    with naming_the_file(path, remedy=remedy):
-        _require_replaceable(path)
-        _sweep(path)
-        part = _beside(path)
-        file = _create(part)
+    part = _beside(path)
+    file: IO[bytes] | None = None
+    # An interrupt may come as soon as the file is made; nothing else has its name.
     try:
         with naming_the_file(path, remedy=remedy):
+            _require_replaceable(path)
+            _sweep(path)
+            file = _create(part)
             try:
                 yield part
                 with part.open("rb") as written:
@@ -70,7 +71,8 @@ def whole_file(path: Path, *, remedy: str | None = None) -> Iterator[Path]:
         # Where the folder itself is gone or a file, the error on its way says more than this one.
         with contextlib.suppress(OSError):
             part.unlink()
-        file.close()
+        if file is not None:
+            file.close()
 
 
 def _beside(path: Path) -> Path:
