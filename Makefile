@@ -92,7 +92,7 @@ $(STAMP)/install: $(PACKAGE) | $(STAMP)/venv
 	@touch $@
 
 $(STAMP)/test: $(STAMP)/install
-	$(BIN)/python -m pip install --quiet --group test --editable '.[reference,plot]'
+	$(BIN)/python -m pip install --quiet --group test --editable '.[reference,plot,search]'
 	@touch $@
 
 $(STAMP)/oracles: pyproject.toml | $(STAMP)/test

@@ -31,6 +31,7 @@ PYTHON = (
     ("wfo/selection/",),
     # Stores count what passes the gates while they are written, so they stand above selection.
     ("wfo/sweeps/", "wfo/tradestation/"),
+    ("wfo/search/",),
     ("wfo/runs/",),
     ("wfo/__init__.py",),
     ("wfo/testing/",),

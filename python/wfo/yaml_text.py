@@ -412,3 +412,66 @@ def _moment(text: str) -> dt.date | str:
         zone = dt.timezone(-offset if sign == "-" else offset)
     year, month, day, hour, minute, second = map(int, parts)
     return dt.datetime(year, month, day, hour, minute, second, micros, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a scalar stands in a document.
+
+    Attributes
+    ----------
+    line
+        From 1 on.
+    text
+        As it is written, without quotes.
+    plain
+        Whether it has neither quotes nor a tag, so that its form decides what it is.
+    """
+
+    line: int
+    text: str
+    plain: bool
+
+
+def written_scalars(text: str) -> dict[tuple[str | int, ...], Written]:
+    """Return how each scalar of a document is written, but for keys.
+
+    Parameters
+    ----------
+    text
+        A document that `load_yaml` has read.
+
+    Returns
+    -------
+    dict
+        By the keys, as they are written, and the numbers that lead to it. What an alias stands for
+        is there once, where its anchor is.
+    """
+    import yaml
+
+    found: dict[tuple[str | int, ...], Written] = {}
+    #: Of each open collection: where its next value lies, and None before a key of a mapping.
+    open_: list[str | int | None] = []
+    mappings: list[bool] = []
+    for event in yaml.parse(text, _loader()):
+        if isinstance(event, yaml.CollectionEndEvent):
+            open_.pop()
+            mappings.pop()
+        elif not isinstance(event, yaml.ScalarEvent | yaml.AliasEvent | yaml.CollectionStartEvent):
+            continue
+        elif open_ and mappings[-1] and open_[-1] is None:
+            open_[-1] = event.value if isinstance(event, yaml.ScalarEvent) else str(event.anchor)
+            continue
+        elif isinstance(event, yaml.CollectionStartEvent):
+            mappings.append(isinstance(event, yaml.MappingStartEvent))
+            open_.append(None if mappings[-1] else 0)
+            continue
+        elif isinstance(event, yaml.ScalarEvent):
+            plain = event.implicit[0] and event.tag is None
+            path = tuple(step for step in open_ if step is not None)
+            line = event.start_mark.line + 1  # type: ignore[union-attr]  # each has one
+            found[path] = Written(line, event.value, plain)
+        if open_:
+            last = open_[-1]
+            open_[-1] = last + 1 if isinstance(last, int) and not mappings[-1] else None
+    return found

@@ -36,6 +36,10 @@ PHASES: Final = 255
 #: Months that a schedule looks back.
 PHASE_MONTHS: Final = 120_000
 
+#: Dimensions of a space that is searched, and constraints on them.
+SEARCH_DIMENSIONS: Final = 1_000
+SEARCH_CONSTRAINTS: Final = 200
+
 #: Bytes of a text of bars, of a report, or of a Parquet file.
 TABLE_BYTES: Final = 2 << 30
 #: Rows of a file of bars: 38 years of minutes.
@@ -66,3 +70,11 @@ PARQUET_VALUES: Final = 2_000_000
 PARQUET_DEPTH: Final = 16
 #: Pages of what is read of a Parquet file.
 PARQUET_PAGES: Final = 500_000
+
+#: Bytes of a database with its log, and of one of its cells: the state of a method, or what a
+#: program wrote.
+DATABASE_BYTES: Final = 16 << 30
+DATABASE_CELL: Final = 64 << 20
+#: Trials of a study, and figures that its program returns, by symbol and name.
+STUDY_TRIALS: Final = 10_000_000
+STUDY_FIGURES: Final = 10_000
