@@ -40,6 +40,7 @@ _FUNCTIONS: dict[str, frozenset[str]] = {
     "io": frozenset({"open", "FileIO"}),
     "gzip": frozenset({"open"}),
     "zipfile": frozenset({"ZipFile"}),
+    "sqlite3": frozenset({"connect", "Connection"}),
 }
 
 #: What Polars and others write to; a path has another meaning for them.
@@ -90,9 +91,25 @@ EXCEPTIONS: dict[str, tuple[frozenset[str], str]] = {
     ),
     "grid.py": (frozenset({"Path(__file__).parent / 'grids'.glob"}), "lists its own grids"),
     "runs/machine.py": (frozenset({"shutil.disk_usage"}), "asks how much room a disk has"),
+    "runs/optimizing/carrying.py": (frozenset({"Study.open"}), "opens a study, no file"),
+    "runs/optimizing/identity.py": (frozenset({"shutil.which"}), "asks where a command is"),
     "runs/permuting/testing.py": (frozenset({"self.options.open"}), "opens a search, no file"),
     "runs/refinement/refining.py": (frozenset({"blocks.open"}), "opens blocks of rows"),
     "runs/sweeping.py": (frozenset({"store.open"}), "opens the store of a sweep"),
+    "search/runner/capture.py": (
+        frozenset({"os.open", "io.FileIO"}),
+        "leads the input and output of a worker to the null device and to files without names",
+    ),
+    "search/runner/evaluator.py": (frozenset({"shutil.which"}), "asks where a command is"),
+    "search/runner/guard.py": (
+        frozenset(
+            {
+                *("open", "os.listdir", "os.open"),
+                *("shutil.rmtree", "tempfile.TemporaryFile"),
+            }
+        ),
+        "asks the system for processes, and has no module of the package",
+    ),
     "sweeps/survivors.py": (frozenset({"np.fromfile"}), "reads from a file that is open"),
     "testing/conformance.py": (
         frozenset({"tempfile.TemporaryDirectory"}),
@@ -209,6 +226,7 @@ def test_an_exception_is_needed(name: str) -> None:
         "figure.savefig(path)",
         "tempfile.mkstemp()",
         "folder.glob('*')",
+        "sqlite3.connect(path)",
     ],
 )
 def test_such_a_call_is_found(text: str) -> None:
