@@ -1,0 +1,5 @@
+"""Cannot be imported."""
+
+import os
+
+os._exit(5)

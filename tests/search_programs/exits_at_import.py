@@ -1,0 +1,5 @@
+"""Cannot be imported."""
+
+import sys
+
+sys.exit(2)

@@ -1,0 +1,5 @@
+"""Cannot be imported."""
+
+import time
+
+time.sleep(3000)

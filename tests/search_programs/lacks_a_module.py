@@ -1,0 +1,5 @@
+"""Cannot be imported."""
+
+import importlib
+
+importlib.import_module("no_such_module_anywhere")
