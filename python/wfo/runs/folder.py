@@ -674,6 +674,8 @@ class RunFolder:
     def count_trials(self, symbol: str, search: Mapping[str, Any]) -> int:
         """Count a search of the symbol, once however often it is repeated; return the total.
 
+        One that is made again from its beginning counts no less than before.
+
         Parameters
         ----------
         symbol
@@ -689,8 +691,10 @@ class RunFolder:
         assert lock is not None  # noqa: S101  # it was waited for
         with lock:
             data = self.read_trials(symbol)
-            searches = [s for s in data["searches"] if s["fingerprint"] != search["fingerprint"]]
-            searches.append(dict(search))
+            same = [s for s in data["searches"] if s["fingerprint"] == search["fingerprint"]]
+            searches = [s for s in data["searches"] if s not in same]
+            most = max(s["combinations"] for s in [*same, search])
+            searches.append({**search, "combinations": most})
             total: int = min(sum(s["combinations"] for s in searches), MOST_COUNT)
             write_sealed(path, {"total": total, "searches": searches})
             _remove(path.parent / _TRIALS_LOCK)

@@ -35,7 +35,7 @@ def holdout_lines(
             ),
         ]
     if spent is not None:
-        return _spent(spent, changed=changed)
+        return spent_lines(spent, changed=changed)
     lines = ["Hold-out", *_said(_bars(state.symbols, record))]
     for other in state.others:
         lines += _said(
@@ -88,8 +88,16 @@ def _counted(count: int, one: str, more: str) -> str:
     return f"{count:,} {one if count == 1 else more}"
 
 
-def _spent(spent: Spent, *, changed: bool) -> list[str]:
-    """Return what a hold-out came to."""
+def spent_lines(spent: Spent, *, changed: bool = False) -> list[str]:
+    """Return the lines of a page on what a hold-out came to.
+
+    Parameters
+    ----------
+    spent
+        What was recorded.
+    changed
+        Whether the finalists of the run are others now.
+    """
     held = spent.held
     heads = ("", "Return", "A year", "Drawdown", "Trades", "Sharpe", "In market", "Excess")
     rows = [("Buy-and-hold", *_figures(held, None))]

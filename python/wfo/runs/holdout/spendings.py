@@ -107,24 +107,32 @@ def record_spent(folder: RunFolder, manifest: Manifest, spent: Spent) -> None:
     ResultsError
         If a file cannot be written, or a list is damaged.
     """
-    for path in _lists(folder, manifest):
+    list_spent(folder, symbols_of(manifest), spent)
+    if _own(folder, manifest) is None:
+        write_sealed(folder.spent, {"version": _VERSION, "spent": spent.to_dict()})
+
+
+def list_spent(folder: RunFolder, symbols: tuple[str, ...], spent: Spent) -> None:
+    """Write a record into the lists of some symbols, where it is missing.
+
+    The caller holds the lists.
+
+    Raises
+    ------
+    ResultsError
+        If a file cannot be written, or a list is damaged.
+    """
+    for path in (path for symbol in symbols for path in folder.holdout_lists(symbol)):
         there = _listed(path)
         if all(each.run != spent.run for each in there):
             entries = [each.to_dict() for each in (*there, spent)]
             write_sealed(path, {"version": _VERSION, "spent": entries})
-    if _own(folder, manifest) is None:
-        write_sealed(folder.spent, {"version": _VERSION, "spent": spent.to_dict()})
 
 
 def symbols_of(manifest: Manifest) -> tuple[str, ...]:
     """Return the symbols that a run reads, the one that is traded first."""
     second = manifest.data2
     return (manifest.symbol,) if second is None else (manifest.symbol, second.symbol)
-
-
-def _lists(folder: RunFolder, manifest: Manifest) -> list[Path]:
-    """Return the lists that a run's spending stands in."""
-    return [path for symbol in symbols_of(manifest) for path in folder.holdout_lists(symbol)]
 
 
 def _is_of(spent: Spent, manifest: Manifest) -> bool:

@@ -103,8 +103,13 @@ def seen_by(folder: RunFolder, manifest: Manifest, first: dt.date) -> SeenBy:
     The run's own searches end before its hold-out. A search counts where it is counted, under the
     symbol that it traded.
     """
+    return searches_reaching(folder, symbols_of(manifest), first)
+
+
+def searches_reaching(folder: RunFolder, symbols: tuple[str, ...], first: dt.date) -> SeenBy:
+    """Return the searches of some symbols that reach to a date or beyond."""
     reached, combinations, unknown = 0, 0, 0
-    for symbol in symbols_of(manifest):
+    for symbol in symbols:
         for search in folder.read_trials(symbol)["searches"]:
             through = _through(search)
             if through is None:
