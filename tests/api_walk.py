@@ -502,6 +502,28 @@ def run_entries(folder: Path) -> Iterator[Entry]:
     )
     wfo.write_set(chosen, folder / "own.json", replace=True)
     yield Entry("read_set", wfo.read_set, {"path": folder / "own.json", "strategy": "atr_d_l"})
+    yield from search_entries(folder)
     yield Entry("ParameterSet.from_dict", wfo.ParameterSet.from_dict, {"data": chosen.to_dict()})
     made = {"strategy": wfo.strategies()["atr_d_l"], "params": own.params(0)}
     yield Entry("ParameterSet", wfo.ParameterSet, made)
+
+
+def search_entries(folder: Path) -> Iterator[Entry]:
+    """Yield what makes or reads a study, with arguments that work."""
+    space, guardrails = folder / "space.yaml", folder / "guardrails.yaml"
+    space.write_text(
+        "strategy: atr_d_l\nsymbols: [NASDAQ]\nobjective: total_return\nblock: none\n"
+        "parameters: {atr_period: [5, 9]}\n"
+    )
+    guardrails.write_text("trades: {at_least: 1}\n")
+    given: dict[str, Any] = {
+        "space": space, "symbols": ["NASDAQ"], "timeframe": "1day", "start": "2010-01-01",
+        "end": dt.date(2018, 1, 31), "strategy": "atr_d_l", "method": "grid", "trials": 2,
+        "workers": 1, "study": "walked", "seed": 1, "top": 1, "limits": "strict",
+        "guardrails": guardrails, "holdout": "6m", "timeout": 10.0, "memory": 500,
+        "data_dir": folder / "store", "out": folder / "out", "progress": None,
+    }  # fmt: skip
+    yield Entry("optimize", wfo.optimize, given)
+    wfo.optimize(**given)
+    study = folder / "out" / "optimization" / "walked"
+    yield Entry("read_study", wfo.read_study, {"folder": study})

@@ -23,9 +23,10 @@ MEMORY = 12 << 30
 LEFT_OUT = {
     # The package makes them; their constructors take what it has checked.
     "AnalysisReport", "Metrics", "PartMetrics", "PermutationReport", "PermutationTest", "Phase",
-    "Phases", "Plateau", "RefineReport", "RunReport", "Sensitivity", "Simulation", "SweepResult",
-    "Verdict", "VerdictReport", "Windows", "Working", "stats.BlockSums", "stats.CombinatorialPaths",
-    "stats.Condition", "stats.Efficiency", "stats.IndependentTrials", "stats.Interval",
+    "Phases", "Plateau", "RefineReport", "RunReport", "Sensitivity", "Simulation", "StudyReport",
+    "SweepResult", "Verdict", "VerdictReport", "Windows", "Working", "stats.BlockSums",
+    "stats.CombinatorialPaths", "stats.Condition", "stats.Efficiency", "stats.IndependentTrials",
+    "stats.Interval",
     "stats.Overfitting", "stats.ReshuffledDrawdowns", "stats.ReturnIntervals", "stats.Superiority",
     "stats.TradeIntervals", "stats.TradeStationVerdict",
     "Simulation.of", "SweepResult.of",

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from wfo.runs.handover.parameter_set import ParameterSet
     from wfo.runs.handover.set_export import export_set
     from wfo.runs.handover.set_file import read_set, write_set
+    from wfo.runs.optimizing.call import optimize, read_study
+    from wfo.runs.optimizing.report import StudyReport
     from wfo.runs.permuting.report import PermutationReport
     from wfo.runs.permuting.values import PermutationTest
     from wfo.runs.refinement.report import RefineReport
@@ -82,6 +84,7 @@ __all__ = [
     "Settings",
     "Simulation",
     "Strategy",
+    "StudyReport",
     "SweepResult",
     "Verdict",
     "VerdictReport",
@@ -98,9 +101,11 @@ __all__ = [
     "grid_names",
     "join_bars",
     "load_sample",
+    "optimize",
     "permutation_test",
     "read_feeds",
     "read_set",
+    "read_study",
     "refine",
     "register",
     "run",
@@ -144,6 +149,7 @@ _HOMES = {
     "Settings": "atr_d.settings",
     "Simulation": "backtest",
     "Strategy": "strategy",
+    "StudyReport": "runs.optimizing.report",
     "SweepResult": "backtest",
     "Verdict": "runs.verdict.record",
     "VerdictReport": "runs.verdict.report",
@@ -159,10 +165,12 @@ _HOMES = {
     "export_set": "runs.handover.set_export",
     "grid_names": "grid",
     "load_sample": "data",
+    "optimize": "runs.optimizing.call",
     "permutation_test": "runs.call",
     "read_feeds": "backtest.feeds",
     "refine": "runs.call",
     "read_set": "runs.handover.set_file",
+    "read_study": "runs.optimizing.call",
     "register": "strategy",
     "run": "runs.call",
     "score": "selection.scoring",

@@ -27,6 +27,12 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ),
     ),
     (
+        "api-search",
+        "Searches",
+        "Spaces that are not swept: programs, continuous axes, several objectives.",
+        ("optimize", "read_study", "StudyReport"),
+    ),
+    (
         "api-bars",
         "Bars and windows",
         "Series of bars, the store that keeps them, and schedules of phases.",
