@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from planting import put
 
@@ -44,6 +45,25 @@ _SMALL = "\n".join(
     line if "from:" not in line else line.split("{", maxsplit=1)[0] + "[2, 12]"
     for line in GRID.splitlines()
 )
+
+#: A space, and a program that returns at once.
+SPACE = """
+program: program.py:evaluate
+symbols: [NASDAQ]
+parameters:
+  fast: [5, 10, 15]
+  slow: {int: [20, 40], step: 10}
+baseline: {fast: 5, slow: 20}
+objective: sharpe
+method: random
+trials: 4
+batch: 2
+"""
+
+PROGRAM = """
+def evaluate(params, symbols):
+    return {"sharpe": params["fast"] / params["slow"], "profit": 0.1, "trades": 9}
+"""
 
 #: The run that everything is in.
 RUN = "results/NASDAQ"
@@ -75,6 +95,8 @@ MAKING = (
     f"data download ONE --source files --start 2020-01-01 {_STORE}",
     f"data resample TEST --from 1day --to 1week {_STORE}",
     "docs --build out/site",
+    "optimize space.yaml --study found",
+    "optimize space.yaml --study other --seed 2",
 )
 
 #: What is enough for `QUICK`: a run of few combinations, one of its sets, and a store.
@@ -82,6 +104,7 @@ QUICK_MAKING = (
     _OLD,
     f"export {RUN} --candidate 1 --output out/set.json",
     f"data import bars.csv --symbol TEST {_STORE}",
+    "optimize space.yaml --study found",
 )
 
 
@@ -108,6 +131,15 @@ class Command:
         """The arguments as a list."""
         return self.line.split(" ")
 
+
+_STUDIES = (
+    Command("study list", "study list --out results"),
+    Command("study show", "study show found --out results"),
+    Command("study analyze", "study analyze found --out results"),
+    Command("study export", "study export found --csv out/trials.csv --force --out results"),
+    Command("study cleanup", "study cleanup found --yes --out results"),
+    Command("study example", "study example swing --to out/new"),
+)
 
 COMMANDS = (
     Command("run, new", _RUN.replace("--out results", "--out fresh")),
@@ -153,6 +185,12 @@ COMMANDS = (
     Command("data list", f"data list {_STORE}"),
     Command("docs", "docs --no-open"),
     Command("docs, built", "docs --build out/site"),
+    Command("optimize", "optimize space.yaml --study new --out results"),
+    Command("optimize, complete", "optimize space.yaml --study found --out results"),
+    Command("optimize, going on", "optimize space.yaml --study found --trials 8 --out results"),
+    Command("optimize, looked at", "optimize space.yaml --study found --dry-run --out results"),
+    *_STUDIES,
+    Command("study compare", "study compare found other --out results"),
 )
 
 #: Commands that take little time, in a world of `QUICK_MAKING`.
@@ -171,6 +209,7 @@ QUICK = (
     Command("data import, again", f"data import other.csv --symbol TEST {_STORE}"),
     Command("data check", f"data check TEST {_STORE}"),
     Command("data list", f"data list {_STORE}"),
+    *_STUDIES,
 )
 
 
@@ -190,6 +229,8 @@ def make_world(place: Path, worker: Worker, making: Sequence[str] = MAKING) -> N
     """Make a world in a folder that there is."""
     (place / "grid.yaml").write_text(GRID)
     (place / "small.yaml").write_text(_SMALL)
+    (place / "space.yaml").write_text(SPACE)
+    (place / "program.py").write_text(PROGRAM)
     (place / "bars.csv").write_text(csv_bars(400))
     (place / "other.csv").write_text(csv_bars(450, 101))
     for name in ("out", "files", "cache", "config"):
@@ -314,7 +355,19 @@ _EVENTS = {
     "os.utime": (0,),
     "os.scandir": (0,),
     "os.listdir": (0,),
+    "sqlite3.connect": (0,),
 }
+
+#: What SQLite opens beside a database.
+_BESIDE = ("-wal", "-shm")
+
+
+def _path(name: Any) -> str:
+    """Return a path; that of a database may stand in an address."""
+    text = os.fsdecode(name)
+    if not text.startswith("file:"):
+        return text
+    return unquote(text.removeprefix("file:").partition("?")[0])
 
 
 def _serve() -> None:
@@ -330,10 +383,12 @@ def _serve() -> None:
     events: list[list[str]] | None = None
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if events is None or event not in _EVENTS:
+        if events is None or event not in _EVENTS or arguments[0] == ":memory:":
             return
         with contextlib.suppress(TypeError, ValueError):
-            names = [os.path.abspath(os.fsdecode(arguments[at])) for at in _EVENTS[event]]
+            names = [os.path.abspath(_path(arguments[at])) for at in _EVENTS[event]]
+            if event == "sqlite3.connect":
+                names += [f"{names[0]}{ending}" for ending in _BESIDE]
             writes = event == "open" and (
                 (isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"))
                 or (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))

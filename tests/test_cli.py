@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +208,8 @@ def test_version_and_lists(wfo_: Callable[..., Called]) -> None:
     for name, own in view.inputs.items():
         assert re.search(rf"^  {name} +{own.name} ", one, re.MULTILINE)
     info = wfo_("info").out
-    for key, value in wfo.build_info().items():
+    versions = {"optuna": metadata.version("optuna") if find_spec("optuna") else "not installed"}
+    for key, value in {**wfo.build_info(), **versions}.items():
         assert re.search(rf"^{key} +{re.escape(value)}$", info, re.MULTILINE)
     for text in (grids.out, *coarse, one, info):
         assert max(len(line) for line in text.splitlines()) <= 100

@@ -23,6 +23,8 @@ from wfo.data.sources.credentials import VARIABLES
 from wfo.files import limits
 from wfo.grid import GridText
 from wfo.runs.folder import RunFolder
+from wfo.search.objective import Guardrails
+from wfo.search.plan_file import read_plan
 from wfo.yaml_text import load_yaml
 
 FORMATS = Path(wfo.__file__).parent / "FORMATS.md"
@@ -302,7 +304,9 @@ def examples() -> list[tuple[str, str]]:
 
 
 def test_the_documentation_has_an_example_of_each_format() -> None:
-    assert {kind for kind, _ in examples()} == {"grid", "windows", "options", "set"}
+    assert {kind for kind, _ in examples()} == {
+        *("grid", "windows", "options", "set", "space", "guardrails")
+    }
 
 
 @pytest.mark.parametrize(("kind", "text"), examples())
@@ -316,6 +320,15 @@ def test_examples_of_the_documentation_are_read(kind: str, text: str) -> None:
     elif kind == "windows":
         found = wfo.Windows.load(name)
         assert (len(found.spans), found.min_phases) == (3, 2)
+    elif kind == "space":
+        plan = read_plan(Path(name))
+        assert (plan.symbols, plan.limits.mode) == (("SPY", "QQQ"), "lenient")
+        assert plan.space.names[0] == "strategy.swing.sma_fast"
+    elif kind == "guardrails":
+        assert [str(rule) for rule in Guardrails.load(Path(name)).rules] == [
+            "drawdown at most 0.25",
+            "trades at least 30",
+        ]
     elif kind == "set":
         chosen = wfo.read_set(name)
         assert (chosen.strategy.name, chosen.symbol) == ("atr_d_l", "QQQ")

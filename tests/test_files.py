@@ -271,6 +271,7 @@ def test_a_long_json_file_is_not_read(tmp_path: Path) -> None:
         ("values of a parameter", (limits.AXIS_VALUES,), ()),
         ("cells of a map", (limits.MAP_CELLS,), ()),
         ("sets of values", (limits.CONSTRAINED_POINTS,), ()),
+        ("space of a search", (limits.SEARCH_DIMENSIONS, limits.SEARCH_CONSTRAINTS), ()),
         ("phases", (limits.PHASES, limits.PHASE_MONTHS // 12), ()),
         (
             "bars",
@@ -281,6 +282,11 @@ def test_a_long_json_file_is_not_read(tmp_path: Path) -> None:
             "Parquet",
             (limits.PARQUET_ROWS, limits.PARQUET_COLUMNS, limits.PARQUET_RATIO),
             (limits.TABLE_BYTES, limits.PARQUET_SMALL, limits.PARQUET_UNPACKED),
+        ),
+        (
+            "database of a study",
+            (limits.STUDY_TRIALS, limits.STUDY_FIGURES),
+            (limits.DATABASE_BYTES, limits.DATABASE_CELL),
         ),
         ("folder of a run", (limits.TREE_ENTRIES, limits.TREE_DEPTH), ()),
     ],

@@ -254,5 +254,12 @@ def test_limits_are_stated_as_they_are() -> None:
             *(limits.PARQUET_COLUMNS, limits.PARQUET_UNPACKED // gib),
             *(limits.PARQUET_RATIO, limits.PARQUET_SMALL // mib),
         ],
+        "a space of a search": [
+            *(limits.SEARCH_DIMENSIONS, limits.AXIS_VALUES, limits.SEARCH_CONSTRAINTS)
+        ],
+        "the database of a study": [
+            *(limits.DATABASE_BYTES // gib, limits.DATABASE_CELL // mib),
+            *(limits.STUDY_TRIALS, limits.STUDY_FIGURES),
+        ],
         "a run's folder": [limits.TREE_ENTRIES, limits.TREE_DEPTH],
     }

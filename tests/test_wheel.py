@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,21 @@ def demo(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str
 
 def test_the_wheel_is_one_for_all_pythons(wheel: Path) -> None:
     assert "-cp311-abi3-" in wheel.name
+
+
+def test_the_wheel_has_all_files_of_the_package(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        there = set(archive.namelist())
+    source = ROOT / "python"
+    own = {
+        path.relative_to(source).as_posix()
+        for path in (source / "wfo").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in {".so", ".pyd"}
+    }
+    # Defaults and examples of searches among them, which no module imports.
+    assert "wfo/search/defaults/search.yaml" in own
+    assert "wfo/search/examples/swing.py" in own
+    assert own <= there
 
 
 def test_the_demo_runs_from_another_folder(demo: tuple[str, Path]) -> None:

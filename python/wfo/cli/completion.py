@@ -97,6 +97,18 @@ def complete_symbols(
     return _matching(dict.fromkeys(symbol for symbol, _ in keys), incomplete)
 
 
+def complete_symbol_lists(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the last symbol of several with commas between them."""
+    before, comma, last = incomplete.rpartition(",")
+    given = before.split(",")
+    found = complete_symbols(ctx, parameter, last)
+    return [
+        CompletionItem(f"{before}{comma}{item.value}") for item in found if item.value not in given
+    ]
+
+
 def complete_strategies(
     _: click.Context, __: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
@@ -170,6 +182,45 @@ def complete_engines(
     from wfo.backtest import engine_names
 
     return _matching(engine_names(), incomplete)
+
+
+def complete_spaces(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete files."""
+    return _or_file([], incomplete)
+
+
+def complete_methods(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the methods of searches."""
+    from wfo.search.methods import METHODS
+
+    return _matching(dict.fromkeys(("auto", *METHODS)), incomplete)
+
+
+def complete_studies(
+    ctx: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete names of studies below the folder of results, or else folders."""
+    from wfo.errors import WfoError
+    from wfo.runs.optimizing.studies import study_names
+
+    try:
+        found = study_names(Path(ctx.params.get("out") or "results"))
+    except (OSError, WfoError):
+        found = []
+    return _or_file(_matching(found, incomplete), incomplete)
+
+
+def complete_examples(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the shipped examples of spaces."""
+    from wfo.runs.optimizing.examples import EXAMPLES
+
+    return [
+        CompletionItem(n, help=text) for n, text in EXAMPLES.items() if n.startswith(incomplete)
+    ]
 
 
 def _or_file(own: list[CompletionItem], incomplete: str) -> list[CompletionItem]:

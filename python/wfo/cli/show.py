@@ -125,7 +125,12 @@ def info() -> None:
     Example:
       wfo info
     """
+    from importlib import metadata
+    from importlib.util import find_spec
+
     from wfo.build import build_info
 
-    for key, value in build_info().items():
+    # No figure of a run depends on Optuna, so that no manifest records it.
+    optuna = metadata.version("optuna") if find_spec("optuna") else "not installed"
+    for key, value in {**build_info(), "optuna": optuna}.items():
         echo(f"{key:14} {value}")
