@@ -702,14 +702,16 @@ def test_file_where_the_folder_should_be(plan: Any) -> None:
 
 def test_rescore_with_the_same_gates_changes_no_byte(smoke_copy: RunFolder) -> None:
     before = contents(smoke_copy.path, "run.json")
+    swept = manifest(smoke_copy.path)["timings"]["sweep atr_d_l"]
     report = rescore(smoke_copy, command="wfo rescore")
     assert contents(smoke_copy.path, "run.json") == before
     found = manifest(smoke_copy.path)
     assert found["status"] == "complete"
     assert found["rescored"]["command"] == "wfo rescore"
     assert found["command"] == "wfo run --grid smoke"
-    assert found["timings"]["sweep atr_d_l"] > 0
-    assert report.seconds < sum(found["timings"].values())
+    # The sweep's time stays that of the run; what the rescoring took is its own.
+    assert found["timings"]["sweep atr_d_l"] == swept > 0
+    assert report.seconds > 0
 
 
 def test_rescore_is_a_run_with_those_gates(smoke_copy: RunFolder, tmp_path: Path) -> None:
