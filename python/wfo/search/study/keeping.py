@@ -354,7 +354,7 @@ class Study:
             for symbol, figures in window.items():
                 for name, value in figures.items():
                     # One NaN for all that is not defined: others have a meaning of their own.
-                    known = value is not None and value == value  # noqa: PLR0124
+                    known = value is not None and value == value  # noqa: PLR0124  # NaN is none
                     values[at, self._columns[symbol, name]] = value if known else np.nan
         return values.tobytes(), width
 
