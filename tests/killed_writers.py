@@ -3,17 +3,21 @@
     python tests/killed_writers.py TASK FOLDER NUMBER
 
 TASK is ``step`` (replace the store once, and end like a killed process before the NUMBER-th thing
-that is done to a file), ``loop`` (replace it for ever, with a line for each time), ``holding`` (say
-that the file is held, and wait to be killed) or ``count`` (NUMBER times, add one to what is
-stored).
+that is done to a file), ``steps`` (the same in a fork for each number that is read, with a line of
+its exit code: most of the time of a process goes into loading modules), ``loop`` (replace it for
+ever, with a line for each time), ``holding`` (say that the file is held, and wait to be killed) or
+``count`` (NUMBER times, add one to what is stored).
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import importlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,16 +90,51 @@ def end_before(number: int) -> None:
     sys.setprofile(look)
 
 
+def step(folder: Path, number: int) -> None:
+    """Replace the store, and end before the `number`-th thing that is done to a file."""
+    # So that modules are loaded before: these are no steps of the store.
+    replace(DataStore(folder.with_name("other")), NEW)
+    end_before(number)
+    replace(DataStore(folder), NEW)
+    sys.setprofile(None)
+
+
+def forked(work: Callable[[], None]) -> int:
+    """Return the exit code of a forked process that does it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001  # its code tells
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def load_modules(folder: Path) -> None:
+    """Load what a step does, without the threads that it starts: a fork would not have them."""
+    names = folder.with_name("modules")
+
+    def told() -> None:
+        replace(DataStore(folder.with_name("other")), NEW)
+        names.write_text("\n".join(sys.modules))
+
+    assert forked(told) == 0
+    for name in names.read_text().splitlines():
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
 def main() -> None:
     """Do one of the tasks."""
     task, folder, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     store = DataStore(folder)
     if task == "step":
-        # So that modules are loaded before: these are no steps of the store.
-        replace(DataStore(folder.with_name("other")), NEW)
-        end_before(number)
-        replace(store, NEW)
-        sys.setprofile(None)
+        step(folder, number)
+    elif task == "steps":
+        load_modules(folder)
+        for line in sys.stdin:
+            print(forked(lambda at=int(line): step(folder, at)), flush=True)  # type: ignore[misc]
     elif task == "loop":
         for k in range(1_000_000):
             replace(store, (OLD, NEW)[k % 2])

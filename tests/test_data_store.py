@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import errno
@@ -16,6 +17,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -835,22 +837,48 @@ def start(task: str, folder: Path, number: int = 0) -> subprocess.Popen[str]:
     )
 
 
+@contextlib.contextmanager
+def steps(folder: Path) -> Iterator[Callable[[int], int]]:
+    """Calls what replaces a store and ends before a step, and returns its exit code."""
+    if not hasattr(os, "fork"):
+
+        def alone(number: int) -> int:
+            with start("step", folder, number) as writer:
+                writer.communicate()
+            return writer.returncode
+
+        yield alone
+        return
+    with start("steps", folder) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        tell, told = writer.stdin, writer.stdout
+
+        def next_to(number: int) -> int:
+            tell.write(f"{number}\n")
+            tell.flush()
+            return int(told.readline())
+
+        yield next_to
+        tell.close()
+
+
 def test_a_writer_killed_at_any_of_its_steps_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     """Before every single thing that it does to a file, twenty or so."""
     store = DataStore(tmp_path / "store")
     left: list[int] = []
     stale = 0
-    for number in itertools.count(1):
-        replace(store, OLD)
-        with start("step", store.folder, number) as writer:
-            writer.communicate()
-        if not writer.returncode:
-            break
-        assert writer.returncode in (-9, 15)
-        left.append(stored(store))
-        hidden = [p for p in store.folder.iterdir() if p.name.startswith(".")]
-        stale += sum(p.suffix == ".tmp" for p in hidden)
-        assert store.keys() == [("QQQ", "1day")]
+    with steps(store.folder) as killed_before:
+        for number in itertools.count(1):
+            replace(store, OLD)
+            code = killed_before(number)
+            if not code:
+                break
+            assert code in (-9, 15)
+            left.append(stored(store))
+            hidden = [p for p in store.folder.iterdir() if p.name.startswith(".")]
+            stale += sum(p.suffix == ".tmp" for p in hidden)
+            assert store.keys() == [("QQQ", "1day")]
     assert left == sorted(left), "once the new one is there, it stays"
     assert len(left) >= 15
     assert set(left) == {OLD, NEW}
@@ -863,20 +891,21 @@ def test_a_writer_killed_while_it_sets_a_file_aside_loses_none(tmp_path: Path) -
     store = DataStore(tmp_path / "store")
     path = store.folder / "QQQ_1day.parquet"
     left = []
-    for number in itertools.count(1):
-        store.folder.mkdir()
-        path.write_bytes(b"broken")
-        with start("step", store.folder, number) as writer:
-            writer.communicate()
-        assert b"broken" in files(store.folder).values()
-        if path.read_bytes() == b"broken":
-            left.append(OLD)
-            assert store.keys() == [("QQQ", "1day")]
-        else:
-            left.append(stored(store))
-        if not writer.returncode:
-            break
-        shutil.rmtree(store.folder)
+    with steps(store.folder) as killed_before:
+        for number in itertools.count(1):
+            store.folder.mkdir()
+            path.write_bytes(b"broken")
+            code = killed_before(number)
+            assert b"broken" in files(store.folder).values()
+            if path.read_bytes() == b"broken":
+                left.append(OLD)
+                assert store.keys() == [("QQQ", "1day")]
+            else:
+                left.append(stored(store))
+            if not code:
+                break
+            assert code in (-9, 15)
+            shutil.rmtree(store.folder)
     assert left == sorted(left)
     assert set(left) == {OLD, NEW}
 
@@ -960,7 +989,7 @@ def test_a_folder_that_its_maker_took_away_is_made_again(tmp_path: Path) -> None
 
 def test_two_processes_lose_none_of_their_writes(tmp_path: Path) -> None:
     store = DataStore(tmp_path)
-    each = 25
+    each = 15
     with start("count", tmp_path, each) as one, start("count", tmp_path, each) as two:
         seen = [0]
         while one.poll() is None or two.poll() is None:

@@ -78,7 +78,7 @@ def test_a_sweep_has_the_figures_of_its_simulations(
     frame = res.to_frame()
     assert frame.columns == [*grid.values, *NAMES]
     assert res.oos_wins.dtype == np.uint32
-    for i in range(0, len(grid), 5):
+    for i in range(0, len(grid), 9):
         sim = wfo.simulate("atr_d_ls", bars, grid.params(i), labels=labels, **options)
         assert tuple(sim.figures) == NAMES
         size = float(np.abs(sim.equity).max())

@@ -632,6 +632,9 @@ def test_full_disk_at_any_file(plan: Any, tmp_path: Path, monkeypatch: pytest.Mo
     # trials, sensitivity twice, candidates twice, plateaus, regions, jobs, manifest.
     assert count[0] == 24 + 4 + 2 * 14
     for first in range(1, count[0] + 1):
+        if 10 < first < 30 and first % 3:
+            # The arrays of one phase after the other are written alike.
+            continue
         # Where the disk stays full or does not makes a difference to what is written in the end.
         once = first % 3 > 0
         each = plan(out=tmp_path / f"{first}{once}")

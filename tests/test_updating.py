@@ -1167,7 +1167,7 @@ def end_state(store: DataStore, timeframe: str) -> tuple[Any, ...]:
     return stored.frame.rows(), timeless(stored.meta.coverage), stored.meta.origin
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     wanted=ranges,
     about=worlds,
@@ -1233,7 +1233,7 @@ def test_any_order_of_ranges_ends_in_the_same_store_and_nothing_is_asked_for_twi
     assert ends[0] == ends[1]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     wanted=ranges,
     about=worlds,
