@@ -33,6 +33,7 @@ from wfo.grid import Grid
 from wfo.strategy import get_strategy
 from wfo.tradestation.range_files import CONFIG, JobList
 from wfo.tradestation.reports import read_report
+from wfo.windows import WalkSchedule, WalkWindows
 
 #: Seeds that broke a reader once, by kind.
 KEPT = Path(__file__).parent / "texts_of_others"
@@ -234,8 +235,15 @@ def _grid(content: bytes, folder: Path) -> None:
 
 def _schedule(content: bytes, folder: Path) -> None:
     windows = wfo.Windows.load(_file(folder, "mine.yaml", content))
-    assert wfo.Windows.from_dict(windows.to_dict()).spans == windows.spans
+    assert wfo.Windows.from_dict(windows.to_dict()) == windows
     windows.resolve(_dates())
+
+
+def _walk(content: bytes, folder: Path) -> None:
+    schedule = WalkSchedule.load(_file(folder, "mine.yaml", content))
+    assert WalkSchedule.from_dict(schedule.to_dict()) == schedule
+    found = schedule.resolve(_dates())
+    assert WalkWindows.from_dict(found.to_dict()) == found
 
 
 def _dates() -> Any:
@@ -385,7 +393,8 @@ def kinds() -> dict[str, Kind]:
     quoted = b'"Report of ""SMH"""\n' + report().write_csv(quote_style="always").encode()
     found = [
         Kind("grid", _grid, tuple(_grids())),
-        Kind("schedule", _schedule, tuple(_examples("windows"))),
+        Kind("schedule", _schedule, tuple(_examples("windows") + _examples("walk"))),
+        Kind("walk", _walk, tuple(_examples("walk"))),
         Kind("options", _options, tuple(_examples("options"))),
         Kind("json", _json, tuple(_records())),
         Kind("sealed", _sealed, tuple(_records())),

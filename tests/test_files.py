@@ -288,6 +288,7 @@ def test_a_long_json_file_is_not_read(tmp_path: Path) -> None:
             (limits.STUDY_TRIALS, limits.STUDY_FIGURES),
             (limits.DATABASE_BYTES, limits.DATABASE_CELL),
         ),
+        ("windows of a walk-forward", (limits.WALK_WINDOWS,), ()),
         ("folder of a run", (limits.TREE_ENTRIES, limits.TREE_DEPTH), ()),
     ],
 )

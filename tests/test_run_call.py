@@ -34,6 +34,7 @@ from wfo.runs.report import RunReport
 from wfo.runs.rescore import rescore
 from wfo.runs.verify import verify
 from wfo.strategy import NumbaKernel, RustKernel
+from wfo.windows import Length, WalkSchedule
 
 SAMPLE = str(sample_store().folder)
 
@@ -284,6 +285,29 @@ def test_a_command_that_was_stopped_goes_on_with_a_call(
     assert report.moved is None
     assert contents(report.folder.path) == contents(whole.folder.path)
     assert wfo.run("NASDAQ", "atr_d_l", grid=tiny, fresh=True).moved is not None
+
+
+def test_windows_of_a_walk_forward_are_phases_of_a_run(command: Command) -> None:
+    """A walk of one's own is kept, found again, and all that goes on from a run reads it."""
+    walk = WalkSchedule(Length.of("8y"), Length.of("3y"), anchored=True)
+    windows = wfo.Windows("walked", walk=walk)
+    report = wfo.run("NASDAQ", "atr_d_l", grid=wfo.Grid(VALUES, name="mine"), windows=windows)
+    # It trades from 1999-05-27 on, so windows are split in 2007, 2010, 2013 and 2016.
+    assert [p.split_date.isoformat() for p in report.phases] == [
+        f"{year}-05-27" for year in (2007, 2010, 2013, 2016)
+    ]
+    assert (report.phases.name, report.phases.min_phases) == ("walked", 3)
+    assert "out-of-sample part would end before 2019-05-27" in " ".join(report.page.split())
+    folder = report.folder
+    assert wfo.Windows.load(folder.given / "walked.yaml") == windows
+    assert wfo.Windows.from_dict(read_sealed(folder.manifest)["windows"]) == windows
+    before = contents(folder.path)
+    command(report.manifest.command)
+    assert ": sweeping " not in command.told
+    assert contents(folder.path) == before
+    assert list(rescore(folder).phases) == list(report.phases)
+    swept = wfo.sweep("atr_d_l", wfo.load_sample("NASDAQ"), VALUES, windows=windows, threads=1)
+    assert [s.phase for s in swept] == [*report.phases]
 
 
 def test_a_grid_and_a_schedule_of_ones_own(command: Command) -> None:

@@ -21,7 +21,7 @@ from wfo.files import limits
 from wfo.search.plan import DateWindow, SearchPlan, SearchWindows, Stalled
 from wfo.search.plan_file import KEYS, defaults, read_plan
 from wfo.strategy import strategies
-from wfo.windows import Windows
+from wfo.windows import WalkSchedule, Windows
 from wfo.yaml_text import load_yaml
 
 PROGRAM = """\
@@ -828,6 +828,11 @@ def test_a_schedule_in_the_file(tmp_path: Path) -> None:
     plan = read_plan(written(tmp_path, text))
     assert plan.windows.schedule is not None
     assert len(plan.windows.schedule.spans) == 1
+    assert SearchPlan.from_dict(plan.to_dict()) == plan
+    walk = "{in: 3y, out: 1y, step: 1y, purge: 0d}"
+    plan = read_plan(written(tmp_path, f"{PROGRAM}windows: {{anchored: {walk}}}\n"))
+    assert plan.windows.schedule is not None
+    assert plan.windows.schedule.walk == WalkSchedule.preset("anchored")
     assert SearchPlan.from_dict(plan.to_dict()) == plan
 
 

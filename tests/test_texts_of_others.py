@@ -22,7 +22,7 @@ from test_range_files import FILE, HEAD, LINE, RANGES
 from test_reports import NAME, report
 
 import wfo
-from wfo import windows, yaml_text
+from wfo import yaml_text
 from wfo.backtest import evaluate
 from wfo.data.sources.config import SourcesConfig
 from wfo.data.stamps import strptime_format
@@ -35,7 +35,7 @@ from wfo.tradestation import range_files, report_tables, reports
 from wfo.tradestation.easylanguage import read_inputs
 from wfo.tradestation.range_files import CONFIG, JobList
 from wfo.tradestation.reports import find_reports, read_report
-from wfo.windows import Phases
+from wfo.windows import Phases, lengths
 from wfo.yaml_text import load_yaml
 
 LONG = get_strategy("atr_d_l")
@@ -539,7 +539,11 @@ def _worst(length: int) -> dict[str, tuple[re.Pattern[str], list[str]]]:
             # A file's name has 255 characters.
             ["Refinement_" + "_rank1" * 40, "Refinement_a_rank1_" + ".csv" * 58 + "x"],
         ),
-        "time": (windows._TIME, [" " * 40, "1" * 40, "1." * 20, "1" * 20 + "." + "1" * 18]),
+        "time": (lengths._TIME, [" " * 40, "1" * 40, "1." * 20, "1" * 20 + "." + "1" * 18]),
+        "length": (
+            lengths._TEXT,
+            [" " * 40, "1" * 40, "1." * 20, "1y" + "1m" * 19, "1" * 39 + "w"],
+        ),
         "whole": (yaml_text._WHOLE, ["1" * n + "x", "1" + "_000" * (n // 4) + "_"]),
         "broken": (yaml_text._BROKEN, ["1" * n, "." * n, "1_000" * (n // 5), "1." + "1" * n + "e"]),
         "other base": (yaml_text._OTHER_BASE, ["0" * n + "x", "0x" + "f" * n + "g", "0_" * n]),

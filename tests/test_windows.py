@@ -374,7 +374,7 @@ def test_a_schedule_that_does_not_exist() -> None:
         wfo.Windows.load("sixtyforty")
     with pytest.raises(wfo.InputError, match=r"no windows file .*nowhere\.yml"):
         wfo.Windows.load("nowhere.yml")
-    with pytest.raises(wfo.InputError, match="known: default, sixty-forty"):
+    with pytest.raises(wfo.InputError, match="known: anchored, default, rolling, sixty-forty"):
         wfo.Windows.preset(None)  # type: ignore[arg-type]  # on purpose
 
 

@@ -276,7 +276,8 @@ def require_one_set(given: Mapping[str, object]) -> None:
     default="default",
     show_default=True,
     shell_complete=complete_windows,
-    help="Schedule: default, sixty-forty, or a .yaml file.",
+    help="Schedule: default, sixty-forty, rolling or anchored (windows of a walk-forward: 3 years"
+    " in-sample, 1 year out-of-sample), or a .yaml file.",
 )
 @click.option(
     "--as-of",
@@ -528,21 +529,28 @@ def verify(
 ) -> None:
     """Check that every file of a run is as it was written.
 
-    FOLDER is the run's folder. Every byte of bars, figures, candidates, plateaus, ranges and
-    run.json is compared with the checksums that were taken when it was written. What is damaged
-    among the figures is computed again by the run's own command; the rest follows from them.
+    FOLDER is the run's folder, or a walk-forward's. Every byte of bars, figures, candidates,
+    plateaus, ranges and run.json is compared with the checksums that were taken when it was
+    written. What is damaged among the figures is computed again by the run's own command; the rest
+    follows from them.
 
     \b
     Examples:
       wfo verify results/QQQ
       wfo verify --symbol QQQ
+      wfo verify results/QQQ/walkforward/NAME
     """
     from wfo.progress import for_stream
     from wfo.runs.verify import verify as verify_run
+    from wfo.runs.walkforward.folder import WalkFolder, is_walk_forward
+    from wfo.runs.walkforward.verify import verify_walk_forward
     from wfo.text import size_text
 
     found = find_run(folder, symbol, symbol2, out, timeframe, name)
-    files, size = verify_run(found, threads=threads, progress=for_stream())
+    if is_walk_forward(found.path):
+        files, size = verify_walk_forward(WalkFolder(found.path))
+    else:
+        files, size = verify_run(found, threads=threads, progress=for_stream())
     echo(f"{files} files, {size_text(size)}: all are as they were written")
 
 

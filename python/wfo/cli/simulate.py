@@ -127,7 +127,8 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 @click.option(
     "--windows",
     shell_complete=complete_windows,
-    help="Schedule: default, sixty-forty, or a .yaml file.  [default: default; of a run: its]",
+    help="Schedule: default, sixty-forty, rolling or anchored (windows of a walk-forward: 3 years"
+    " in-sample, 1 year out-of-sample), or a .yaml file.  [default: default; of a run: its]",
 )
 @click.option(
     "--phase",

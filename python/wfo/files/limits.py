@@ -33,6 +33,10 @@ MAP_CELLS: Final = 1_000_000
 #: Phases of a schedule; the built-in ones have 4, and the core counts those of a combination in a
 #: byte.
 PHASES: Final = 255
+#: Windows of a walk-forward: 40 years of days.
+WALK_WINDOWS: Final = 10_000
+#: Cells of a walk-forward matrix: with twenty lengths each way there is no more to see.
+MATRIX_CELLS: Final = 400
 #: Months that a schedule looks back.
 PHASE_MONTHS: Final = 120_000
 

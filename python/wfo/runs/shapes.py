@@ -51,12 +51,19 @@ _Span = TypedDict("_Span", {"from": ShortText, "to": ShortText, "in_sample": Fra
 _Spans = Annotated[list[_Span], Limits(f"a list of 1 to {PHASES:,} phases", most=PHASES, least=1)]
 
 
+_Walk = TypedDict(
+    "_Walk", {"in": ShortText, "out": ShortText, "step": ShortText, "purge": ShortText}
+)
+
+
 class WindowsShape(TypedDict):
-    """A schedule, as `wfo.windows.Windows.to_dict` has it."""
+    """A schedule, as `wfo.windows.Windows.to_dict` has it: phases, or a walk of either kind."""
 
     name: ShortText
-    min_phases: Ordinal
-    phases: _Spans
+    min_phases: NotRequired[Ordinal]
+    phases: NotRequired[_Spans]
+    rolling: NotRequired[_Walk]
+    anchored: NotRequired[_Walk]
 
 
 _Phase = TypedDict(

@@ -170,7 +170,7 @@ def windows_of(value: Any, folder: Path) -> SearchWindows:
             return SearchWindows("schedule", Windows.load(path))
         except InputError as error:
             raise InputError(f"is no schedule: {error}") from None
-    if isinstance(value, Mapping) and "phases" in value:
+    if isinstance(value, Mapping) and {"phases", "rolling", "anchored"} & value.keys():
         return SearchWindows("schedule", Windows.of(value, "own", ""))
     listed_windows = [value] if isinstance(value, Mapping) else value
     if not isinstance(listed_windows, list) or not listed_windows:

@@ -204,7 +204,7 @@ def _scheduled(
         Window(
             number,
             (phase.from_date, phase.split_date),
-            (phase.split_date, after if phase.to_date == phases.as_of else phase.to_date),
+            (phase.split_date, after if phase.end == len(own) else phase.to_date),
         )
         for number, phase in enumerate(phases)
     )
