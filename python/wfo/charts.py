@@ -12,7 +12,7 @@ import datetime as dt
 import html
 import importlib.util
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -45,6 +45,9 @@ _EQUITY_ROWS, _FALL_ROWS = 12, 5
 _FALL_ROWS_OF_TWO = 4
 _NARROWEST = 66
 
+#: Characters of further curves.
+_SIGNS = "123"
+
 #: Marks that a page draws, so that a history of minutes does not make it megabytes.
 _MOST_POINTS = 2_000
 
@@ -62,22 +65,31 @@ class EquityChart:
     equity
         float64[m], in currency, the first one above 0.
     boundary
-        Index of the first out-of-sample mark.
+        Index of the first out-of-sample mark; None where all are of one part.
     held
         float64[m]: the marks of buy-and-hold, likewise; None where they are not known.
+    name
+        What the equity is called.
+    others
+        Names and marks of further curves, float64[m] each, at most three.
+    decisions
+        Indices of the marks after which another set trades.
 
     Raises
     ------
     InputError
-        If there are less than three marks, lengths differ, the boundary is not among them, or the
-        marks are not numbers to draw.
+        If there are less than three marks, lengths differ, the boundary or a decision is not among
+        them, there are too many curves, or the marks are not numbers to draw.
     """
 
     title: str
     dates: Sequence[dt.date]
     equity: FloatArray
-    boundary: int
+    boundary: int | None
     held: FloatArray | None = None
+    name: str = "Equity"
+    others: Sequence[tuple[str, FloatArray]] = ()
+    decisions: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -88,9 +100,14 @@ class EquityChart:
                 f"a chart needs 3 marks or more, and a date for each, not {count} marks and"
                 f" {len(self.dates)} dates"
             )
-        if not 0 < self.boundary < count:
+        if self.boundary is not None and not 0 < self.boundary < count:
             raise InputError(f"boundary = {self.boundary} is none of the {count} marks' positions")
-        for name, marks in (("equity", self.equity), ("held", self.held)):
+        for each in self.decisions:
+            if not 0 <= each < count:
+                raise InputError(f"a decision at {each} is none of the {count} marks' positions")
+        if len(self.others) > len(_SIGNS):
+            raise InputError(f"a chart has {len(_SIGNS)} further curves or less")
+        for name, marks in (("equity", self.equity), ("held", self.held), *self.others):
             if marks is None:
                 continue
             if len(marks) != count:
@@ -113,6 +130,7 @@ class EquityChart:
     def value_range(self) -> tuple[float, float]:
         """Lowest and highest mark to draw, a little apart where all are one."""
         curves = [self.equity] if self.held is None else [self.equity, self.held]
+        curves += [marks for _, marks in self.others]
         low = min(float(curve.min()) for curve in curves)
         high = max(float(curve.max()) for curve in curves)
         margin = 0.0 if high > low else max(abs(high) * 0.01, 1e-6)
@@ -205,16 +223,16 @@ def text_chart(chart: EquityChart, width: int = 80) -> str:
     """
     width = max(width, _NARROWEST)
     columns = width - _LABEL
-    boundary = _column(chart.boundary, len(chart.equity), columns)
-    rule = "".join("+" if j == boundary else "-" for j in range(columns))
-    lines = [chart.title[:width].rstrip(), *_curve_rows(chart, columns, boundary)]
+    signs = _verticals(chart, columns)
+    rule = "".join("+" if j in signs else "-" for j in range(columns))
+    lines = [chart.title[:width].rstrip(), *_curve_rows(chart, columns, signs)]
     held = chart.held_falls
     below = [(chart.falls, "#")] if held is None else [(chart.falls, "#"), (held, "o")]
     rows = _FALL_ROWS if held is None else _FALL_ROWS_OF_TWO
     for falls, sign in below:
         lines.append(f"{'':{_LABEL - 1}}+{rule}")
-        lines += _fall_rows(falls, chart.deepest, rows, sign, columns, boundary)
-    lines += _captions(chart, columns, boundary)
+        lines += _fall_rows(falls, chart.deepest, rows, sign, columns, signs)
+    lines += _captions(chart, columns, signs)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -230,7 +248,17 @@ def _column(index: int, count: int, columns: int) -> int:
     return min(-(-index * columns // count), ((index + 1) * columns - 1) // count)
 
 
-def _curve_rows(chart: EquityChart, columns: int, boundary: int) -> list[str]:
+def _verticals(chart: EquityChart, columns: int) -> dict[int, str]:
+    """Return the character of each column that is marked: decisions, unless they fill the chart."""
+    count = len(chart.equity)
+    decisions = {_column(index, count, columns) for index in chart.decisions}
+    signs = dict.fromkeys(decisions if len(decisions) <= columns // 3 else (), ".")
+    if chart.boundary is not None:
+        signs[_column(chart.boundary, count, columns)] = ":"
+    return signs
+
+
+def _curve_rows(chart: EquityChart, columns: int, signs: Mapping[int, str]) -> list[str]:
     low, high = chart.value_range
 
     def row(value: float) -> int:
@@ -238,9 +266,11 @@ def _curve_rows(chart: EquityChart, columns: int, boundary: int) -> list[str]:
 
     cells = [[" "] * columns for _ in range(_EQUITY_ROWS)]
     for line in cells:
-        line[boundary] = ":"
-    # The equity last, so that it stands where the two meet.
-    for curve, sign in ((chart.held, "o"), (chart.equity, "*")):
+        for j, sign in signs.items():
+            line[j] = sign
+    # The equity last, so that it stands where two meet.
+    others = [(marks, sign) for (_, marks), sign in zip(chart.others, _SIGNS, strict=False)]
+    for curve, sign in (*others, (chart.held, "o"), (chart.equity, "*")):
         if curve is None:
             continue
         before = float(curve[0])
@@ -261,23 +291,26 @@ def _curve_rows(chart: EquityChart, columns: int, boundary: int) -> list[str]:
 
 
 def _fall_rows(
-    falls: FloatArray, deepest: float, rows: int, sign: str, columns: int, boundary: int
+    falls: FloatArray,
+    deepest: float,
+    rows: int,
+    sign: str,
+    columns: int,
+    signs: Mapping[int, str],
 ) -> list[str]:
     depths = [float(b.max()) / deepest * rows for b in _buckets(falls, columns)]
     lines = []
     for i in range(rows):
         # A row is filled where the fall passes its middle.
-        cells = (
-            sign if d > i + 0.5 else ":" if j == boundary else " " for j, d in enumerate(depths)
-        )
+        cells = (sign if d > i + 0.5 else signs.get(j, " ") for j, d in enumerate(depths))
         share = {0: 0.0, rows - 1: -deepest}.get(i)
         label = "" if share is None else f"{100 * share:.1f} %"
         lines.append(f"{label:>{_LABEL - 2}} |{''.join(cells)}")
     return lines
 
 
-def _captions(chart: EquityChart, columns: int, boundary: int) -> list[str]:
-    first, middle, last = (_day(chart.dates[i]) for i in (0, chart.boundary, -1))
+def _captions(chart: EquityChart, columns: int, signs: Mapping[int, str]) -> list[str]:
+    first, last = _day(chart.dates[0]), _day(chart.dates[-1])
     cells = [" "] * (_LABEL + columns)
 
     def put(text: str, at: int) -> None:
@@ -288,17 +321,29 @@ def _captions(chart: EquityChart, columns: int, boundary: int) -> list[str]:
 
     put(first, _LABEL)
     put(last, len(cells))
-    put(middle, _LABEL + boundary)
-    legend = [f"{'':{_LABEL}}* equity   # drawdown   : out-of-sample from {middle}"]
+    named = "equity" if chart.name == "Equity" else chart.name
+    legend = [f"* {named}   # drawdown"]
+    if chart.boundary is not None:
+        middle = _day(chart.dates[chart.boundary])
+        put(middle, _LABEL + _column(chart.boundary, len(chart.equity), columns))
+        legend[0] += f"   : out-of-sample from {middle}"
+    if "." in signs.values():
+        legend[0] += "   . a new decision"
     if chart.held is not None:
-        legend.append(f"{'':{_LABEL}}o buy-and-hold, and below its drawdown")
-    return ["".join(cells), *legend]
+        legend.append("o buy-and-hold, and below its drawdown")
+    legend += [f"{sign} {name}" for (name, _), sign in zip(chart.others, _SIGNS, strict=False)]
+    room = columns + _LABEL
+    return ["".join(cells), *(f"{'':{_LABEL}}{line}"[:room] for line in legend)]
 
 
 # Image
 
-#: Colours of the equity, its drawdown, and buy-and-hold.
+#: Colours of the equity, its drawdown, and buy-and-hold; of further curves.
 _EQUITY, _FALL, _HELD = "#1f5fa8", "#b5413b", "#8a6d00"
+_OTHERS = ("#3a8f5c", "#8a4fa8", "#777777")
+
+#: Decisions that a picture marks, at most: more would fill it.
+_MOST_DECISIONS = 200
 
 
 def _write_png(charts: Sequence[EquityChart], file: IO[bytes]) -> None:
@@ -312,16 +357,28 @@ def _write_png(charts: Sequence[EquityChart], file: IO[bytes]) -> None:
     figure.savefig(file, format="png", metadata={"Software": None})
 
 
+def _drawn_decisions(chart: EquityChart) -> Sequence[int]:
+    return chart.decisions if len(chart.decisions) <= _MOST_DECISIONS else ()
+
+
+def _curves(chart: EquityChart) -> list[tuple[str, str]]:
+    """Return the class and the name of every curve, the equity first."""
+    curves = [("equity", chart.name)]
+    curves += [("held", "Buy-and-hold")] if chart.held is not None else []
+    return curves + [(f"other{i}", name) for i, (name, _) in enumerate(chart.others)]
+
+
 def _draw(chart: EquityChart, figure: Any) -> None:
     from matplotlib.ticker import FuncFormatter, PercentFormatter
 
     days = list(chart.dates)
-    split = chart.dates[chart.boundary]
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    for (name, marks), color in zip(chart.others, _OTHERS, strict=False):
+        above.plot(days, marks, color=color, linewidth=0.9, label=name)
     if chart.held is not None and chart.held_falls is not None:
         above.plot(days, chart.held, color=_HELD, linewidth=1.1, label="Buy-and-hold")
         below.plot(days, -chart.held_falls, color=_HELD, linewidth=1, zorder=3)
-    above.plot(days, chart.equity, color=_EQUITY, linewidth=1.2, label="Equity")
+    above.plot(days, chart.equity, color=_EQUITY, linewidth=1.2, label=chart.name)
     above.set_title(chart.title, loc="left", fontsize=11)
     above.set_ylabel("Equity")
     above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -331,18 +388,25 @@ def _draw(chart: EquityChart, figure: Any) -> None:
     below.yaxis.set_major_formatter(PercentFormatter(1.0))
     below.set_ylim(top=0)
     for axes in (above, below):
-        axes.axvline(split, color="#444444", linestyle="--", linewidth=1)
-        axes.axvspan(split, days[-1], color="#000000", alpha=0.04, linewidth=0)
+        for index in _drawn_decisions(chart):
+            axes.axvline(days[index], color="#444444", linestyle=":", linewidth=0.6)
+        if chart.boundary is not None:
+            split = days[chart.boundary]
+            axes.axvline(split, color="#444444", linestyle="--", linewidth=1)
+            axes.axvspan(split, days[-1], color="#000000", alpha=0.04, linewidth=0)
         axes.grid(visible=True, color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     above.margins(x=0.01)
-    if chart.held is not None:
+    names = [name for _, name in _curves(chart)]
+    if len(names) > 1:
         lines = above.get_lines()
         # Its handles by name, the equity first; the boundary is labelled where it stands.
         named = {line.get_label(): line for line in lines}
-        names = ("Equity", "Buy-and-hold")
         above.legend([named[n] for n in names], names, loc="upper left", fontsize=9, framealpha=0.9)
+    if chart.boundary is None:
+        return
+    split = days[chart.boundary]
     for offset, side, text in ((-6, "right", "in-sample"), (6, "left", "out-of-sample")):
         above.annotate(
             text,
@@ -377,19 +441,35 @@ _PAGE = """<!DOCTYPE html>
   h1 {{ font-size: 1.1rem; }}
   svg {{ width: 100%; height: auto; }}
   svg text {{ fill: var(--ink); font-size: 12px; }}
-  .grid {{ stroke: var(--faint); }}
-  .equity {{ fill: none; stroke: var(--equity); stroke-width: 1.5; }}
-  .fall {{ fill: var(--fall); fill-opacity: .45; stroke: var(--fall); stroke-width: .8; }}
-  .held, .held-fall {{ fill: none; stroke: var(--held); stroke-width: 1.3; }}
-  .boundary {{ stroke: var(--ink); stroke-dasharray: 5 4; }}
-  .oos {{ fill: var(--ink); fill-opacity: .05; }}
-</style>
+{style}</style>
 </head>
 <body>
 {body}
 </body>
 </html>
 """
+
+# Classes of every chart.
+_STYLE = """  .grid { stroke: var(--faint); }
+  .equity { fill: none; stroke: var(--equity); stroke-width: 1.5; }
+  .fall { fill: var(--fall); fill-opacity: .45; stroke: var(--fall); stroke-width: .8; }
+  .held, .held-fall { fill: none; stroke: var(--held); stroke-width: 1.3; }
+  .boundary { stroke: var(--ink); stroke-dasharray: 5 4; }
+  .oos { fill: var(--ink); fill-opacity: .05; }
+"""
+
+# Classes that a page needs only where there are further curves or decisions.
+_FURTHER_STYLE = """  .other0, .other1, .other2 { fill: none; stroke: #3a8f5c; stroke-width: 1; }
+  .other1 { stroke: #8a4fa8; } .other2 { stroke: #888; }
+  .decision { stroke: var(--ink); stroke-opacity: .35; stroke-dasharray: 2 3; }
+"""
+
+#: Style of `svg`, for pages that name their colour of text ``--ink``, and of lines ``--faint``.
+SVG_STYLE = f"""  :root {{ --equity: #1f5fa8; --fall: #b5413b; --held: #8a6d00; }}
+  @media (prefers-color-scheme: dark) {{
+    :root {{ --equity: #6ea8e6; --fall: #e0807a; --held: #d8b84a; }}
+  }}
+{_STYLE}{_FURTHER_STYLE}"""
 
 _WIDTH, _HEIGHT = 960, 540
 _LEFT, _RIGHT = 90, 945
@@ -401,11 +481,15 @@ _LETTER = 7
 
 def page(*charts: EquityChart) -> str:
     """Return charts as an HTML page that stands alone: SVG drawings, no script, no library."""
-    drawn = (f"<h1>{html.escape(chart.title)}</h1>\n{_svg(chart)}" for chart in charts)
-    return _PAGE.format(title=html.escape(charts[0].title), body="\n".join(drawn))
+    drawn = (f"<h1>{html.escape(chart.title)}</h1>\n{svg(chart)}" for chart in charts)
+    style = _STYLE
+    if any(chart.others or chart.decisions for chart in charts):
+        style += _FURTHER_STYLE
+    return _PAGE.format(title=html.escape(charts[0].title), body="\n".join(drawn), style=style)
 
 
-def _svg(chart: EquityChart) -> str:
+def svg(chart: EquityChart) -> str:
+    """Return a chart as an SVG element for a page that has `SVG_STYLE`."""
     count = len(chart.equity)
 
     def x(index: float) -> float:
@@ -422,14 +506,16 @@ def _svg(chart: EquityChart) -> str:
     def line(values: FloatArray, height: Callable[[float], float]) -> str:
         return " ".join(f"{x(i):.1f},{height(values[i]):.1f}" for i in _kept(values))
 
-    split = x(chart.boundary)
-    day = _day(chart.dates[chart.boundary])
-    width, height = _RIGHT - split, _BOTTOM - _TOP
-    beyond = f"out-of-sample from {day}"
-    # A late boundary leaves no room to its right: both names move to the left.
-    label = min(split + 6, _WIDTH - _LETTER * len(beyond))
-    parts = [
-        f'<rect class="oos" x="{split:.1f}" y="{_TOP}" width="{width:.1f}" height="{height}"/>'
+    split = None if chart.boundary is None else x(chart.boundary)
+    parts = []
+    if split is not None:
+        width, height = _RIGHT - split, _BOTTOM - _TOP
+        parts.append(
+            f'<rect class="oos" x="{split:.1f}" y="{_TOP}" width="{width:.1f}" height="{height}"/>'
+        )
+    parts += [
+        f'<line class="decision" x1="{x(i):.1f}" x2="{x(i):.1f}" y1="{_TOP}" y2="{_BOTTOM}"/>'
+        for i in _drawn_decisions(chart)
     ]
     for value in _ticks(low, high):
         parts += _grid_line(y(value), short_money(value))
@@ -452,10 +538,21 @@ def _svg(chart: EquityChart) -> str:
             f'<polyline class="held" points="{line(chart.held, y)}"/>',
         ]
     parts += [
-        f'<polyline class="equity" points="{line(chart.equity, y)}"/>',
-        f'<line class="boundary" x1="{split:.1f}" x2="{split:.1f}" y1="{_TOP}" y2="{_BOTTOM}"/>',
-        f'<text x="{label - 12:.1f}" y="{_TOP - 8}" text-anchor="end">in-sample</text>',
-        f'<text x="{label:.1f}" y="{_TOP - 8}">{beyond}</text>',
+        f'<polyline class="other{i}" points="{line(marks, y)}"/>'
+        for i, (_, marks) in enumerate(chart.others)
+    ]
+    parts.append(f'<polyline class="equity" points="{line(chart.equity, y)}"/>')
+    if split is not None and chart.boundary is not None:
+        beyond = f"out-of-sample from {_day(chart.dates[chart.boundary])}"
+        # A late boundary leaves no room to its right: both names move to the left.
+        label = min(split + 6, _WIDTH - _LETTER * len(beyond))
+        at = f'x1="{split:.1f}" x2="{split:.1f}"'
+        parts += [
+            f'<line class="boundary" {at} y1="{_TOP}" y2="{_BOTTOM}"/>',
+            f'<text x="{label - 12:.1f}" y="{_TOP - 8}" text-anchor="end">in-sample</text>',
+            f'<text x="{label:.1f}" y="{_TOP - 8}">{beyond}</text>',
+        ]
+    parts += [
         f'<text x="{_LEFT + 6}" y="{_BOTTOM - 6}">Drawdown</text>',
         *_legend(chart),
     ]
@@ -465,14 +562,15 @@ def _svg(chart: EquityChart) -> str:
 
 def _legend(chart: EquityChart) -> list[str]:
     """Return the names of the curves, each with a stroke of its colour where there are two."""
-    if chart.held is None:
-        return [f'<text x="{_LEFT + 6}" y="{_TOP + 14}">Equity</text>']
+    curves = _curves(chart)
+    if len(curves) == 1:
+        return [f'<text x="{_LEFT + 6}" y="{_TOP + 14}">{html.escape(chart.name)}</text>']
     parts = []
-    for i, (name, text) in enumerate((("equity", "Equity"), ("held", "Buy-and-hold"))):
+    for i, (name, text) in enumerate(curves):
         y = _TOP + 14 + 18 * i
         parts += [
             f'<line class="{name}" x1="{_LEFT + 6}" x2="{_LEFT + 26}" y1="{y - 4}" y2="{y - 4}"/>',
-            f'<text x="{_LEFT + 32}" y="{y}">{text}</text>',
+            f'<text x="{_LEFT + 32}" y="{y}">{html.escape(text)}</text>',
         ]
     return parts
 

@@ -40,7 +40,7 @@ from wfo.tradestation.ranges import PlateauRanges
 from wfo.windows import Phases
 
 #: Columns of what is wrapped, and of tables.
-_WIDTH, _WIDEST = 98, 100
+_WIDTH, WIDEST = 98, 100
 
 #: In-sample drawdowns that no out-of-sample one reaches.
 _LOOSE = 1000.0
@@ -66,19 +66,19 @@ def filled(words: str, indent: str = "") -> list[str]:
     return wrap_text(words, _WIDTH, indent, hang="  ")
 
 
-def page_table(rows: Sequence[Sequence[str]], align: str) -> list[str]:
+def page_table(rows: Sequence[Sequence[str]], align: str, widest: int = WIDEST) -> list[str]:
     """Lay out a table; columns that the page has no room for come below, beside the first again."""
     lines = table(rows, align)
-    if max(map(len, lines)) <= _WIDEST:
+    if max(map(len, lines)) <= widest:
         return lines
     fits = 2
-    while fits < len(align) and _width(rows, fits + 1) <= _WIDEST:
+    while fits < len(align) and _width(rows, fits + 1) <= widest:
         fits += 1
     if fits == len(align):
         return lines
     rest = [(row[0], *row[fits:]) for row in rows]
     first = table([row[:fits] for row in rows], align[:fits])
-    return [*first, *page_table(rest, align[0] + align[fits:])]
+    return [*first, *page_table(rest, align[0] + align[fits:], widest)]
 
 
 def _width(rows: Sequence[Sequence[str]], columns: int) -> int:
@@ -438,7 +438,7 @@ def _map(plateaus: Plateaus, shown: Cells, grid: Grid) -> list[str]:
     width = max(4 + (decimals + 1 if decimals else 0), *(len(f"{float(x):g}") for x in xs))
     lines = [f"  Stable share in percent; across {x_name}, up {y_name}; letters are plateaus"]
     side = max(6, *(len(f"{float(y):g}") for y in ys))
-    room = (_WIDEST - side - 4) // (width + 1)
+    room = (WIDEST - side - 4) // (width + 1)
     for first in range(0, len(xs), room):
         part = range(first, min(first + room, len(xs)))
         for j in range(len(ys) - 1, -1, -1):

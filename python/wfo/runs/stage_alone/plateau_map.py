@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from wfo.charts import require_drawable
+from wfo.colours import is_dark, mixed
 from wfo.files import whole_stream, write_text
 from wfo.grid import Grid
 from wfo.runs import sentences as say
@@ -194,20 +195,7 @@ def write_map(panels: Sequence[MapPanel], path: Path, *, remedy: str | None = No
 
 def colour(share: float, end: float) -> str:
     """Return the colour of a share on a scale that ends at `end`, as ``#rrggbb``."""
-    at = min(max(share / end, 0.0), 1.0) * (len(_SCALE) - 1)
-    first = min(int(at), len(_SCALE) - 2)
-    low, high = (_rgb(_SCALE[first + k]) for k in (0, 1))
-    mixed = (round(a + (b - a) * (at - first)) for a, b in zip(low, high, strict=True))
-    return "#" + "".join(f"{c:02x}" for c in mixed)
-
-
-def _rgb(text: str) -> tuple[int, ...]:
-    return tuple(int(text[k : k + 2], 16) for k in (1, 3, 5))
-
-
-def _is_dark(text: str) -> bool:
-    red, green, blue = _rgb(text)
-    return 0.299 * red + 0.587 * green + 0.114 * blue < 140
+    return mixed(_SCALE, share / end)
 
 
 def _short(share: float) -> str:
@@ -323,7 +311,7 @@ def _svg(panel: MapPanel) -> str:
             f"<title>{html.escape(told)}</title></rect>"
         )
         if written:
-            kind = "light" if _is_dark(fill) else "dark"
+            kind = "light" if is_dark(fill) else "dark"
             parts.append(
                 f'<text class="share {kind}" x="{x(i):.1f}" y="{y(j) + 4:.1f}"'
                 f' text-anchor="middle">{html.escape(_short(share))}</text>'
@@ -471,7 +459,7 @@ def _draw(panel: MapPanel, figure: Any) -> None:
     axes.spines[:].set_visible(False)
     if len(across) <= _WRITTEN:
         for i, j, good, every in panel.cells():
-            dark = _is_dark(colour(good / every, end))
+            dark = is_dark(colour(good / every, end))
             axes.text(
                 i, j, _short(good / every), ha="center", va="center", fontsize=9,
                 color="white" if dark else "#111111",

@@ -14,6 +14,7 @@ from wfo.runs.verdict.parts import (
     Lines,
     Mark,
     Part,
+    Picture,
     Section,
     Table,
     Words,
@@ -36,7 +37,8 @@ _PAGE = """<!DOCTYPE html>
              --real: #ff8a80; }}
   }}
   body {{ margin: 1rem auto; max-width: 1000px; padding: 0 1rem; color: var(--ink);
-         background: var(--paper); font: 15px/1.5 system-ui, sans-serif; }}
+         background: var(--paper); font: 15px/1.5 system-ui, sans-serif;
+         overflow-wrap: break-word; }}
   h1 {{ font-size: 1.3rem; }} h2 {{ font-size: 1.1rem; margin-top: 2rem;
        border-bottom: 1px solid var(--faint); }}
   .first {{ background: var(--soft); padding: .6rem 1rem; border-left: 4px solid var(--real); }}
@@ -57,7 +59,7 @@ _PAGE = """<!DOCTYPE html>
   .real {{ stroke: var(--real); stroke-width: 2; }} .dot {{ fill: var(--bar); }}
   svg .named {{ fill: var(--real); }}
   @media (max-width: 500px) {{ svg text {{ font-size: 16px; }} }}
-</style>
+{style}</style>
 </head>
 <body>
 <h1>{title}</h1>
@@ -71,6 +73,11 @@ _PAGE = """<!DOCTYPE html>
 
 #: Of a chart: its width, where its axis begins and ends, its height, and where the axis lies.
 _WIDTH, _FROM, _TO, _HEIGHT, _BASE = 640, 20, 620, 150, 125
+
+# A wide picture is no narrower than its words can be read, and scrolls on a small screen.
+_WIDE = """  figure.wide { max-width: none; overflow-x: auto; }
+  figure.wide svg { min-width: 640px; }
+"""
 
 #: Bars of a histogram.
 _BINS = 40
@@ -93,7 +100,14 @@ def page(title: str, first: Sequence[str], sections: Sequence[Section]) -> str:
     """
     body = [line for section in sections for line in _section(section)]
     lines = "\n".join(f"<p>{_escaped(words)}</p>" for words in first)
-    return _PAGE.format(title=_escaped(title), first=lines, body="\n".join(body))
+    styles = {
+        part.style: None
+        for section in sections
+        for part in section.parts
+        if isinstance(part, Picture) and part.style
+    }
+    style = "".join([_WIDE, *styles]) if styles else ""
+    return _PAGE.format(title=_escaped(title), first=lines, body="\n".join(body), style=style)
 
 
 def _escaped(words: str) -> str:
@@ -131,6 +145,12 @@ def _part(part: Part) -> Iterator[str]:
         yield from _dots(part)
     elif isinstance(part, Bars):
         yield from _bars(part)
+    elif isinstance(part, Picture):
+        if part.framed:
+            yield f'<figure class="wide"><figcaption>{_escaped(part.title)}</figcaption>'
+        yield part.drawn
+        if part.framed:
+            yield "</figure>"
 
 
 def _table(part: Table) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from wfo.runs.page import filled, page_table, said
+from wfo.runs.page import WIDEST, filled, page_table, said
 from wfo.runs.verdict.parts import (
     Bars,
     Dots,
@@ -12,13 +12,20 @@ from wfo.runs.verdict.parts import (
     Histogram,
     Lines,
     Part,
+    Picture,
     Section,
     Table,
     Words,
 )
 
 
-def text(title: str, first: Sequence[str], sections: Sequence[Section], end: Sequence[str]) -> str:
+def text(
+    title: str,
+    first: Sequence[str],
+    sections: Sequence[Section],
+    end: Sequence[str],
+    widest: int = WIDEST,
+) -> str:
     """Return the whole page.
 
     Parameters
@@ -31,6 +38,8 @@ def text(title: str, first: Sequence[str], sections: Sequence[Section], end: Seq
         What stands below them.
     end
         Its last lines, such as the files that were written.
+    widest
+        Columns of tables, at most.
     """
     lines = ["", *said(*first, indent=""), "", *filled(title)]
     for section in sections:
@@ -40,20 +49,22 @@ def text(title: str, first: Sequence[str], sections: Sequence[Section], end: Seq
             # What begins something else is set apart.
             if before is not None and (_begins(part) or _begins_words(before, part)):
                 lines.append("")
-            lines += _part(part)
+            lines += _part(part, widest)
             before = before if isinstance(part, Histogram | Dots | Bars) else part
     return "\n".join([*lines, "", *end]) + "\n"
 
 
 def _begins(part: Part) -> bool:
-    return isinstance(part, Table) and bool(part.caption)
+    return (isinstance(part, Table) and bool(part.caption)) or (
+        isinstance(part, Picture) and bool(part.lines)
+    )
 
 
 def _begins_words(before: Part, part: Part) -> bool:
     return isinstance(part, Explained) and not isinstance(before, Explained)
 
 
-def _part(part: Part) -> Iterator[str]:
+def _part(part: Part, widest: int) -> Iterator[str]:
     if isinstance(part, Words):
         yield from said(part.text)
     elif isinstance(part, Explained):
@@ -61,13 +72,15 @@ def _part(part: Part) -> Iterator[str]:
     elif isinstance(part, Lines):
         yield from part.lines
     elif isinstance(part, Table):
-        yield from _table(part)
+        yield from _table(part, widest)
+    elif isinstance(part, Picture):
+        yield from part.lines
     else:
         # Charts repeat figures of tables; a terminal has none.
         assert isinstance(part, Histogram | Dots | Bars)  # noqa: S101
 
 
-def _table(part: Table) -> Iterator[str]:
+def _table(part: Table, widest: int) -> Iterator[str]:
     if part.caption:
         yield from said(f"{part.caption}:")
     if part.align == "<<" and not part.caption:
@@ -78,4 +91,4 @@ def _table(part: Table) -> Iterator[str]:
             yield f"  {name:<{width}}  {first.strip()}"
             yield from rest
         return
-    yield from page_table(part.rows, part.align)
+    yield from page_table(part.rows, part.align, widest)

@@ -1,4 +1,4 @@
-"""What a page of a verdict is made of, whether it is shown as text or in a browser."""
+"""What a page of a verdict or a walk-forward is made of, as text or in a browser."""
 
 from __future__ import annotations
 
@@ -127,7 +127,32 @@ class Bars:
     items: tuple[Mark, ...]
 
 
-Part = Words | Table | Explained | Lines | Histogram | Dots | Bars
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing: characters on a page of text, elements in a browser.
+
+    Attributes
+    ----------
+    title
+        What it shows.
+    lines
+        The characters; empty where a page of text leaves it out.
+    drawn
+        The elements, such as one of SVG, ready for a page.
+    style
+        CSS that they need.
+    framed
+        Whether the page gives them a frame with the title, which scrolls on a small screen.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    drawn: str
+    style: str = ""
+    framed: bool = True
+
+
+Part = Words | Table | Explained | Lines | Histogram | Dots | Bars | Picture
 
 
 @dataclass(frozen=True, slots=True)
