@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from wfo.backtest.benchmark import held_marks
 from wfo.backtest.checks import (
     BarOrDate,
+    Bounds,
+    Labels,
     bar_index,
     checked_bounds,
     checked_labels,
 )
 from wfo.backtest.engines import choose_engine, require_engine
-from wfo.backtest.feeds import FIRST, read_feeds
+from wfo.backtest.feeds import FIRST, Feeds, read_feeds
 from wfo.backtest.lots import unfilled
 from wfo.backtest.values import DatedSet, Simulation
 from wfo.bars import Prices
@@ -101,20 +103,58 @@ def simulate(
         sets = _dated_sets([when for when, _ in given], values, bounds[0], read.stamps)
     else:
         sets = [DatedSet(bounds[0], values[0])]
-    chosen = choose_engine(engine, named, used, dated=len(sets) > 1)
-    found = chosen.engine.simulate(
-        named, read, sets, used, bounds, checked_labels(labels, read.bars, bounds[0])
-    )
+    codes = checked_labels(labels, read.bars, bounds[0])
+    return simulate_feeds(named, read, sets, used, bounds, engine=engine, labels=codes)
+
+
+def simulate_feeds(
+    strategy: Strategy,
+    feeds: Feeds,
+    sets: Sequence[DatedSet],
+    settings: AccountSettings,
+    bounds: Bounds,
+    *,
+    engine: str = "direct",
+    labels: Labels | None = None,
+) -> Simulation:
+    """Simulate sets that follow each other on series that have been checked.
+
+    Parameters
+    ----------
+    strategy
+        What trades.
+    feeds
+        What it reads, with stamps; bars after the end are left out.
+    sets
+        In order, the first from the first trading bar on, or before; values as
+        `Strategy.check_params` returns them.
+    settings
+        Of the strategy's own type.
+    bounds
+        From `wfo.backtest.checks.checked_bounds`.
+    engine, labels
+        As of `simulate`.
+
+    Raises
+    ------
+    EngineError
+        If the engine cannot compute this.
+    InputError
+        If a mark or figure is no number.
+    """
+    read = feeds.until(bounds[2])
+    chosen = choose_engine(engine, strategy, settings, dated=len(sets) > 1)
+    found = chosen.engine.simulate(strategy, read, sets, settings, bounds, labels)
     # A feed of prices may have further columns.
     traded = Prices(*(read[FIRST][name] for name in Prices._fields))
-    held = held_marks(traded, bounds, used)
-    simulation = Simulation.of(found, read.stamps, bounds, named.name, held)
+    held = held_marks(traded, bounds, settings)
+    simulation = Simulation.of(found, read.stamps, bounds, strategy.name, held)
 
     def fractions() -> Simulation:
-        whole = replace(used, lot_size=0.0)
-        return Simulation.of(chosen.engine.simulate(named, read, sets, whole, bounds))
+        whole = replace(settings, lot_size=0.0)
+        return Simulation.of(chosen.engine.simulate(strategy, read, sets, whole, bounds))
 
-    lacking = unfilled(simulation, traded, used, fractions, shorts=named.shorts)
+    lacking = unfilled(simulation, traded, settings, fractions, shorts=strategy.shorts)
     return simulation if lacking is None else replace(simulation, unfilled=lacking)
 
 

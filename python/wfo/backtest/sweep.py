@@ -141,7 +141,7 @@ def sweep(
     """
     named = get_strategy(strategy)
     extended = is_extended(figures)
-    grid = _grid(named, grid)
+    grid = grid_of(named, grid)
     read = read_feeds(named, bars, bars2, feeds)
     stamps = read.stamps
     assert stamps is not None  # noqa: S101  # frames have them
@@ -190,7 +190,14 @@ def sweep(
     return results if windows is not None else results[0]
 
 
-def _grid(strategy: Strategy, grid: Grid | Mapping[str, Any] | str | Path) -> Grid:
+def grid_of(strategy: Strategy, grid: Grid | Mapping[str, Any] | str | Path) -> Grid:
+    """Return a grid of a strategy that is given as one, by its values, or by name or file.
+
+    Raises
+    ------
+    InputError
+        If it is none of the strategy.
+    """
     if isinstance(grid, str | Path):
         grid = Grid.load(grid, strategy)
     elif not isinstance(grid, Grid):
