@@ -203,6 +203,7 @@ def quick_entries() -> Iterator[Entry]:
     """Yield what takes milliseconds, with arguments that work."""
     yield from _settings_and_grids()
     yield from _backtests()
+    yield from _walk_forwards()
     yield from _selection()
     yield from _statistics()
 
@@ -385,6 +386,53 @@ def _backtests() -> Iterator[Entry]:
     yield Entry("WorkingOrder", wfo.WorkingOrder, order)
 
 
+def _walk_forwards() -> Iterator[Entry]:
+    params = wfo.Grid.load("smoke", "atr_d_duals_l").params(0)
+    params |= {"atr_period": 5, "bb_length": 20, "atr_buy_period": 5}
+    good: dict[str, Any] = {
+        "strategy": "atr_d_duals_l", "bars": bars(), "bars2": bars(2), "feeds": None,
+        "grid": {name: [value] for name, value in params.items()} | {"atr_period": [4, 5]},
+        "in_sample": "20d", "out_of_sample": "20d", "step": "10d", "purge": "2d",
+        "anchored": False, "begin": "2000-04-20", "by": "net_profit", "gates": None,
+        "min_trades": 0, "settings": wfo.Settings(), "threads": 1, "progress": None,
+    }  # fmt: skip
+    yield Entry("walk_forward", wfo.walk_forward, good)
+    walked = wfo.walk_forward(**good)
+    yield _method("WalkForward", walked, "plot", path=None, title="own")
+    yield _method("WalkForward", walked, "chart", title="own")
+    lengths = {"in_sample": "1m", "out_of_sample": "20d", "step": "10d", "purge": "2d"}
+    yield Entry("WalkSchedule", wfo.WalkSchedule, lengths | {"anchored": True})
+    for name in ("preset", "load"):
+        yield Entry(f"WalkSchedule.{name}", getattr(wfo.WalkSchedule, name), {"name": "rolling"})
+    yield Entry(
+        "WalkSchedule.of",
+        wfo.WalkSchedule.of,
+        {"data": {"rolling": {"in": "3y", "out": "1y"}}, "where": "own"},
+    )
+    schedule = wfo.WalkSchedule(**lengths)
+    dates = good["bars"]["date"].to_list()
+    laid = {"dates": dates, "begin": dates[100], "as_of": dates[-1], "warmup": 100}
+    yield _method("WalkSchedule", schedule, "resolve", **laid)
+    yield Entry("WalkSchedule.from_dict", wfo.WalkSchedule.from_dict, {"data": schedule.to_dict()})
+    left = ("in_sample", "out_of_sample", "step", "anchored")
+    many = {name: value for name, value in good.items() if name not in left} | {
+        "in_samples": ["20d", "30d"], "out_of_samples": ["20d"], "kinds": ["rolling"],
+        "ranked_by": "sharpe",
+    }  # fmt: skip
+    yield Entry("walk_forward_matrix", wfo.walk_forward_matrix, many)
+    matrix = wfo.walk_forward_matrix(**many)
+    named = {"kind": "rolling", "in_sample": "20d", "out_of_sample": "20d"}
+    cell = {"cell": matrix.cells[0]}
+    yield _method("WalkForwardMatrix", matrix, "cell", **named)
+    yield _method("WalkForwardMatrix", matrix, "neighbours", **cell)
+    yield _method("WalkForwardMatrix", matrix, "neighbourhood", **cell, figure="wfe")
+    yield _method("WalkForwardMatrix", matrix, "alone", **cell)
+    yield _method("WalkForwardMatrix", matrix, "ranks", figure="wfe")
+    yield _method("WalkForwardMatrix", matrix, "text", width=80)
+    plain = {"data": matrix.to_dict()}
+    yield Entry("WalkForwardMatrix.from_dict", wfo.WalkForwardMatrix.from_dict, plain)
+
+
 def _selection() -> Iterator[Entry]:
     grid = wfo.Grid.load("smoke", "atr_d_l")
     sample = wfo.load_sample("NASDAQ")
@@ -503,9 +551,29 @@ def run_entries(folder: Path) -> Iterator[Entry]:
     wfo.write_set(chosen, folder / "own.json", replace=True)
     yield Entry("read_set", wfo.read_set, {"path": folder / "own.json", "strategy": "atr_d_l"})
     yield from search_entries(folder)
+    yield from walk_forward_entries(folder, own)
     yield Entry("ParameterSet.from_dict", wfo.ParameterSet.from_dict, {"data": chosen.to_dict()})
     made = {"strategy": wfo.strategies()["atr_d_l"], "params": own.params(0)}
     yield Entry("ParameterSet", wfo.ParameterSet, made)
+
+
+def walk_forward_entries(folder: Path, grid: wfo.Grid) -> Iterator[Entry]:
+    """Yield what makes or reads the folder of a walk-forward, with arguments that work."""
+    given: dict[str, Any] = {
+        "symbol": "NASDAQ", "strategy": "atr_d_l", "space": None, "symbol2": None,
+        "allow_gaps": False, "timeframe": "1day", "grid": grid, "in_sample": "8y",
+        "out_of_sample": "6y", "step": "5y", "purge": "1m", "anchored": True, "windows": None,
+        "matrix": None, "by": "net_profit", "min_trades": 0, "gates": None, "begin": "2000-06-01",
+        "as_of": "2018-01-31", "holdout": None, "settings": wfo.Settings(), "name": "walked",
+        "fresh": False, "threads": 1, "data_dir": None, "results": folder / "out",
+        "progress": None,
+    }  # fmt: skip
+    yield Entry("run_walk_forward", wfo.run_walk_forward, given)
+    made = wfo.run_walk_forward(**given)
+    yield Entry("read_walk_forward", wfo.read_walk_forward, {"folder": made.folder})
+    alike = ("symbol", "strategy", "grid", "by", "results", "threads")
+    several = wfo.run_walk_forward(**{n: given[n] for n in alike}, matrix="8y/6y").matrix
+    yield _method("WalkForwardMatrix", several, "plot", path=folder / "matrix.html")
 
 
 def search_entries(folder: Path) -> Iterator[Entry]:

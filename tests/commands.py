@@ -74,6 +74,10 @@ _RUN = (
     " --holdout 1y --min-phases 3 --max-tests 20"
 )
 _STORE = "--data-dir store"
+_WALK = (
+    "walkforward --symbol NASDAQ --strategy atr_d_l --grid small.yaml --in 8y --out 6y"
+    " --by net_profit --results results"
+)
 _OUTPUTS = "--out-trades out/trades.csv --out-equity out/equity.parquet"
 
 #: How the world is made, in order.
@@ -97,6 +101,7 @@ MAKING = (
     "docs --build out/site",
     "optimize space.yaml --study found",
     "optimize space.yaml --study other --seed 2",
+    f"{_WALK} --name walked",
 )
 
 #: What is enough for `QUICK`: a run of few combinations, one of its sets, and a store.
@@ -189,6 +194,10 @@ COMMANDS = (
     Command("optimize, complete", "optimize space.yaml --study found --out results"),
     Command("optimize, going on", "optimize space.yaml --study found --trials 8 --out results"),
     Command("optimize, looked at", "optimize space.yaml --study found --dry-run --out results"),
+    Command("walkforward, new", _WALK),
+    Command("walkforward, complete", f"{_WALK} --name walked"),
+    Command("walkforward, another", f"{_WALK} --name walked --anchored"),
+    Command("walkforward, looked at", f"{_WALK} --name walked --estimate"),
     *_STUDIES,
     Command("study compare", "study compare found other --out results"),
 )

@@ -24,9 +24,10 @@ LEFT_OUT = {
     # The package makes them; their constructors take what it has checked.
     "AnalysisReport", "Metrics", "PartMetrics", "PermutationReport", "PermutationTest", "Phase",
     "Phases", "Plateau", "RefineReport", "RunReport", "Sensitivity", "Simulation", "StudyReport",
-    "SweepResult", "Verdict", "VerdictReport", "Windows", "Working", "stats.BlockSums",
-    "stats.CombinatorialPaths", "stats.Condition", "stats.Efficiency", "stats.IndependentTrials",
-    "stats.Interval",
+    "WalkForwardReport",
+    "SweepResult", "Verdict", "VerdictReport", "WalkForward", "WalkForwardMatrix", "Windows",
+    "Working", "stats.BlockSums", "stats.CombinatorialPaths", "stats.Condition",
+    "stats.Efficiency", "stats.IndependentTrials", "stats.Interval",
     "stats.Overfitting", "stats.ReshuffledDrawdowns", "stats.ReturnIntervals", "stats.Superiority",
     "stats.TradeIntervals", "stats.TradeStationVerdict",
     "Simulation.of", "SweepResult.of",
@@ -36,7 +37,7 @@ LEFT_OUT = {
     "PermutationTest.from_dict", "Verdict.from_dict", "Verdict.read", "Verdict.write",
     "Verdict.strategy",
     # They write, which the tests of the store do.
-    "DataStore.save", "DataStore.hold", "Sensitivity.plot",
+    "DataStore.save", "DataStore.hold", "Sensitivity.plot", "WalkForwardMatrix.plot",
     # It takes benchmarks that a sweep has made.
     "Gates.core",
 }  # fmt: skip
@@ -90,7 +91,7 @@ def test_wrong_arguments_of_what_makes_and_reads_runs_are_refused(tmp_path: Path
     some = part(4)
 
     def chosen(name: str) -> bool:
-        return some(name) or not name.startswith("run(")
+        return some(name) or not name.startswith(("run(", "run_walk_forward("))
 
     assert walk(run_entries(tmp_path), chosen) > 4_000
 

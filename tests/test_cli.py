@@ -612,9 +612,7 @@ def size(path: Path) -> int:
     [
         ("opening", signal.SIGTERM, "phase1_slim"),
         ("sweeping", signal.SIGINT, "phase1_slim"),
-        ("sweeping", signal.SIGTERM, "phase1_slim"),
         ("scoring", signal.SIGINT, "coarse"),
-        ("plateaus", signal.SIGINT, "smoke"),
         ("plateaus", signal.SIGTERM, "smoke"),
     ],
 )

@@ -25,6 +25,7 @@ from wfo.grid import GridText
 from wfo.runs.folder import RunFolder
 from wfo.search.objective import Guardrails
 from wfo.search.plan_file import read_plan
+from wfo.windows import WalkSchedule
 from wfo.yaml_text import load_yaml
 
 FORMATS = Path(wfo.__file__).parent / "FORMATS.md"
@@ -305,7 +306,7 @@ def examples() -> list[tuple[str, str]]:
 
 def test_the_documentation_has_an_example_of_each_format() -> None:
     assert {kind for kind, _ in examples()} == {
-        *("grid", "windows", "options", "set", "space", "guardrails")
+        *("grid", "windows", "walk", "options", "set", "space", "guardrails")
     }
 
 
@@ -320,6 +321,10 @@ def test_examples_of_the_documentation_are_read(kind: str, text: str) -> None:
     elif kind == "windows":
         found = wfo.Windows.load(name)
         assert (len(found.spans), found.min_phases) == (3, 2)
+    elif kind == "walk":
+        walk = WalkSchedule.load(name)
+        assert walk.name == "rolling_3y_6m_step3m"
+        assert wfo.Windows.load(name).walk == walk
     elif kind == "space":
         plan = read_plan(Path(name))
         assert (plan.symbols, plan.limits.mode) == (("SPY", "QQQ"), "lenient")

@@ -96,6 +96,7 @@ EXCEPTIONS: dict[str, tuple[frozenset[str], str]] = {
     "runs/permuting/testing.py": (frozenset({"self.options.open"}), "opens a search, no file"),
     "runs/refinement/refining.py": (frozenset({"blocks.open"}), "opens blocks of rows"),
     "runs/sweeping.py": (frozenset({"store.open"}), "opens the store of a sweep"),
+    "runs/walkforward/searching.py": (frozenset({"Study.open"}), "opens a study, no file"),
     "search/runner/capture.py": (
         frozenset({"os.open", "io.FileIO"}),
         "leads the input and output of a worker to the null device and to files without names",

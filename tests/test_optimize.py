@@ -538,9 +538,10 @@ def test_windows_by_dates(tmp_path: Path, out: Path) -> None:
     assert report.best[0].score == pytest.approx(np.mean([p["profit"] for p in profits]))
 
 
-def test_a_schedule_is_laid_as_a_run_lays_it() -> None:
+@pytest.mark.parametrize("name", ["default", "rolling"])
+def test_a_schedule_is_laid_as_a_run_lays_it(name: str) -> None:
     days = wfo.load_sample("NASDAQ")["date"].to_list()
-    schedule = wfo.Windows.preset("default")
+    schedule = wfo.Windows.preset(name)
     own = resolve(SearchWindows("schedule", schedule), {"NASDAQ": days}, need=60)
     assert own.bounds["NASDAQ"] == tuple(p.bounds for p in schedule.resolve(days, warmup=100))
     shown = own.shown({"NASDAQ": days})

@@ -243,7 +243,8 @@ def test_limits_are_stated_as_they_are() -> None:
         "a JSON file": [limits.JSON_BYTES // mib, limits.JSON_VALUES, limits.JSON_DEPTH],
         "a YAML file": [limits.YAML_BYTES // mib, limits.YAML_VALUES, limits.YAML_DEPTH],
         "a grid, a schedule": [
-            *(limits.AXIS_VALUES, limits.CONSTRAINED_POINTS, limits.MAP_CELLS, limits.PHASES)
+            *(limits.AXIS_VALUES, limits.CONSTRAINED_POINTS, limits.MAP_CELLS),
+            *(limits.PHASES, limits.WALK_WINDOWS, limits.MATRIX_CELLS),
         ],
         "a text of bars": [
             *(limits.TABLE_BYTES // gib, limits.BARS_ROWS),

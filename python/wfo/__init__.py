@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from wfo.runs.report import RunReport
     from wfo.runs.verdict.record import Verdict
     from wfo.runs.verdict.report import VerdictReport
+    from wfo.runs.walkforward.call import read_walk_forward, run_walk_forward
+    from wfo.runs.walkforward.report import WalkForwardReport
     from wfo.selection.explained import Sensitivity
     from wfo.selection.gates import Gates
     from wfo.selection.plateaus import Plateau, PlateauOptions, detect_plateaus
@@ -54,7 +56,11 @@ if TYPE_CHECKING:
     from wfo.selection.sensitivity import sensitivity
     from wfo.settings import AccountSettings
     from wfo.strategy import Strategy, register, strategies
-    from wfo.windows import Phase, Phases, Windows
+    from wfo.walkforward.call import walk_forward
+    from wfo.walkforward.matrix import WalkForwardMatrix
+    from wfo.walkforward.matrix_call import walk_forward_matrix
+    from wfo.walkforward.values import WalkForward
+    from wfo.windows import Phase, Phases, WalkSchedule, Windows
 
 __all__ = [
     "AccountSettings",
@@ -88,6 +94,10 @@ __all__ = [
     "SweepResult",
     "Verdict",
     "VerdictReport",
+    "WalkForward",
+    "WalkForwardMatrix",
+    "WalkForwardReport",
+    "WalkSchedule",
     "WfoError",
     "Windows",
     "Working",
@@ -106,9 +116,11 @@ __all__ = [
     "read_feeds",
     "read_set",
     "read_study",
+    "read_walk_forward",
     "refine",
     "register",
     "run",
+    "run_walk_forward",
     "score",
     "sensitivity",
     "simulate",
@@ -116,6 +128,8 @@ __all__ = [
     "strategies",
     "sweep",
     "verdict",
+    "walk_forward",
+    "walk_forward_matrix",
     "working_orders",
     "write_set",
 ]
@@ -153,6 +167,10 @@ _HOMES = {
     "SweepResult": "backtest",
     "Verdict": "runs.verdict.record",
     "VerdictReport": "runs.verdict.report",
+    "WalkForward": "walkforward.values",
+    "WalkForwardMatrix": "walkforward.matrix",
+    "WalkForwardReport": "runs.walkforward.report",
+    "WalkSchedule": "windows",
     "WfoError": "errors",
     "Windows": "windows",
     "analyze": "runs.call",
@@ -171,8 +189,10 @@ _HOMES = {
     "refine": "runs.call",
     "read_set": "runs.handover.set_file",
     "read_study": "runs.optimizing.call",
+    "read_walk_forward": "runs.walkforward.call",
     "register": "strategy",
     "run": "runs.call",
+    "run_walk_forward": "runs.walkforward.call",
     "score": "selection.scoring",
     "sensitivity": "selection.sensitivity",
     "simulate": "backtest.simulate",
@@ -180,6 +200,8 @@ _HOMES = {
     "strategies": "strategy",
     "sweep": "backtest.sweep",
     "verdict": "runs.call",
+    "walk_forward": "walkforward.call",
+    "walk_forward_matrix": "walkforward.matrix_call",
     "working_orders": "backtest.orders",
     "write_set": "runs.handover.set_file",
 }

@@ -28,6 +28,10 @@ _COMMANDS = {
     "demo": ("wfo.cli.run", "Run a coarse grid on the sample that ships with the package."),
     "data": ("wfo.cli.data", "Download, import, list, check and resample bars."),
     "run": ("wfo.cli.run", "Search a strategy's whole grid, from bars to TradeStation ranges."),
+    "walkforward": (
+        "wfo.cli.walkforward",
+        "Choose on a window, trade the next one, roll on: one out-of-sample curve.",
+    ),
     "optimize": ("wfo.cli.optimize", "Search a space that cannot be swept, or a program."),
     "study": ("wfo.cli.study", "List, show, analyze, export and compare searches."),
     "rescore": ("wfo.cli.run", "Score a run again with other gates, without a sweep."),

@@ -148,6 +148,27 @@ def complete_holdouts(
     return _matching(("3m", "6m", "1y", "2y"), incomplete)
 
 
+def complete_walks(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the shipped schedules of walk-forwards, or else files."""
+    return _or_file(_matching(("rolling", "anchored"), incomplete), incomplete)
+
+
+def complete_lengths(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete usual lengths of windows."""
+    return _matching(("1m", "3m", "6m", "1y", "2y", "3y", "5y"), incomplete)
+
+
+def complete_criteria(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete what a walk-forward chooses by."""
+    from wfo.walkforward.criteria import BY, SCORED
+
+    return _matching(dict.fromkeys((*SCORED, *BY)), incomplete)
+
+
 def complete_timeframes(
     _: click.Context, __: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

@@ -33,6 +33,16 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("optimize", "read_study", "StudyReport"),
     ),
     (
+        "api-walk-forward",
+        "Walk-forwards",
+        "Choose on a window, trade the next one, roll on: one curve, and how it came about.",
+        (
+            *("walk_forward", "WalkForward", "WalkSchedule"),
+            *("walk_forward_matrix", "WalkForwardMatrix"),
+            *("run_walk_forward", "read_walk_forward", "WalkForwardReport"),
+        ),
+    ),
+    (
         "api-bars",
         "Bars and windows",
         "Series of bars, the store that keeps them, and schedules of phases.",

@@ -33,12 +33,14 @@ from wfo.runs.run import run as carry_out
 from wfo.runs.verdict.concluding import conclude
 from wfo.runs.verdict.report import VerdictReport
 from wfo.runs.verdict.sampled import SAMPLES
+from wfo.runs.walkforward.folder import is_walk_forward
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
 from wfo.text import brief
 from wfo.tradestation.ranges import FIXES, MAX_TESTS, Fix, RangeOptions
 from wfo.windows import Windows
+from wfo.windows.dates import written_day
 
 if TYPE_CHECKING:
     from wfo.data.sources.source import Source
@@ -189,7 +191,7 @@ def run(
         name=name,
         grid=grid,
         windows=windows,
-        as_of=_day(as_of),
+        as_of=written_day(as_of, "as_of"),
         expand=expand,
         settings=settings,
         gates=_as_said(Gates() if gates is None else gates),
@@ -391,6 +393,11 @@ def permutation_test(
     runs, block = whole_number("runs", runs), whole_number("block", block)
     variant = Variant(flag("after_first_in_sample", after_first_in_sample), block)
     words = ["wfo", "permutation-test", str(folder), "--runs", str(runs), *variant.options]
+    if is_walk_forward(Path(folder)):
+        raise InputError(
+            f"{folder} is the folder of a walk-forward, and this is the test of a run;"
+            f" '{shlex.join(words[:3])}' tests a walk-forward"
+        )
     return carry_out_test(
         RunFolder(Path(folder)),
         runs=runs,
@@ -457,20 +464,6 @@ def _as_said(gates: Gates) -> Gates:
 def _unusual(value: object, usual: object) -> object:
     """Return a value that is not what holds without it, else None."""
     return None if value == usual else value
-
-
-def _day(as_of: dt.date | str | None) -> dt.date | None:
-    # pandas' missing date-time is no date, and unequal to itself.
-    if isinstance(as_of, dt.datetime) and as_of == as_of:  # noqa: PLR0124  # not NaT
-        return as_of.date()
-    if isinstance(as_of, str):
-        try:
-            return dt.date.fromisoformat(as_of)
-        except ValueError:
-            raise InputError(f"as_of = {brief(as_of)} is no date such as '2018-12-31'") from None
-    if as_of is not None and (isinstance(as_of, dt.datetime) or not isinstance(as_of, dt.date)):
-        raise InputError(f"as_of = {brief(as_of)} is no date such as '2018-12-31'")
-    return as_of
 
 
 def verdict(

@@ -76,6 +76,9 @@ _DAILY = "1day"
 #: Folder of the runs that have names.
 _RUNS = "runs"
 
+#: Folder of the walk-forwards on the same bars, which are no part of a run.
+WALKS = "walkforward"
+
 #: What a run can be called: neither a path nor hidden, and on Windows no name ends in a point.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 
@@ -90,8 +93,8 @@ _LONGEST_NAME = 100
 _HOLDER_BYTES = 1000
 
 
-def require_name(name: str) -> str:
-    """Return `name` if a run can be called like that.
+def require_name(name: str, what: str = "a run") -> str:
+    """Return `name` if a run, or something else that has a folder, can be called like that.
 
     Raises
     ------
@@ -101,8 +104,9 @@ def require_name(name: str) -> str:
     """
     if not isinstance(name, str) or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
         raise InputError(
-            f"a run cannot be called {brief(name)}: it names a folder, so letters, digits and . _ -"
-            f" only, a letter or digit first, no point last, {_LONGEST_NAME} characters at most"
+            f"{what} cannot be called {brief(name)}: it names a folder, so letters, digits and"
+            f" . _ - only, a letter or digit first, no point last, {_LONGEST_NAME} characters at"
+            " most"
         )
     return name
 
@@ -118,6 +122,9 @@ class RunFolder:
         The folder below which every symbol has its own; by default what the place of `path` says.
     """
 
+    #: The option that says where all results are.
+    option = "--out"
+
     def __init__(self, path: Path, out: Path | None = None) -> None:
         self.path = path
         self._out = out
@@ -126,9 +133,9 @@ class RunFolder:
     def look_over(self) -> None:
         """Raise unless the folder holds folders and regular files alone; the first time only.
 
-        The runs in ``runs`` and ``.history`` are looked over where they are used. A folder that its
-        user names may be a link; one that is found by a symbol and a name below another folder may
-        not, for that folder may be of others.
+        What is in ``runs``, ``walkforward`` and ``.history`` is looked over where it is used. A
+        folder that its user names may be a link; one that is found by a symbol and a name below
+        another folder may not, for that folder may be of others.
 
         Raises
         ------
@@ -139,7 +146,7 @@ class RunFolder:
             return
         if self._out is not None and self.path.is_relative_to(self._out):
             inside(self._out, self.path.relative_to(self._out).as_posix())
-        check_tree(self.path, skip=(_RUNS, self.history.name))
+        check_tree(self.path, skip=(_RUNS, WALKS, self.history.name))
         self._looked_over = True
 
     def file(self, name: str) -> Path:
@@ -222,7 +229,7 @@ class RunFolder:
             return found
         plain = cls.of(out, symbol, symbol2)
         plain.look_over()
-        there = _stated(plain.manifest, "timeframe") if is_there(plain.manifest) else timeframe
+        there = stated(plain.manifest, "timeframe") if is_there(plain.manifest) else timeframe
         if timeframe == _DAILY and there not in {timeframe, "unknown"}:
             raise ResultsError(
                 f"the run in {plain.path} is of {there} bars; --timeframe {there} finds it, and so"
@@ -410,6 +417,13 @@ class RunFolder:
         """
         self.look_over()
         if not is_there(self.manifest):
+            if self.path.parent.name == WALKS:
+                raise ResultsError(
+                    f"{self.path} is the folder of a walk-forward, and no run's: 'wfo"
+                    " permutation-test' and 'wfo verify' take it, and 'wfo signal --set-file' and"
+                    " 'wfo simulate --set-file' take the set that it ends with,"
+                    f" {self.path / 'last_set.json'}"
+                )
             raise ResultsError(
                 f"there is no run in {self.path}: it has no run.json; 'wfo run' makes one, --out"
                 " says where, and 'wfo results' lists those that there are"
@@ -515,7 +529,7 @@ class RunFolder:
                 other = "".join(c for c in said.decode("utf-8", "replace") if c.isprintable())
             raise ResultsError(
                 f"{self.path} is in use by {other or 'another process'}; wait for it, or choose"
-                " another folder with --out"
+                f" another folder with {self.option}"
             )
         with file:
             # The name of the holder is a courtesy, which a full disk does not allow.
@@ -588,10 +602,10 @@ class RunFolder:
     def _move_out(self, run_fingerprint: str, *, fresh: bool, damaged: bool) -> Path | None:
         """Move whatever is not of the run into the history."""
         here = is_there(self.manifest)
-        if not here and not is_there(self.path / "wfo"):
+        if not here and not self._has_results():
             return None
         # It becomes a name in the history: what is no fingerprint is unknown.
-        earlier = _stated(self.manifest, "fingerprint")
+        earlier = stated(self.manifest, "fingerprint")
         if earlier != "unknown":
             for part in self._taken(earlier):
                 if not is_there(part / self.manifest.name):
@@ -606,10 +620,14 @@ class RunFolder:
         sync_folder(self.path)
         return target
 
+    def _has_results(self) -> bool:
+        """Whether there is something of worth beside the manifest, which may be lost."""
+        return is_there(self.path / "wfo")
+
     def _move_in(self, run_fingerprint: str) -> None:
         """Bring a run back from the history, where it is there."""
         for place in self._taken(run_fingerprint):
-            if _stated(place / self.manifest.name, "fingerprint") == run_fingerprint:
+            if stated(place / self.manifest.name, "fingerprint") == run_fingerprint:
                 self._bring(place)
                 return
 
@@ -627,10 +645,11 @@ class RunFolder:
     def _entries(self, place: Path | None = None) -> list[Path]:
         """Return what of the folder, or of one of the history, belongs to its run.
 
-        Runs of the history and those that have names are others, which may be under way.
+        Runs of the history and those that have names are others, which may be under way, and so are
+        walk-forwards.
         """
         counts = (self.trials, self.holdouts)
-        kept = {_LOCK, _TRIALS_LOCK, _HOLDOUTS_LOCK, self.history.name, _RUNS}
+        kept = {_LOCK, _TRIALS_LOCK, _HOLDOUTS_LOCK, self.history.name, _RUNS, WALKS}
         kept |= {count.name for count in counts}
         # So are files that are being written beside them.
         return [
@@ -777,7 +796,7 @@ def _folders(folder: Path) -> list[Path]:
     return []
 
 
-def _stated(manifest: Path, key: str) -> str:
+def stated(manifest: Path, key: str) -> str:
     """Return what a manifest states, or ``"unknown"`` if it is no such thing or cannot be read."""
     try:
         data = read_json(manifest)

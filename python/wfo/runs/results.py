@@ -1,4 +1,4 @@
-"""The runs below a folder of results, listed from what their manifests say."""
+"""Runs and walk-forwards below a folder of results, listed from what their records say."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from wfo.errors import ResultsError, did_you_mean
 from wfo.files import entries_of, is_own_folder, is_there
 from wfo.runs.folder import RunFolder
 from wfo.runs.manifest import Manifest
+from wfo.runs.walkforward.listing import ListedWalk, listed_walks
 from wfo.selection.gates import Gates
 from wfo.text import printable, table
 
@@ -119,17 +120,20 @@ class Results:
     runs
         By folder; of one folder the run that is there first, then the history, newest first.
     unreadable
-        What is wrong with runs that cannot be read, a text each.
+        What is wrong with those that cannot be read, a text each.
+    walks
+        The walk-forwards, by folder.
     """
 
     out: Path
     runs: tuple[ListedRun, ...]
     unreadable: tuple[str, ...] = ()
+    walks: tuple[ListedWalk, ...] = ()
 
     @property
     def page(self) -> str:
         """The list as text."""
-        if not self.runs and not self.unreadable:
+        if not self.runs and not self.unreadable and not self.walks:
             return f"no runs below {self.out}; 'wfo run' makes one, and --out says where\n"
         heads = ("Strategy", "Combinations", "Stable", "", "Strict", "Best a year", "Hold a year")
         rows = [row for run in self.runs for row in run.rows()]
@@ -144,6 +148,8 @@ class Results:
                 lines += body[at : at + count]
                 at += count
             lines += ["", *_wrapped(_EXPLAINED)]
+        for walk in self.walks:
+            lines += ["", *_wrapped(walk.title), *_wrapped(str(walk.folder), "  in ")]
         for text in self.unreadable:
             lines += ["", *_wrapped(f"cannot be read: {text}")]
         return printable("\n".join(lines)) + "\n"
@@ -159,14 +165,14 @@ _EXPLAINED = (
 def list_results(out: Path, symbol: str | None = None) -> Results:
     """List the runs below a folder of results: what is there, what has a name, and the history.
 
-    Nothing is read but the manifests.
+    Walk-forwards are listed behind them. Nothing is read but the records.
 
     Parameters
     ----------
     out
         The folder below which every symbol has its own.
     symbol
-        Only runs that read it, as the first or the second symbol.
+        Only those that read it, as the first or the second symbol.
 
     Raises
     ------
@@ -175,6 +181,7 @@ def list_results(out: Path, symbol: str | None = None) -> Results:
     """
     runs: list[ListedRun] = []
     unreadable: list[str] = []
+    walks = [walk for owner in _below(out) for walk in listed_walks(owner, unreadable)]
     for folder, in_history in _folders(out):
         path = RunFolder(folder).manifest
         try:
@@ -182,12 +189,13 @@ def list_results(out: Path, symbol: str | None = None) -> Results:
         except ResultsError as error:
             unreadable.append(str(error))
     if symbol is not None:
-        known = {s for run in runs for s in _symbols(run)}
+        known = {s for run in runs for s in _symbols(run)} | {s for w in walks for s in w.symbols}
         runs = [run for run in runs if symbol in _symbols(run)]
-        if not runs and not unreadable:
+        walks = [walk for walk in walks if symbol in walk.symbols]
+        if not runs and not walks and not unreadable:
             hint = did_you_mean(symbol, known)
             raise ResultsError(f"there is no run of {symbol!r} below {out}{hint}")
-    return Results(out, tuple(runs), tuple(unreadable))
+    return Results(out, tuple(runs), tuple(unreadable), tuple(walks))
 
 
 def costs_text(settings: Mapping[str, Any]) -> str:

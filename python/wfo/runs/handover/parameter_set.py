@@ -25,6 +25,9 @@ FORMAT, VERSION = "wfo parameter set", 1
 
 _Value = TypeVar("_Value")
 
+#: Where a set can come from, as its origin names it and as it is called.
+_NUMBERED = {"candidate": "candidate", "refined": "refined set", "window": "walk-forward, window"}
+
 #: What scores, origin and the like may hold: nothing that a page would have to be guarded against.
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -44,7 +47,7 @@ class ParameterSet:
     origin
         Where it comes from: ``run``, the fingerprint, and ``folder``; ``candidate`` or ``refined``,
         its number, and ``of``, how many there are; of a refined set also plateau, report file and
-        test.
+        test. Of a walk-forward ``window``, ``of`` how many, and ``folder``.
     data, data2
         The bars that its scores are of.
     windows
@@ -108,12 +111,11 @@ class ParameterSet:
 
     @property
     def number(self) -> str:
-        """Which candidate or refined set it is; of neither a set of its own."""
+        """Which candidate, refined set or window's it is; of none of them a set of its own."""
         of = self.origin.get("of")
-        for kind in ("candidate", "refined"):
+        for kind, words in _NUMBERED.items():
             number = self.origin.get(kind)
             if isinstance(number, int):
-                words = "candidate" if kind == "candidate" else "refined set"
                 return f"{words} {number:,}" + (f" of {of:,}" if isinstance(of, int) else "")
         return "a set of its own"
 

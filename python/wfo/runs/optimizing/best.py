@@ -19,7 +19,7 @@ from wfo.search.batches import program_seed, trial_points
 from wfo.search.evaluating.blocks import BLOCK_FIGURES
 from wfo.search.evaluating.judging import score_of
 from wfo.search.evaluating.kernels import StrategyEvaluator
-from wfo.search.objective import ALIASES, Scored, aggregated
+from wfo.search.objective import ALIASES, Scored, Scoring, aggregated
 from wfo.search.space import SearchSpace
 from wfo.search.values import FigureValues, Outcome, Params, Task
 from wfo.settings import AccountSettings
@@ -109,7 +109,7 @@ def judge(
         trial = _best_trial(prepared.plan, view, each.trial, each.params, place, parts)
         if each.block is not None and each.trial is not None:
             # The medians of a block can keep to limits that no combination of it keeps to.
-            beyond = _beyond(prepared, table.figures_of(each.trial), own)
+            beyond = beyond_limits(prepared.scoring, table.figures_of(each.trial), own)
             trial = replace(trial, violation=max(trial.violation, beyond))
         found.append(replace(trial, block=each.block))
     held = _held(prepared)
@@ -298,9 +298,9 @@ def _as_one_more(prepared: Prepared, table: StudyTable, inside: Figures) -> Scor
     return scoring.view(columns).last()
 
 
-def _beyond(prepared: Prepared, block: Figures, inside: Figures) -> float:
+def beyond_limits(scoring: Scoring, block: Figures, inside: Figures) -> float:
     """Return how far one combination lies beyond limits; what only a block has is the block's."""
-    columns = prepared.scoring.table()
+    columns = scoring.table()
     columns.append(
         [
             {
@@ -310,7 +310,7 @@ def _beyond(prepared: Prepared, block: Figures, inside: Figures) -> float:
             for of, window in zip(block, inside, strict=False)
         ]
     )
-    return float(prepared.scoring.view(columns).violations[0])
+    return float(scoring.view(columns).violations[0])
 
 
 def _held(prepared: Prepared) -> Parts | None:

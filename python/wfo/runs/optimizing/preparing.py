@@ -207,15 +207,33 @@ def prepared(plan: SearchPlan, store: DataStore) -> Iterator[Prepared]:
     WfoError
         If anything of it cannot be used; nothing is written.
     """
+    require_choice(plan)
+    bars = load_bars(store, plan)
+    strategy = _strategy(plan)
+    need = None if strategy is None else lookback_of(strategy, plan.space)
+    with prepared_on(plan, bars, resolve(plan.windows, bars.days, need=need)) as made:
+        yield made
+
+
+def require_choice(plan: SearchPlan) -> None:
+    """Raise an `InputError` where a space has nothing to choose from."""
     if plan.space.size == 1:
         raise InputError(
             "the space has a single point, so that there is nothing to search; give a parameter"
             " several values, or a range"
         )
-    bars = load_bars(store, plan)
-    strategy = get_strategy(str(plan.target)) if plan.kind == "strategy" else None
-    need = None if strategy is None else lookback_of(strategy, plan.space)
-    windows = resolve(plan.windows, bars.days, need=need)
+
+
+@contextlib.contextmanager
+def prepared_on(plan: SearchPlan, bars: SearchBars, windows: Resolved) -> Iterator[Prepared]:
+    """Yield a plan made ready on bars and windows that are laid over them already.
+
+    Raises
+    ------
+    WfoError
+        As `prepared` does.
+    """
+    strategy = _strategy(plan)
     scoring = Scoring(
         plan.objective, plan.limits, plan.guardrails, plan.aggregate, tuple(plan.symbols)
     )
@@ -233,6 +251,10 @@ def prepared(plan: SearchPlan, store: DataStore) -> Iterator[Prepared]:
         yield made
     finally:
         made.evaluator.close()
+
+
+def _strategy(plan: SearchPlan) -> Strategy | None:
+    return get_strategy(str(plan.target)) if plan.kind == "strategy" else None
 
 
 def wanted_figures(scoring: Scoring) -> tuple[str, ...]:

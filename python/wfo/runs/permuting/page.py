@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _WIDTH = 98
 
 #: Block that the page proposes, in bars, and in sessions of intraday bars.
-_BLOCK, _SESSIONS = 20, 5
+BLOCK, SESSIONS = 20, 5
 
 #: Permutations that the page proposes where there are fewer.
 _USUAL = 200
@@ -288,7 +288,7 @@ def _unknown(settings: AccountSettings, test: PermutationTest) -> Iterable[str]:
 
 
 def _next(folder: RunFolder, manifest: Manifest, test: PermutationTest) -> list[str]:
-    length = _SESSIONS if _intraday(manifest) else _BLOCK
+    length = SESSIONS if _intraday(manifest) else BLOCK
     others = (Variant(), Variant(block=length), Variant(later=True))
     begin = ["wfo", "permutation-test", str(folder.path)]
     commands = [[*begin, "--runs", str(_USUAL), *test.variant.options]] * (test.runs < _USUAL)

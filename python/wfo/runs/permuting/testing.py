@@ -119,12 +119,7 @@ def permutation_test(
         If there is no complete run, its bars or the record are damaged, the memory does not
         suffice, the searches do not give the run's own figures, or the record cannot be written.
     """
-    if isinstance(runs, bool) or not isinstance(runs, int) or not LEAST_RUNS <= runs <= MOST_RUNS:
-        raise InputError(
-            f"runs = {runs!r} must be a whole number from {LEAST_RUNS} to {MOST_RUNS:,}: with B"
-            f" permutations no p-value lies below 1 / (1 + B), and fewer than {LEAST_RUNS} cannot"
-            " reach .05"
-        )
+    check_runs(runs)
     # Before anything is held or made: there may be no such folder.
     folder.read_manifest()
     with folder.hold(command):
@@ -140,6 +135,16 @@ def permutation_test(
             options or PermutingOptions(),
         )
         return stage.run(runs)
+
+
+def check_runs(runs: object) -> None:
+    """Raise an `InputError` unless so many permutations can be asked for."""
+    if isinstance(runs, bool) or not isinstance(runs, int) or not LEAST_RUNS <= runs <= MOST_RUNS:
+        raise InputError(
+            f"runs = {runs!r} must be a whole number from {LEAST_RUNS} to {MOST_RUNS:,}: with B"
+            f" permutations no p-value lies below 1 / (1 + B), and fewer than {LEAST_RUNS} cannot"
+            " reach .05"
+        )
 
 
 @dataclass(slots=True)
@@ -198,7 +203,7 @@ class _Stage:
             if stamps is None:
                 stamps = feeds.stamps
                 classes = order_classes(stamps, manifest.timeframe)
-                _check_blocks(variant, first, end, classes)
+                check_blocks(variant.block, first, end, classes)
             asked[grid.strategy.name] = Asked(
                 grid=grid,
                 settings=manifest.settings_of(grid.strategy),
@@ -356,19 +361,27 @@ class _Stage:
             )
 
 
-def _check_blocks(variant: Variant, first: int, end: int, classes: IndexArray | None) -> None:
-    """Raise an `InputError` where blocks are so long that there are few orders of them."""
-    if not variant.block:
+def check_blocks(block: int, first: int, end: int, classes: IndexArray | None) -> None:
+    """Raise an `InputError` where blocks are so long that there are few orders of them.
+
+    Parameters
+    ----------
+    block
+        Bars, or sessions, that stay together; 0 for none.
+    first, end, classes
+        The bars that trade places, and their classes, as of `wfo.stats.permutation.move_order`.
+    """
+    if not block:
         return
     import numpy as np
 
     units, what = end - first, "bars"
     if classes is not None:
         units, what = int(np.count_nonzero(np.diff(classes[first:end]) <= 0)), "sessions"
-    blocks = units // variant.block
+    blocks = units // block
     if blocks < _LEAST_BLOCKS:
         raise InputError(
-            f"block = {variant.block} makes {blocks} of the {units:,} {what} that trade places, and"
+            f"block = {block} makes {blocks} of the {units:,} {what} that trade places, and"
             f" a test needs {_LEAST_BLOCKS} blocks or more; {units // _LEAST_BLOCKS} is the longest"
             " that can be"
         )

@@ -55,20 +55,20 @@ STABLE = "stable_"
 #: Texts of numbers that JSON has no word for.
 _INFINITE = {"inf": math.inf, "-inf": -math.inf}
 
-
-_Figures = Annotated[
+#: Numbers of a record, as `to_cell` makes them.
+Cells = Annotated[
     list[FiniteNumber | Literal["inf", "-inf"] | None],
     Limits(f"a list of up to {1 + MOST_RUNS:,} numbers", most=1 + MOST_RUNS),
 ]
 #: A block of more bars than any history has would be no block.
-_Block = Annotated[int, Limits("a whole number from 0 to 999,999,999", ge=0, le=999_999_999)]
+BlockLength = Annotated[int, Limits("a whole number from 0 to 999,999,999", ge=0, le=999_999_999)]
 
 
 class VariantShape(TypedDict):
     """Which bars trade places."""
 
     later: bool
-    block: _Block
+    block: BlockLength
 
 
 class SearchedShape(TypedDict):
@@ -76,7 +76,7 @@ class SearchedShape(TypedDict):
 
     combinations: Ordinal
     engine: ShortText
-    figures: dict[ShortText, _Figures]
+    figures: dict[ShortText, Cells]
 
 
 class TestShape(TypedDict):
@@ -246,7 +246,7 @@ class Searched:
 
         require(data, SearchedShape, where)
         figures = data["figures"]
-        columns = {name: _numbers(cells) for name, cells in figures.items()}
+        columns = {name: of_cells(cells) for name, cells in figures.items()}
         if len({len(column) for column in columns.values()}) != 1:
             raise ResultsError(f"{where}: its figures are not of equally many searches")
         values = np.array(list(columns.values()), np.float64).T
@@ -261,7 +261,7 @@ class Searched:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values; NaN is null, and what is infinite a text."""
         columns = zip(self.names, self.values.T.tolist(), strict=True)
-        figures = {name: [_plain(value) for value in column] for name, column in columns}
+        figures = {name: [to_cell(value) for value in column] for name, column in columns}
         return {"combinations": self.combinations, "engine": self.engine, "figures": figures}
 
 
@@ -388,14 +388,15 @@ class PermutationTest:
         }
 
 
-def _plain(value: float) -> float | str | None:
+def to_cell(value: float) -> float | str | None:
+    """Return a number as JSON has it; NaN is null, and what is infinite a text."""
     if math.isfinite(value):
         return value
     return None if math.isnan(value) else str(value)
 
 
-def _numbers(cells: Sequence[float | str | None]) -> list[float]:
-    """Return what `_plain` made of numbers."""
+def of_cells(cells: Sequence[float | str | None]) -> list[float]:
+    """Return numbers of what `to_cell` made of them."""
     found = []
     for cell in cells:
         if cell is None:
