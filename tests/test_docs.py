@@ -389,6 +389,12 @@ def path_of(address: str) -> Path:
     return Path(url2pathname(urlsplit(address).path))
 
 
+@pytest.fixture
+def made(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command shows the pages that are made already, which takes it a second otherwise."""
+    monkeypatch.setattr(wfo.docs, "build_site", lambda command: site if command is cli else None)
+
+
 def test_docs_opens_a_page_of_this_version(opened: list[str], site: Site) -> None:
     done = called("glossary")
     assert done.exit_code == 0, done.output
@@ -397,6 +403,7 @@ def test_docs_opens_a_page_of_this_version(opened: list[str], site: Site) -> Non
     assert wfo.__version__ in opened[0]
 
 
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("options", [["--no-open"], []])
 def test_docs_prints_the_address_alone(
     options: list[str], opened: list[str], monkeypatch: pytest.MonkeyPatch
@@ -428,6 +435,7 @@ def test_where_a_browser_can_show_itself(
     assert has_display(platform, environment) is there
 
 
+@pytest.mark.usefixtures("made")
 def test_docs_of_a_page_that_does_not_exist(opened: list[str]) -> None:
     done = called("glosary")
     assert done.exit_code == 2
@@ -582,6 +590,7 @@ def test_the_names_of_pages_are_known_without_making_them(site: Site) -> None:
     assert page_names() == list(site.pages)
 
 
+@pytest.mark.usefixtures("made")
 def test_a_page_is_opened_where_an_id_is() -> None:
     called = CliRunner().invoke(cli, ["docs", "contract#S5", "--no-open"])
     assert called.exit_code == 0, called.output

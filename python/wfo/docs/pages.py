@@ -36,6 +36,7 @@ _GUIDES = (
     "gates-and-worth",
     "luck",
     "refinement",
+    "walkforward",
     "search",
     "own-strategy",
     "own-source",
