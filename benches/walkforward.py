@@ -19,6 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -230,8 +231,9 @@ def permuted(arguments: argparse.Namespace) -> None:
     from wfo.backtest import read_feeds
     from wfo.metrics import inferred_bars_per_year
     from wfo.stats.pvalues import combined_p
+    from wfo.walkforward.choosing import GridChooser
     from wfo.walkforward.history import History
-    from wfo.walkforward.permuted import COLUMNS, STATISTICS, permuted_walks
+    from wfo.walkforward.permuted import COLUMNS, STATISTICS, PermutedWalks
     from wfo.windows import WalkSchedule
 
     rows = [["walk-forward", "figure", "real", *(f"{100 * s:.0f} %" for s in SHARES), "p"]]
@@ -248,6 +250,9 @@ def permuted(arguments: argparse.Namespace) -> None:
         )
         schedule = WalkSchedule(arguments.inside, arguments.outside)
         windows = schedule.resolve(history.days, warmup=max(100, grid.need))
+        walks = PermutedWalks(
+            history, windows, partial(GridChooser, grid=grid, by=cell.by), block=arguments.block
+        )
         done = {
             line["number"]: line["row"]
             for line in lines_of(arguments.out)
@@ -257,9 +262,7 @@ def permuted(arguments: argparse.Namespace) -> None:
         for number in range(1 + arguments.permutations):
             if number in done:
                 continue
-            (row,) = permuted_walks(
-                history, grid, windows, by=cell.by, numbers=[number], block=arguments.block
-            ).tolist()
+            (row,) = walks.run(number, number + 1).tolist()
             done[number] = row
             with arguments.out.open("a") as file:
                 file.write(json.dumps({"key": cell.key, "number": number, "row": row}) + "\n")

@@ -7,7 +7,7 @@ on them. Number 0 is the walk-forward on the bars as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from wfo.arguments import whole_number
@@ -15,15 +15,12 @@ from wfo.backtest.benchmark import held_marks
 from wfo.errors import InputError
 from wfo.metrics import bar_returns, sharpe, total_return
 from wfo.stats.permutation import permuted_feeds
-from wfo.walkforward.choosing import GridChooser
 from wfo.walkforward.simulating import dated_sets, simulate_sets
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from wfo.grid import Grid
-    from wfo.selection.gates import Gates
     from wfo.walkforward.components import Chooser, Decision
     from wfo.walkforward.history import History
     from wfo.windows import WalkWindows
@@ -160,60 +157,6 @@ class PermutedWalks:
             exits,
             len(sets),
         ]
-
-
-def permuted_walks(
-    history: History,
-    grid: Grid,
-    windows: WalkWindows,
-    *,
-    by: str,
-    gates: Gates | None = None,
-    min_trades: int = 0,
-    numbers: Sequence[int],
-    classes: IndexArray | None = None,
-    block: int = 0,
-) -> FloatArray:
-    """Return the figures of a walk-forward on permuted bars, one row a number.
-
-    Parameters
-    ----------
-    history
-        The bars as they are, and what trades.
-    grid
-        Searched in every window.
-    windows
-        The schedule on the bars.
-    by, gates, min_trades
-        What sets are chosen by, as of `GridChooser`.
-    numbers
-        Which orders of the bars, m of them: 0 leaves them as they are, and i is the order of the
-        seed i - 1.
-    classes, block
-        Which moves trade places, as of `wfo.stats.permutation.move_order`.
-
-    Returns
-    -------
-    float64[m, k]
-        Columns are `COLUMNS`. Returns are logarithms of 1 + the total return, -inf where nothing is
-        left; a Sharpe ratio that is not defined, as of a curve that never moves, is NaN.
-
-    Raises
-    ------
-    WfoError
-        If a number is below 0, or bars or criterion cannot be used.
-    """
-    import numpy as np
-
-    walks = PermutedWalks(
-        history,
-        windows,
-        lambda on: GridChooser(on, grid, by, gates=gates, min_trades=min_trades),
-        classes=classes,
-        block=block,
-    )
-    rows = [walks.run(number, number + 1) for number in numbers]
-    return np.concatenate([np.empty((0, len(COLUMNS))), *rows])
 
 
 def log_return(total: float | None) -> float:
