@@ -98,7 +98,10 @@ class PermutedWalks:
     def run(self, start: int, stop: int) -> FloatArray:
         """Return the figures of numbers ``start..stop``, float64[stop - start, k].
 
-        Columns are `COLUMNS`. No figure depends on how numbers are cut into calls, nor on threads.
+        Number 0 leaves the bars as they are, and i is the order of the seed i - 1. Columns are
+        `COLUMNS`: returns are logarithms of 1 + the total return, -inf where nothing is left, and a
+        Sharpe ratio that is not defined, as of a curve that never moves, is NaN. No figure depends
+        on how numbers are cut into calls, nor on threads.
         """
         import numpy as np
 
