@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wfo.data import calendar_names, calendar_timezone, check_bars, load_sample, read_bars
+import wfo.data.checks
+import wfo.data.gaps
+from wfo.data import (
+    DataStore,
+    calendar_names,
+    calendar_timezone,
+    check_bars,
+    import_bars,
+    load_sample,
+    read_bars,
+)
 from wfo.data.calendars import load_sessions
+from wfo.data.deriving import resample_stored
+from wfo.data.fixing import check_stored
+from wfo.data.gaps import find_gaps
+from wfo.data.meta import ADJUSTMENTS, Adjust
 from wfo.errors import DataError, InputError
 
 SAMPLE = load_sample("NASDAQ")
@@ -128,6 +143,24 @@ def test_every_day_is_a_session_around_the_clock() -> None:
     wrong = check_bars(daily(days), calendar="XNYS").warnings
     assert len(wrong) == 1
     assert "is it the right calendar?" in wrong[0]
+
+
+def test_the_calendar_that_never_closes_is_that_of_the_library() -> None:
+    import exchange_calendars
+
+    span = ("2023-12-30", "2024-03-01")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = exchange_calendars.get_calendar("24/7", start=span[0], end=span[1])
+        assert (theirs.bound_min(), theirs.bound_max()) == (None, None)
+        rows = theirs.schedule.reset_index(names="session").to_dict("list")
+    ours = load_sessions("24/7", *map(dt.date.fromisoformat, span))
+    assert ours.timezone == str(theirs.tz)
+    assert ours.frame["session"].to_list() == [day.date() for day in rows["session"]]
+    for name in ("open", "close"):
+        assert ours.frame[name].to_list() == [time.to_pydatetime() for time in rows[name]]
+    assert ours.frame.select("break_start", "break_end").null_count().row(0) == (63, 63)
+    assert ours.frame.schema == load_sessions("XNYS", ours.first, ours.last).frame.schema
 
 
 def test_calendar_that_begins_later_says_so() -> None:
@@ -266,6 +299,25 @@ def test_clock_changes_are_no_gap() -> None:
     assert check_bars(berlin, "1hour", calendar="24/7").warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("calendar", "timeframe", "minutes"),
+    [("XHKG", "30min", 30), ("CMES", "4hour", 240), ("24/7", "1hour", 60)],
+)
+def test_gaps_do_not_depend_on_how_many_slots_are_looked_at_together(
+    calendar: str, timeframe: str, minutes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions with a pause, such as share a slot by the clock, and such as follow each other."""
+    bars = session_bars(dt.date(2024, 1, 9), dt.date(2024, 1, 31), minutes, calendar)["datetime"]
+    row = pl.int_range(len(bars), eager=True)
+    some = bars.filter((row % 11 != 3) & ~row.is_between(30, 55))
+    moved = some.scatter([7, 40], [some[7] + dt.timedelta(minutes=9), bars[36]]).sort()
+    whole = find_gaps(moved, timeframe, calendar)
+    assert whole.bars
+    for slots in (1, 12, 50):
+        monkeypatch.setattr(wfo.data.gaps, "_SLOTS", slots)
+        assert find_gaps(moved, timeframe, calendar) == whole
+
+
 def test_missing_week() -> None:
     fridays = [dt.date(2024, 1, 5) + dt.timedelta(days=7 * i) for i in range(20)]
     assert check_bars(daily(fridays), "1week").warnings == ()
@@ -305,8 +357,10 @@ ERRORS: dict[str, tuple[Change, str]] = {
 }
 
 
+@pytest.mark.parametrize("piece", [65_536, 3])
 @pytest.mark.parametrize("case", ERRORS)
-def test_error(case: str) -> None:
+def test_error(case: str, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wfo.data.checks, "_PIECE", piece)
     change, message = ERRORS[case]
     good = SAMPLE[:21]
     assert check_bars(good).errors == ()
@@ -355,6 +409,40 @@ def test_unadjusted_split(
     assert bool(found) == warned
     if warned:
         assert "2024-01-16 (-50.5%, 2:1)" in found[0]
+
+
+RALLY = """date,open,high,low,close,adj close
+2024-03-08,19,19.3,18.7,19.2,18.2
+2024-03-12,28.6,29.8,27.3,28.4,{adjusted}
+2024-03-18,28.6,29.8,27.3,28.5,27.0
+"""
+
+
+@pytest.mark.parametrize("adjust", ADJUSTMENTS)
+def test_a_move_that_the_adjusted_close_shares_is_no_split(adjust: Adjust, tmp_path: Path) -> None:
+    """Not at import, not of the bars that are stored, and not of longer ones made of them."""
+    path = tmp_path / "x.csv"
+    path.write_text(RALLY.format(adjusted="26.9"))
+    store = DataStore(tmp_path / "store")
+    saved = import_bars(path, "X", store=store, calendar="none", adjust=adjust)
+    assert not [w for w in saved.meta.origin.warnings if "split" in w]
+    now = dt.datetime(2024, 4, 1, tzinfo=dt.UTC)
+    assert not [w for w in check_stored(store, "X", now=now).warnings if "split" in w]
+    if adjust == "none":
+        return  # weeks have no adjusted close that could say so
+    weeks = resample_stored(store, "X", "1week")
+    assert weeks.meta.rows == 2
+    assert not [w for w in weeks.meta.origin.warnings if "split" in w]
+    assert not [w for w in check_stored(store, "X", "1week", now=now).warnings if "split" in w]
+
+
+def test_a_move_of_the_adjusted_close_alone_is_said_at_import(tmp_path: Path) -> None:
+    """A broken adjusted close makes a move of prices that had none."""
+    path = tmp_path / "x.csv"
+    path.write_text(RALLY.format(adjusted="12.5"))
+    bars = read_bars(path, adjust="split-and-dividend", calendar="none")
+    (found,) = [w for w in bars.origin.warnings if "split" in w]
+    assert "2024-03-18 (+116.0%" in found
 
 
 def test_split_that_the_adjustment_removes_is_no_warning(tmp_path: Path) -> None:

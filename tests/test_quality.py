@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_data_checks import session_bars
 
+import wfo.data.quality
 from wfo.data import check_bars, load_sample, read_bars
 from wfo.data.calendars import load_sessions
 from wfo.data.frames import PRICES
@@ -78,16 +79,29 @@ def test_a_wick_of_many_ranges_is_found_and_nothing_else(
     assert f"{bars['date'][row]} ({side} {value:g}, " in found[0]
 
 
-def test_a_wick_is_measured_in_the_median_range_around_it() -> None:
+@pytest.mark.parametrize(("count", "row"), [(41, 20), (120, 9), (120, 11), (120, 60), (120, 110)])
+def test_a_wick_is_measured_in_the_median_range_around_it(count: int, row: int) -> None:
     """A bar of 100 with a range of 2 on every bar: 4 ranges above body and neighbours is 109."""
-    bars = pl.DataFrame({"date": sessions(41)}).with_columns(
+    bars = pl.DataFrame({"date": sessions(count)}).with_columns(
         open=pl.lit(100.0), high=pl.lit(101.0), low=pl.lit(99.0), close=pl.lit(100.0)
     )
-    assert warnings(with_cell(bars, "high", 20, 109.0), "wick") == []
-    found = warnings(with_cell(bars, "high", 20, 109.1), "wick")
+    assert warnings(with_cell(bars, "high", row, 109.0), "wick") == []
+    found = warnings(with_cell(bars, "high", row, 109.1), "wick")
     assert "(high 109.1, 4.0 ranges)" in found[0]
-    assert warnings(with_cell(bars, "low", 20, 91.0), "wick") == []
-    assert "(low 90.9, 4.0 ranges)" in warnings(with_cell(bars, "low", 20, 90.9), "wick")[0]
+    assert warnings(with_cell(bars, "low", row, 91.0), "wick") == []
+    assert "(low 90.9, 4.0 ranges)" in warnings(with_cell(bars, "low", row, 90.9), "wick")[0]
+
+
+@pytest.mark.parametrize("piece", [1, 16, 65_536])
+def test_findings_do_not_depend_on_how_many_bars_are_looked_at_together(
+    piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wfo.data.quality, "_PIECE", piece)
+    bars = scaled(walk(200), 0.5, 97)
+    for row in (0, 26, 28, 59, 199):
+        bars = with_cell(bars, "high", row, bars["high"][row] * 1.5)
+    assert warnings(bars, "wick")[0].startswith("5 wicks reach")
+    assert warnings(bars, "split")[0].startswith("1 move looks")
 
 
 def test_a_crash_that_its_neighbours_share_is_no_wick() -> None:

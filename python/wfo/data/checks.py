@@ -11,13 +11,18 @@ from wfo.data.foreign import polars_frame
 from wfo.data.frames import PRICES, conform, time_column
 from wfo.data.gaps import find_gaps
 from wfo.data.quality import agreement_warnings, split_warnings, wick_warnings
-from wfo.data.tables import RowNames
+from wfo.data.row_names import RowNames
 from wfo.data.timeframes import TIMEFRAMES, describe_seconds, is_intraday
 from wfo.errors import DataError
 from wfo.settings import LEAST_PRICE, MOST_PRICE
 
 if TYPE_CHECKING:
     import polars as pl
+
+#: Rows that are looked at together: few enough for a processor's cache.
+_PIECE: Final = 65_536
+#: A length that is not the commonest distance must be that of this share of neighbours.
+LEAST_SHARE: Final = 0.02
 
 #: Fewer bars than this say nothing about their usual distance.
 _SPACING_BARS: Final = 10
@@ -43,7 +48,7 @@ class CheckReport:
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
 
-    def raise_errors(self, name: str, advice: str | None = None) -> None:
+    def raise_errors(self, name: str, advice: str = "") -> None:
         """Raise a `DataError` with all errors, if there are any.
 
         Parameters
@@ -51,19 +56,14 @@ class CheckReport:
         name
             What the bars are called in the message.
         advice
-            ``"repair"`` to mention it where it helps.
+            What to add where high and low do not include open and close.
         """
         if not self.errors:
             return
-        errors = list(self.errors)
-        if advice == "repair":
-            errors = [
-                f"{e}; repair (--repair) widens high and low" if "do not include" in e else e
-                for e in errors
-            ]
+        errors = [f"{e}; {advice}" if advice and "do not include" in e else e for e in self.errors]
         if len(errors) == 1:
             raise DataError(f"{name}: {errors[0]}")
-        raise DataError(f"{name} has {len(errors)} kinds of errors:\n  " + "\n  ".join(errors))
+        raise DataError(f"{name} has {len(errors)} kinds of errors: {', and '.join(errors)}")
 
 
 def check_bars(
@@ -74,6 +74,7 @@ def check_bars(
     rows: RowNames | None = None,
     daily: Any = None,
     spacing: bool = True,
+    splits: bool = True,
 ) -> CheckReport:
     """Check bars for errors and oddities.
 
@@ -92,6 +93,9 @@ def check_bars(
         Daily bars of the same symbol, to compare intraday bars with.
     spacing
         Whether bars must mostly be `timeframe` apart; those of what trades seldom are not.
+    splits
+        Whether to look for moves that look like an unadjusted split; there are none in prices
+        that were multiplied by an adjusted close.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def check_bars(
     errors = structure_errors(bars, timeframe, rows, spacing=spacing)
     if errors:
         return CheckReport(errors, ())
-    warnings = calendar_warnings(bars, timeframe, calendar)
+    warnings = calendar_warnings(bars, timeframe, calendar, splits=splits)
     if daily is not None and is_intraday(timeframe):
         warnings += tuple(
             agreement_warnings(bars, timeframe, polars_frame(daily), calendar=calendar)
@@ -140,6 +144,9 @@ def structure_errors(
     expected = "datetime" if is_intraday(timeframe) else "date"
     if stamp != expected:
         return (f"{timeframe} bars need a column {expected!r}, not {stamp!r}",)
+
+    if _without_errors(bars, stamp, timeframe, spacing=spacing):
+        return ()
 
     def report(mask: pl.Series, what: str, column: str) -> None:
         bad = where(mask)
@@ -182,6 +189,44 @@ def structure_errors(
     return tuple(errors)
 
 
+def _without_errors(bars: pl.DataFrame, stamp: str, timeframe: str, *, spacing: bool) -> bool:
+    """Tell whether bars are beyond doubt without errors; where not, `structure_errors` looks.
+
+    Most bars are, and this takes a tenth of the time and hardly any memory: it looks at a piece at
+    a time and makes no new columns.
+    """
+    import numpy as np
+
+    if any(bars[name].null_count() for name in (stamp, *PRICES)):
+        return False
+    # Dates are numbered by days, times by microseconds; lengths of time are in whole seconds.
+    second = 1_000_000 if stamp == "datetime" else 1 / 86_400
+    step = round(TIMEFRAMES[timeframe] * second)
+    within = max(round(second), 1)
+    spaced = 0
+    for start in range(0, bars.height, _PIECE):
+        piece = bars.slice(start, _PIECE)
+        open_, high, low, close = (piece[name].to_numpy() for name in PRICES)
+        # NaN among the prices is their minimum too, and no comparison with it is true.
+        if not (low.min() >= LEAST_PRICE and high.max() <= MOST_PRICE):
+            return False
+        for price in (open_, close):
+            if not ((low <= price) & (price <= high)).all():
+                return False
+        if "volume" in bars.columns:
+            volume = piece["volume"].drop_nulls().to_numpy()
+            if len(volume) and not (volume.min() >= 0 and np.isfinite(volume.max())):
+                return False
+        # With the last one of the piece before it.
+        ends = bars[stamp].slice(max(start - 1, 0), _PIECE + (start > 0)).to_physical().to_numpy()
+        apart = np.diff(ends)
+        if not (apart > 0).all():
+            return False
+        spaced += int(np.count_nonzero((apart >= step) & (apart < step + within)))
+    # What most of them have is the most frequent.
+    return not spacing or bars.height < _SPACING_BARS or 2 * spaced > bars.height - 1
+
+
 def _order_errors(stamps: pl.Series, rows: RowNames) -> list[str]:
     import polars as pl
 
@@ -214,20 +259,42 @@ def _order_errors(stamps: pl.Series, rows: RowNames) -> list[str]:
 def _spacing_errors(stamps: pl.Series, timeframe: str) -> list[str]:
     if len(stamps) < _SPACING_BARS:
         return []
-    usual = [int(s) for s in stamps.diff().drop_nulls().dt.total_seconds().mode().sort()]
-    if TIMEFRAMES[timeframe] in usual:
+    steps = stamps.diff().drop_nulls().dt.total_seconds()
+    usual = [int(s) for s in steps.mode().sort()]
+    if TIMEFRAMES[timeframe] in usual or _are_thin(steps, TIMEFRAMES[timeframe]):
         return []
     name = next((n for n, s in TIMEFRAMES.items() if s == usual[0]), None)
-    advice = f"give the timeframe {name}" if name else f"known are {', '.join(TIMEFRAMES)}"
+    advice = (
+        f"give the timeframe {name} (--timeframe)" if name else f"known are {', '.join(TIMEFRAMES)}"
+    )
     distance = describe_seconds(usual[0])
     return [f"most bars are {distance} apart, so they are not {timeframe} bars: {advice}"]
 
 
-def calendar_warnings(bars: pl.DataFrame, timeframe: str, calendar: str) -> tuple[str, ...]:
-    """Return what looks wrong with bars that have no errors; see `check_bars`."""
+def _are_thin(steps: pl.Series, length: int) -> bool:
+    """Tell whether bars are of a length that most of them skip, as minutes without a trade do."""
+    within = steps.filter(steps < TIMEFRAMES["1day"])
+    multiples = len(within) > 0 and bool((within % length == 0).all())
+    return multiples and int((steps == length).sum()) >= LEAST_SHARE * len(steps)
+
+
+def calendar_warnings(
+    bars: pl.DataFrame,
+    timeframe: str,
+    calendar: str,
+    *,
+    splits: bool = True,
+    unadjusted: pl.Series | None = None,
+) -> tuple[str, ...]:
+    """Return what looks wrong with bars that have no errors; see `check_bars`.
+
+    Of bars that have just been adjusted, `unadjusted` is what their close was; see
+    `wfo.data.quality.split_warnings`.
+    """
     warnings = [*find_gaps(bars[time_column(bars)], timeframe, calendar).warnings]
     warnings += _volume_warnings(bars)
-    warnings += split_warnings(bars)
+    if splits:
+        warnings += split_warnings(bars, unadjusted)
     warnings += wick_warnings(bars)
     return tuple(warnings)
 

@@ -84,7 +84,9 @@ def resample_stored(
         timezone=origin.timezone if is_intraday(to) else None,
         repaired=0,
         notes=(made_of, *made.notes),
-        warnings=calendar_warnings(frame, to, origin.calendar),
+        warnings=calendar_warnings(
+            frame, to, origin.calendar, splits=not is_adjusted_file(store, stored.meta)
+        ),
         fetched_from=None,
     )
     stamps = frame[time_column(frame)]
@@ -105,6 +107,20 @@ def resample_stored(
 def is_resampled(origin: BarsOrigin) -> bool:
     """Tell whether bars were made of shorter ones."""
     return origin.fetched_from is None and origin.source.startswith(_RESAMPLED)
+
+
+def is_adjusted_file(store: DataStore, meta: BarsMeta) -> bool:
+    """Tell whether prices were multiplied by the adjusted close of a file, or made of such.
+
+    Whatever moves they have that look like a split, the adjusted close had them, so they were none.
+    """
+    origin = meta.origin
+    with contextlib.suppress(DataError, InputError):  # what they were made of may be gone
+        for _ in TIMEFRAMES:
+            if not is_resampled(origin):
+                return origin.fetched_from is None and origin.adjust == "split-and-dividend"
+            origin = store.meta(meta.symbol, origin.source.removeprefix(_RESAMPLED)).origin
+    return False
 
 
 def outdated(store: DataStore, meta: BarsMeta) -> str:

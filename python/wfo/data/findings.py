@@ -58,9 +58,10 @@ def runs_of(stamps: pl.Series, places: npt.NDArray[np.int64]) -> tuple[Run, ...]
     if not len(stamps):
         return ()
     cuts = np.flatnonzero(np.diff(places) != 1) + 1
-    begins = [0, *(int(c) for c in cuts)]
-    ends = [*begins[1:], len(stamps)]
-    return tuple(Run(stamps[b], stamps[e - 1], e - b) for b, e in zip(begins, ends, strict=True))
+    begins = np.concatenate([[0], cuts])
+    ends = np.concatenate([cuts, [len(stamps)]])
+    first, last = stamps.gather(begins).to_list(), stamps.gather(ends - 1).to_list()
+    return tuple(map(Run, first, last, (ends - begins).tolist()))
 
 
 def said_runs(runs: Sequence[Run]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from wfo.data.checks import CheckReport, check_bars
 from wfo.data.coverage import Coverage, DateInterval, joined, without
-from wfo.data.deriving import is_resampled, outdated
+from wfo.data.deriving import is_adjusted_file, is_resampled, outdated
 from wfo.data.downloading import Downloaded, download
 from wfo.data.findings import count_of, listed, where
 from wfo.data.gaps import find_gaps
@@ -149,6 +149,7 @@ def check_stored(
         calendar=origin.calendar,
         daily=daily,
         spacing=origin.fetched_from is None,
+        splits=not is_adjusted_file(store, stored.meta),
     )
     if old := outdated(store, stored.meta):
         report = dataclasses.replace(report, warnings=(*report.warnings, old))

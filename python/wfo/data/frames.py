@@ -147,10 +147,11 @@ def fingerprint(frame: pl.DataFrame) -> str:
             raise DataError(f"column {name!r} has empty cells, so the bars have no fingerprint")
     digest = hashlib.sha256()
     whole = pl.Int32 if stamp == "date" else pl.Int64
-    stamps = bars[stamp].to_physical().cast(whole).to_numpy()
-    digest.update(stamps.astype("<i4" if stamp == "date" else "<i8").tobytes())
-    for name in PRICES:
-        digest.update(bars[name].to_numpy().astype("<f8").tobytes())
+    columns = [(bars[stamp].to_physical().cast(whole), "<i4" if stamp == "date" else "<i8")]
+    columns += [(bars[name], "<f8") for name in PRICES]
+    for column, kind in columns:
+        for chunk in column.get_chunks():  # as it lies in memory, without a copy of a long column
+            digest.update(chunk.to_numpy().astype(kind, copy=False).data)
     return digest.hexdigest()
 
 

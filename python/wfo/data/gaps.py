@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wfo.data.calendars import NO_CALENDAR, load_sessions
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 #: Days on a weekend, or a share of all bars, from which on the calendar itself is in doubt.
 _WEEKEND_DAYS = 10
 _OUTSIDE_SHARE = 0.5
+_OTHER_CALENDAR = "; is it the right calendar? (--calendar of the import names another)"
+
+#: Slots of sessions that are looked at together: few enough for a processor's cache.
+_SLOTS = 65_536
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +111,7 @@ def _sessions_missing(calendar: str, runs: tuple[Run, ...], missing: pl.Series) 
 
 def _hint(days: pl.Series) -> str:
     weekend = int((days.dt.weekday() >= 6).sum())
-    return "; is it the right calendar?" if weekend > _WEEKEND_DAYS else ""
+    return _OTHER_CALENDAR if weekend > _WEEKEND_DAYS else ""
 
 
 def _weekly(dates: pl.Series, calendar: str, days: list[dt.date]) -> Gaps:
@@ -144,13 +149,16 @@ def _intraday(stamps: pl.Series, seconds: int, calendar: str, days: list[dt.date
     sessions = load_sessions(calendar, days[0] - week, days[1] + week)
     zone = sessions.timezone
     local = stamps.dt.convert_time_zone(zone)
-    warnings = _uncovered(local.dt.date(), calendar, sessions.first, sessions.last)
+    warnings: list[str] = []
+    # A day from the ends of what is covered, none of the bars in between is outside of it.
+    if not (sessions.first < local[0].date() and local[-1].date() < sessions.last):
+        warnings = _uncovered(local.dt.date(), calendar, sessions.first, sessions.last)
     step = seconds * 1_000_000
     bars: Micros = stamps.to_physical().to_numpy()
     frame = sessions.frame
     opens = frame["open"]
-    bars = bars[(bars >= _micros(sessions.first, zone))]
-    bars = bars[(bars < _micros(sessions.last + dt.timedelta(days=1), zone))]
+    ends = (sessions.first, sessions.last + dt.timedelta(days=1))
+    bars = bars[slice(*np.searchsorted(bars, [_micros(day, zone) for day in ends]))]
     if not frame.height or not len(bars):
         return Gaps(calendar, warnings=tuple(warnings))
 
@@ -158,8 +166,10 @@ def _intraday(stamps: pl.Series, seconds: int, calendar: str, days: list[dt.date
     # (09:30, 10:00, 11:00, ...): take whichever explains the bars better.
     wall = opens.dt.convert_time_zone(zone).dt.replace_time_zone(None).to_physical().to_numpy()
     open_us: Micros = opens.to_physical().to_numpy()
-    matches = [_match(bars, begin, frame, step) for begin in (open_us, open_us - wall % step)]
-    match = min(matches, key=lambda m: len(m.missing) + len(m.outside))
+    match = _match(bars, open_us, frame, step)
+    if (wall % step).any():
+        by_clock = _match(bars, open_us - wall % step, frame, step)
+        match = min(match, by_clock, key=lambda m: len(m.missing) + len(m.outside))
 
     whole: tuple[Run, ...] = ()
     dates: tuple[dt.date, ...] = ()
@@ -175,7 +185,7 @@ def _intraday(stamps: pl.Series, seconds: int, calendar: str, days: list[dt.date
     if len(outside):
         said = count_of(len(outside), "bar lies", "bars lie")
         doubt = len(outside) > _OUTSIDE_SHARE * len(np.unique(bars))
-        hint = "; is it the right calendar?" if doubt else ""
+        hint = _OTHER_CALENDAR if doubt else ""
         at = listed(_times(outside, zone))
         warnings.append(f"{said} outside the sessions of {calendar}: {at}{hint}")
     return Gaps(calendar, whole, within, tuple(warnings), dates)
@@ -209,7 +219,45 @@ def _match(bars: Micros, begin: Micros, frame: pl.DataFrame, step: int) -> _Matc
 
     close: Micros = frame["close"].to_physical().to_numpy()
     counts = -(-(close - begin) // step)
-    session = np.repeat(np.arange(len(begin)), counts)
+    found = []
+    slots = 0
+    for first, last in _stretches(begin, close, counts):
+        until = len(bars) if last == len(begin) else int(np.searchsorted(bars, begin[last]))
+        start, end, session = _slots(begin, close, counts, frame, step, range(first, last))
+        keep = (end > bars[0]) & (start <= bars[-1])
+        start, end, session = start[keep], end[keep], session[keep]
+        since = 0 if first == 0 else int(np.searchsorted(bars, begin[first]))
+        found.append(_fill(bars[since:until], start, end, session, slots))
+        slots += len(start)
+    return _Match(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def _stretches(begin: Micros, close: Micros, counts: Micros) -> Iterator[tuple[int, int]]:
+    """Yield ranges of sessions, the end excluded, that share no slot with others.
+
+    Each has about `_SLOTS` slots: as many as all of years of minutes take much memory.
+    """
+    import numpy as np
+
+    before = np.cumsum(counts)
+    first = 0
+    while first < len(begin):
+        taken = before[first - 1] if first else 0
+        last = max(int(np.searchsorted(before, taken + _SLOTS)), first + 1)
+        while last < len(begin) and begin[last] < close[last - 1]:
+            last += 1
+        yield first, min(last, len(begin))
+        first = last
+
+
+def _slots(
+    begin: Micros, close: Micros, counts: Micros, frame: pl.DataFrame, step: int, sessions: range
+) -> tuple[Micros, Micros, Micros]:
+    """Return where the slots of some sessions begin and end, and the sessions' numbers."""
+    import numpy as np
+
+    counts = counts[sessions.start : sessions.stop]
+    session = np.repeat(np.arange(sessions.start, sessions.stop), counts)
     within = np.arange(len(session)) - np.repeat(np.cumsum(counts) - counts, counts)
     start = begin[session] + within * step
     end = np.minimum(start + step, close[session])
@@ -221,20 +269,28 @@ def _match(bars: Micros, begin: Micros, frame: pl.DataFrame, step: int) -> _Matc
         pause_start = frame["break_start"].to_physical().fill_null(0).to_numpy()[session]
         pause_end = frame["break_end"].to_physical().fill_null(0).to_numpy()[session]
         keep &= ~((start >= pause_start) & (end <= pause_end) & pauses[session])
-    keep &= (end > bars[0]) & (start <= bars[-1])
-    start, end, session = start[keep], end[keep], session[keep]
-    if not len(start):
-        return _Match(start, start, session, bars)
+    return start[keep], end[keep], session[keep]
 
+
+def _fill(
+    bars: Micros, start: Micros, end: Micros, session: Micros, before: int
+) -> tuple[Micros, Micros, Micros, Micros]:
+    """Return the fields of `_Match` of a stretch of slots that `before` others precede."""
+    import numpy as np
+
+    if not len(start):
+        return start, start, session, bars
     slot = np.searchsorted(start, bars, side="right") - 1
     inside = (slot >= 0) & (bars < end[np.maximum(slot, 0)])
     filled = np.zeros(len(start), dtype=np.bool_)
     filled[slot[inside]] = True
-    seen = np.isin(session, session[filled])
-    absent = ~filled & seen
+    seen = np.zeros(session[-1] - session[0] + 1, dtype=np.bool_)
+    seen[session[filled] - session[0]] = True
+    traded = seen[session - session[0]]
+    absent = ~filled & traded
     # A number is left out between sessions, so that no run goes from one to the next.
-    places = np.arange(len(start)) + session
-    return _Match(start[absent], places[absent], np.unique(session[~seen]), bars[~inside])
+    places = before + np.flatnonzero(absent) + session[absent]
+    return start[absent], places, np.unique(session[~traded]), bars[~inside]
 
 
 def _micros(day: dt.date, zone: str) -> int:

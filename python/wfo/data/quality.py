@@ -7,7 +7,7 @@ since what looks wrong may be right.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wfo.data.findings import SHOWN, count_of, some, stamp_text, where
 from wfo.data.frames import PRICES, conform, time_column
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: A wick is stray beyond so many median true ranges; see `wick_warnings`.
 STRAY_WICK: Final = 4.0
+#: Bars that are looked at together: few enough for a processor's cache.
+_PIECE: Final = 65_536
 #: Bars around a bar whose true ranges are its measure, and the fewest that are one.
 _AROUND: Final = 21
 _FEWEST: Final = 5
@@ -68,48 +70,111 @@ def wick_warnings(bars: pl.DataFrame) -> list[str]:
     list of str
         One sentence, or none.
     """
-    import polars as pl
-
     if bars.height < _FEWEST:
         return []
+    found = _wicks(bars)
+    places = found["place"].to_list()
+    if not places:
+        return []
+    stamps = bars[time_column(bars)]
+
+    def shown(k: int) -> str:
+        side = "high" if found["up"][k] >= found["down"][k] else "low"
+        i = places[k]
+        return f"{stamp_text(stamps[i])} ({side} {bars[side][i]:g}, {found['size'][k]:.1f} ranges)"
+
+    said = count_of(len(places), "wick reaches", "wicks reach")
+    places_said = some([shown(k) for k in range(len(places))[:SHOWN]], len(places))
+    measure = f"more than {STRAY_WICK:g} usual ranges beyond the body and the bars beside it"
+    return [f"{said} {measure}: {places_said}"]
+
+
+def _wicks(bars: pl.DataFrame) -> pl.DataFrame:
+    """Return what `_measured` does.
+
+    Medians of true ranges, which take long, are computed only where they may be small enough; those
+    at both ends of the bars, which are of fewer ranges, as they are there.
+    """
+    import polars as pl
+
+    half, edge, rows = _AROUND // 2, 2 * _AROUND, bars.height
+    if rows <= 2 * edge:
+        return _measured(bars)
+    place = pl.col("place")
+    parts = [_measured(bars.head(edge)).filter(place <= half)]
+    for start in range(half + 1, rows - half, _PIECE):
+        stop = min(start + _PIECE, rows - half)
+        # The first of the ranges is of the close before it.
+        piece = bars.slice(start - half - 1, stop - start + _AROUND)
+        found = _measured_within(*(piece[p].to_numpy() for p in PRICES))
+        parts.append(pl.DataFrame(found).with_columns(place + start))
+    last = _measured(bars.tail(edge)).with_columns(place + (rows - edge))
+    return pl.concat([*parts, last.filter(place >= rows - half)])
+
+
+def _measured(bars: pl.DataFrame) -> pl.DataFrame:
+    """Return ``place``, ``up``, ``down`` and ``size`` of all stray wicks."""
+    import polars as pl
+
     high, low = pl.col("high"), pl.col("low")
     before = pl.col("close").shift(1)
     true_range = pl.max_horizontal(high, before) - pl.min_horizontal(low, before)
     usual = true_range.rolling_median(_AROUND, center=True, min_samples=_FEWEST)
     up = high - pl.max_horizontal("open", "close", high.shift(1), high.shift(-1))
     down = pl.min_horizontal("open", "close", low.shift(1), low.shift(-1)) - low
-    found = bars.select(up=up, down=down, usual=usual).with_columns(
+    place = pl.int_range(pl.len(), dtype=pl.Int64)
+    found = bars.select(place=place, up=up, down=down, usual=usual).with_columns(
         size=pl.max_horizontal("up", "down") / pl.col("usual")
     )
     # Where most bars around have no range at all, nothing can be said in ranges.
-    places = where((found["size"] > STRAY_WICK) & (found["usual"] > 0))
-    if not places:
-        return []
-    stamps = bars[time_column(bars)]
-
-    def shown(i: int) -> str:
-        side = "high" if found["up"][i] >= found["down"][i] else "low"
-        return f"{stamp_text(stamps[i])} ({side} {bars[side][i]:g}, {found['size'][i]:.1f} ranges)"
-
-    said = count_of(len(places), "wick reaches", "wicks reach")
-    places_said = some([shown(i) for i in places[:SHOWN]], len(places))
-    measure = f"more than {STRAY_WICK:g} usual ranges beyond the body and the bars beside it"
-    return [f"{said} {measure}: {places_said}"]
+    stray = (pl.col("size") > STRAY_WICK) & (pl.col("usual") > 0)
+    return found.filter(stray).drop("usual")
 
 
-def split_warnings(bars: pl.DataFrame) -> list[str]:
+def _measured_within(open_: Floats, high: Floats, low: Floats, close: Floats) -> dict[str, Any]:
+    """Return what `_measured` does of the bars that have all others of their medians beside them.
+
+    Places are counted from the first of those, the bar in the middle of the first `_AROUND` ranges.
+    """
+    import numpy as np
+
+    half = _AROUND // 2
+    rows = slice(half + 1, len(close) - half)
+    before, behind = slice(half, len(close) - half - 1), slice(half + 2, len(close) - half + 1)
+    body = np.maximum(open_[rows], close[rows]), np.minimum(open_[rows], close[rows])
+    up = high[rows] - np.maximum(body[0], np.maximum(high[before], high[behind]))
+    down = np.minimum(body[1], np.minimum(low[before], low[behind])) - low[rows]
+    wick = np.maximum(up, down)
+    true_range = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
+    # At most half of the ranges are above their median: of more than half, one is not.
+    least = np.full(len(wick), np.inf)
+    for k in range((half + 1) // 2, (half + 1) // 2 + half + 1):
+        np.minimum(least, true_range[k : k + len(wick)], out=least)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = np.flatnonzero(wick / least > STRAY_WICK)
+        around = np.lib.stride_tricks.sliding_window_view(true_range, _AROUND)[places]
+        usual = np.partition(around, half, axis=1)[:, half]
+        size = wick[places] / usual
+    stray = (size > STRAY_WICK) & (usual > 0)
+    places, size = places[stray], size[stray]
+    return {"place": places, "up": up[places], "down": down[places], "size": size}
+
+
+def split_warnings(bars: pl.DataFrame, unadjusted: pl.Series | None = None) -> list[str]:
     """Look for moves that are those of a split for which the prices are not adjusted.
 
     Two kinds of moves are: those above 40 % from close to close, and those whose overnight ratio,
     of the open to the close before, is within 3 % of a usual split's (3:2, 2:1 to 100:1, and the
     reverse), stands out among the overnight moves around it and where the level stays, so that the
     median closes of the five bars on either side have that ratio too, within 15 %. A move that
-    the adjusted close shares was none.
+    the adjusted close shares was none; nor was one that prices had before they were adjusted too.
 
     Parameters
     ----------
     bars
         Conforming bars without errors.
+    unadjusted
+        The close of each before it was adjusted, of bars that were.
 
     Returns
     -------
@@ -122,15 +187,26 @@ def split_warnings(bars: pl.DataFrame) -> list[str]:
         return []
     close: Floats = bars["close"].to_numpy()
     open_: Floats = bars["open"].to_numpy()
-    move = np.log(close[1:] / close[:-1])
-    night = np.log(open_[1:] / close[:-1])
-    large = np.abs(np.expm1(move)) > LARGE_MOVE
+
+    def moves(to: Floats, first: int, last: int) -> Floats:
+        return np.log(to[first + 1 : last + 1] / close[first:last])
+
     ratios = np.asarray([math.log(old / new) for new, old in _SPLITS])
     ratios = np.concatenate([ratios, -ratios])
     names = [f"{n}:{o}" for n, o in _SPLITS] + [f"{o}:{n}" for n, o in _SPLITS]
     # Few bars move as far as the smallest ratio, and millions of bars may be checked.
-    far = np.flatnonzero(large | (np.abs(night) > np.abs(ratios).min() - _NEAR_SPLIT))
-    nearest = {int(k): int(np.abs(ratios - night[k]).argmin()) for k in far}
+    move: dict[int, float] = {}
+    night: dict[int, float] = {}
+    large: dict[int, bool] = {}
+    for first in range(0, len(close) - 1, _PIECE):
+        last = min(first + _PIECE, len(close) - 1)
+        by_close, by_open = moves(close, first, last), moves(open_, first, last)
+        above = np.abs(np.expm1(by_close)) > LARGE_MOVE
+        far = np.flatnonzero(above | (np.abs(by_open) > np.abs(ratios).min() - _NEAR_SPLIT))
+        keys = (far + first).tolist()
+        for kept, values in ((move, by_close), (night, by_open), (large, above)):
+            kept.update(zip(keys, values[far].tolist(), strict=True))
+    nearest = {k: int(np.abs(ratios - night[k]).argmin()) for k in night}
     near = {k for k, which in nearest.items() if abs(night[k] - ratios[which]) < _NEAR_SPLIT}
 
     def stays(k: int) -> bool:
@@ -139,16 +215,17 @@ def split_warnings(bars: pl.DataFrame) -> list[str]:
         return abs(level - float(ratios[nearest[k]])) < _NEAR_LEVEL
 
     def stands_out(k: int) -> bool:
-        around = night[max(k - _AROUND, 0) : k + _AROUND + 1]
-        return abs(float(night[k])) > _STANDS_OUT * float(np.median(np.abs(around)))
+        around = moves(open_, max(k - _AROUND, 0), min(k + _AROUND + 1, len(close) - 1))
+        return abs(night[k]) > _STANDS_OUT * float(np.median(np.abs(around)))
 
     found = [
         k
         for k in nearest
-        if large[k] or (k in near and len(night) >= _FEWEST and stands_out(k) and stays(k))
+        if large[k] or (k in near and len(close) > _FEWEST and stands_out(k) and stays(k))
     ]
-    if "adj_close" in bars.columns:
-        adjusted = bars["adj_close"].to_numpy()
+    other = bars["adj_close"] if "adj_close" in bars.columns else unadjusted
+    if other is not None:
+        adjusted = other.to_numpy()
         with np.errstate(invalid="ignore", divide="ignore"):
             shared = np.log(adjusted[1:] / adjusted[:-1])
         # Without a positive adjusted close there is nothing that could share a move.

@@ -299,10 +299,14 @@ def sealed(rows: pl.DataFrame, meta: str) -> bytes:
     metadata = {_META_KEY: meta, _SEAL_KEY: _UNSEALED}
     rows.write_parquet(file, compression="zstd", metadata=metadata)
     content = file.getvalue()
-    head, found, tail = content.rpartition(_UNSEALED.encode())
-    if not found:
+    at = content.rfind(_UNSEALED.encode())
+    if at < 0:
         raise DataError("this version of polars does not write meta data into Parquet files")
-    return head + f"{MARK}{_digest(content)}".encode() + tail
+    seal = f"{MARK}{_digest(content)}".encode()
+    del content  # or the file would be copied where it is written to
+    file.seek(at)
+    file.write(seal)
+    return file.getvalue()
 
 
 def _has_its_seal(content: bytes) -> bool | None:
