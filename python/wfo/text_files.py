@@ -12,6 +12,14 @@ _KINDS = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save it as CSV"),
     (b"\x1f\x8b", "compressed with gzip: unpack it first"),
     (b"%PDF", "a PDF document: save its table as CSV"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it first"),
+    (b"Rar!", "a RAR archive: unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first"),
+    (b"BZh", "compressed with bzip2: unpack it first"),
+    (b"\xfd7zXZ\x00", "compressed with xz: unpack it first"),
+    (b"ARROW1", "an Arrow file: save it as Parquet or CSV"),
+    (b"\x89HDF", "an HDF5 file: save its table as Parquet or CSV"),
+    (b"SQLite format 3\x00", "a database: save its table as CSV"),
 )
 
 
@@ -80,20 +88,40 @@ def decode(
     try:
         return content.decode(encoding), encoding
     except UnicodeDecodeError as failure:
-        cut = failure.reason in {"truncated data", "unexpected end of data"}
-        if ansi and encoding == "utf-8-sig" and not cut:
+        if ansi and encoding == "utf-8-sig" and not is_cut(failure):
             try:
                 return content.decode("cp1252"), "cp1252"
             except UnicodeDecodeError:
                 pass
         line = content.count(b"\n", 0, failure.start) + 1
-        if cut:
-            raise error(
-                f"{name}, line {line}: the file ends in the middle of a character, so it was cut"
-                " short: get it again"
-            ) from failure
-        found = f"byte 0x{content[failure.start]:02x}"
-        raise error(
-            f"{name}, line {line}: {found} is not {encoding.upper()[:6].rstrip('-')} text: "
-            "save the file as CSV in UTF-8"
-        ) from failure
+        raise error(undecodable(name, line, failure)) from failure
+
+
+def is_cut(failure: UnicodeDecodeError) -> bool:
+    """Tell whether decoding failed because a text ends in the middle of a character."""
+    return failure.reason in {"truncated data", "unexpected end of data"}
+
+
+def undecodable(name: str, line: int, failure: UnicodeDecodeError) -> str:
+    """Return what is wrong with a text file that is not in its encoding, in words.
+
+    Parameters
+    ----------
+    name
+        What messages call the file.
+    line
+        The number of the line, from 1, in which decoding failed.
+    failure
+        How it failed.
+    """
+    if is_cut(failure):
+        return (
+            f"{name}, line {line}: the file ends in the middle of a character, so it was cut"
+            " short: get it again"
+        )
+    found = f"byte 0x{failure.object[failure.start]:02x}"
+    encoding = {"utf8": "utf-8"}.get(failure.encoding, failure.encoding)
+    return (
+        f"{name}, line {line}: {found} is not {encoding.upper()[:6].rstrip('-')} text: "
+        "save the file as CSV in UTF-8"
+    )

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from wfo.data.coverage import Answered, Coverage, DateInterval, Empty
     from wfo.data.errors import CorruptError
     from wfo.data.frames import conform, fingerprint, time_column
-    from wfo.data.importing import import_bars
+    from wfo.data.importing.reading import ImportedBars, read_bars
+    from wfo.data.importing.storing import import_bars
     from wfo.data.meta import BarsMeta, BarsOrigin
-    from wfo.data.reading import ImportedBars, read_bars
     from wfo.data.resampling import Resampled, resample
     from wfo.data.sample import load_sample, sample_names, sample_store
     from wfo.data.store import DataStore, Held, SavedBars, Stored, default_folder
@@ -42,7 +42,7 @@ _HOME = {
     "DateInterval": "coverage",
     "Empty": "coverage",
     "Held": "store",
-    "ImportedBars": "reading",
+    "ImportedBars": "importing.reading",
     "Resampled": "resampling",
     "SavedBars": "store",
     "Stored": "store",
@@ -52,10 +52,10 @@ _HOME = {
     "conform": "frames",
     "default_folder": "store",
     "fingerprint": "frames",
-    "import_bars": "importing",
+    "import_bars": "importing.storing",
     "is_intraday": "timeframes",
     "load_sample": "sample",
-    "read_bars": "reading",
+    "read_bars": "importing.reading",
     "resample": "resampling",
     "sample_names": "sample",
     "sample_store": "sample",

@@ -12,7 +12,7 @@ import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from wfo.data.columns import recognise
+from wfo.data.importing.headings.recognising import own_stamps, recognise
 from wfo.errors import DataError, InputError
 from wfo.text import brief
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
     import polars as pl
 
-#: Fields of a bar frame, as `wfo.data.columns` calls them.
+#: Fields of a bar frame, as `wfo.data.importing.headings.recognising` calls them.
 _STAMPS: Final = ("date", "datetime")
 _PRICES: Final = ("open", "high", "low", "close")
 _FIELDS: Final = (*_STAMPS, *_PRICES, "volume", "adj_close")
@@ -86,8 +86,8 @@ def polars_frame(frame: Any, name: str = "bars", *, bars: bool = True) -> pl.Dat
             said = brief(str(error))
             raise DataError(f"column {each!r} of {name} cannot be read: {said}") from None
     index = nw.maybe_get_index(found)
-    known = recognise(names).position
-    if index is not None and not any(stamp in known for stamp in _STAMPS):
+    # A column whose name may mean a stamp, such as 't' or 'Data', stands behind an index of dates.
+    if index is not None and not own_stamps(names):
         stamps = _index_column(index)
         if stamps is not None:
             columns.insert(0, stamps)
@@ -285,4 +285,4 @@ def _index_column(index: Any) -> pl.Series | None:
         return column
     # Under a heading that says so, what are no stamps are an error and not an index to pass over.
     heading = str(getattr(index, "name", None) or "")
-    return column if any(s in recognise([heading]).position for s in _STAMPS) else None
+    return column if own_stamps([heading]) else None

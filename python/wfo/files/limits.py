@@ -52,6 +52,14 @@ BARS_ROWS: Final = 20_000_000
 TABLE_COLUMNS: Final = 4096
 LINE_CHARACTERS: Final = 1 << 20
 
+#: Bytes that a packed text of bars (zip, gzip, bzip2, xz) has when it is unpacked: never more than
+#: a text, nor than the first number for each of its bytes, but as much as the second in any case.
+PACKED_RATIO: Final = 64
+PACKED_SMALL: Final = 256 << 20
+#: Bytes of the directory of a zip archive, and of what unpacking xz needs.
+ARCHIVE_DIRECTORY: Final = 1 << 20
+XZ_MEMORY: Final = 128 << 20
+
 #: Bytes of any other text file, such as a journal or a page of the documentation.
 TEXT_BYTES: Final = 64 << 20
 

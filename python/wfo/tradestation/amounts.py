@@ -1,7 +1,7 @@
 """Numbers of reports as programs for people write them, such as ``(1.234,56 €)``, to float64.
 
-The digits themselves are read by `wfo.data.numerals`; here is what stands around them, what stands
-for no number, and how a file tells which of point and comma is its decimal mark.
+The digits themselves are read by `wfo.data.importing.numbers.numerals`; here is what stands around
+them, what stands for no number, and how a file tells which of point and comma is its decimal mark.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from wfo.data.numerals import Notation, parse_numerals
+from wfo.data.importing.numbers.numerals import OTHER, Notation, parse_numerals
 
 if TYPE_CHECKING:
     import polars as pl
 
 #: A number in each notation, for messages.
 EXAMPLES: Final[dict[Notation, str]] = {"point": "1,234.5", "comma": "1.234,5"}
-
-OTHER: Final[dict[Notation, Notation]] = {"point": "comma", "comma": "point"}
 
 #: Rows that are looked at first: where they prove a notation, no more are.
 _SAMPLE = 200

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from wfo.data.numerals import Notation
+from wfo.data.importing.numbers.numerals import OTHER, Notation
 from wfo.data.symbols import file_stem, symbol_of
 from wfo.errors import InputError, did_you_mean
 from wfo.strategy import Strategy, strategies
 from wfo.text import listed, one_line, shown
 from wfo.tradestation import headings as known
-from wfo.tradestation.amounts import EXAMPLES, OTHER, fits_other, prove, read_amounts
+from wfo.tradestation.amounts import EXAMPLES, fits_other, prove, read_amounts
 from wfo.tradestation.errors import ReportError
 from wfo.tradestation.plausible import Checked, check_figures, consistent_rows, expected_figure
 from wfo.tradestation.range_files import Job

@@ -161,7 +161,7 @@ class Files:
         adjust: Adjust,
         state: tuple[str, int, int, str, str],
     ) -> _Read:
-        from wfo.data.reading import read_bars
+        from wfo.data.importing.reading import read_bars
 
         # Without a calendar, dates and stamps are those of UTC.
         zone = None if calendar_timezone(request.calendar) else "UTC"
@@ -182,7 +182,8 @@ class Files:
                     )
         except DataError as error:
             raise MalformedError(f"{error} (in {path.parent})") from error
-        notes = list(imported.origin.notes)
+        # What looks wrong with the bars themselves is for a check of the store to say.
+        notes = [*imported.origin.notes, *imported.doubts]
         if adjust == "none" or as_is:
             notes.append(f"prices are taken as adjusted for {_meaning(request.adjust)}, unchecked")
         frame = imported.frame.drop("adj_close", strict=False)

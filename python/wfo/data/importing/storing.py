@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from wfo.data.importing.reading import read_bars
+from wfo.data.importing.vendors.vendor import StampsAt
 from wfo.data.meta import Adjust
-from wfo.data.reading import read_bars
 from wfo.data.store import DataStore, SavedBars
 from wfo.data.symbols import require_symbol
 
@@ -16,11 +17,13 @@ def import_bars(
     symbol: str,
     *,
     store: DataStore | str | Path | None = None,
-    timeframe: str = "1day",
+    timeframe: str | None = None,
     calendar: str = "XNYS",
     timezone: str | None = None,
     adjust: Adjust = "none",
     date_format: str | None = None,
+    stamps: StampsAt | None = None,
+    columns: Sequence[str] | None = None,
     repair: bool = False,
     waiting: Callable[[], None] | None = None,
 ) -> SavedBars:
@@ -29,12 +32,12 @@ def import_bars(
     Parameters
     ----------
     path
-        A CSV or Parquet file.
+        A CSV or Parquet file, packed or not.
     symbol
         The name to store the bars under, such as ``QQQ``, ``^GSPC``, ``@ES`` or ``BTC/USDT``.
     store
         A store or its folder; that of `wfo.data.default_folder` when ``None``.
-    timeframe, calendar, timezone, adjust, date_format, repair
+    timeframe, calendar, timezone, adjust, date_format, stamps, columns, repair
         See `wfo.data.read_bars`.
     waiting
         Called once if another process writes the stored file; then this waits.
@@ -59,6 +62,8 @@ def import_bars(
         timezone=timezone,
         adjust=adjust,
         date_format=date_format,
+        stamps=stamps,
+        columns=columns,
         repair=repair,
     )
     target = store if isinstance(store, DataStore) else DataStore(store)

@@ -1,0 +1,1 @@
+"""Prices and volumes: cells in any notation, to float64."""
