@@ -94,7 +94,7 @@ def test_import_options_reach_the_reader(file: Path, folder: Path) -> None:
     assert store.meta("QQQ").origin.adjust == "split-and-dividend"
     assert store.meta("QQQ").origin.calendar == "none"
 
-    file.write_text("Date,Open,High,Low,Close\n01/02/2024,1,1,1,2\n02/02/2024,1,1,1,1\n")
+    file.write_text("Date,Open,High,Low,Close\n01/02/2024,1,1,1,1.01\n02/02/2024,1,1,1,1\n")
     common = ["import", file, "--symbol", "X", "--calendar", "none", "--data-dir", folder]
     refused = run(*common)
     assert isinstance(refused.exception, DataError)
@@ -107,6 +107,79 @@ def test_import_options_reach_the_reader(file: Path, folder: Path) -> None:
     file.write_text("time,open,high,low,close\n2024-01-11 09:30,1,1,1,1\n")
     assert run(*common, "--timeframe", "5min", "--timezone", "Asia/Tokyo").exit_code == 0
     assert store.meta("X", "5min").first == "2024-01-11T09:30:00+09:00"
+
+
+def test_import_options_say_what_the_file_does_not(file: Path, folder: Path) -> None:
+    file.write_text("2024-01-11 04-PM;1;3;2;0.5;9\n2024-01-11 05-PM;1;3;2;0.5;9\n")
+    options = ["--calendar", "none", "--timezone", "UTC", "--stamps", "close"]
+    options += ["--columns", "datetime,close,high,open,low,-", "--date-format", "YYYY-MM-DD hh-A"]
+    done = run("import", file, "--symbol", "X", *options, "--data-dir", folder)
+    assert done.exit_code == 0, done.exception
+    assert text(done).startswith("X 1hour: 2 bars")
+    frame = DataStore(folder).load("X", "1hour")
+    assert frame.columns == ["datetime", "open", "high", "low", "close"]
+    assert frame.row(0) == (dt.datetime(2024, 1, 11, 15, tzinfo=dt.UTC), 2.0, 3.0, 0.5, 1.0)
+
+
+MINUTES = """"Date","Time","Open","High","Low","Close","Up","Down"
+""" + "".join(f"01/16/2024,09:{m},100.00,101.00,99.50,100.{m},3000,2000\n" for m in range(31, 40))
+
+
+def test_a_dry_run_shows_what_was_read_and_stores_nothing(file: Path, folder: Path) -> None:
+    file.write_text(MINUTES)
+    command = ["import", file, "--symbol", "^Q X", "--data-dir", folder]
+    shown = run(*command, "--dry-run")
+    assert shown.exit_code == 0, shown.exception
+    assert not folder.exists()
+    said = text(shown)
+    assert said.startswith("^Q X 1min: 9 bars, 2024-01-16 09:30 to 2024-01-16 09:38;")
+    columns = "columns date, time, open, high"
+    for part in ("TradeStation", "America/New_York", "bar ends", "XNYS", columns):
+        assert part in said
+    lines = shown.output.splitlines()
+    # Each bar above its line: the first three and the last three.
+    rows = [i for i, line in enumerate(lines) if re.match(r"    line \d+: ", line)]
+    assert [lines[i].split(":")[0].split()[1] for i in rows] == ["2", "3", "4", "8", "9", "10"]
+    first = lines[rows[0] - 1].split()
+    assert first == ["2024-01-16", "09:30", "100", "101", "99.5", "100.31", "5000"]
+    assert lines[rows[0]].endswith("01/16/2024,09:31,100.00,101.00,99.50,100.31,3000,2000")
+    *others, last = lines
+    assert max(len(line) for line in others) <= 80
+    assert last.strip() == f"wfo data import {file} --symbol '^Q X' --data-dir {folder}"
+
+
+def test_a_dry_run_shows_all_of_a_bar_on_lines_of_a_terminal(file: Path, folder: Path) -> None:
+    cells = ["2024-01-16", *["4742.830078"] * 5, "123456789"]
+    head = "Date,Open,High,Low,Close,Adj Close,Volume"
+    file.write_text(f"{head}\n{','.join(cells)}\n")
+    shown = run("import", file, "--symbol", "QQQ", "--data-dir", folder, "--dry-run")
+    *lines, _ = shown.output.splitlines()
+    assert max(len(line) for line in lines) <= 80
+    at = next(i for i, line in enumerate(lines) if line.startswith("    line 2: "))
+    assert lines[at - 1].split() == ["2024-01-16", *["4742.8301"] * 4, "123456789", "4742.8301"]
+    assert "".join(line.strip() for line in lines[at : at + 2]).endswith(",".join(cells))
+
+
+def test_a_dry_run_says_the_same_of_notes_and_warnings_as_an_import(
+    file: Path, folder: Path
+) -> None:
+    def remarks(result: Result) -> list[str]:
+        return re.findall(
+            r"(?:note|warning): .*?(?= note:| warning:| to store| written to)", text(result)
+        )
+
+    command = ["import", file, "--symbol", "QQQ", "--data-dir", folder]
+    shown, stored = run(*command, "--dry-run"), run(*command)
+    assert len(remarks(stored)) == 4
+    assert remarks(shown) == remarks(stored)
+
+
+def test_a_dry_run_of_a_broken_file_fails_as_an_import_does(file: Path, folder: Path) -> None:
+    file.write_text(BARS.replace("104", "n/a"))
+    command = ["import", file, "--symbol", "QQQ", "--data-dir", folder]
+    said = [str(run(*command, *more).exception) for more in ([], ["--dry-run"])]
+    assert said[0] == said[1]
+    assert "line 3, column 'High'" in said[0]
 
 
 def test_data_dir_from_the_environment(file: Path, folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from wfo.docs.api import api_names, api_pages
 from wfo.docs.commands import commands_page
 from wfo.docs.notebook import notebook_page
+from wfo.docs.vendor_files import vendors_page
 from wfo.errors import ResultsError
 from wfo.files import read_text
 from wfo.files.limits import TEXT_BYTES
@@ -100,6 +101,7 @@ def all_pages(command: click.Command) -> list[Page]:
         *(Page(name, GUIDES, _source(FOLDER / f"{name}.md")) for name in _GUIDES),
         Page("example", GUIDES, notebook_page(NOTEBOOK).text),
         Page("commands", REFERENCE, commands_page(command)),
+        Page("files-of-vendors", REFERENCE, vendors_page()),
         Page("formats", REFERENCE, _source(FOLDER.parent / "FORMATS.md"), "File formats"),
         Page("contract", REFERENCE, _source(FOLDER.parent / "atr_d" / "CONTRACT.md"), "Contract"),
         Page("glossary", REFERENCE, _source(FOLDER / "glossary.md")),
@@ -109,7 +111,7 @@ def all_pages(command: click.Command) -> list[Page]:
 
 def page_names() -> list[str]:
     """Return the names of the pages, in order, without making them."""
-    others = ("example", "commands", "formats", "contract", "glossary")
+    others = ("example", "commands", "files-of-vendors", "formats", "contract", "glossary")
     return ["index", *_GUIDES, *others, *api_names()]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -22,10 +24,10 @@ from wfo.cli.data.shared import check_symbol, check_timeframe, data_dir_option, 
 )
 @click.option(
     "--timeframe",
-    default="1day",
     callback=check_timeframe,
     shell_complete=complete_timeframes,
     metavar="TIMEFRAME",
+    show_default="found from the file",
     help="Length of a bar: 1min, 5min, 15min, 30min, 1hour, 4hour, 1day or 1week.",
 )
 @click.option(
@@ -46,58 +48,98 @@ from wfo.cli.data.shared import check_symbol, check_timeframe, data_dir_option, 
 @click.option(
     "--timezone",
     metavar="ZONE",
-    show_default="that of the calendar",
+    show_default="that of the file, or of the calendar",
     help="Time zone of intraday stamps, such as America/New_York or UTC.",
+)
+@click.option(
+    "--stamps",
+    type=click.Choice(["open", "close"]),
+    show_default="open, but of vendors that are known to stamp ends",
+    help="Which end of an intraday bar its stamp is.",
 )
 @click.option(
     "--date-format",
     metavar="FORMAT",
     show_default="found from the file",
-    help="Order of day and month, such as DD/MM/YYYY or %d/%m/%Y.",
+    help="How dates and times are written, such as DD/MM/YYYY, %d/%m/%Y or YYYY-MM-DD hh-A.",
+)
+@click.option(
+    "--columns",
+    metavar="NAMES",
+    show_default="found from the file",
+    help="What each column holds, from the first: date, time, datetime, open, high, low, close, "
+    "volume, adj_close, or - for one that is not read; commas between.",
 )
 @click.option(
     "--repair",
     is_flag=True,
-    help="Widen highs and lows that do not include open and close, instead of refusing the file.",
+    help="Widen highs and lows that miss open or close by up to 5 % of the price, instead of "
+    "refusing the file.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Store nothing: show what was recognised, and the first and last bars above their lines.",
 )
 @data_dir_option
+@click.pass_context
 def import_(
+    context: click.Context,
     *,
     file: Path,
     symbol: str,
-    timeframe: str,
+    timeframe: str | None,
     adjust: Literal["none", "split-and-dividend"],
     calendar: str,
     timezone: str | None,
+    stamps: Literal["open", "close"] | None,
     date_format: str | None,
+    columns: str | None,
     repair: bool,
+    dry_run: bool,
     data_dir: Path,
 ) -> None:
     """Read a CSV or Parquet file of bars, check it, and store it.
 
-    Columns are found by their headings: exports of Yahoo, TradeStation, Stooq and
-    MetaTrader are known, and anything with date, open, high, low and close.
-    Bars that are stored under the same symbol and timeframe are replaced.
+    Columns are found by their headings or their shape, dates, times, numbers and
+    the length of a bar by all cells together; wfo docs files-of-vendors says whose
+    files are known. Notes say what was assumed, and --dry-run shows it without
+    storing anything. Bars that are stored under the same symbol and timeframe are
+    replaced.
 
     \b
     Examples:
-      wfo data import QQQ.csv --symbol QQQ
+      wfo data import QQQ.csv --symbol QQQ --dry-run
       wfo data import QQQ.csv --symbol QQQ --adjust split-and-dividend
-      wfo data import btc.csv --symbol BTC --timeframe 1hour --calendar 24/7
+      wfo data import btc.zip --symbol BTC --calendar 24/7
+      wfo data import es.txt --symbol @ES --calendar CMES --stamps close
+      wfo data import x.txt --symbol X --columns date,time,open,high,low,close,-
     """
-    from wfo.data import DataStore, import_bars
+    from wfo.data import DataStore, read_bars
     from wfo.data.store import SAMPLE_FOLDER, WAITING
 
-    saved = import_bars(
+    bars = read_bars(
         file,
-        symbol,
-        store=DataStore(data_dir),
         timeframe=timeframe,
         calendar=calendar,
         timezone=timezone,
         adjust=adjust,
         date_format=date_format,
+        stamps=stamps,
+        columns=None if columns is None else columns.split(","),
         repair=repair,
+    )
+    timeframe = bars.timeframe
+    if dry_run:
+        from wfo.cli.data.previewing import preview
+
+        preview(symbol, bars, shlex.join(_without_dry_run(context)))
+        return
+    saved = DataStore(data_dir).save(
+        symbol,
+        timeframe,
+        bars.frame,
+        bars.origin,
         waiting=lambda: say(f"{symbol} {timeframe}: {WAITING}"),
     )
     origin = saved.meta.origin
@@ -119,3 +161,18 @@ def import_(
         same = saved.replaced.fingerprint == saved.meta.fingerprint
         say(f"replaced {extent(saved.replaced)}{' (the same bars)' if same else ''}", indent=2)
     say(f"written to {saved.bars_path}", indent=2)
+
+
+def _without_dry_run(context: click.Context) -> Iterator[str]:
+    """Yield the words of the command that stores what a dry run has shown."""
+    yield from ("wfo", "data", "import", str(context.params["file"]))
+    given = click.core.ParameterSource.COMMANDLINE
+    for option in context.command.params:
+        name = option.name or ""
+        if isinstance(option, click.Argument) or name == "dry_run":
+            continue
+        if context.get_parameter_source(name) is not given:
+            continue
+        yield option.opts[0]
+        if not (isinstance(option, click.Option) and option.is_flag):
+            yield str(context.params[name])
