@@ -362,6 +362,7 @@ def _backtests() -> Iterator[Entry]:
         "strategy": "atr_d_duals_l", "grid": grid, "split": SPLIT, "warmup": WARMUP, "bars": frame,
         "bars2": other, "feeds": None, "settings": settings, "engine": "direct", "threads": 1,
         "figures": "extended", "labels": labels, "memory_limit": 10**9, "windows": None,
+        "bars_per_year": 252,
     }  # fmt: skip
     yield Entry("sweep", wfo.sweep, swept)
     result = wfo.sweep(**swept)
@@ -395,6 +396,7 @@ def _walk_forwards() -> Iterator[Entry]:
         "in_sample": "20d", "out_of_sample": "20d", "step": "10d", "purge": "2d",
         "anchored": False, "begin": "2000-04-20", "by": "net_profit", "gates": None,
         "min_trades": 0, "settings": wfo.Settings(), "threads": 1, "progress": None,
+        "bars_per_year": 252.0,
     }  # fmt: skip
     yield Entry("walk_forward", wfo.walk_forward, good)
     walked = wfo.walk_forward(**good)
@@ -566,7 +568,7 @@ def walk_forward_entries(folder: Path, grid: wfo.Grid) -> Iterator[Entry]:
         "matrix": None, "by": "net_profit", "min_trades": 0, "gates": None, "begin": "2000-06-01",
         "as_of": "2018-01-31", "holdout": None, "settings": wfo.Settings(), "name": "walked",
         "fresh": False, "threads": 1, "data_dir": None, "results": folder / "out",
-        "progress": None,
+        "progress": None, "bars_per_year": 252.0,
     }  # fmt: skip
     yield Entry("run_walk_forward", wfo.run_walk_forward, given)
     made = wfo.run_walk_forward(**given)
@@ -590,6 +592,7 @@ def search_entries(folder: Path) -> Iterator[Entry]:
         "workers": 1, "study": "walked", "seed": 1, "top": 1, "limits": "strict",
         "guardrails": guardrails, "holdout": "6m", "timeout": 10.0, "memory": 500,
         "data_dir": folder / "store", "out": folder / "out", "progress": None,
+        "bars_per_year": 252.0,
     }  # fmt: skip
     yield Entry("optimize", wfo.optimize, given)
     wfo.optimize(**given)

@@ -447,7 +447,9 @@ def test_intraday_bars(call: Callable[..., Called], tmp_path: Path) -> None:
         "--plot", "e.html", "--out-trades", "t.csv", "--out-equity", "e.csv",
     )  # fmt: skip
     assert called.code == 0, called
-    assert "A year has 1,764 bars" in called.out
+    # Weekdays without a holiday are 260.9 a year, of seven hours each.
+    assert "Year     1,826 bars (counted: 260.9 sessions, of 7 bars each)" in called.out
+    assert "A year has 1,826 bars" in called.out
     text = pl.read_csv("t.csv")["entry_datetime"][0]
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT(09|1[0-5]):30:00-0[45]:00", text), text
     stored = wfo.DataStore(tmp_path / "store").load("HOURS", "1hour")

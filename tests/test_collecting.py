@@ -18,7 +18,9 @@ from scipy import stats
 
 import wfo
 from wfo.backtest.benchmark import benchmark
+from wfo.bars import days as days_of
 from wfo.data import sample_store
+from wfo.data.years import count_year
 from wfo.errors import InputError, ResultsError
 from wfo.files import read_sealed
 from wfo.runs.folder import RunFolder
@@ -422,7 +424,8 @@ def market_of(
         "X", timeframe, len(bars), str(dates[0]), str(dates[-1]), "", "", "none", ""
     )
     phases: Any = [Bounded(each) for each in bounds]
-    return Market(Inputs(bars, None, record), phases, settings, timeframe, 1, ())
+    year = count_year(timeframe, days_of(bars[:, 0]))
+    return Market(Inputs(bars, None, record), phases, settings, timeframe, 1, year, ())
 
 
 def test_a_run_is_sampled_in_proportion_to_its_grids(manifest: Manifest) -> None:

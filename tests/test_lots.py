@@ -303,9 +303,14 @@ def test_a_run_says_what_its_lots_did(
     assert (
         "Some entries could buy no lot: 2 of the 2 combinations that enter (of all 4)" in said
     ) == missing
+    first, second, *_ = said.split(". ")
+    # The price doubles, what is put into a trade does not.
+    head = {(True, False): ", though", (False, True): " in phase 3, though"}.get((idle, missing))
+    assert "stable" in first
+    assert second.startswith(f"NO LOT COULD BE BOUGHT{head}") == (head is not None)
     assert ("More capital (--capital) or a smaller lot" in said) == (idle or missing)
-    assert ("Next, see what there is with fractions of shares: wfo" in said) == idle
-    assert said.endswith("--lot-size 0") == idle
+    assert ("Next, see what there is with fractions of shares: wfo" in said) == (idle or missing)
+    assert said.endswith("--lot-size 0") == (idle or missing)
 
 
 def test_the_phases_of_a_run_say_which_of_them_could_buy_no_lot(
@@ -318,6 +323,12 @@ def test_the_phases_of_a_run_say_which_of_them_could_buy_no_lot(
         "--sizing", "fixed", "--wfe", "0", "--dd-ratio", "1000", "--min-phases", "1",
     )  # fmt: skip
     assert " none of them trades a share. One lot of 1 was worth" in said
+    scored = " ".join(
+        CliRunner().invoke(cli, ["rescore", str(tmp_path / "results" / "DEAR")]).stdout.split()
+    )
+    for page in (said, scored):
+        head, _, _ = page.partition("What was assumed")
+        assert re.search(r"NO LOT COULD BE BOUGHT in phases? \d", head)
     done = CliRunner().invoke(cli, ["simulate", str(tmp_path / "results" / "DEAR")])
     assert done.exit_code == 0, done.output
     text = " ".join(done.stdout.split())

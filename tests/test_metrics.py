@@ -252,7 +252,7 @@ MONEY = st.one_of(
     st.lists(MONEY, max_size=10),
     st.sampled_from([1.0, 52.0, 252.0, 105_120.0]),
 )
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_figures_are_finite_or_none(equity: list[float], pnl: list[float], year: float) -> None:
     found = measured(equity, *pnl, bars_per_year=year)
     json.dumps(found.to_dict(), allow_nan=False)
@@ -387,39 +387,6 @@ def test_position_open_at_the_end_is_held_like_one_that_will_close(combination: 
     assert open_ends > 3
 
 
-# A year
-
-
-def stamps(dates: list[dt.date], *hours: int) -> list[dt.date]:
-    zone = dt.timezone(dt.timedelta(hours=-5))
-    return [dt.datetime(d.year, d.month, d.day, hour, tzinfo=zone) for d in dates for hour in hours]
-
-
-WEEKDAYS = [d for d in days(400) if d.weekday() < 5]
-
-
-@pytest.mark.parametrize(
-    ("timeframe", "dates", "expected"),
-    [
-        ("1day", WEEKDAYS, 252),
-        ("1day", days(400), 365),
-        # A few Saturdays of work, as in years past, make no seven-day market.
-        ("1day", sorted([*WEEKDAYS, dt.date(2020, 2, 1), dt.date(2020, 2, 8)]), 252),
-        ("1week", WEEKDAYS[::5], 52),
-        # Seven full hours a day, and a half-day that does not count.
-        ("1hour", [*stamps(WEEKDAYS, *range(9, 16)), *stamps([dt.date(2022, 1, 3)], 9, 10)], 1764),
-        ("1hour", stamps(days(60), *range(24)), 8760),
-    ],
-)
-def test_bars_of_a_year(timeframe: str, dates: list[dt.date], expected: float) -> None:
-    assert m.bars_per_year(timeframe, dates) == expected
-
-
-@pytest.mark.parametrize("symbol", ["NASDAQ", "SP500"])
-def test_bars_of_a_year_of_the_sample(symbol: str) -> None:
-    assert m.bars_per_year("1day", wfo.load_sample(symbol)["date"].to_list()) == 252
-
-
 # What cannot be measured
 
 
@@ -450,10 +417,6 @@ def test_parts_that_cannot_be_measured() -> None:
             m.simulation_metrics(sim, days(5), warmup=warmup, split=split, bars_per_year=252)
     with pytest.raises(wfo.InputError, match="4 dates for the 5 marks"):
         m.simulation_metrics(sim, days(4), warmup=1, split=3, bars_per_year=252)
-    with pytest.raises(wfo.InputError, match="no bars"):
-        m.bars_per_year("1day", [])
-    with pytest.raises(wfo.InputError, match="did you mean '1day'"):
-        m.bars_per_year("1dya", days(3))
 
 
 # Bars held long

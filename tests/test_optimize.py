@@ -664,6 +664,16 @@ def test_a_strategy_out_of_sample_is_what_a_simulation_says(tmp_path: Path, out:
     assert report.baseline.parts.out_of_sample
 
 
+def test_lots_that_the_capital_does_not_pay_for_are_warned_of(tmp_path: Path, out: Path) -> None:
+    store = sample_store().folder
+    for lot, told in (("10000", True), ("0.01", False)):
+        space = _made(tmp_path, STRATEGY + f"settings: {{lot_size: {lot}}}\n")
+        report = wfo.optimize(space, data_dir=store, out=out / lot)
+        said = [each for each in report.warnings if each.startswith("one lot of 10000 of NASDAQ")]
+        assert len(said) == told
+        assert all("the capital is 100,000.00: an entry" in each for each in said)
+
+
 def test_luck_is_measured_on_allowed_points_however_few(tmp_path: Path, out: Path) -> None:
     space = """
     strategy: atr_d_l

@@ -499,3 +499,19 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_comments_are_ascii_on_lines_of_their_own() -> None:
     assert write_comment("a } é\nb\x07") == "{ a ) ?\nb? }\n"
+
+
+# Bars of a year
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_year_that_was_given_is_carried(form: str, tmp_path: Path) -> None:
+    assert "bars_per_year" not in set_text(chosen(), form)
+    found = wfo.read_set(written(tmp_path, form, bars_per_year=313.25))
+    assert (found.bars_per_year, found.warnings) == (313.25, ())
+
+
+@pytest.mark.parametrize("year", ["0", "-1", "1e400", '"many"', "[252]", "true", "1e10"])
+def test_a_year_that_is_none_is_refused(year: str, tmp_path: Path) -> None:
+    text = set_text(chosen(bars_per_year=252.0), "json").replace("252.0", year)
+    assert "bars_per_year" in refused(tmp_path, text) or year == "1e400"

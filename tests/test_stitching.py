@@ -633,8 +633,20 @@ def test_entries_without_shares_and_a_benchmark_without_any_are_told() -> None:
     windows = laid(of, most=2)
     walk = walked(of, windows, LONG[:2])
     assert walk.held.metrics.exposure == 0.0
-    assert any("entries are made without shares" in note for note in walk.notes)
+    assert any(
+        note.startswith("NO LOT COULD BE BOUGHT, though entries took place, ")
+        for note in walk.notes
+    )
     assert any("buy-and-hold is cash" in note for note in walk.notes)
+
+
+def test_that_no_set_could_buy_a_lot_is_told_where_nothing_was_chosen() -> None:
+    for lot, told in ((1_000.0, True), (0.5, False)):
+        of = history(settings=wfo.Settings(lot_size=lot))
+        walk = walked(of, laid(of, most=2), [None, None])
+        said = [note for note in walk.notes if note.startswith("NO LOT COULD BE BOUGHT, by any")]
+        assert bool(said) == told
+        assert not told or "one lot of 1000 was worth" in said[0]
 
 
 def test_a_strategy_whose_engines_hold_one_set_is_refused_with_the_reason() -> None:

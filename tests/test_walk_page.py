@@ -407,6 +407,13 @@ def test_windows_that_choose_nothing_keep_the_set_before_or_stay_in_cash() -> No
         word in flat(nothing) for word in ("beat buy", "choosing again made", "NO trade")
     )
     assert "nothing could be chosen" not in text_of(made_walk())
+    walk = made_walk(chosen=(None,) * 6)
+    lots = "NO LOT COULD BE BOUGHT, by any set in any window."
+    page = text_of(replace(walk, notes=(*walk.notes, lots)))
+    assert flat(page).startswith(
+        f"NOTHING could be chosen in any window: all of it is cash. {lots}"
+    )
+    assert flat(page).count(lots) == 1
     assert words.none_chosen(2, 0, 6) == (
         "In 2 of 6 windows nothing could be chosen: the set before went on trading."
     )

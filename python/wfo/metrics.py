@@ -25,8 +25,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from wfo.arguments import items, real_number, whole_number
-from wfo.data.timeframes import TIMEFRAMES, is_intraday, require_timeframe
+from wfo.arguments import items, whole_number
+from wfo.data.years import checked_bars_per_year, count_year, infer_year
 from wfo.errors import InputError
 from wfo.text import brief, html_table
 
@@ -38,15 +38,6 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]
 
-#: Days a year on which an exchange trades, and a market that never closes.
-EXCHANGE_DAYS, ALL_DAYS = 252, 365
-
-#: Bars to a year of weekly ones.
-WEEKS = 52
-
-#: Days of a year of the calendar.
-DAYS_A_YEAR = 365.25
-
 #: Share of returns that the value at risk leaves out.
 VAR_TAIL = 0.05
 
@@ -56,9 +47,6 @@ ROUNDING = 8 * 2.0**-52
 
 # Profits of closed trades add up to the equity within far less than this share of it.
 _SETTLED = 1e-9
-
-#: Bars of a year, at most: a year has 3.2e7 seconds.
-_MOST_BARS_PER_YEAR = 1e9
 
 Unit = Literal["money", "share", "ratio", "days", "count"]
 
@@ -175,23 +163,25 @@ class PartMetrics:
         The figures of each part.
     whole
         Those of both parts as one.
+    bars_per_year
+        What their annual figures count in.
     """
 
     in_sample: Metrics
     out_of_sample: Metrics
     whole: Metrics
+    bars_per_year: float
 
     def __repr__(self) -> str:
         parts = (
-            f"{f.name}: net_profit {m.net_profit:,.2f}, sharpe {shown(m.sharpe, 'ratio')},"
+            f"{name}: net_profit {m.net_profit:,.2f}, sharpe {shown(m.sharpe, 'ratio')},"
             f" {m.trades:,} trades"
-            for f in fields(self)
-            for m in (getattr(self, f.name),)
+            for name, m in self._parts().items()
         )
         return f"PartMetrics({'; '.join(parts)})"
 
     def _repr_html_(self) -> str:
-        span = f"{self.whole.first} to {self.whole.last}"
+        span = f"{self.whole.first} to {self.whole.last}, {self.bars_per_year:,.10g} bars a year"
         return html_table(f"PartMetrics, {span}", self.rows())
 
     def rows(self) -> list[tuple[str, ...]]:
@@ -208,7 +198,11 @@ class PartMetrics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain values, by part."""
-        return {f.name: getattr(self, f.name).to_dict() for f in fields(self)}
+        return {name: part.to_dict() for name, part in self._parts().items()}
+
+    def _parts(self) -> dict[str, Metrics]:
+        parts = ("in_sample", "out_of_sample", "whole")
+        return {name: getattr(self, name) for name in parts}
 
 
 class Marked(Protocol):
@@ -290,7 +284,9 @@ def simulation_metrics(
             fills=(bars[within] - (start - 1), fills[within]),
         )
 
-    found = PartMetrics(part(warmup, split), part(split, count), part(warmup, count))
+    found = PartMetrics(
+        part(warmup, split), part(split, count), part(warmup, count), float(bars_per_year)
+    )
     return _with_exposure(found, simulation.extended)
 
 
@@ -338,24 +334,9 @@ def held_metrics(
             held=np.full(stop - start, not idle),
         )
 
-    return PartMetrics(part(warmup, split), part(split, count), part(warmup, count))
-
-
-def checked_bars_per_year(value: object) -> float:
-    """Return what makes figures of one bar annual, as a float.
-
-    Raises
-    ------
-    InputError
-        If it is no number above 0, or above 1e9: a year has 3.2e7 seconds.
-    """
-    number = real_number("bars_per_year", value)
-    if not 0 < number <= _MOST_BARS_PER_YEAR:
-        raise InputError(
-            f"bars_per_year = {brief(value)} must be a number above 0, and at most"
-            f" {_MOST_BARS_PER_YEAR:g}"
-        )
-    return number
+    return PartMetrics(
+        part(warmup, split), part(split, count), part(warmup, count), float(bars_per_year)
+    )
 
 
 def _check_parts(count: int, dates: int, warmup: int, split: int) -> None:
@@ -375,11 +356,12 @@ def _with_exposure(found: PartMetrics, figures: Mapping[str, float]) -> PartMetr
         return found
     first, second = figures["is_bars_held"], figures["oos_bars_held"]
     parts = {"in_sample": first, "out_of_sample": second, "whole": first + second}
-    return PartMetrics(
+    return replace(
+        found,
         **{
             name: replace(getattr(found, name), exposure=held / getattr(found, name).bars)
             for name, held in parts.items()
-        }
+        },
     )
 
 
@@ -467,11 +449,10 @@ def compute_metrics(
 
 
 def bars_per_year(timeframe: str, dates: Sequence[dt.date]) -> float:
-    """Return the number of bars of a year.
+    """Return the number of bars of a year, counted from their dates.
 
-    Weekly bars: 52. Daily bars: 252, or 365 of a market that trades on Saturdays too. Intraday
-    bars: the same days, times the number of bars that most dates have, which leaves half-days and
-    changes of clock aside.
+    The sessions of a year times the mean number of bars of a session, as `wfo.data.years` counts
+    them; 252 sessions and 365 are conventions. Weekly bars: 52.
 
     Parameters
     ----------
@@ -483,13 +464,9 @@ def bars_per_year(timeframe: str, dates: Sequence[dt.date]) -> float:
     Raises
     ------
     InputError
-        If the timeframe is not known, or there are no dates.
+        If the timeframe is not known, or there are no dates, or something else among them.
     """
-    if not len(dates):
-        raise InputError("there are no bars to count a year in")
-    if TIMEFRAMES[require_timeframe(timeframe)] >= TIMEFRAMES["1week"]:
-        return float(WEEKS)
-    return _days_a_year(dates, intraday=is_intraday(timeframe))
+    return count_year(timeframe, dates).bars
 
 
 def inferred_bars_per_year(stamps: pl.Series) -> float:
@@ -507,31 +484,7 @@ def inferred_bars_per_year(stamps: pl.Series) -> float:
     InputError
         If there are less than two bars.
     """
-    import polars as pl
-
-    steps = stamps.diff().drop_nulls().cast(pl.Duration("us"))
-    if steps.is_empty():
-        raise InputError("bars_per_year cannot be inferred from less than two bars; give it")
-    spacing: dt.timedelta = min(steps.mode().to_list())
-    # Holidays make some weeks a day shorter or longer, and months have 28 days and more.
-    if spacing >= dt.timedelta(days=6):
-        return float(round(DAYS_A_YEAR / (spacing / dt.timedelta(days=1))))
-    days = stamps.dt.date() if stamps.dtype != pl.Date else stamps
-    return _days_a_year(days.to_list(), intraday=spacing < dt.timedelta(days=1))
-
-
-def _days_a_year(dates: Sequence[dt.date], *, intraday: bool) -> float:
-    """Return the bars to a year of bars of a day or less."""
-    import numpy as np
-
-    days, counts = np.unique(_ordinals(dates), return_counts=True)
-    # A Saturday of work, as exchanges have had a few, makes no market of seven days.
-    saturdays = np.count_nonzero(days % 7 == 6)  # day 1 of the calendar was a Monday
-    year = ALL_DAYS if saturdays > len(days) / 14 else EXCHANGE_DAYS
-    if not intraday:
-        return float(year)
-    sizes, frequencies = np.unique(counts, return_counts=True)
-    return float(year * sizes[np.argmax(frequencies)])
+    return infer_year(stamps).bars
 
 
 def bars_held(equity: FloatArray, trades: pl.DataFrame) -> BoolArray:

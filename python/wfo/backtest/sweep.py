@@ -15,6 +15,7 @@ from wfo.backtest.figures import Choice, cell_bytes, empty, is_extended
 from wfo.backtest.memory import available_memory
 from wfo.backtest.values import SweepResult
 from wfo.bars import days
+from wfo.data.years import checked_bars_per_year
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.metrics import inferred_bars_per_year
@@ -48,6 +49,7 @@ def sweep(
     figures: Choice = "standard",
     labels: ArrayLike | None = None,
     memory_limit: int | None = None,
+    bars_per_year: float | None = None,
 ) -> SweepResult: ...
 
 
@@ -68,6 +70,7 @@ def sweep(
     figures: Choice = "standard",
     labels: ArrayLike | None = None,
     memory_limit: int | None = None,
+    bars_per_year: float | None = None,
 ) -> list[SweepResult]: ...
 
 
@@ -87,6 +90,7 @@ def sweep(
     figures: Choice = "standard",
     labels: ArrayLike | None = None,
     memory_limit: int | None = None,
+    bars_per_year: float | None = None,
 ) -> SweepResult | list[SweepResult]:
     """Sweep a whole grid over one phase, or over all phases of a schedule at once.
 
@@ -128,6 +132,8 @@ def sweep(
     memory_limit
         Bytes that the result may take with the block under way; by default what the system says is
         left.
+    bars_per_year
+        What annual figures count in; by default it is counted from the bars.
 
     Returns
     -------
@@ -139,6 +145,7 @@ def sweep(
         If a parameter, boundary or bar cannot be used, or the result would not fit memory; the
         message names it and what would do.
     """
+    given = None if bars_per_year is None else checked_bars_per_year(bars_per_year)
     named = get_strategy(strategy)
     extended = is_extended(figures)
     grid = grid_of(named, grid)
@@ -171,7 +178,7 @@ def sweep(
                 column[start:stop] = piece
     first_symbol = read.prices()
     assert first_symbol is not None  # noqa: S101  # every strategy reads it
-    year = inferred_bars_per_year(stamps)
+    year = inferred_bars_per_year(stamps) if given is None else given
     results = [
         SweepResult.of(
             grid,

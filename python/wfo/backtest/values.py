@@ -478,7 +478,7 @@ class SweepResult:
         Parameters
         ----------
         bars_per_year
-            What makes a figure of one bar annual; by default it follows from the bars' spacing.
+            What makes a figure of one bar annual; by default as the sweep counts.
 
         Returns
         -------
@@ -497,10 +497,13 @@ class SweepResult:
         import polars as pl
 
         from wfo.backtest.sweep_metrics import part_metrics
-        from wfo.metrics import checked_bars_per_year, inferred_bars_per_year
+        from wfo.data.years import checked_bars_per_year
+        from wfo.metrics import inferred_bars_per_year
 
         if not self.extended or self.capital is None:
             raise InputError("metrics of a sweep need its extended figures: figures='extended'")
+        if bars_per_year is None and self.benchmark is not None:
+            bars_per_year = self.benchmark.bars_per_year
         if bars_per_year is None:
             if self.dates is None:
                 raise InputError("this sweep has no dates; give bars_per_year")

@@ -19,7 +19,7 @@ from wfo.cli.completion import (
 )
 from wfo.cli.data import data_dir_option
 from wfo.cli.data.shared import Day
-from wfo.cli.run import out_option
+from wfo.cli.run import bars_per_year_option, out_option
 from wfo.cli.terminal import echo
 
 #: Sets of limits by name.
@@ -107,6 +107,7 @@ LIMITS = ("none", "lenient", "strict")
     metavar="SIZE",
     help="Most memory of a program with all that it starts, such as 512MB or 2GB.",
 )
+@bars_per_year_option("the file's, else ")
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -132,6 +133,7 @@ def optimize(
     holdout: str | None,
     timeout: str | None,
     memory: str | None,
+    bars_per_year: float | None,
     dry_run: bool,
     data_dir: Path,
     out: Path,
@@ -178,6 +180,7 @@ def optimize(
         "holdout": holdout,
         "timeout": timeout,
         "memory": memory,
+        "bars_per_year": bars_per_year,
         "data_dir": data_dir,
         "out": out,
     }

@@ -218,6 +218,29 @@ refined_option = click.option(
     help="Instead: which refined set of the run, row N of the combined table of its analysis.",
 )
 
+
+def _checked_year(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Check a number of bars a year."""
+    from wfo.data.years import checked_bars_per_year
+    from wfo.errors import InputError
+
+    try:
+        return None if value is None else checked_bars_per_year(value)
+    except InputError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+def bars_per_year_option(without: str = "") -> Callable[[_Command], _Command]:
+    """Return the option that says how many bars a year has; `without` says what holds else."""
+    return click.option(
+        "--bars-per-year",
+        type=float,
+        callback=_checked_year,
+        help="How many bars annual figures count a year in, such as 260 of daily bars."
+        f"  [default: {without}counted from the dates of the bars]",
+    )
+
+
 threads_option = click.option(
     "--threads",
     type=click.IntRange(1, 1024),
@@ -292,6 +315,7 @@ def require_one_set(given: Mapping[str, object]) -> None:
 )
 @click.option("--no-expand", is_flag=True, help="Do not run the simpler strategies beside it.")
 @setting_options
+@bars_per_year_option()
 @_gate_options("")
 @range_options("")
 @click.option(
@@ -340,6 +364,7 @@ def run(
     as_of: dt.datetime | None,
     holdout: str | None,
     no_expand: bool,
+    bars_per_year: float | None,
     store: str,
     fresh: bool,
     only_estimate: bool,
@@ -415,6 +440,7 @@ def run(
         fetch=not no_fetch,
         source=source,
         holdout=holdout,
+        bars_per_year=bars_per_year,
         command=command_given(),
     )
     if config is not None:

@@ -21,6 +21,7 @@ from wfo.cli.completion import (
 from wfo.cli.data import data_dir_option
 from wfo.cli.run import (
     allow_gaps_option,
+    bars_per_year_option,
     out_option,
     refined_option,
     require_one_set,
@@ -152,6 +153,7 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     help="Leave out later bars, and count windows back from here.  [default: the last bar]",
 )
 @setting_options
+@bars_per_year_option("of a run or set file its own; else ")
 @click.option(
     "--engine",
     shell_complete=complete_engines,
@@ -203,6 +205,7 @@ def simulate(
     split: dt.datetime | None,
     begin: dt.datetime | None,
     as_of: dt.datetime | None,
+    bars_per_year: float | None,
     engine: str | None,
     data_dir: Path,
     out: Path,
@@ -276,6 +279,7 @@ def simulate(
         begin=begin.date() if begin else None,
         as_of=as_of.date() if as_of else None,
         settings={n: options[n] for n in Settings.__dataclass_fields__ if _is_given(ctx, n)},
+        bars_per_year=bars_per_year,
         engine=engine,
         stored=_is_given(ctx, "data_dir"),
         out_trades=out_trades,

@@ -26,6 +26,7 @@ from wfo.cli.data import data_dir_option
 from wfo.cli.data.shared import Day
 from wfo.cli.run import (
     allow_gaps_option,
+    bars_per_year_option,
     command_given,
     setting_options,
     settings_of,
@@ -193,6 +194,7 @@ class _Length(_Text):
     help="How much of the end is kept out of everything, such as 1y or 6m.",
 )
 @setting_options
+@bars_per_year_option("what SPACE says, else ")
 @click.option("--name", help="Name of its folder.  [default: one that says what it is]")
 @click.option("--fresh", is_flag=True, help="Start over where the same one is there already.")
 @click.option(

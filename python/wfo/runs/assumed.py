@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import NamedTuple
 
+from wfo.data.years import Year
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
 
@@ -82,6 +83,11 @@ def assumed_of_bars(data: BarsRecord, data2: BarsRecord | None, source: str) -> 
     if data2 is not None and data2.provenance != where:
         where = f"{data.symbol} {where}, {data2.symbol} {data2.provenance}"
     return Assumed("Bars", f"{both}, {span}, {where}; {source}")
+
+
+def assumed_of_year(year: Year) -> Assumed:
+    """Return what annual figures count in."""
+    return Assumed("Year", year.said)
 
 
 def assumed_lines(items: Iterable[Assumed]) -> list[str]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.engines import engines_of, require_engine
 from wfo.bars import dates as bar_dates
+from wfo.data.years import Year, year_of
 from wfo.errors import InputError, ResultsError, did_you_mean
 from wfo.runs.analysis.refined import RefinedSet, RefinedSets
-from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings
+from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings, assumed_of_year
 from wfo.runs.candidates import Candidate, Run, number_of, read_row
 from wfo.runs.folder import RunFolder
 from wfo.runs.handover.parameter_set import ParameterSet
@@ -21,7 +22,7 @@ from wfo.runs.handover.set_file import read_set
 from wfo.runs.holdout.spendings import symbols_of
 from wfo.runs.holdout.state import is_kept_back
 from wfo.runs.inputs import Inputs, check_symbols, load_inputs
-from wfo.runs.manifest import BarsRecord
+from wfo.runs.manifest import BarsRecord, Manifest
 from wfo.runs.slices import Slice, phases_of, slice_of, slice_of_split
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
@@ -73,6 +74,8 @@ class SimulationPlan:
     settings
         Capital, costs, sizing: all of them, or by name those that replace the run's or the default
         ones.
+    bars_per_year
+        What annual figures count in; by default the run's or the set file's, else counted.
     engine
         Name of the engine.
     stored
@@ -100,6 +103,7 @@ class SimulationPlan:
     begin: dt.date | None = None
     as_of: dt.date | None = None
     settings: AccountSettings | Mapping[str, Any] | None = None
+    bars_per_year: float | None = None
     engine: str | None = None
     stored: bool = False
     out_trades: Path | None = None
@@ -131,6 +135,8 @@ class Basis:
         Whether they are all phases of a schedule.
     settings, engine
         How every slice is simulated.
+    year
+        What annual figures count in.
     assumed, notes
         What is assumed, and notes for the page.
     run, candidate
@@ -151,6 +157,7 @@ class Basis:
     whole: bool
     settings: AccountSettings
     engine: str
+    year: Year
     assumed: tuple[Assumed, ...]
     notes: tuple[str, ...]
     run: Run | None = None
@@ -285,6 +292,7 @@ def _of_file(plan: SimulationPlan, path: Path, store: DataStore) -> Basis:
             timeframe=plan.timeframe or given.timeframe,
             windows=plan.windows if kept is None else kept,
             settings=planned_settings(plan, strategy, own),
+            bars_per_year=_year_of_file(plan, given),
         )
         basis = _of_nothing(whole, store)
     return replace(
@@ -294,6 +302,13 @@ def _of_file(plan: SimulationPlan, path: Path, store: DataStore) -> Basis:
         set_file=path,
         changed=_differences(given, basis),
     )
+
+
+def _year_of_file(plan: SimulationPlan, given: ParameterSet) -> float | None:
+    """Return what is given of a year, else what a set says, which other bars than its have not."""
+    asked = (plan.symbol or given.symbol, plan.timeframe or given.timeframe)
+    alike = asked == (given.symbol, given.timeframe)
+    return given.bars_per_year if plan.bars_per_year is None and alike else plan.bars_per_year
 
 
 def _schedule_of(given: ParameterSet, path: Path) -> Windows | None:
@@ -371,12 +386,16 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
         chosen = slice_of(phases, plan.phase)
     settings = planned_settings(plan, strategy, strategy.settings_of(AccountSettings()))
     source = _source(store, inputs)
+    year = year_of(timeframe, days, plan.bars_per_year)
     assumed = (
         *assumed_of_settings(settings),
         assumed_of_bars(inputs.data, inputs.data2, source),
+        assumed_of_year(year),
     )
     notes = (*notes, *inputs.notes, *chosen.notes)
-    return Basis(strategy, params, inputs, days, (chosen,), False, settings, engine, assumed, notes)
+    return Basis(
+        strategy, params, inputs, days, (chosen,), False, settings, engine, year, assumed, notes
+    )
 
 
 def _of_run(
@@ -417,16 +436,18 @@ def _of_run(
     settings = planned_settings(plan, strategy, own)
     changed += changed_settings(settings, own)
     data2 = inputs.data2 if inputs.second is not None else None
+    year = planned_year(plan, manifest, inputs, days)
     assumed = (
         *assumed_of_settings(settings),
         assumed_of_bars(inputs.data, data2, source),
+        assumed_of_year(year),
         Assumed("Windows", words),
     )
     notes = (*inputs.notes, *(slices[0].notes))
     whole = plan.split is None and plan.phase is None
     return Basis(
-        strategy, params, inputs, days, slices, whole, settings, engine, assumed, notes, run,
-        candidate, tuple(changed),
+        strategy, params, inputs, days, slices, whole, settings, engine, year, assumed, notes,
+        run, candidate, tuple(changed),
     )  # fmt: skip
 
 
@@ -473,6 +494,24 @@ def planned_settings(
         if name not in known:
             raise InputError(f"{strategy.name} has no setting {name!r}{did_you_mean(name, known)}")
     return replace(before, **plan.settings)
+
+
+def planned_year(
+    plan: SimulationPlan, manifest: Manifest, inputs: Inputs, days: Sequence[dt.date]
+) -> Year:
+    """Return what annual figures count in: as given, else the run's, on other bars counted.
+
+    Parameters
+    ----------
+    plan, manifest
+        What is asked for, and the run.
+    inputs, days
+        The bars that are simulated on, and the date of each.
+    """
+    own = (manifest.symbol, manifest.timeframe)
+    if plan.bars_per_year is None and (inputs.data.symbol, inputs.data.timeframe) == own:
+        return manifest.year(days)
+    return year_of(inputs.data.timeframe, days, plan.bars_per_year)
 
 
 def changed_settings(now: AccountSettings, before: AccountSettings) -> list[str]:

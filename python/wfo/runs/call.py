@@ -13,6 +13,7 @@ from wfo.arguments import file_path, flag, instance, items, one_of, progress_of,
 from wfo.backtest.checks import thread_count
 from wfo.data import DataStore
 from wfo.data.timeframes import TIMEFRAMES
+from wfo.data.years import checked_bars_per_year
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.progress import Progress
@@ -75,6 +76,7 @@ def run(
     fetch: bool = True,
     source: str | Source | None = None,
     holdout: str | None = None,
+    bars_per_year: float | None = None,
 ) -> RunReport:
     """Search a strategy's whole grid, from stored bars to TradeStation ranges.
 
@@ -138,6 +140,8 @@ def run(
         How much of the end is held out, such as ``"1y"`` or ``"6m"``: windows are counted back from
         before it, and nothing is computed on these bars until they are spent, once, for the
         finalists (`wfo verdict --spend-holdout`).
+    bars_per_year
+        What annual figures count in; by default it is counted from the bars.
 
     Returns
     -------
@@ -204,6 +208,7 @@ def run(
         fetch=fetch,
         source=source if isinstance(source, str) else None,
         holdout=holdout,
+        bars_per_year=None if bars_per_year is None else checked_bars_per_year(bars_per_year),
     )
     data_dir = None if data_dir is None else file_path("data_dir", data_dir)
     command = command_line(plan, data_dir)
@@ -432,6 +437,7 @@ def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
         "as-of": plan.as_of,
         "holdout": plan.holdout,
         "no-expand": not plan.expand,
+        "bars-per-year": plan.bars_per_year,
     }
     settings = get_strategy(plan.strategy).settings_of(plan.settings)
     for f in fields(settings):

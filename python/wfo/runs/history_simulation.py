@@ -20,7 +20,7 @@ from wfo.charts import EquityChart
 from wfo.errors import InputError, ResultsError
 from wfo.files import file_digest, is_own_file, open_regular, size_of
 from wfo.runs.analysis.refined import RefinedSet, RefinedSets
-from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings
+from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings, assumed_of_year
 from wfo.runs.basis import (
     SimulationPlan,
     changed_settings,
@@ -28,6 +28,7 @@ from wfo.runs.basis import (
     engine_like,
     given_params,
     planned_settings,
+    planned_year,
     refined_of,
     run_inputs,
 )
@@ -100,7 +101,7 @@ def simulate_history(plan: SimulationPlan, store: DataStore) -> HistoryReport:
             f" are {count:,} bars"
         )
     days = bar_dates(inputs.bars)[:end]
-    year = metrics.bars_per_year(inputs.data.timeframe, days)
+    year = planned_year(plan, run.manifest, inputs, bar_dates(inputs.bars))
     bars = inputs.bars[:end]
     second = None if inputs.second is None else inputs.second[:end]
     # A split changes neither trades nor marks; this one leaves a bar behind it, as it has to.
@@ -110,13 +111,13 @@ def simulate_history(plan: SimulationPlan, store: DataStore) -> HistoryReport:
         engine=plan.engine or engine_like(run),
     )  # fmt: skip
     own_metrics = metrics.simulation_metrics(
-        simulation, days, warmup=warmup, split=split, bars_per_year=year
+        simulation, days, warmup=warmup, split=split, bars_per_year=year.bars
     ).whole
     traded = prices(bars)
     marks = held_marks(traded, (warmup, warmup, end), settings)
     idle = not bought(float(traded.open[warmup]), settings)[0] > 0
     held = metrics.held_metrics(
-        marks, days, warmup=warmup, split=split, bars_per_year=year, idle=idle
+        marks, days, warmup=warmup, split=split, bars_per_year=year.bars, idle=idle
     ).whole
     columns = report_columns(strategy, inputs, params, settings, (warmup, end), refined.test)
     claim = _claim(run, sets, refined, columns, changed)
@@ -138,6 +139,7 @@ def simulate_history(plan: SimulationPlan, store: DataStore) -> HistoryReport:
     assumed = (
         *assumed_of_settings(settings),
         assumed_of_bars(inputs.data, data2, source),
+        assumed_of_year(year),
         Assumed("History", f"{days[warmup]} to {days[-1]}, one backtest; {warmup:,} bars before"),
     )
     return HistoryReport(

@@ -70,6 +70,10 @@ def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
     if out is not None:
         # No figure follows from these bars, and what they will tell does.
         identity["holdout"] = {"span": out.record.span, "digest": out.record.digest}
+    given = task.plan.bars_per_year
+    if given is not None:
+        # A count follows from the bars.
+        identity["bars_per_year"] = given
     if SurvivorStore.kind in stores.values():
         sets = gate_sets(task.plan.gates)
         identity["gates"] = [g.to_dict() | {"min_phases": task.least} for g in sets]

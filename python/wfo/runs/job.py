@@ -85,6 +85,7 @@ class Job:
             phases=task.phases,
             settings=task.settings.to_dict(),
             gates=plan.gates,
+            bars_per_year=task.year,
             benchmarks=task.benchmarks,
             holdout=None if task.inputs.holdout is None else task.inputs.holdout.record,
             engine=self.engine,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from wfo.backtest.benchmark import Benchmark
+from wfo.data.years import Year, count_year
 from wfo.errors import InputError, ResultsError, WfoError
 from wfo.files import read_sealed, write_sealed
 from wfo.files.schema import require, unique
@@ -329,6 +330,8 @@ class Manifest:
         The bars after them that were held out; None without.
     settings, gates
         Of every backtest, and of the scores: the set that rules.
+    bars_per_year
+        What annual figures count in; None where an earlier version has not written it.
     benchmarks
         Buy-and-hold, an item a phase; None where an earlier version has not written it.
     engine, threads
@@ -369,6 +372,7 @@ class Manifest:
     host: Mapping[str, Any]
     data2: BarsRecord | None = None
     join: Dropped | None = None
+    bars_per_year: Year | None = None
     benchmarks: tuple[Benchmark, ...] | None = None
     holdout: HoldoutRecord | None = None
     finished: str | None = None
@@ -386,6 +390,20 @@ class Manifest:
     def is_complete(self) -> bool:
         """Whether all is."""
         return self.status == "complete"
+
+    def year(self, dates: Sequence[dt.date]) -> Year:
+        """Return what annual figures count in, counted anew where an earlier version wrote none.
+
+        Parameters
+        ----------
+        dates
+            The date of every bar that the run has kept.
+        """
+        if self.bars_per_year is not None:
+            return self.bars_per_year
+        found = count_year(self.timeframe, dates)
+        how = f"{found.how}; anew, since the run, of an earlier version, does not say"
+        return replace(found, how=how)
 
     @property
     def sums(self) -> Mapping[str, Digest]:
@@ -482,6 +500,7 @@ class Manifest:
             phases=reader.made("phases", Phases.from_dict),
             settings=data["settings"],
             gates=reader.made("gates", Gates.from_dict),
+            bars_per_year=reader.made("bars_per_year", Year.from_dict, optional=True),
             benchmarks=held,
             threads=data["threads"],
             grids=grids,
@@ -534,6 +553,7 @@ class Manifest:
             **({} if self.holdout is None else {"holdout": self.holdout.to_dict()}),
             "settings": dict(self.settings),
             "gates": self.gates.to_dict(),
+            **self._described_year(),
             **self._described_benchmarks(),
             "engine": self.engine,
             "threads": self.threads,
@@ -551,6 +571,10 @@ class Manifest:
         if self.stages:
             found["stages"] = {name: each.to_dict() for name, each in self.stages.items()}
         return found | dict(self.further)
+
+    def _described_year(self) -> dict[str, Any]:
+        year = self.bars_per_year
+        return {} if year is None else {"bars_per_year": year.to_dict()}
 
     def _described_benchmarks(self) -> dict[str, Any]:
         held = self.benchmarks

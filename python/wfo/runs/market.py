@@ -10,8 +10,8 @@ from wfo import bars as bars_module
 from wfo.backtest import Feeds, Figures, Simulation, sweep_sample
 from wfo.backtest.benchmark import Benchmark
 from wfo.backtest.simulate import simulate
+from wfo.data.years import Year, count_year
 from wfo.grid import Grid
-from wfo.metrics import bars_per_year
 from wfo.runs.inputs import Inputs
 from wfo.runs.stored import read_kept
 from wfo.selection.comparable import Shares, simulated_shares
@@ -48,6 +48,8 @@ class Market:
         Length of the bars.
     threads
         How many work.
+    year
+        What annual figures count in.
     benchmarks
         Buy-and-hold of each phase.
     """
@@ -57,6 +59,7 @@ class Market:
     settings: AccountSettings
     timeframe: str
     threads: int
+    year: Year
     benchmarks: tuple[Benchmark, ...]
 
     @classmethod
@@ -64,7 +67,13 @@ class Market:
         """Return that of a run that is under way."""
         plan = task.plan
         return cls(
-            task.inputs, task.phases, task.settings, plan.timeframe, task.threads, task.benchmarks
+            task.inputs,
+            task.phases,
+            task.settings,
+            plan.timeframe,
+            task.threads,
+            task.year,
+            task.benchmarks,
         )
 
     @classmethod
@@ -84,18 +93,26 @@ class Market:
         )
         strategy = get_strategy(manifest.strategy)
         settings = strategy.settings_of(manifest.settings_of(strategy))
-        timeframe = manifest.timeframe
-        return cls(inputs, manifest.phases, settings, timeframe, threads, tuple(benchmarks))
+        return cls(
+            inputs,
+            manifest.phases,
+            settings,
+            manifest.timeframe,
+            threads,
+            manifest.year(bars_module.dates(inputs.bars)),
+            tuple(benchmarks),
+        )
 
     @property
     def bars_per_year(self) -> float:
         """What annual figures count in."""
-        return bars_per_year(self.timeframe, bars_module.dates(self.inputs.bars))
+        return self.year.bars
 
     def periods_per_year(self, warmup: int, end: int, periods: int) -> float:
         """Return what makes figures of the periods of a slice annual.
 
-        Of one bar a period that is a year of bars, of several a year of sessions.
+        Of one bar a period that is a year of bars, of several a year of sessions: counted, or as
+        many as the bars that are given make of the slice.
 
         Parameters
         ----------
@@ -105,8 +122,10 @@ class Market:
             How many it has.
         """
         if periods == end - warmup:
-            return self.bars_per_year
-        return bars_per_year("1day", bars_module.dates(self.inputs.bars[warmup:end]))
+            return self.year.bars
+        if self.year.source == "given":
+            return self.year.bars * periods / (end - warmup)
+        return count_year("1day", bars_module.dates(self.inputs.bars)).bars
 
     @property
     def bounds(self) -> list[Bounds]:

@@ -96,7 +96,8 @@ def _first_lines(report: Findings) -> list[str]:
         # The run is complete without them.
         warning = f"Warning: {error}."
     facts = facts_of_findings(report, tests)
-    return said(*first_lines(facts, brief=True), warning, indent="")
+    verdict, *weakened = first_lines(facts, brief=True)
+    return said(verdict, *_no_lots(report), *weakened, warning, indent="")
 
 
 def _bars(report: Findings) -> list[str]:
@@ -126,7 +127,7 @@ def _assumed(report: Findings) -> list[str]:
     slip, fee = float(settings["slip"]), float(settings["fee"])
     sizing, capital = str(settings["sizing"]), float(settings["capital"])
     lot_size = float(settings["lot_size"])
-    gates = report.manifest.gates
+    gates, year = report.manifest.gates, report.manifest.bars_per_year
     phases = report.phases
     least = gates.required(len(phases), phases.min_phases)
     lines = [
@@ -137,6 +138,7 @@ def _assumed(report: Findings) -> list[str]:
             say.capital(capital),
             f"{say.compound(sizing) or say.fixed(sizing, capital)}"
             f" {say.lots(lot_size) or say.no_lots(lot_size)}",
+            say.year(None if year is None else str(year)),
             f"Gates '{gates.name}': {gates_in_words(gates)}; in {least} or more of {len(phases)}"
             " phases.",
         ),
@@ -274,6 +276,18 @@ def _gates(report: Findings, item: StrategyReport) -> list[str]:
         ),
         *said(*(f"Warning: {w}." for w in scores.warnings)),
     ]
+
+
+def _no_lots(report: Findings) -> Iterator[str]:
+    """Yield which strategies enter and cannot buy: without that, nothing stable says little."""
+    capital = float(report.manifest.settings["capital"])
+    for item in report.strategies:
+        found = item.lots
+        if found is not None:
+            lot = found.lot_size, found.low, found.high
+            told = say.no_lot(found.phases, found.idle, found.entering, lot, capital)
+            several = told and len(report.strategies) > 1
+            yield f"{item.strategy.name}: {told}" if several else told
 
 
 def _lots(report: Findings, item: StrategyReport) -> tuple[str, ...]:
@@ -771,7 +785,7 @@ def _next(report: Findings) -> list[str]:
             f"  wfo simulate {folder} --candidate {candidate} --plot terminal",
         ]
     lots = item.lots
-    if lots is not None and lots.entering and lots.idle == lots.entering:
+    if lots is not None and lots.phases:
         return [
             "Next, see what there is with fractions of shares:",
             f"  {report.manifest.command} --lot-size 0",

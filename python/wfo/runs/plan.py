@@ -48,6 +48,8 @@ class RunPlan:
         are then counted back from before it. None holds nothing out.
     settings, gates
         Of every backtest, and of the scores.
+    bars_per_year
+        What annual figures count in; None where it is counted from the bars.
     threads
         By default one for each core.
     out
@@ -93,6 +95,7 @@ class RunPlan:
     fetch: bool = True
     source: str | None = None
     holdout: str | None = None
+    bars_per_year: float | None = None
 
     @property
     def span(self) -> HoldoutSpan | None:

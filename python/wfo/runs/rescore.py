@@ -90,7 +90,14 @@ def rescore(
         rescored = Rescored(command, machine.stamp())
         held = stores[0].benchmarks
         # Plateaus and ranges are found anew, whatever a stage alone has made of them.
-        manifest = replace(manifest, gates=gates, benchmarks=held, rescored=rescored, stages={})
+        manifest = replace(
+            manifest,
+            gates=gates,
+            bars_per_year=market.year,
+            benchmarks=held,
+            rescored=rescored,
+            stages={},
+        )
         trials = manifest.completion.trials if manifest.completion else 0
         manifest, files = stages.finish(reports, manifest, trials, machine)
         _say_what_is_stale(folder, manifest, machine, progress)

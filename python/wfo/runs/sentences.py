@@ -99,6 +99,12 @@ def capital(amount: float) -> str:
 
 
 @_sentence
+def year(bars: str | None) -> str:
+    """Say what annual figures count in, and whether that was counted or given."""
+    return f"Bars of a year: {bars}." if bars else ""
+
+
+@_sentence
 def compound(sizing: str) -> str:
     """Say that profits are put back."""
     if sizing != "compound":
@@ -222,6 +228,33 @@ def unfilled_some(
         f"{_where(where)}{count:,} of {entries:,} entries could buy no lot: the cheapest lot of"
         f" {lot_size:g} that was out of reach cost {lot_cost:,.2f}, and there was {equity:,.2f} to"
         f" pay for it. {_BUY_MORE}"
+    )
+
+
+@_sentence
+def no_lot(
+    phases: Sequence[int],
+    idle: int,
+    entering: int,
+    lot: tuple[float, float, float],
+    money: float,
+) -> str:
+    """Say first of all that entries took place and no lot could be bought.
+
+    Parameters
+    ----------
+    phases
+        Those in which some combinations enter and none of these trades a share, by number.
+    idle, entering, lot, money
+        As in `idle_by_lots`.
+    """
+    if not phases or not entering:
+        return ""
+    where = "" if idle == entering else f" in phase{_s(phases)} {_listed(phases)}"
+    size, low_, high = lot
+    return (
+        f"NO LOT COULD BE BOUGHT{where}, though entries took place: one lot of {size:g} was worth"
+        f" {low_:,.2f} to {high:,.2f}, and the capital is {money:,.2f}."
     )
 
 

@@ -6,9 +6,11 @@ name, is checked against the grid where it becomes a `wfo.selection.plateaus.Pla
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from wfo.data.years import MOST_BARS_PER_YEAR
 from wfo.files.limits import AXIS_VALUES, PHASES
 from wfo.files.schema import (
     Command,
@@ -167,8 +169,20 @@ class HeldShape(TypedDict):
     oos_dd_share: FiniteNumber | None
 
 
-#: Of bars of a minute, day and night, there are 525,960.
-_BarsPerYear = Annotated[float, Limits("a number from 0.01 to 10,000,000", ge=0.01, le=10_000_000)]
+_BarsPerYear = Annotated[
+    float,
+    Limits(
+        f"a number above 0 and up to {MOST_BARS_PER_YEAR:,.0f}",
+        ge=sys.float_info.min,
+        le=MOST_BARS_PER_YEAR,
+    ),
+]
+
+#: Bars of a year, and whether they were counted or given, as `wfo.data.years.Year` has it.
+YearShape = TypedDict(
+    "YearShape",
+    {"value": _BarsPerYear, "from": Literal["counted", "given"], "how": ShortText},
+)
 
 
 class BenchmarkShape(TypedDict):
@@ -541,6 +555,7 @@ class ManifestShape(TypedDict):
     holdout: NotRequired[HoldoutShape]
     settings: SettingsShape
     gates: GatesShape
+    bars_per_year: NotRequired[YearShape]
     benchmarks: NotRequired[list[BenchmarkShape]]
     engine: ShortText
     threads: Count

@@ -55,8 +55,7 @@ def simulate(
     if plan.over_history:
         return simulate_history(plan, store)
     basis = basis_of(plan, store)
-    year = metrics.bars_per_year(basis.inputs.data.timeframe, basis.days)
-    slices = tuple(simulated(basis, chosen, year) for chosen in basis.slices)
+    slices = tuple(simulated(basis, chosen) for chosen in basis.slices)
     written = write_files(
         plan,
         basis.inputs.bars,
@@ -90,11 +89,11 @@ def simulate(
     )
 
 
-def simulated(basis: Basis, chosen: Slice, year: float) -> SimulatedSlice:
+def simulated(basis: Basis, chosen: Slice) -> SimulatedSlice:
     """Simulate a slice of the bars, and buy-and-hold beside it."""
     import numpy as np
 
-    inputs = basis.inputs
+    inputs, year = basis.inputs, basis.year.bars
     bars, days = inputs.bars[: chosen.end], basis.days[: chosen.end]
     simulation = backtest.simulate(
         basis.strategy,

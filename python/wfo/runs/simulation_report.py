@@ -389,7 +389,7 @@ def _metrics_lines(simulated: SimulatedSlice, symbol: str) -> list[str]:
         f"{name}: {m.first} to {m.last}, {m.bars:,} bars"
         for name, m in zip(("In-sample", "out-of-sample"), own[:2], strict=True)
     ]
-    year = f"{simulated.benchmark.bars_per_year:,.0f}"
+    year = f"{simulated.benchmark.bars_per_year:,.10g}"
     said = _HELD.format(symbol=symbol)
     if simulated.benchmark.idle:
         said += f" {_HELD_IDLE}"

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wfo import bars as bars_module
 from wfo.backtest.benchmark import Benchmark
 from wfo.errors import ResultsError
 from wfo.files import read_sealed
@@ -87,7 +88,7 @@ def stored_sweeps(
 
 
 def run_benchmarks(folder: RunFolder, manifest: Manifest) -> tuple[Benchmark, ...]:
-    """Return buy-and-hold of a run's phases; an earlier version left it to the bars.
+    """Return buy-and-hold of a run's phases; an earlier version left it to the bars, or its year.
 
     Raises
     ------
@@ -95,20 +96,29 @@ def run_benchmarks(folder: RunFolder, manifest: Manifest) -> tuple[Benchmark, ..
         If it is of other phases, or the bars cannot be read.
     """
     held, phases = manifest.benchmarks, manifest.phases
+    spans = [(p.split - p.warmup, p.end - p.split) for p in phases]
+    if held is not None and [(b.is_bars, b.oos_bars) for b in held] != spans:
+        raise ResultsError(f"{folder.manifest}: its benchmarks are not of its phases")
+    own = manifest.bars_per_year
+    if held is not None and own is not None:
+        if any(each.bars_per_year != own.bars for each in held):
+            raise ResultsError(
+                f"{folder.manifest}: its benchmarks do not count {own.bars:,.10g} bars a year, as"
+                " the run does; run again"
+            )
+        return held
+    stated = manifest.sums.get(folder.bars.name)
+    if stated is not None:
+        folder.check_digest(folder.bars.name, stated)
+    bars = read_kept(folder.bars)
+    if len(bars) < max(phase.end for phase in phases):
+        raise ResultsError(f"{folder.bars} has fewer bars than the phases of its run")
+    year = manifest.year(bars_module.dates(bars))
     if held is None:
-        stated = manifest.sums.get(folder.bars.name)
-        if stated is not None:
-            folder.check_digest(folder.bars.name, stated)
-        bars = read_kept(folder.bars)
-        if len(bars) < max(phase.end for phase in phases):
-            raise ResultsError(f"{folder.bars} has fewer bars than the phases of its run")
         named = {f.name for f in fields(AccountSettings)}
         settings = AccountSettings(**{n: v for n, v in manifest.settings.items() if n in named})
-        return phase_benchmarks(bars, manifest.timeframe, phases, settings)
-    spans = [(p.split - p.warmup, p.end - p.split) for p in phases]
-    if [(b.is_bars, b.oos_bars) for b in held] != spans:
-        raise ResultsError(f"{folder.manifest}: its benchmarks are not of its phases")
-    return held
+        return phase_benchmarks(bars, year, phases, settings)
+    return tuple(replace(each, bars_per_year=year.bars) for each in held)
 
 
 def read_kept(path: Path) -> pl.DataFrame:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from wfo import bars as bars_module
 from wfo.backtest import Feeds, thread_count
 from wfo.backtest.benchmark import Benchmark, benchmark
+from wfo.data.years import Year, checked_bars_per_year, year_of
 from wfo.errors import InputError
 from wfo.grid import Grid
-from wfo.metrics import bars_per_year
 from wfo.progress import Progress
 from wfo.runs.fetching import Fetching
 from wfo.runs.given import check_given, load_grids, load_windows
@@ -42,6 +42,8 @@ class Task:
         The windows, and what they come to on the bars.
     inputs
         The bars.
+    year
+        What annual figures count in.
     benchmarks
         Buy-and-hold of the first symbol, an item a phase.
     version
@@ -54,6 +56,7 @@ class Task:
     schedule: Windows
     inputs: Inputs
     phases: Phases
+    year: Year
     benchmarks: tuple[Benchmark, ...]
     version: str
 
@@ -97,6 +100,8 @@ class Task:
         if plan.store not in STORES:
             raise InputError(f"store = {plan.store!r} must be one of {', '.join(STORES)}")
         thread_count(plan.threads)
+        if plan.bars_per_year is not None:
+            checked_bars_per_year(plan.bars_per_year)
         span = plan.span
         check_symbols(requested, plan.symbol, plan.symbol2)
         # Last of all: it may take minutes, and what was fetched is no use if anything is wrong.
@@ -116,8 +121,9 @@ class Task:
         phases = _resolve(schedule, grids, inputs, plan)
         plan.gates.required(len(phases), phases.min_phases)
         settings = requested.settings_of(plan.settings)
-        held = phase_benchmarks(inputs.bars, plan.timeframe, phases, settings)
-        return cls(plan, requested, grids, schedule, inputs, phases, held, version)
+        year = year_of(plan.timeframe, bars_module.dates(inputs.bars), plan.bars_per_year)
+        held = phase_benchmarks(inputs.bars, year, phases, settings)
+        return cls(plan, requested, grids, schedule, inputs, phases, year, held, version)
 
     def on(self, inputs: Inputs) -> Task:
         """Return the same task on other bars.
@@ -128,8 +134,10 @@ class Task:
             If the windows do not fit them.
         """
         phases = _resolve(self.schedule, self.grids, inputs, self.plan)
-        held = phase_benchmarks(inputs.bars, self.plan.timeframe, phases, self.settings)
-        return replace(self, inputs=inputs, phases=phases, benchmarks=held)
+        days = bars_module.dates(inputs.bars)
+        year = year_of(self.plan.timeframe, days, self.plan.bars_per_year)
+        held = phase_benchmarks(inputs.bars, year, phases, self.settings)
+        return replace(self, inputs=inputs, phases=phases, year=year, benchmarks=held)
 
     @property
     def names(self) -> list[str]:
@@ -167,22 +175,23 @@ class Task:
 
 
 def phase_benchmarks(
-    bars: pl.DataFrame, timeframe: str, phases: Phases, settings: AccountSettings
+    bars: pl.DataFrame, year: Year, phases: Phases, settings: AccountSettings
 ) -> tuple[Benchmark, ...]:
     """Return buy-and-hold of every phase.
 
     Parameters
     ----------
-    bars, timeframe
+    bars
         Those of the first symbol.
+    year
+        What annual figures count in.
     phases
         The windows on these bars.
     settings
         Capital, costs and lots.
     """
     prices = bars_module.prices(bars)
-    year = bars_per_year(timeframe, bars_module.dates(bars))
-    return tuple(benchmark(prices, phase.bounds, settings, year) for phase in phases)
+    return tuple(benchmark(prices, phase.bounds, settings, year.bars) for phase in phases)
 
 
 def _resolve(schedule: Windows, grids: tuple[Grid, ...], inputs: Inputs, plan: RunPlan) -> Phases:

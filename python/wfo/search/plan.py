@@ -30,6 +30,10 @@ _NO_RESULT = frozenset(
 )
 
 
+#: What plain values have only where it was said.
+_MAY_LACK = frozenset({"bars_per_year"})
+
+
 @dataclass(frozen=True, slots=True)
 class DateWindow:
     """An in-sample and an out-of-sample part by dates; the second date of each is after its bars.
@@ -156,6 +160,8 @@ class SearchPlan:
         How many bars before each window a program is given too.
     settings
         Of the account; of strategies alone.
+    bars_per_year
+        What annual figures count in, of every symbol; None where it is counted from its bars.
     method, method_options
         What proposes points.
     trials, batch, seed, workers
@@ -194,6 +200,7 @@ class SearchPlan:
     holdout: str | None = None
     warmup: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    bars_per_year: float | None = None
     method: str
     method_options: Mapping[str, Any] = field(default_factory=dict)
     trials: int
@@ -247,6 +254,7 @@ class SearchPlan:
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain values."""
         begin, end = (None if day is None else day.isoformat() for day in self.period)
+        given = {} if self.bars_per_year is None else {"bars_per_year": self.bars_per_year}
         return {
             "kind": self.kind,
             "target": self.target if isinstance(self.target, str) else list(self.target),
@@ -262,6 +270,7 @@ class SearchPlan:
             "period": [begin, end],
             "holdout": self.holdout,
             "settings": dict(self.settings),
+            **given,
             "method": self.method,
             "method_options": dict(self.method_options),
             "trials": self.trials,
@@ -309,7 +318,8 @@ class SearchPlan:
                 "period": (begin, end),
                 "stalled": Stalled(**values["stalled"]),
             }
-            known = {f: values[f] for f in cls.__dataclass_fields__}
+            known = {f: values[f] for f in cls.__dataclass_fields__ if f not in _MAY_LACK}
+            known |= {f: values[f] for f in _MAY_LACK if f in values}
             plan = cls(**{**known, **rebuilt_parts})
             if plan.baseline is not None:
                 plan.space.encode(plan.baseline)

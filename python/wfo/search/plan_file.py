@@ -31,6 +31,7 @@ from wfo.search.plan_values import (
     target_of,
     timeframe_of,
     windows_of,
+    year_of,
 )
 from wfo.search.space import (
     Dimension,
@@ -51,7 +52,7 @@ _TARGETS: Final = ("program", "strategy", "command")
 KEYS: Final = (
     *_TARGETS, "symbols", "timeframe", "parameters", "fixed", "start", "constraints", "objective",
     "limits", "guardrails", "aggregate", "windows", "period", "holdout", "warmup", "settings",
-    "method",
+    "bars_per_year", "method",
     "trials", "batch", "seed", "workers", "timeout", "memory", "retries", "prune", "block",
     "baseline", "top", "stalled",
 )  # fmt: skip
@@ -237,6 +238,7 @@ class _PlanReader:
             "holdout": self.read("holdout", holdout_of, "none"),
             "warmup": self._warmup(kind),
             "settings": self._settings(strategy),
+            "bars_per_year": self.read("bars_per_year", _if_said(year_of)),
             "trials": self.read("trials", count(1, 100_000_000)),
             "batch": self.read("batch", count(1, 1_000_000)),
             "seed": self.read("seed", count(0, 2**63 - 1)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypedDict
+import sys
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 
+from wfo.data.years import MOST_BARS_PER_YEAR
 from wfo.files.schema import Count, DayText, Limits, Ordinal, PositiveNumber, ShortText, Text
 from wfo.search.space.names import Value
 
@@ -56,6 +58,16 @@ class PlanShape(TypedDict):
     period: Annotated[list[DayText | None], Limits("a list of two dates", least=2, most=2)]
     holdout: ShortText | None
     settings: _Settings
+    bars_per_year: NotRequired[
+        Annotated[
+            float,
+            Limits(
+                f"a number above 0 and up to {MOST_BARS_PER_YEAR:,.0f}",
+                ge=sys.float_info.min,
+                le=MOST_BARS_PER_YEAR,
+            ),
+        ]
+    ]
     method: ShortText
     method_options: _Settings
     trials: Ordinal

@@ -12,6 +12,7 @@ from typing import Any
 from wfo.arguments import whole
 from wfo.data.symbols import require_symbol
 from wfo.data.timeframes import TIMEFRAMES
+from wfo.data.years import MOST_BARS_PER_YEAR
 from wfo.errors import InputError, did_you_mean
 from wfo.search.plan import DateWindow, SearchWindows, Stalled
 from wfo.search.space.configuration import told
@@ -67,6 +68,14 @@ def seconds_of(value: Any) -> float:
             f"must be a time above 0 and up to {_LONGEST:,} seconds, as 600, 10m or 1h"
         )
     return float(found)
+
+
+def year_of(value: Any) -> float:
+    """Return how many bars a year has."""
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    if not real or not 0 < value <= MOST_BARS_PER_YEAR:
+        raise InputError(f"must be a number above 0 and up to {MOST_BARS_PER_YEAR:g}, as 252")
+    return float(value)
 
 
 def memory_of(value: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from wfo.backtest import Simulation
 from wfo.backtest.values import Unfilled
@@ -12,6 +13,9 @@ from wfo.walkforward.components import WindowResult
 from wfo.walkforward.history import History
 from wfo.walkforward.slices import Slices
 from wfo.windows import WalkWindows
+
+#: How the sentence begins that a page has at its head.
+NO_LOT: Final = "NO LOT COULD BE BOUGHT"
 
 #: Stretches of windows that a sentence names.
 _SPANS = 10
@@ -53,6 +57,8 @@ def notes_of(
         )
     if found is not None and found.unfilled is not None:
         notes.append(_lots(found.unfilled))
+    elif found is None:
+        notes += _too_dear(history)
     if not held.in_market[stop - 1]:
         notes.append("The capital does not pay for one lot at the start: buy-and-hold is cash.")
     ruined = traded.equity[start:stop] <= 0
@@ -115,8 +121,27 @@ def _numbers(ascending: Sequence[int]) -> str:
 
 def _lots(lacking: Unfilled) -> str:
     """Return which entries bought nothing."""
+    if lacking.all:
+        return (
+            f"{NO_LOT}, though entries took place, {lacking.count:,} in all: one lot of"
+            f" {lacking.lot_size:g} cost {lacking.lot_cost:,.2f} or more, and there was"
+            f" {lacking.equity:,.2f} to pay for it."
+        )
     return (
         f"{lacking.count} of {lacking.entries} entries are made without shares: a lot of"
         f" {lacking.lot_size:g} costs {lacking.lot_cost:,.2f} or more, and there were"
         f" {lacking.equity:,.2f}."
     )
+
+
+def _too_dear(history: History) -> list[str]:
+    """Return that no set could ever buy a lot, where nothing was chosen and the capital says so."""
+    settings, prices = history.settings, history.feeds.prices()
+    lot = 0.0 if prices is None else settings.lot_size * float(prices.low.min())
+    if lot <= settings.capital:
+        return []
+    told = (
+        f"{NO_LOT}, by any set in any window: one lot of {settings.lot_size:g} was worth {lot:,.2f}"
+        f" or more on all bars, and the capital is {settings.capital:,.2f}."
+    )
+    return [told]

@@ -164,7 +164,7 @@ class _Values:
         assert name is not None  # noqa: S101  # what is scored has its own way
         of = known(name)
         year = history.bars_per_year
-        if criterion.extended and history.feeds.stamps is not None:
+        if criterion.extended and not history.year_given and history.feeds.stamps is not None:
             # Of in-sample dates alone: a ratio of annual figures may rank otherwise by another one.
             year = inferred_bars_per_year(history.feeds.stamps[:end])
         return cls(

@@ -44,6 +44,7 @@ def walk_forward(
     settings: AccountSettings | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    bars_per_year: float | None = None,
 ) -> WalkForward:
     """Choose a set on one stretch of bars, trade the next one, roll on: one honest curve.
 
@@ -87,6 +88,9 @@ def walk_forward(
         it.
     progress
         Where to tell how far it is; by default nowhere.
+    bars_per_year
+        What annual figures count in; by default it is counted from the bars, for a choice from
+        those that it may see.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def walk_forward(
         anchored,
     )
     criterion = resolved_by(by, schedule)
-    history = History.of_frames(strategy, bars, bars2, feeds, settings, threads)
+    history = History.of_frames(strategy, bars, bars2, feeds, settings, threads, bars_per_year)
     # Before the search, which may take long.
     dated_engine(history)
     grid = grid_of(history.strategy, grid)

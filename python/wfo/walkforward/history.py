@@ -9,6 +9,7 @@ from typing import Any
 
 from wfo import bars as bars_module
 from wfo.backtest import Feeds, read_feeds, thread_count
+from wfo.data.years import checked_bars_per_year
 from wfo.metrics import inferred_bars_per_year
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
@@ -30,6 +31,9 @@ class History:
         What makes figures annual.
     threads
         How many work; None for one a core. Results do not depend on it.
+    year_given
+        Whether `bars_per_year` was given: then it is that of each choice too, for which it is else
+        counted in the bars that the choice may see.
     """
 
     strategy: Strategy
@@ -37,6 +41,7 @@ class History:
     settings: AccountSettings
     bars_per_year: float
     threads: int | None = None
+    year_given: bool = False
 
     @classmethod
     def of_frames(
@@ -47,8 +52,11 @@ class History:
         feeds: Mapping[str, Any] | None = None,
         settings: AccountSettings | None = None,
         threads: int | None = None,
+        bars_per_year: float | None = None,
     ) -> History:
         """Return the history that frames make, as `wfo.simulate` takes them.
+
+        A year is counted from their stamps unless it is given.
 
         Raises
         ------
@@ -60,7 +68,13 @@ class History:
         thread_count(threads)
         read = read_feeds(named, bars, bars2, feeds)
         assert read.stamps is not None  # noqa: S101  # frames have them
-        return cls(named, read, used, inferred_bars_per_year(read.stamps), threads)
+        given = bars_per_year is not None
+        year = (
+            inferred_bars_per_year(read.stamps)
+            if bars_per_year is None
+            else checked_bars_per_year(bars_per_year)
+        )
+        return cls(named, read, used, year, threads, given)
 
     @property
     def days(self) -> list[dt.date]:

@@ -46,6 +46,7 @@ def walk_forward_matrix(
     settings: AccountSettings | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    bars_per_year: float | None = None,
 ) -> WalkForwardMatrix:
     """Walk forward with every pair of lengths, so that one good pair is seen among its neighbours.
 
@@ -74,7 +75,7 @@ def walk_forward_matrix(
     ranked_by
         The figure by whose average over a cell's neighbourhood cells are ranked; by default the
         annual return above buy-and-hold's.
-    bars2, feeds, settings, threads, progress
+    bars2, feeds, settings, threads, progress, bars_per_year
         As of `wfo.walk_forward`.
 
     Returns
@@ -103,7 +104,7 @@ def walk_forward_matrix(
     named = checked_kinds(kinds)
     one_of("ranked_by", ranked_by, FIGURES)
     criterion = matrix_by(by, inside, purge)
-    history = History.of_frames(strategy, bars, bars2, feeds, settings, threads)
+    history = History.of_frames(strategy, bars, bars2, feeds, settings, threads, bars_per_year)
     # Before the search, which may take long.
     dated_engine(history)
     grid = grid_of(history.strategy, grid)

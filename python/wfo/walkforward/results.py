@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wfo.backtest.benchmark import annual_efficiency
-from wfo.metrics import DAYS_A_YEAR
+from wfo.data.years import DAYS_A_YEAR
 from wfo.stats.efficiency import Condition, PhaseProfit
 from wfo.walkforward.components import Decision, Params, WindowResult
 from wfo.walkforward.drift import drifts

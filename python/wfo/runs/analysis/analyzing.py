@@ -22,7 +22,7 @@ from wfo.runs.analysis.page import page
 from wfo.runs.analysis.phases import RunPhases
 from wfo.runs.analysis.refined import NAME, AnalysisRecord
 from wfo.runs.analysis.report_rows import ReportRows, Rows
-from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings
+from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings, assumed_of_year
 from wfo.runs.folder import RunFolder
 from wfo.runs.machine import Machine
 from wfo.runs.refinement.history import HeldHistory, History
@@ -453,6 +453,7 @@ class _Stage:
         return [
             *assumed_of_settings(history.settings(), command="wfo run"),
             assumed_of_bars(inputs.data, inputs.data2, f"kept in {history.folder.path}"),
+            assumed_of_year(history.year),
             Assumed(
                 "Period",
                 f"every set trades from {first}, bar {self.warmup:,}, to {last}, as one backtest"

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from wfo.arguments import instance
 from wfo.data.symbols import require_symbol
 from wfo.data.timeframes import TIMEFRAMES
+from wfo.data.years import checked_bars_per_year
 from wfo.errors import InputError, WfoError, did_you_mean
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
@@ -44,6 +45,8 @@ class ParameterSet:
         The bars that it is for; None where that is not known.
     settings
         Capital, costs, sizing and the strategy's own settings; None where they are not known.
+    bars_per_year
+        What its annual figures count in, where that was given; None where it is counted.
     origin
         Where it comes from: ``run``, the fingerprint, and ``folder``; ``candidate`` or ``refined``,
         its number, and ``of``, how many there are; of a refined set also plateau, report file and
@@ -72,6 +75,7 @@ class ParameterSet:
     symbol2: str | None = None
     timeframe: str | None = None
     settings: AccountSettings | None = None
+    bars_per_year: float | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
     data: BarsRecord | None = None
     data2: BarsRecord | None = None
@@ -98,6 +102,8 @@ class ParameterSet:
         if timeframe is not None and not (isinstance(timeframe, str) and timeframe in TIMEFRAMES):
             hint = did_you_mean(timeframe, TIMEFRAMES)
             raise InputError(f"timeframe = {brief(timeframe)} is unknown{hint}")
+        if self.bars_per_year is not None:
+            checked_bars_per_year(self.bars_per_year)
 
     def __repr__(self) -> str:
         return f"ParameterSet({self.title})"
@@ -156,6 +162,7 @@ class ParameterSet:
             "symbol2": self.symbol2,
             "timeframe": self.timeframe,
             "settings": None if self.settings is None else self.settings.to_dict(),
+            "bars_per_year": self.bars_per_year,
             "origin": dict(self.origin),
             "data": None if self.data is None else self.data.to_dict(),
             "data2": None if self.data2 is None else self.data2.to_dict(),
@@ -220,6 +227,8 @@ class ParameterSet:
         _check_printable(values.get("versions", {}), "versions")
         if settings is not None:
             values["settings"] = _settings(strategy, settings)
+        if data.get("bars_per_year") is not None:
+            values["bars_per_year"] = checked_bars_per_year(data["bars_per_year"])
         return cls(strategy, params, notes=tuple(notes), **values)
 
 
@@ -237,8 +246,8 @@ def _stated(value: Any) -> Any:
 
 _KEYS = (
     *("format", "version", "strategy", "tradestation", "parameters", "inputs", "symbol"),
-    *("symbol2", "timeframe", "settings", "origin", "data", "data2", "windows", "history"),
-    *("scores", "versions", "created", "notes"),
+    *("symbol2", "timeframe", "settings", "bars_per_year", "origin", "data", "data2", "windows"),
+    *("history", "scores", "versions", "created", "notes"),
 )
 
 

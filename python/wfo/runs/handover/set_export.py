@@ -15,7 +15,6 @@ from wfo.arguments import file_path
 from wfo.build import build_info
 from wfo.data import DataStore
 from wfo.errors import InputError, ResultsError
-from wfo.metrics import bars_per_year
 from wfo.runs.analysis.phases import RunPhases
 from wfo.runs.analysis.refined import RefinedSet, RefinedSets
 from wfo.runs.basis import Basis, SimulationPlan, basis_of
@@ -92,11 +91,10 @@ def export_set(
     # The bars are those that the run has kept; the store is not asked.
     store = DataStore(path)
     basis = basis_of(plan, store)
-    year = bars_per_year(basis.inputs.data.timeframe, basis.days)
     # A refined set may look back further than any that was searched.
     need = basis.strategy.lookback({name: (v,) for name, v in basis.params.items()})
     fits = all(need <= chosen.warmup for chosen in basis.slices)
-    slices = tuple(simulated(basis, chosen, year) for chosen in basis.slices if fits)
+    slices = tuple(simulated(basis, chosen) for chosen in basis.slices if fits)
     claim = claim_of(basis, slices)
     over_history = None
     if refined is not None:
@@ -129,6 +127,7 @@ def export_set(
         symbol2=None if data2 is None else data2.symbol,
         timeframe=manifest.timeframe,
         settings=basis.settings,
+        bars_per_year=basis.year.given,
         origin=origin | own,
         data=manifest.data,
         data2=data2,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wfo import bars as bars_module
 from wfo.backtest.benchmark import bought, held_marks
-from wfo.metrics import bars_per_year, held_metrics
+from wfo.metrics import held_metrics
 from wfo.progress import Progress, Silent, Tick
 from wfo.runs.optimizing.deflating import deflated
 from wfo.runs.optimizing.found import BestTrial, BlockFigures, Parts, WindowFigures
@@ -330,23 +330,23 @@ def _held(prepared: Prepared) -> Parts | None:
             out.append({})
         for symbol, frame in prepared.bars.frames.items():
             start, split, _ = prepared.windows.bounds[symbol][number]
-            kept[-1][symbol] = _holding(frame[start:split], prepared, settings)
+            year = prepared.years[symbol].bars
+            kept[-1][symbol] = _holding(frame[start:split], year, settings)
             if window.out_of_sample is not None:
                 first, last = window.out_of_sample
                 days = prepared.bars.days[symbol]
                 inside_out = [first <= day < last for day in days]
-                out[-1][symbol] = _holding(frame.filter(inside_out), prepared, settings)
+                out[-1][symbol] = _holding(frame.filter(inside_out), year, settings)
     return _parts(prepared, kept, out)
 
 
-def _holding(frame: Any, prepared: Prepared, settings: AccountSettings) -> FigureValues:
+def _holding(frame: Any, year: float, settings: AccountSettings) -> FigureValues:
     """Return the figures of holding over some bars, bought at the open of the first one."""
     import numpy as np
 
     days = bars_module.dates(frame)
     if len(days) < _LEAST_HELD:
         return {}
-    year = bars_per_year(prepared.plan.timeframe, days)
     # Figures begin with a mark before the first bar: the capital, whatever the prices.
     prices = bars_module.Prices(*(np.append(p[:1], p) for p in bars_module.prices(frame)))
     days = [days[0], *days]

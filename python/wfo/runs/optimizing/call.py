@@ -21,6 +21,7 @@ from wfo.arguments import (
     whole_number,
 )
 from wfo.data import DataStore
+from wfo.data.years import checked_bars_per_year
 from wfo.errors import InputError
 from wfo.progress import Progress
 from wfo.runs.machine import Machine
@@ -64,6 +65,7 @@ def optimize(
     data_dir: str | Path | None = None,
     out: str | Path = "results",
     progress: Progress | None = None,
+    bars_per_year: float | None = None,
 ) -> StudyReport:
     """Search a space that is not swept, of a program, a command or a strategy.
 
@@ -113,6 +115,9 @@ def optimize(
         Folder of all results; the study is in ``optimization/<study>`` below it.
     progress
         Where to tell how far it is; `wfo.progress.for_stream` tells it on standard error.
+    bars_per_year
+        What annual figures count in, of every symbol; by default what the space says, else it is
+        counted from the bars of each.
 
     Returns
     -------
@@ -238,6 +243,8 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
         one_of("limits", found["limits"], LIMITS)
     if "guardrails" in found:
         found["guardrails"] = file_path("guardrails", found["guardrails"])
+    if "bars_per_year" in found:
+        found["bars_per_year"] = checked_bars_per_year(found["bars_per_year"])
     # Texts are times and sizes as a file has them.
     if "timeout" in found and not isinstance(found["timeout"], str):
         found["timeout"] = finite_number("timeout", found["timeout"])
@@ -290,7 +297,7 @@ def _command(space: Path, given: dict[str, Any], data_dir: Path | None, out: Pat
         elif name == "strategy" and not isinstance(value, str):
             said = value.name
         elif isinstance(value, float) and math.isfinite(value):
-            said = f"{value:g}"
+            said = f"{value!r}".removesuffix(".0")
         words += [f"--{name.replace('_', '-')}", str(said)]
     if out != Path("results"):
         words += ["--out", str(out)]

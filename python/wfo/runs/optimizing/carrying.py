@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wfo import bars as bars_module
 from wfo.errors import ResultsError
 from wfo.files import inside, is_own_file, is_there, remove_file
 from wfo.progress import Progress, Silent
@@ -210,12 +211,32 @@ def _report(
         judged,
         spent=spent,
         notes=(*notes, *notes_of(table), *kept_back(made.bars)),
-        warnings=(*made.bars.warnings, *_warnings(table)),
+        warnings=(*made.bars.warnings, *_dear_lots(made), *_warnings(table)),
         sweep_seconds=made.sweep_seconds(),
         holdout=made.bars.holdout,
         windows=made.windows.shown(made.bars.days),
         state="exhausted" if ended.exhausted else "complete",
     )
+
+
+def _dear_lots(made: Prepared) -> Iterator[str]:
+    """Yield of which symbols the capital does not pay for a lot on all bars.
+
+    A search keeps no figures of the same sets with fractions of shares, so that it cannot tell
+    entries that could buy nothing.
+    """
+    if not isinstance(made.evaluator, StrategyEvaluator):
+        return
+    settings = made.evaluator.settings
+    for symbol, frame in made.bars.frames.items():
+        prices = bars_module.prices(frame)
+        low, high = (settings.lot_size * float(p) for p in (prices.low.min(), prices.high.max()))
+        if high > settings.capital:
+            yield (
+                f"one lot of {settings.lot_size:g} of {symbol} was worth {low:,.2f} to"
+                f" {high:,.2f} on these bars, and the capital is {settings.capital:,.2f}: an entry"
+                " that the equity does not pay for buys nothing"
+            )
 
 
 def _warnings(table: StudyTable) -> Iterator[str]:

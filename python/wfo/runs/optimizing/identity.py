@@ -9,9 +9,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wfo.data.years import Year
 from wfo.files import file_digest
+from wfo.files.schema import ShortText, require
 from wfo.runs.identity import fingerprint
 from wfo.runs.machine import Machine
+from wfo.runs.shapes import YearShape
 from wfo.search.study import StudyRecord
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ def identity_of(prepared: Prepared, version: str) -> dict[str, Any]:
         "windows": [window.to_dict() for window in prepared.windows.windows],
         "holdout": plan.holdout,
         "settings": plain["settings"],
+        **_years(prepared),
         "method": {"name": plan.method, **plan.method_options},
         "stalled": plain["stalled"],
         "seed": plan.seed,
@@ -55,6 +59,27 @@ def identity_of(prepared: Prepared, version: str) -> dict[str, Any]:
         "block": plan.block,
         "patience": prepared.patience.to_dict(),
     }
+
+
+def _years(prepared: Prepared) -> dict[str, Any]:
+    """Return the bars of a year by symbol; nothing without bars."""
+    found = {symbol: year.to_dict() for symbol, year in prepared.years.items()}
+    return {"bars_per_year": found} if found else {}
+
+
+def years_of(record: StudyRecord) -> dict[str, Year]:
+    """Return what annual figures of a study count in, by symbol.
+
+    It is empty without bars, and where an earlier version has not said.
+
+    Raises
+    ------
+    ResultsError
+        If the study says something else.
+    """
+    stated = record.identity.get("bars_per_year", {})
+    require(stated, dict[ShortText, YearShape], "the study", key="bars_per_year")
+    return {symbol: Year.from_dict(each) for symbol, each in stated.items()}
 
 
 def target_digest(plan: SearchPlan) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wfo.progress import duration
 from wfo.runs.optimizing.best_table import best_lines
+from wfo.runs.optimizing.identity import years_of
 from wfo.runs.optimizing.planned import (
     assumed_of_plan,
     plan_title,
@@ -59,6 +60,12 @@ def text(report: StudyFindings) -> str:
 def _assumed(report: StudyFindings) -> Iterator[tuple[str, str]]:
     yield from assumed_of_plan(report.plan, report.windows, report.record.method)
     record = report.record
+    years = years_of(record)
+    if years:
+        each = {symbol: year.said for symbol, year in years.items()}
+        alike = len(set(each.values())) == 1
+        said_of = each.values() if alike else (f"{one_line(s)} {y}" for s, y in each.items())
+        yield "Year", "; ".join(dict.fromkeys(said_of))
     inside = [name for name in report.plan.space.names if name not in record.parameters]
     if inside:
         yield "Blocks", f"{listed(inside)} are swept whole at each point of the others"

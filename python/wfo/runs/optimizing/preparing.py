@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wfo.arguments import rebuilt
+from wfo.data.years import Year, year_of
 from wfo.errors import InputError
 from wfo.runs.optimizing.bars import SearchBars, load_bars
 from wfo.runs.optimizing.windows import Resolved, resolve
@@ -52,6 +53,8 @@ class Prepared:
         What is asked for.
     bars, windows
         What is evaluated on.
+    years
+        What annual figures count in, by symbol.
     strategy
         The strategy; None of a program.
     scoring, pruner
@@ -65,6 +68,7 @@ class Prepared:
     plan: SearchPlan
     bars: SearchBars
     windows: Resolved
+    years: Mapping[str, Year]
     strategy: Strategy | None
     scoring: Scoring
     pruner: Pruner | None
@@ -238,14 +242,19 @@ def prepared_on(plan: SearchPlan, bars: SearchBars, windows: Resolved) -> Iterat
         plan.objective, plan.limits, plan.guardrails, plan.aggregate, tuple(plan.symbols)
     )
     pruner = Pruner.make(plan.prune, plan.objective) if plan.prune != "none" else None
+    years = {
+        symbol: year_of(plan.timeframe, days, plan.bars_per_year)
+        for symbol, days in bars.days.items()
+    }
     made = Prepared(
         plan,
         bars,
         windows,
+        years,
         strategy,
         scoring,
         pruner if len(windows.windows) > 1 else None,
-        _evaluator(plan, bars, windows, strategy, scoring),
+        _evaluator(plan, bars, windows, years, strategy, scoring),
     )
     try:
         yield made
@@ -276,6 +285,7 @@ def _evaluator(
     plan: SearchPlan,
     bars: SearchBars,
     windows: Resolved,
+    years: Mapping[str, Year],
     strategy: Strategy | None,
     scoring: Scoring,
 ) -> Evaluator:
@@ -292,6 +302,7 @@ def _evaluator(
         figures=wanted_figures(scoring),
         block=plan.block,
         valid=keeping_to(scoring),
+        bars_per_year={symbol: year.bars for symbol, year in years.items()},
     )
 
 

@@ -12,8 +12,9 @@ from wfo.arguments import rebuilt
 from wfo.backtest.benchmark import bought, held_marks
 from wfo.backtest.simulate import simulate
 from wfo.data import fingerprint
+from wfo.data.years import year_of
 from wfo.errors import ResultsError
-from wfo.metrics import bars_per_year, held_metrics, simulation_metrics
+from wfo.metrics import held_metrics, simulation_metrics
 from wfo.progress import Progress, Silent
 from wfo.runs.folder import RunFolder
 from wfo.runs.holdout.kept import LEAST, digest_of
@@ -26,6 +27,7 @@ from wfo.runs.machine import Machine
 from wfo.runs.manifest import HoldoutRecord
 from wfo.runs.optimizing.bars import within
 from wfo.runs.optimizing.found import BestTrial
+from wfo.runs.optimizing.identity import years_of
 from wfo.runs.optimizing.studies import find_study
 from wfo.runs.optimizing.summary import judged_of, read_summary
 from wfo.search.plan import SearchPlan
@@ -52,6 +54,7 @@ class _HeldOut:
     frame: pl.DataFrame
     kept: int
     record: HoldoutRecord
+    year: float
 
     @property
     def days(self) -> list[dt.date]:
@@ -194,6 +197,8 @@ def _held_out(
             " put the bars that were searched into the store again"
         )
     outside = bars_module.dates(out)
+    # An earlier version has not said.
+    year = years_of(record).get(symbol) or year_of(plan.timeframe, days[:kept], plan.bars_per_year)
     return _HeldOut(
         symbol,
         frame[:end],
@@ -205,6 +210,7 @@ def _held_out(
             rows=len(out),
             digest=digest_of(out),
         ),
+        year.bars,
     )
 
 
@@ -265,7 +271,7 @@ def _evaluated(
             )
             for number, each in enumerate(best, 1)
         ),
-        held=_holding(held, settings, plan.timeframe),
+        held=_holding(held, settings),
         seen_by=searches_reaching(runs, (held.symbol,), first),
     )
 
@@ -292,12 +298,12 @@ def _figures(
         held.days,
         warmup=held.kept,
         split=held.split,
-        bars_per_year=bars_per_year(plan.timeframe, held.days),
+        bars_per_year=held.year,
     )
     return HoldoutFigures.of(found.whole)
 
 
-def _holding(held: _HeldOut, settings: AccountSettings, timeframe: str) -> HoldoutFigures:
+def _holding(held: _HeldOut, settings: AccountSettings) -> HoldoutFigures:
     """Return what buying the symbol at the first bar that is held out comes to."""
     prices = bars_module.prices(held.frame)
     shares, _ = bought(float(prices.open[held.kept]), settings)
@@ -306,7 +312,7 @@ def _holding(held: _HeldOut, settings: AccountSettings, timeframe: str) -> Holdo
         held.days,
         warmup=held.kept,
         split=held.split,
-        bars_per_year=bars_per_year(timeframe, held.days),
+        bars_per_year=held.year,
         idle=not shares > 0,
     )
     return HoldoutFigures.of(found.whole)

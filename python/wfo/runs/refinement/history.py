@@ -16,7 +16,7 @@ from wfo import bars as bars_module
 from wfo.backtest import Feeds
 from wfo.backtest.benchmark import bought, held_marks
 from wfo.errors import InputError, ResultsError
-from wfo.metrics import Metrics, bars_per_year, compute_metrics
+from wfo.metrics import Metrics, compute_metrics
 from wfo.runs.inputs import Inputs
 from wfo.runs.stored import read_kept
 from wfo.settings import AccountSettings
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wfo.bars import Prices
+    from wfo.data.years import Year
     from wfo.runs.folder import RunFolder
     from wfo.runs.manifest import Digest, Manifest
 
@@ -147,9 +148,14 @@ class History:
         return bars_module.dates(self.inputs.bars)
 
     @cached_property
+    def year(self) -> Year:
+        """What annual figures count in, and whether it was counted or given."""
+        return self.manifest.year(self.days)
+
+    @property
     def bars_per_year(self) -> float:
         """What annual figures count in."""
-        return bars_per_year(self.timeframe, self.days)
+        return self.year.bars
 
     @cached_property
     def strategies(self) -> tuple[Strategy, ...]:

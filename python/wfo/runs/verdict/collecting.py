@@ -13,7 +13,7 @@ from wfo.files import file_digest, is_there
 from wfo.grid import Grid
 from wfo.progress import Progress, Silent, Tick
 from wfo.runs.analysis.refined import NAME as ANALYSIS
-from wfo.runs.assumed import assumed_of_bars, assumed_of_settings
+from wfo.runs.assumed import assumed_of_bars, assumed_of_settings, assumed_of_year
 from wfo.runs.finalists import MOST, finalists
 from wfo.runs.folder import RunFolder
 from wfo.runs.found import Facts, candidate_columns
@@ -203,6 +203,7 @@ class _Stage:
         assumed = [
             *assumed_of_settings(market.settings),
             assumed_of_bars(manifest.data, manifest.data2, source),
+            assumed_of_year(market.year),
         ]
         return Verdict(
             symbol=manifest.symbol,

@@ -13,6 +13,7 @@ from wfo.arguments import file_path, flag, instance, one_of, progress_of, text, 
 from wfo.backtest.checks import thread_count
 from wfo.data import DataStore
 from wfo.data.timeframes import TIMEFRAMES
+from wfo.data.years import checked_bars_per_year
 from wfo.errors import InputError
 from wfo.grid import Grid, GridText
 from wfo.progress import Progress
@@ -72,6 +73,7 @@ def run_walk_forward(
     data_dir: str | Path | None = None,
     results: str | Path = "results",
     progress: Progress | None = None,
+    bars_per_year: float | None = None,
 ) -> WalkForwardReport:
     """Choose on a window, trade the next one, roll on, and keep what came of it in a folder.
 
@@ -134,6 +136,9 @@ def run_walk_forward(
         there.
     progress
         Where to tell how far it is; `wfo.progress.for_stream` tells it on standard error.
+    bars_per_year
+        What annual figures count in; by default what the space says, else it is counted from the
+        bars, for a choice from those that it may see.
 
     Returns
     -------
@@ -242,6 +247,8 @@ def walk_plan(given: Mapping[str, Any]) -> WalkPlan:
         one_of("gates", options["gates"], PRESETS)
     if "settings" in options:
         instance("settings", options["settings"], AccountSettings, "wfo.Settings(...)")
+    if "bars_per_year" in options:
+        options["bars_per_year"] = checked_bars_per_year(options["bars_per_year"])
     threads = None if "threads" not in options else thread_count(options["threads"])
     kinds = _kinds(options.get("anchored"))
     study = _study(options, threads)
@@ -270,6 +277,7 @@ def walk_plan(given: Mapping[str, Any]) -> WalkPlan:
         name=options.get("name"),
         fresh=bool(options.get("fresh", False)),
         space=None if "space" not in options else file_path("space", options["space"]),
+        bars_per_year=options.get("bars_per_year") if study is None else study[1].bars_per_year,
     )
 
 
@@ -329,7 +337,7 @@ def _study(options: Mapping[str, Any], threads: int | None) -> tuple[str, Search
     own: dict[str, Any] = {}
     if "symbol" in options:
         own["symbols"] = (options["symbol"],)
-    for name in ("timeframe", "holdout"):
+    for name in ("timeframe", "holdout", "bars_per_year"):
         if name in options:
             own[name] = options[name]
     if threads is not None:
@@ -371,6 +379,7 @@ def command_line(plan: WalkPlan, data_dir: Path | None) -> str:
         "as-of": plan.as_of,
         "holdout": plan.holdout,
         "allow-gaps": plan.allow_gaps,
+        "bars-per-year": plan.bars_per_year,
         "name": plan.name,
         "threads": plan.threads,
     }

@@ -107,6 +107,7 @@ def carry_out(
                 combinations=chooser.combinations,
                 by_reason=made.by_reason,
                 rules=made.rules,
+                year=made.year,
             )
             return _written(made, found, clock)
 

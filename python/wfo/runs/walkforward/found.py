@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wfo.data.years import Year
     from wfo.runs.manifest import BarsRecord, HoldoutRecord
     from wfo.runs.walkforward.program_walk import ProgramWalk
     from wfo.walkforward.matrix import WalkForwardMatrix
@@ -63,6 +64,8 @@ class WalkFindings:
         Why it is chosen by what it is chosen by; empty where it was asked for.
     rules
         What a set must have besides, such as trades or gates, in words; empty without.
+    year
+        What annual figures count in; None of a program, and where an earlier version has not said.
     """
 
     folder: Path
@@ -87,3 +90,4 @@ class WalkFindings:
     by_reason: str = ""
     rules: str = ""
     program: ProgramWalk | None = None
+    year: Year | None = None

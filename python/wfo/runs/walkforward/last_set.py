@@ -78,6 +78,7 @@ def last_set(found: WalkFindings, strategy: Strategy) -> ParameterSet | None:
         symbol2=symbols[1],
         timeframe=found.timeframe,
         settings=strategy.settings(**walk.settings),  # type: ignore[arg-type]
+        bars_per_year=None if found.year is None else found.year.given,
         origin={"folder": named, "window": count, "of": count},
         data=found.data[0] if found.data else None,
         data2=found.data[1] if found.data[1:] else None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired, TypedDict
 
+from wfo.data.years import Year
 from wfo.errors import InputError, ResultsError
 from wfo.files import is_there, read_sealed, write_sealed
 from wfo.files.parquet import read_parquet
@@ -15,6 +16,7 @@ from wfo.files.schema import (
     HexDigest,
     Limits,
     NotNegative,
+    PositiveNumber,
     RelativeName,
     ShortText,
     StampText,
@@ -32,6 +34,7 @@ from wfo.runs.shapes import (
     Symbol,
     Texts,
     Timeframe,
+    YearShape,
 )
 from wfo.runs.walkforward.folder import WalkFolder
 from wfo.runs.walkforward.identity import walk_fingerprint
@@ -59,6 +62,7 @@ class IdentityShape(TypedDict):
     by: ShortText
     gates: GatesShape | None
     min_trades: Count
+    bars_per_year_given: NotRequired[PositiveNumber | None]
     symbols: Annotated[list[Symbol], Limits("a list of symbols", least=1, most=10_000)]
     timeframe: Timeframe
 
@@ -74,6 +78,7 @@ class RecordShape(TypedDict):
     finished: StampText
     data: Annotated[list[BarsShape], Limits("a list of up to 2 symbols' bars", most=2)]
     holdout: HoldoutShape | None
+    bars_per_year: NotRequired[YearShape | None]
     walk: WalkShape | None
     matrix: dict[str, Any] | None
     program: dict[str, Any] | None
@@ -125,6 +130,7 @@ def write_record(
         "finished": found.finished,
         "data": [each.to_dict() for each in found.data],
         "holdout": None if found.holdout is None else found.holdout.to_dict(),
+        "bars_per_year": None if found.year is None else found.year.to_dict(),
         "walk": None if found.walk is None else found.walk.to_dict(),
         "matrix": None if found.matrix is None else found.matrix.to_dict(),
         "program": None if found.program is None else found.program.to_dict(),
@@ -201,6 +207,13 @@ def read_found(folder: WalkFolder) -> WalkForwardReport:
         holdout = None if data["holdout"] is None else HoldoutRecord.from_dict(data["holdout"])
     except (ResultsError, InputError) as error:
         raise ResultsError(f"{folder.record}: {error}; {again}") from error
+    year = data.get("bars_per_year")
+    for each in (walk, matrix):
+        if year is not None and each is not None and each.bars_per_year != year["value"]:
+            raise ResultsError(
+                f"{folder.record}: bars_per_year.value = {year['value']:,.10g} is not what its"
+                f" figures count in, {each.bars_per_year:,.10g}; {again}"
+            )
     return WalkForwardReport(
         folder=folder.path,
         walk=walk,
@@ -224,6 +237,7 @@ def read_found(folder: WalkFolder) -> WalkForwardReport:
         combinations=data["combinations"],
         by_reason=data["by_reason"],
         rules=data["rules"],
+        year=None if year is None else Year.from_dict(year),
     )
 
 

@@ -78,6 +78,8 @@ class WalkPlan:
         Whether joining two symbols may drop more than 5 % of either's bars.
     settings, threads
         Of every backtest.
+    bars_per_year
+        What annual figures count in; None where it is counted from the bars.
     results
         The folder below which every symbol has its own.
     name
@@ -112,6 +114,7 @@ class WalkPlan:
     fresh: bool = False
     command: str = ""
     space: Path | None = None
+    bars_per_year: float | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from wfo import bars as bars_module
 from wfo.backtest import thread_count
+from wfo.data.years import Year, year_of
 from wfo.errors import InputError
 from wfo.files.limits import JSON_BYTES
-from wfo.metrics import bars_per_year
 from wfo.runs.given import load_grids
 from wfo.runs.inputs import Inputs, check_symbols, load_inputs
 from wfo.runs.walkforward.folder import WalkFolder
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from wfo.grid import Grid
     from wfo.progress import Progress
     from wfo.runs.walkforward.plan import WalkPlan
+    from wfo.settings import AccountSettings
     from wfo.strategy import Strategy
     from wfo.windows import WalkWindow
 
@@ -62,6 +63,8 @@ class Prepared:
         Of what computes.
     inputs, history
         The bars, and the same with strategy and account.
+    year
+        What annual figures count in.
     windows
         The windows on them; None of a matrix.
     layout
@@ -90,6 +93,7 @@ class Prepared:
     version: str
     inputs: Inputs
     history: History
+    year: Year
     windows: WalkWindows | None
     layout: MatrixLayout | None
     grid: Grid | None
@@ -154,8 +158,8 @@ def prepare(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
     inputs = load(plan, store, strategy)
     days = bars_module.dates(inputs.bars)
     warmup = max(LEAST_WARMUP, grid.need)
-    year = bars_per_year(plan.timeframe, days)
-    history = History(strategy, inputs.of(strategy), settings, year, plan.threads)
+    year = year_of(plan.timeframe, days, plan.bars_per_year)
+    history = history_of(plan, inputs, settings, year)
     # Before a search that may take long.
     dated_engine(history)
     windows, layout = lay(plan, days, warmup, len(strategy.names), by)
@@ -165,7 +169,7 @@ def prepare(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
         "grid": grid_identity(grid),
         "study": None,
         "settings": settings.to_dict(),
-        "bars_per_year": year,
+        "bars_per_year_given": plan.bars_per_year,
         "by": by,
         "gates": criterion.gates.to_dict() if criterion.figure is None else None,
         "min_trades": criterion.min_trades,
@@ -183,6 +187,7 @@ def prepare(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
         version=version,
         inputs=inputs,
         history=history,
+        year=year,
         windows=windows,
         layout=layout,
         grid=grid,
@@ -196,6 +201,19 @@ def prepare(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
         chooser=chooser,
         notes=(*inputs.notes, *left_out),
         warnings=warnings_of(inputs),
+    )
+
+
+def history_of(plan: WalkPlan, inputs: Inputs, settings: AccountSettings, year: Year) -> History:
+    """Return the bars of a plan with its strategy and account."""
+    strategy = get_strategy(plan.strategy if plan.study is None else str(plan.study[1].target))
+    return History(
+        strategy,
+        inputs.of(strategy),
+        settings,
+        year.bars,
+        plan.threads,
+        year_given=year.source == "given",
     )
 
 

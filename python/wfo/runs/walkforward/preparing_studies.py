@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from wfo import bars as bars_module
 from wfo.data import fingerprint as bars_fingerprint
 from wfo.data.frames import time_column
+from wfo.data.years import year_of
 from wfo.errors import InputError
-from wfo.metrics import bars_per_year
 from wfo.runs.optimizing.bars import SearchBars, load_bars, within
 from wfo.runs.optimizing.identity import target_digest
 from wfo.runs.walkforward.folder import WalkFolder
@@ -19,6 +19,7 @@ from wfo.runs.walkforward.preparing import (
     Estimating,
     Prepared,
     folder_of,
+    history_of,
     identity_of,
     lay,
     load,
@@ -28,7 +29,6 @@ from wfo.runs.walkforward.programs import program_days, require_program
 from wfo.runs.walkforward.searching import by_of
 from wfo.runs.walkforward.studies import StudyChooser
 from wfo.strategy import get_strategy
-from wfo.walkforward.history import History
 from wfo.walkforward.simulating import dated_engine
 
 if TYPE_CHECKING:
@@ -108,13 +108,13 @@ def prepare_study(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
     by = by_of(search)
     folder = folder_of(plan, strategy.name, name, by)
     checked = StudyChooser(search, bars, folder.path)
-    year = bars_per_year(plan.timeframe, days)
-    history = History(strategy, inputs.of(strategy), checked.settings, year, plan.threads)
+    year = year_of(plan.timeframe, days, plan.bars_per_year)
+    history = history_of(plan, inputs, checked.settings, year)
     dated_engine(history)
     windows, layout = lay(plan, days, checked.warmup, len(strategy.names))
     choice = _choice(search, version, by) | {
         "settings": checked.settings.to_dict(),
-        "bars_per_year": year,
+        "bars_per_year_given": plan.bars_per_year,
     }
 
     def chooser(progress: Progress | None) -> Estimating:
@@ -125,6 +125,7 @@ def prepare_study(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
         version=version,
         inputs=inputs,
         history=history,
+        year=year,
         windows=windows,
         layout=layout,
         grid=None,
@@ -156,6 +157,10 @@ def prepare_program(plan: WalkPlan, store: DataStore, version: str) -> PreparedP
             " anew in each window; walk forward with --in and --out"
         )
     require_program(search)
+    if plan.bars_per_year is not None:
+        raise InputError(
+            "a program makes its own figures, so that bars_per_year changes none; leave it out"
+        )
     if plan.as_of is not None:
         begin, end = search.period
         search = replace(search, period=(begin, min(plan.as_of, end or plan.as_of)))
@@ -164,7 +169,7 @@ def prepare_program(plan: WalkPlan, store: DataStore, version: str) -> PreparedP
     windows, _ = lay(plan, program_days(bars), max(1, search.warmup), len(search.space.names))
     assert windows is not None  # noqa: S101  # of one schedule there are some
     by = by_of(search)
-    choice = _choice(search, version, by) | {"settings": {}, "bars_per_year": 0.0}
+    choice = _choice(search, version, by) | {"settings": {}, "bars_per_year_given": None}
     return PreparedProgram(
         plan=plan,
         search=search,

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
 from wfo.arguments import rebuilt
+from wfo.data.years import DAYS_A_YEAR
 from wfo.errors import InputError
 from wfo.files.limits import STUDY_FIGURES, WALK_WINDOWS
 from wfo.files.schema import Count, FiniteNumber, Limits, ShortText, Text, require
-from wfo.metrics import DAYS_A_YEAR
 from wfo.search.objective.figures import defined, spellings
 from wfo.search.space.names import Value
 from wfo.stats.efficiency import (

@@ -10,7 +10,7 @@ from dataclasses import fields
 from wfo.charts import SVG_STYLE, svg, text_chart
 from wfo.data.timeframes import is_intraday
 from wfo.metrics import Metrics
-from wfo.runs.assumed import assumed_of_settings
+from wfo.runs.assumed import assumed_of_settings, assumed_of_year
 from wfo.runs.optimizing.wording import params_text
 from wfo.runs.verdict.parts import Explained, Part, Picture, Section, Table, Words
 from wfo.runs.verdict.texts import NONE, middle, share, two
@@ -21,6 +21,7 @@ from wfo.runs.walkforward.last_set import LAST_SET, has_last_set, next_split
 from wfo.runs.walkforward.tables import Shown, set_numbers, sets_section, windows_section
 from wfo.search.objective import known
 from wfo.settings import AccountSettings
+from wfo.walkforward.assumptions import NO_LOT
 from wfo.walkforward.results import condition_name
 from wfo.walkforward.values import WalkForward, WindowResult
 
@@ -52,10 +53,12 @@ _CRITERIA = {
 
 def sections(found: WalkFindings, walk: WalkForward, shown: Shown) -> tuple[Section, ...]:
     """Return the sections of a page, in order."""
+    # What the page begins with is not said again.
+    assumed = [note for note in walk.notes if not note.startswith(NO_LOT)]
     return (
         Section(
             "What was assumed",
-            (Table(tuple(_assumed(found, walk)), "<<"), *map(Words, sentences(walk.notes))),
+            (Table(tuple(_assumed(found, walk)), "<<"), *map(Words, sentences(assumed))),
         ),
         _curve(walk),
         _criteria(walk),
@@ -93,6 +96,7 @@ def first_lines(found: WalkFindings, walk: WalkForward) -> list[str]:
         say.high_costs(slip or 0.0, fee or 0.0),
         say.ruined(float(walk.stitched.equity.min()), walk.capital),
         "" if traded else nothing,
+        *(note for note in walk.notes if note.startswith(NO_LOT)),
         say.against_holding(
             earned,
             held.total_return,
@@ -163,6 +167,8 @@ def assumed_of_findings(
     for at, data in enumerate(found.data):
         span = f"{data.rows:,} bars of {data.timeframe}, {data.first} to {data.last}"
         yield ("Second" if at else "Bars"), f"{data.symbol}, {span}, {data.provenance}"
+    if found.year is not None:
+        yield assumed_of_year(found.year)
     if found.holdout is not None:
         first, last = found.holdout.dates
         yield "Hold-out", f"{first} to {last}, kept out of everything here"

@@ -148,6 +148,11 @@ class StrategyEvaluator:
         self._piece = _FIRST
         self._sweep_seconds: float | None = None
 
+    @property
+    def settings(self) -> AccountSettings:
+        """Capital, costs and sizing."""
+        return self._settings
+
     def _cut(self, block: str | int | None, *, extended: bool) -> tuple[BlockSpace | None, str]:
         if block == "auto":
             names = engine_names(self._points.strategy, self._settings, extended=extended)

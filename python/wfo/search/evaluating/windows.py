@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from wfo.backtest.feeds import FIRST, Feeds
 from wfo.backtest.figures import Choice
 from wfo.bars import Prices
+from wfo.data.years import checked_bars_per_year
 from wfo.errors import InputError
-from wfo.metrics import checked_bars_per_year, inferred_bars_per_year
+from wfo.metrics import inferred_bars_per_year
 from wfo.text import brief, shown
 from wfo.windows import Phase
 

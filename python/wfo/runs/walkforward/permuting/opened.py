@@ -113,7 +113,9 @@ def open_walk(folder: WalkFolder, threads: int) -> Walked:
         timeframe=identity["timeframe"],
         grid=grid.name or "grid",
         by=by,
-        history=History(strategy, feeds, settings, walk.bars_per_year, threads),
+        history=History(
+            strategy, feeds, settings, walk.bars_per_year, threads, year_given=_is_given(identity)
+        ),
         windows=walk.windows,
         chooser=chooser,
         combinations=len(grid),
@@ -122,6 +124,11 @@ def open_walk(folder: WalkFolder, threads: int) -> Walked:
         sharpe=walk.stitched.metrics.sharpe,
         command=data["command"],
     )
+
+
+def _is_given(identity: Mapping[str, Any]) -> bool:
+    """Whether the bars of a year were given; an earlier version has counted them always."""
+    return identity.get("bars_per_year_given") is not None
 
 
 def _grid(folder: WalkFolder, stated: Mapping[str, Any], command: str) -> Grid:
