@@ -8,7 +8,6 @@ process with limits of its own, this looks for texts that break that until its t
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import random
@@ -25,8 +24,8 @@ from typing import Any
 import click
 
 import wfo
+from wfo.data.importing.times.date_formats import read_format
 from wfo.data.sources.config import SourcesConfig
-from wfo.data.stamps import strptime_format
 from wfo.errors import WfoError
 from wfo.files import parse_json, read_sealed
 from wfo.grid import Grid
@@ -342,9 +341,10 @@ def _date_format(content: bytes, folder: Path) -> None:
 
     del folder
     text = content.decode("utf-8", "replace")
-    code = strptime_format(text)
-    with contextlib.suppress(pl.exceptions.PolarsError):
-        pl.Series(["2024-02-29", "1.2.24", "", "x"]).str.to_date(code, strict=False)
+    form = read_format(text)
+    for pattern in (form.date, form.between, form.time, form.whole):
+        if pattern is not None:
+            pl.Series(["2024-02-29", "1.2.24 9:30", "", "x"]).str.extract_groups(f"^{pattern}$")
 
 
 # Seeds

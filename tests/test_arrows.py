@@ -41,6 +41,18 @@ PYTHON = (
     ("wfo/__main__.py",),
 )
 
+#: The layers of `wfo.data.importing`, from the bytes of a file to bars, the lowest first.
+IMPORTING = (
+    ("cells.py", "ends.py", "zones.py"),
+    ("headings/",),
+    ("vendors/",),
+    ("tables/",),
+    ("numbers/", "times/"),
+    ("adjusting.py", "bar_rows.py", "lengths.py", "opens.py", "ordering.py", "repairing.py"),
+    ("reading.py",),
+    ("storing.py",),
+)
+
 #: The layers of the crates, the lowest first.
 RUST = (
     ("wfo-core/src/error.rs",),
@@ -75,6 +87,17 @@ def _of(found: arrows.Arrows, folder: str) -> arrows.Arrows:
 
 def test_no_arrow_of_the_package_goes_up(python: arrows.Arrows) -> None:
     assert arrows.upward(python, PYTHON) == []
+
+
+def test_no_arrow_of_an_import_goes_up(python: arrows.Arrows) -> None:
+    folder = "wfo/data/importing/"
+    inner = {
+        file: {other for other in others if other.startswith(folder)}
+        for file, others in _of(python, folder).items()
+        if not file.endswith("__init__.py")
+    }
+    layers = tuple(tuple(folder + member for member in layer) for layer in IMPORTING)
+    assert arrows.upward(inner, layers) == []
 
 
 def test_no_arrow_of_the_crates_goes_up(rust: arrows.Arrows) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import io
+import re
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -323,7 +324,7 @@ def test_adjust_scales_prices_and_not_volume(tmp_path: Path) -> None:
 
 
 def test_adjust_needs_the_column(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"QQQ\.csv cannot be adjusted.*adjust 'none'"):
+    with pytest.raises(DataError, match=r"QQQ\.csv cannot be adjusted.*--adjust none"):
         read_bars(write(tmp_path, DAILY_FILES["plain"]), adjust="split-and-dividend")
 
 
@@ -375,7 +376,7 @@ def test_date_format_decides(date_format: str, tmp_path: Path) -> None:
     assert not any("MM/DD" in note for note in bars.origin.notes)
 
 
-@pytest.mark.parametrize("date_format", ["day/month", "%Y", "MM/DD", "%d/%m/%Y x"])
+@pytest.mark.parametrize("date_format", ["day/month", "%Y", "MM/DD", "%d/%m/YYYY"])
 def test_date_format_not_understood(date_format: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"date format .* is not understood.*DD/MM/YYYY"):
         read_bars(write(tmp_path, AMBIGUOUS), date_format=date_format)
@@ -389,7 +390,9 @@ def test_offset_free_stamps_are_noted_and_follow_the_zone(tmp_path: Path) -> Non
     assert by_hand.frame["datetime"][0] == dt.datetime(
         2024, 1, 16, 9, 30, tzinfo=ZoneInfo("Europe/Berlin")
     )
-    assert by_hand.origin.notes == ()
+    # The zone was given; which end of a bar is stamped is assumed all the same.
+    [note] = by_hand.origin.notes
+    assert "--stamps close" in note
     with pytest.raises(DataError, match="no offset from UTC: give their time zone"):
         read_bars(path, timeframe="5min", calendar="none")
 
@@ -426,14 +429,14 @@ def test_tradestation_short_last_bar_opens_where_the_one_before_ended(tmp_path: 
 
 
 def test_repair_widens_and_counts(tmp_path: Path) -> None:
-    text = "date,open,high,low,close\n2024-01-11,10,11,9,12\n2024-01-12,8,11,9,10\n"
+    text = "date,open,high,low,close\n2024-01-11,10,11,9,11.5\n2024-01-12,8.75,11,9,10\n"
     text += "2024-01-16,10,11,9,10\n"
     path = write(tmp_path, text)
-    with pytest.raises(DataError, match=r"QQQ\.csv: line 2: high and low do not.*close 12.*repair"):
+    with pytest.raises(DataError, match=r"QQQ\.csv: line 2: high and low do not.*11\.5.*--repair"):
         read_bars(path)
     bars = read_bars(path, repair=True)
-    assert bars.frame["high"].to_list() == [12.0, 11.0, 11.0]
-    assert bars.frame["low"].to_list() == [9.0, 8.0, 9.0]
+    assert bars.frame["high"].to_list() == [11.5, 11.0, 11.0]
+    assert bars.frame["low"].to_list() == [9.0, 8.75, 9.0]
     assert bars.origin.repaired == 2
     assert any(note.startswith("2 bars were repaired") for note in bars.origin.notes)
 
@@ -493,7 +496,10 @@ BROKEN_CELLS = {
     ),
     "short line": (HEAD + "2024-01-12,10,11\n", ["QQQ.csv, line 3", "3 fields", "header has 6"]),
     "long line": (HEAD + "2024-01-12,1,1,1,1,1,7\n", ["QQQ.csv, line 3", "7 fields"]),
-    "footer": (HEAD + '"Downloaded today"\n', ["line 3", "1 field ", "'Downloaded today'"]),
+    "remark amid the bars": (
+        HEAD + '"Downloaded today"\n2024-01-12,10,11,9,10,100\n',
+        ["line 3", "1 field ", "'Downloaded today'"],
+    ),
     "open quotes": (HEAD + '2024-01-12,"10,11,9,10,100\n', ["QQQ.csv, line 3", "quotes"]),
     "field over two lines": (
         HEAD + '2024-01-12,"10\n",11,9,10,100\n',
@@ -513,15 +519,15 @@ BROKEN_CELLS = {
         ["QQQ.csv", "line 3", "high 11.0", "close 11.5", "--repair"],
     ),
     "repeated day": (
-        HEAD + "2024-01-12,10,11,9,10,1\n2024-01-12,10,11,9,10,1\n",
+        HEAD + "2024-01-12,10,11,9,10,1\n2024-01-12,10,11,9,10,2\n",
         ["QQQ.csv", "more than once", "2024-01-12 (lines 3, 4)"],
     ),
-    "out of order": (
-        HEAD + "2024-01-17,10,11,9,10,1\n2024-01-16,10,11,9,10,1\n",
-        ["QQQ.csv", "line 4", "2024-01-16 follows 2024-01-17", "ascend"],
+    "out of order, where the order of day and month is not beyond doubt": (
+        "Date,Open,High,Low,Close\n01/02/2024,1,1,1,1\n03/04/2024,1,1,1,1\n02/03/2024,1,1,1,1\n",
+        ["QQQ.csv", "line 4", "2024-02-03 follows 2024-03-04", "--date-format"],
     ),
     "repeated day, newest first": (
-        "Date,Open,High,Low,Close\n2024-01-16,1,1,1,1\n2024-01-12,1,1,1,1\n2024-01-12,1,1,1,1\n",
+        "Date,Open,High,Low,Close\n2024-01-16,1,1,1,1\n2024-01-12,1,1,1,1\n2024-01-12,1,2,1,1\n",
         ["more than once", "2024-01-12 (lines 4, 3)"],
     ),
     "two symbols": (
@@ -545,8 +551,8 @@ BROKEN_CELLS = {
         ["QQQ.csv", "columns found: name, age", "needed: date"],
     ),
     "no header": (
-        "2024-01-11,10,11,9,10,100\n2024-01-12,10,11,9,10,100\n",
-        ["QQQ.csv has no header line", "2024-01-11,10,11", "date,open,high,low,close"],
+        "2024-01-11,10,11,9,10,100,7,8\n2024-01-12,10,11,9,10,100,7,9\n",
+        ["QQQ.csv has no header line", "2024-01-11,10,11", "--columns date,open,high,low,close"],
     ),
     "web page": ("<!DOCTYPE html>\n<html><body>404</body></html>", ["QQQ.csv is a web page"]),
     "empty file": ("", ["QQQ.csv is empty"]),
@@ -555,6 +561,21 @@ BROKEN_CELLS = {
     "zero bytes": ("date,open\x00\x01", ["QQQ.csv is neither Parquet nor text"]),
     "archive": ("PK\x03\x04abc", ["QQQ.csv is a ZIP archive"]),
     "broken parquet": ("PAR1 and nothing else", ["QQQ.csv is a broken Parquet file"]),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_CELLS)
+def test_broken_file(case: str, tmp_path: Path) -> None:
+    text, parts = BROKEN_CELLS[case]
+    with pytest.raises(DataError) as caught:
+        read_bars(write(tmp_path, text))
+    for part in parts:
+        assert part in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
+
+
+#: Files whose bars are of another length than 1day.
+OF_ANOTHER_LENGTH = {
     "several bars a day": (
         "datetime,open,high,low,close\n"
         + "".join(f"2024-01-16 09:{m},1,1,1,1\n" for m in (30, 35, 40)),
@@ -568,14 +589,16 @@ BROKEN_CELLS = {
 }
 
 
-@pytest.mark.parametrize("case", BROKEN_CELLS)
-def test_broken_file(case: str, tmp_path: Path) -> None:
-    text, parts = BROKEN_CELLS[case]
+@pytest.mark.parametrize("case", OF_ANOTHER_LENGTH)
+def test_bars_of_another_length_than_was_asked_for(case: str, tmp_path: Path) -> None:
+    text, parts = OF_ANOTHER_LENGTH[case]
+    path = write(tmp_path, text)
     with pytest.raises(DataError) as caught:
-        read_bars(write(tmp_path, text))
+        read_bars(path, timeframe="1day")
     for part in parts:
         assert part in str(caught.value)
-    assert str(tmp_path) not in str(caught.value)
+    found = read_bars(path).timeframe
+    assert f"timeframe {found}" in str(caught.value)
 
 
 BROKEN_INTRADAY = {
@@ -620,9 +643,17 @@ def test_parquet_cell_is_named_by_its_row(tmp_path: Path) -> None:
         read_bars(path)
 
 
-def test_latin1_file_names_byte_and_line(tmp_path: Path) -> None:
+def test_latin1_file_is_read_with_a_note(tmp_path: Path) -> None:
     path = tmp_path / "QQQ.csv"
-    path.write_bytes(HEAD.encode() + b"2024-01-12,10,11,9,10\xa0000,5\n")
+    path.write_bytes(HEAD.encode() + b"2024-01-12,10,11,9,10,10\xa0000\n")
+    bars = read_bars(path)
+    assert bars.frame["volume"].to_list() == [100.0, 10_000.0]
+    assert any("1252" in note for note in bars.origin.notes)
+
+
+def test_what_is_no_text_in_any_encoding_names_byte_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "QQQ.csv"
+    path.write_bytes(b"name,age\nx,1\ny\xa0,2\n")
     with pytest.raises(DataError, match=r"QQQ\.csv, line 3: byte 0xa0 is not UTF-8"):
         read_bars(path)
 
@@ -641,10 +672,16 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         ({"calendar": "XNYX"}, "unknown calendar 'XNYX'; did you mean 'XNYS'"),
         ({"timezone": "America/NewYork"}, "did you mean 'America/New_York'"),
         ({"adjust": "splits"}, "unknown adjustment 'splits'"),
+        ({"stamps": "closes"}, "stamps = 'closes' is unknown; did you mean 'close'"),
+        ({"columns": "date,open"}, "columns must be a list of names, not 'date,open'"),
+        ({"columns": ["date", "opeb"]}, "unknown column 'opeb'; did you mean 'open'"),
+        ({"date_format": 1}, "date_format"),
+        ({"timezone": 1}, "timezone"),
+        ({"repair": "yes"}, "repair"),
     ],
 )
 def test_unknown_argument(argument: dict[str, Any], message: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=message.replace("?", r"\?")):
+    with pytest.raises(InputError, match=re.escape(message)):
         read_bars(write(tmp_path, DAILY_FILES["plain"]), **argument)
 
 
@@ -721,7 +758,10 @@ def dialects(draw: st.DrawFn) -> Dialect:
 @st.composite
 def bar_frames(draw: st.DrawFn) -> pl.DataFrame:
     # Prices with a fraction, as files have them; repr gives the shortest text that reads back.
-    price = st.floats(0.05, 99_999.0).filter(lambda p: "e" not in repr(p))
+    # A hundred times the least at most: of a cell with three decimals that is a thousand times away
+    # from those beside it, none can tell whether its mark is one of thousands.
+    least = draw(st.floats(0.05, 999.99))
+    price = st.floats(least, 100 * least).filter(lambda p: "e" not in repr(p))
     count = draw(st.integers(2, 12))
     # Begins on a day above 12, so that no file is ambiguous.
     day = dt.date(draw(st.integers(1950, 2030)), draw(st.integers(1, 12)), 13)
@@ -737,7 +777,7 @@ def bar_frames(draw: st.DrawFn) -> pl.DataFrame:
 
 @given(frame=bar_frames(), dialect=dialects())
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_round_trip(frame: pl.DataFrame, dialect: Dialect, tmp_path: Path) -> None:
     path = tmp_path / "bars.csv"
@@ -753,7 +793,7 @@ def test_round_trip(frame: pl.DataFrame, dialect: Dialect, tmp_path: Path) -> No
     form=st.sampled_from(["iso", "utc", "epoch s", "epoch ms", "epoch us"]),
 )
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_round_trip_intraday(start: int, step: str, zone: str, form: str, tmp_path: Path) -> None:
     seconds = {"1min": 60, "5min": 300, "1hour": 3600}[step]

@@ -1108,11 +1108,24 @@ def test_fingerprint_depends_on_the_order_of_columns_values() -> None:
 
 def test_import_is_light() -> None:
     code = (
-        "import sys, wfo.data, wfo.data.store, wfo.data.reading, wfo.cli.data; "
+        "import sys, wfo.data, wfo.data.store, wfo.data.importing.reading, wfo.cli.data; "
         "print(sorted({'polars', 'pandas', 'numpy', 'exchange_calendars'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_bars_that_trade_around_the_clock_need_no_library_of_calendars(tmp_path: Path) -> None:
+    """It takes half a second and 80 MB to load."""
+    file = tmp_path / "bars.csv"
+    rows = [f"2024-01-0{day},1,1,1,1" for day in range(1, 6)]
+    file.write_text("\n".join(["date,open,high,low,close", *rows]))
+    code = (
+        "import sys, wfo.data; wfo.data.import_bars(sys.argv[1], 'X', calendar='24/7',"
+        " store=sys.argv[2]); print(sorted({'pandas', 'exchange_calendars'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, str(file), str(tmp_path / "data")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_every_public_name_can_be_used() -> None:

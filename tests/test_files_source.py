@@ -206,6 +206,44 @@ def test_the_earliest_day_is_that_of_the_first_bar(tmp_path: Path) -> None:
         assert source.earliest(symbol, "1day", "bars") == date("1990-01-01")
 
 
+# Files as vendors write them
+
+
+def test_a_file_is_recognised_as_an_import_does(tmp_path: Path) -> None:
+    text = (
+        "Prices of SMH, downloaded on 4 March\n\n"
+        "Data,Otwarcie,Najwyzszy,Najnizszy,Zamkniecie,Wolumen\n"
+        '2025-02-27,"1,010","1,011",999,"1,010",-\n'
+        "2025-02-28,null,null,null,null,null\n"
+        '2025-03-03,"1,012","1,013","1,001","1,012",100\n'
+    )
+    (tmp_path / "SMH.csv").write_text(text, "utf-8")
+    answer = one(files(tmp_path), request("2025-02-01", "2025-03-04"))
+    assert answer.frame["date"].to_list() == [date("2025-02-27"), date("2025-03-03")]
+    assert answer.frame["low"].to_list() == [999.0, 1001.0]
+    assert answer.frame["volume"].to_list() == [None, 100.0]
+    assert any("line 5" in note for note in answer.notes)
+
+
+def test_what_is_doubtful_of_a_file_is_a_note(tmp_path: Path) -> None:
+    write(tmp_path, "SMH.csv", [DAYS[1], DAYS[0], DAYS[2], DAYS[2]])
+    answer = one(files(tmp_path), request("2025-02-01", "2025-03-04"))
+    assert answer.frame["close"].to_list() == [10.0, 11.0, 12.0]
+    assert any("line 3" in note for note in answer.notes)
+    assert any("4, 5" in note or "line 5" in note for note in answer.notes)
+    # A session that the file lacks, a check of the store says.
+    write(tmp_path, "QQQ.csv", [DAYS[0], DAYS[2]])
+    lacking = one(files(tmp_path), request("2025-02-01", "2025-03-04", "QQQ"))
+    assert not any("missing" in note for note in lacking.notes)
+
+
+def test_the_length_of_bars_is_that_which_is_asked_for(tmp_path: Path) -> None:
+    rows = [line(f"2025-03-03 10:{m:02}") for m in range(30)]
+    write(tmp_path, "SMH_5min.csv", rows, HEADER.replace("date", "datetime"))
+    with pytest.raises(MalformedError, match=r"1 minute apart.*timeframe 1min"):
+        list(files(tmp_path).fetch([request("2025-03-03", "2025-03-03", timeframe="5min")]))
+
+
 # Adjustment
 
 
@@ -249,7 +287,7 @@ def test_an_adjusted_close_is_used_for_splits_and_dividends(tmp_path: Path) -> N
         ([DAYS[0], "2025-02-28,11,12,,11,100"], "line 3, column 'low'"),
         ([DAYS[0], "2025-02-28,11,9,12,11,100"], "line 3: high and low"),
         ([DAYS[0], "2025-02-28,-1,12,9,11,100"], "line 3"),
-        ([DAYS[0], DAYS[0]], "2025-02-27"),
+        ([DAYS[0], line("2025-02-27", 10.5)], "2025-02-27"),
         (["nonsense"], "SMH.csv"),
         ([], "SMH.csv"),
     ],

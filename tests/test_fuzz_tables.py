@@ -19,7 +19,7 @@ import parquet_inputs
 import polars as pl
 import pytest
 
-from wfo.data import read_bars
+from wfo.data import ImportedBars, read_bars
 from wfo.errors import WfoError
 from wfo.files.parquet import ParquetFile, decoding
 from wfo.text_files import encoding_of
@@ -55,28 +55,43 @@ def numeral(cell: str) -> float | None:
         return None
 
 
-def check_prices(label: str, content: bytes, frame: pl.DataFrame) -> int:
-    """Compare prices with the text that they are from, and return how many were compared."""
-    text = content.decode(encoding_of(content) or "ascii")
+def check_prices(label: str, content: bytes, bars: ImportedBars) -> int:
+    """Compare each bar with the line that it is from, and return how many prices were compared.
+
+    Bars may stand in another order than their lines; lines that no bar is from repeat others, or
+    have no four prices.
+    """
+    try:
+        text = content.decode(encoding_of(content) or "ascii")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")  # older encodings have the same digits
     lines = io.StringIO(text, newline=None).readlines()
-    while lines and not lines[0].strip():
-        del lines[0]
-    mark = ";" if ";" in lines[0] else ","
-    head, *rows = csv.reader(lines, delimiter=mark, skipinitialspace=True)
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
-    assert len(rows) == frame.height, label
-    names = [_NAMES.get(name.strip().lower(), name.strip().lower()) for name in head]
+    mark = max(",;\t", key=lambda sign: sum(sign in line for line in lines))
+    rows = [next(csv.reader([line], delimiter=mark, skipinitialspace=True), []) for line in lines]
+    rows = [[cell.strip() for cell in row] for row in rows]
+    names = [bars.columns[price] for price in PRICES]
+    head = next((i for i, row in enumerate(rows) if set(names) <= set(row)), None)
+    if head is None:
+        return 0
+    if any(rows[head].count(name) != 1 for name in names):
+        return 0
+    places = [rows[head].index(name) for name in names]
+
+    def said(row: list[str]) -> tuple[float | None, ...]:
+        return tuple(numeral(row[i]) if i < len(row) else None for i in places)
+
     compared = 0
-    for price in PRICES:
-        if names.count(price) != 1:
-            continue
-        said = [numeral(row[names.index(price)]) for row in rows]
-        found = frame[price].to_list()
-        ways = (found, found[::-1])
-        assert any(
-            all(s is None or s == f for s, f in zip(said, way, strict=True)) for way in ways
-        ), f"{label}: other {price} prices than the file has"
-        compared += sum(s is not None for s in said)
+    used = list(bars.rows.numbers)
+    assert len(set(used)) == len(used) == bars.frame.height, label
+    for number, found in zip(used, bars.frame.select(PRICES).iter_rows(), strict=True):
+        wanted = said(rows[number - 1])
+        pairs = [(w, f) for w, f in zip(wanted, found, strict=True) if w is not None]
+        assert all(w == f for w, f in pairs), f"{label}: other prices than line {number} has"
+        compared += len(pairs)
+    taken = {said(rows[number - 1]) for number in used}
+    for number in set(range(head + 2, len(rows) + 1)) - set(used):
+        lost = said(rows[number - 1])
+        assert None in lost or lost in taken, f"{label}: no bar of line {number}"
     return compared
 
 
@@ -91,7 +106,7 @@ def try_texts(first: int, count: int, seconds: float, folder: Path) -> tuple[int
         start = time.monotonic()
         said = ""
         try:
-            frame = read_bars(path, **how).frame  # type: ignore[arg-type]
+            bars = read_bars(path, **how)  # type: ignore[arg-type]
         except WfoError as error:
             said = str(error)
         except BaseException as error:
@@ -100,7 +115,7 @@ def try_texts(first: int, count: int, seconds: float, folder: Path) -> tuple[int
         assert "\x1b" not in said, label
         if not said:
             taken += 1
-            compared += check_prices(label, content, frame)
+            compared += check_prices(label, content, bars)
         assert time.monotonic() - start < LONGEST, label
     return taken, compared
 
