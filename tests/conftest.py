@@ -16,10 +16,18 @@ ROOT = Path(__file__).resolve().parents[1]
 REAL_BARS = ROOT.parent / "shared" / "data"
 
 # The examples of "suite" are the same in every run, so that a change cannot fail by examples that
-# have nothing to do with it. Those of "random" are others each time: `make slow` looks further.
-hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, database=None)
+# have nothing to do with it; fewer than Hypothesis's hundred, so that the suite takes ten minutes.
+# Those of "random" are others each time: `make slow` looks further.
 hypothesis.settings.register_profile(
-    "random", derandomize=False, deadline=None, database=None, print_blob=True
+    "suite", derandomize=True, deadline=None, database=None, max_examples=50
+)
+hypothesis.settings.register_profile(
+    "random",
+    derandomize=False,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    max_examples=100,
 )
 hypothesis.settings.load_profile("suite")
 
@@ -48,36 +56,63 @@ os.environ["WFO_CONFIG_DIR"] = str(ROOT / "target" / "no-config")
 # What takes longest, in this order; the other files fill up what is left at the end. Of those that
 # compare with the reference test_parity is the first, so that one process compiles it.
 LONGEST = (
-    "test_resume",
     "test_wheel",
     "test_parity",
-    "test_data_store",
-    "test_source_faults",
-    "test_cli",
-    "test_runs",
-    "test_stages",
+    "test_resume",
     "test_conformance",
-    "test_plateaus",
-    "test_stores",
+    "test_source_faults",
+    "test_forks",
+    "test_runs",
+    "test_sources_conform",
+    "test_search_runner",
+    "test_run_call",
+    "test_fetching",
     "test_updating",
     "test_docs",
-    "test_random_faults",
-    "test_factored",
-    "test_sweeps",
-    "test_search_runner",
-    "test_oracle",
-    "test_time",
-    "test_money",
-    "test_fetching",
-    "test_search_determinism",
-    "test_parity_extended",
+    "test_refine",
     "test_scoring",
+    "test_cli",
+    "test_sweeps",
+    "test_data_store",
+    "test_simulate_run",
     "test_collecting",
     "test_search_methods",
-    "test_run_call",
-    "test_refine",
+    "test_forged_json",
+    "test_tradestation_source",
+    "test_page",
+    "test_optimize",
+    "test_search_study",
+    "test_vendors",
+    "test_handover",
+    "test_planted",
+    "test_holdout",
+    "test_stages",
+    "test_stores",
+    "test_oracle",
+    "test_random_faults",
+    "test_factored",
     "test_analysis",
+    "test_parity_extended",
+    "test_input",
+    "test_data_reading",
+    "test_time",
+    "test_money",
+    "test_extended",
+    "test_stage_alone",
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return how many processes ``-n auto`` is: one more than cores, or what the environment says.
+
+    Tests of servers that do not answer, of commands and of files that are written through wait for
+    a tenth of their time, in which another process computes.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # pytest-xdist reads it
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (cores or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

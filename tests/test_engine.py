@@ -653,7 +653,7 @@ def test_frames_that_are_no_bars(bars: pl.DataFrame, grid: wfo.Grid) -> None:
     date = pl.col("date")
     for frame, message in (
         (bars.drop("close", "low"), "no column low, close; columns: .*high"),
-        (bars.rename({"open": "opn"}), "no column open"),
+        (bars.rename({"open": "oqen"}), "no column open"),
         (bars.drop("date"), "neither a 'date' nor a 'datetime' column; columns: open"),
         (
             bars.with_columns(date.cast(pl.String)),

@@ -245,7 +245,7 @@ def test_sets_that_are_no_grid(bars: pl.DataFrame, grid: wfo.Grid, engine: str) 
 # Metrics
 
 
-@pytest.mark.parametrize("year", [None, 252, 52.5])
+@pytest.mark.parametrize("year", [None, 52.5])
 def test_metrics_of_a_sweep_are_those_of_its_simulations(
     bars: pl.DataFrame, grid: wfo.Grid, year: float | None
 ) -> None:
@@ -299,31 +299,6 @@ def test_metrics_are_those_of_the_function(bars: pl.DataFrame, grid: wfo.Grid) -
     for needs_dates in (bare.metrics, bare.equity_frame, bare.plot):
         with pytest.raises(wfo.InputError, match=r"no dates; wfo\.simulate returns one that has"):
             needs_dates()
-
-
-@pytest.mark.parametrize(
-    ("every", "count", "year"),
-    [("1d", 900, 365), ("1w", 300, 52), ("1mo", 200, 12), ("1q", 120, 4)],
-)
-def test_the_bars_of_a_year_follow_from_their_spacing(every: str, count: int, year: float) -> None:
-    from wfo.metrics import inferred_bars_per_year
-
-    start = dt.date(2000, 1, 1)
-    stamps = pl.date_range(start, start + dt.timedelta(days=40_000), every, eager=True)[:count]
-    assert inferred_bars_per_year(stamps) == year
-    with pytest.raises(wfo.InputError, match="less than two bars"):
-        inferred_bars_per_year(stamps[:1])
-
-
-def test_the_bars_of_a_year_of_intraday_bars() -> None:
-    from wfo.metrics import bars_per_year, inferred_bars_per_year
-
-    days = wfo.load_sample("NASDAQ")["date"][:300]
-    assert inferred_bars_per_year(days) == 252
-    hours = [dt.datetime.combine(d, dt.time(9 + h, 30)) for d in days for h in range(7)]
-    stamps = pl.Series("datetime", hours).dt.replace_time_zone("America/New_York")
-    wanted = bars_per_year("1hour", [h.date() for h in hours])
-    assert inferred_bars_per_year(stamps) == wanted == 7 * 252
 
 
 # Dated parameters

@@ -17,6 +17,7 @@ from strategies import strategy as toy
 
 import wfo
 from wfo.bars import dates
+from wfo.data.years import count_year
 from wfo.errors import InputError, ResultsError
 from wfo.runs.inputs import Inputs
 from wfo.runs.manifest import BarsRecord
@@ -36,7 +37,8 @@ def market_of(bars: pl.DataFrame, second: pl.DataFrame | None = None) -> Market:
     """The market of a run with the default windows."""
     record = BarsRecord("X", "1day", len(bars), "", "", "", "", "none", "")
     phases = wfo.Windows.preset().resolve(dates(bars), warmup=100)
-    return Market(Inputs(bars, second, record), phases, SETTINGS, "1day", 1, ())
+    year = count_year("1day", dates(bars))
+    return Market(Inputs(bars, second, record), phases, SETTINGS, "1day", 1, year, ())
 
 
 class Told:
@@ -285,7 +287,10 @@ def test_returns_of_intraday_bars_are_taken_by_session() -> None:
     bars = random_bars(np.random.default_rng(1), len(stamps)).drop("date")
     column = pl.Series("datetime", stamps).dt.replace_time_zone("America/New_York")
     bars = bars.insert_column(0, column)
-    market = dataclasses.replace(market_of(bars), settings=wfo.AccountSettings(), timeframe="1hour")
+    year = count_year("1hour", dates(bars))
+    market = dataclasses.replace(
+        market_of(bars), settings=wfo.AccountSettings(), timeframe="1hour", year=year
+    )
     found = finalist_figures(market, SITTING, {"kind": 1}, trials=1, resamples=5)
     warmup, end = market.bounds[0][0], market.bounds[-1][2]
     held = wfo.buy_and_hold(bars[:end], warmup=warmup, split=end - 1)

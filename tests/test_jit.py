@@ -53,7 +53,7 @@ def test_any_change_has_another_folder(sources: Path, change: str) -> None:
     assert _jit.cache_folder("/cache", sources, settings) != before
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("kept", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_code_is_kept_where_a_folder_is_named(kept: bool, tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "WFO_JIT_CACHE"}
     if kept:

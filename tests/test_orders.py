@@ -227,7 +227,7 @@ def test_orders_predict_bars_that_end_on_their_levels(strategy: str, style: str)
 @each_style
 @each_variant
 def test_the_reference_says_the_same(strategy: str, style: str) -> None:
-    for seed in range(12):
+    for seed in range(6):
         case = cases.case(seed, strategy, style)
         n = len(case.bars) - seed % 7
         own, other = (working(case, max(n, case.warmup), e) for e in ("direct", "reference"))

@@ -100,13 +100,13 @@ def test_sizes_of_a_sweep_have_a_limit(start: int, size: int) -> None:
 
 
 def test_more_figures_than_memory_are_an_error() -> None:
-    """Those of 2^53 combinations, all at once."""
+    """Those of 2^49 combinations, all at once."""
     prices = np.linspace(10.0, 20.0, 900)
     bars = dict.fromkeys(("open", "high", "low", "close"), prices)
     grid = wfo.Grid.load("smoke", "atr_d_l")
     axes = grid.engine_axes
-    # The two multipliers have 2^20 values each, and two more axes some.
-    long = [[1.0 + k / 2**20] for k in range(2**20)]
+    # The two multipliers have 2^18 values each, and two more axes some.
+    long = [[1.0 + k / 2**18] for k in range(2**18)]
     by_name = dict(zip(grid.strategy.names, axes, strict=True))
     for name in ("atr_multiplier", "atr_buy_multiplier"):
         by_name[name] = (by_name[name][0], long)

@@ -40,7 +40,7 @@ def check(strategy: str, style: str, seed: int) -> None:
 
 @each_style
 @each_variant
-@hypothesis.settings(max_examples=100)
+@hypothesis.settings(max_examples=60)
 @hypothesis.given(SEEDS)
 def test_simulations_agree(strategy: str, style: str, seed: int) -> None:
     check(strategy, style, seed)
@@ -121,7 +121,9 @@ def sweeps_agree(strategy: str, style: Any, bars: pl.DataFrame, other: pl.DataFr
 
 @each_style
 @each_variant
-@pytest.mark.parametrize("name", ["TQQQ", "SMH", "SPY"])
+@pytest.mark.parametrize(
+    "name", ["TQQQ", *(pytest.param(n, marks=pytest.mark.slow) for n in ("SMH", "SPY"))]
+)
 def test_sweeps_agree_on_real_bars(strategy: str, style: str, name: str, real_bars: Path) -> None:
     bars, other = (
         pl.read_csv(real_bars / f"{symbol}_1day.csv", try_parse_dates=True)
@@ -168,7 +170,7 @@ def test_sweeps_agree_over_random_grids(strategy: str, seed: int) -> None:
 
 @pytest.mark.parametrize("engine", ["reference", *ENGINES])
 @each_variant
-@hypothesis.settings(max_examples=40)
+@hypothesis.settings(max_examples=25)
 @hypothesis.given(SEEDS)
 def test_the_future_changes_no_decision_before_it(engine: str, strategy: str, seed: int) -> None:
     c = cases.case(seed, strategy)

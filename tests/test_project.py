@@ -250,6 +250,10 @@ def test_limits_are_stated_as_they_are() -> None:
             *(limits.TABLE_BYTES // gib, limits.BARS_ROWS),
             *(limits.TABLE_COLUMNS, limits.LINE_CHARACTERS),
         ],
+        "a packed text of bars": [
+            *(limits.TABLE_BYTES // gib, limits.PACKED_RATIO, limits.PACKED_SMALL // mib),
+            *(limits.ARCHIVE_DIRECTORY // mib, limits.XZ_MEMORY // mib),
+        ],
         "a Parquet file": [
             *(limits.TABLE_BYTES // gib, limits.PARQUET_ROWS, limits.BARS_ROWS),
             *(limits.PARQUET_COLUMNS, limits.PARQUET_UNPACKED // gib),

@@ -34,7 +34,7 @@ _DAY = dt.timedelta(days=1)
 
 #: Sequences by default, each series with each kind of sequence, and of those that the long tests
 #: add.
-QUICK, SLOW, BATCH = 140, 10_000, 250
+QUICK, SLOW, BATCH = 80, 10_000, 250
 
 #: Of faults in a row, and attempts that outlast them.
 MOST, ATTEMPTS = 3, 5

@@ -274,7 +274,7 @@ def test_gates_are_counted_alone_and_with_those_before() -> None:
 # Against the plain re-computation.
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("phases", [1, 2, 3, 4, 5])
 def test_figures_with_many_ties(phases: int, seed: int) -> None:
     grid = grid_of(
@@ -290,8 +290,15 @@ def test_figures_with_many_ties(phases: int, seed: int) -> None:
     assert len(plain(grid, figures, 1)) > 20, "the figures are hard, but some are valid"
 
 
-@pytest.mark.parametrize("name", ["NASDAQ", "SP500"])
-@pytest.mark.parametrize("preset", ["default", "sixty-forty"])
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [
+        ("NASDAQ", "default"),
+        ("SP500", "sixty-forty"),
+        pytest.param("NASDAQ", "sixty-forty", marks=pytest.mark.slow),
+        pytest.param("SP500", "default", marks=pytest.mark.slow),
+    ],
+)
 def test_the_samples(name: str, preset: str) -> None:
     bars = wfo.load_sample(name)
     grid = wfo.Grid.load("smoke", "atr_d_l")

@@ -190,17 +190,17 @@ def test_a_proposal_follows_from_its_arguments_alone(name: str, where: str) -> N
 
     before = np.random.get_state()[1].tobytes()  # noqa: NPY002  # that it is not touched
     known, _ = search(
-        space, lambda: make_method(name, budget=40), score, trials=40, size=10, stop=keep
+        space, lambda: make_method(name, budget=30), score, trials=30, size=10, stop=keep
     )
     assert np.random.get_state()[1].tobytes() == before  # noqa: NPY002
-    again, _ = search(space, lambda: make_method(name, budget=40), score, trials=40, size=10)
+    again, _ = search(space, lambda: make_method(name, budget=30), score, trials=30, size=10)
     assert known.rows.tobytes() == again.rows.tobytes()
     assert known.tags.tolist() == again.tags.tolist()
     # Whatever it was asked in between, one method answers as another one does.
-    used = make_method(name, budget=40)
+    used = make_method(name, budget=30)
     for past, state, batch in [calls[-1], calls[0], calls[1]]:
         one = used.propose(space, past, batch, 7, rng(5, batch), state)
-        other = make_method(name, budget=40).propose(
+        other = make_method(name, budget=30).propose(
             space, past, batch, 7, rng(5, batch), json.loads(json.dumps(state))
         )
         assert equal(one, other)

@@ -622,7 +622,7 @@ VALUES = st.one_of(
 
 
 @given(st.data(), st.sampled_from(AGGREGATES))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_columns_are_what_one_trial_alone_comes_to(data: st.DataObject, how: Any) -> None:
     names = ["sharpe", "max_drawdown_share", "trades", "own"]
     trials = data.draw(

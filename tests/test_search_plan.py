@@ -79,6 +79,9 @@ top: 5
 stalled: {batches: 30, then: restart}
 """
 
+#: Keys that a file of a program has not, or that it has only where they are said.
+ELSEWHERE = {"strategy", "command", "settings", "block", "bars_per_year"}
+
 
 def written(tmp_path: Path, text: str, name: str = "space.yaml") -> Path:
     path = tmp_path / name
@@ -138,7 +141,9 @@ def test_a_short_file_takes_the_defaults_that_ship(tmp_path: Path) -> None:
 
 def test_every_key_is_read(tmp_path: Path) -> None:
     plan = read_plan(full(tmp_path))
-    assert set(load_yaml(FULL)) | {"strategy", "command", "settings", "block"} == set(KEYS)
+    assert {*load_yaml(FULL), *ELSEWHERE} == set(KEYS)
+    text = f"{STRATEGY}bars_per_year: 260\n"
+    assert read_plan(written(tmp_path, text, "b.yaml")).bars_per_year == 260.0
     assert plan.target == "prog.py:evaluate"
     assert plan.symbols == ("SPY", "QQQ")
     assert plan.timeframe == "1hour"
@@ -350,19 +355,29 @@ def test_the_identity_is_of_what_decides_results(tmp_path: Path, key: str) -> No
 
 
 def test_the_identity_is_of_every_key() -> None:
-    known = {*DECIDES, *DECIDES_NOT, "strategy", "command", "settings", "block"}
-    assert known == set(KEYS)
+    assert {*DECIDES, *DECIDES_NOT, *ELSEWHERE} == set(KEYS)
 
 
 def test_the_identity_of_a_strategys_own_keys(tmp_path: Path) -> None:
     before = read_plan(written(tmp_path, STRATEGY)).identity
-    for more in ("settings: {fee: 0.001}", "block: 1", "block: none"):
+    for more in ("settings: {fee: 0.001}", "block: 1", "block: none", "bars_per_year: 260"):
         assert read_plan(written(tmp_path, f"{STRATEGY}{more}\n")).identity != before
     # What is said that would be so anyway is no other study.
     assert (
         read_plan(written(tmp_path, f"{STRATEGY}settings: {{fee: 0}}\nblock: auto\n")).identity
         == before
     )
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "2e9", "many", "true", "[252]"])
+def test_bars_of_a_year_are_a_number_above_0(tmp_path: Path, value: str) -> None:
+    (line,) = refused(written(tmp_path, f"{STRATEGY}bars_per_year: {value}\n"))
+    assert "bars_per_year" in line
+    assert line.endswith("must be a number above 0 and up to 1e+09, as 252")
+    data = read_plan(written(tmp_path, STRATEGY)).to_dict()
+    for wrong in (0, -1.0, 2e9, "many", True, [252]):
+        with pytest.raises(InputError, match="bars_per_year"):
+            SearchPlan.from_dict(data | {"bars_per_year": wrong})
 
 
 def test_the_identity_does_not_follow_the_folder_or_the_text(tmp_path: Path) -> None:
@@ -597,21 +612,19 @@ def test_nothing_else_is_wrong_where_one_value_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", [k for k in KEYS if k != "parameters"])
-@pytest.mark.parametrize(
-    "value",
-    [5, -1, 2**70, 0.5, True, "", "x" * 5_000, "\x1b[31m", [], [[]], {}, {"": 5}, {"a": {"b": []}}],
-    ids=lambda v: repr(v)[:20],
-)
-def test_every_key_takes_every_kind_of_value(tmp_path: Path, key: str, value: Any) -> None:
+def test_every_key_takes_every_kind_of_value(tmp_path: Path, key: str) -> None:
     """A value of any kind is read, or is an error of its file; never a traceback."""
     full(tmp_path)
-    text = STRATEGY if key in {"strategy", "settings", "block", "windows"} else FULL
-    path = written(tmp_path, json.dumps(load_yaml(text) | {key: value}, default=str), "x.json")
-    try:
-        read_plan(path)
-    except InputError as error:
-        lines = str(error).splitlines()
-        assert all(line.startswith("x.json: ") and line.isprintable() for line in lines)
+    plan = load_yaml(STRATEGY if key in {"strategy", "settings", "block", "windows"} else FULL)
+    numbers: list[Any] = [5, -1, 2**70, 0.5, True]
+    values = ["", "x" * 5_000, "\x1b[31m", [], [[]], {}, {"": 5}, {"a": {"b": []}}]
+    for value in [*numbers, *values]:
+        path = written(tmp_path, json.dumps(plan | {key: value}, default=str), "x.json")
+        try:
+            read_plan(path)
+        except InputError as error:
+            lines = str(error).splitlines()
+            assert all(line.startswith("x.json: ") and line.isprintable() for line in lines), value
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         {"slip": 0.0005, "fee": 0.0099},
     ),
     "capital": ({"amount": 25_000.0}, "25,000 at the start of every phase", None),
+    "year": (
+        {"bars": "313 (counted: 313.2 sessions)"},
+        "Bars of a year: 313 (counted: 313.2 sessions).",
+        {"bars": None},
+    ),
     "compound": ({"sizing": "compound"}, "whole equity", {"sizing": "fixed"}),
     "fixed": (
         {"sizing": "fixed", "amount": 5_000.0},
@@ -71,6 +76,20 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
             " reach cost 101.50, and there was 100.00"
         ),
         {"count": 12, "entries": 12, "lot_size": 0.5, "lot_cost": 101.5, "equity": 100.0},
+    ),
+    "no_lot": (
+        {
+            "phases": [2, 3],
+            "idle": 5,
+            "entering": 9,
+            "lot": (1.0, 120_000.0, 350_000.0),
+            "money": 1e5,
+        },
+        (
+            "NO LOT COULD BE BOUGHT in phases 2 and 3, though entries took place: one lot of 1 was"
+            " worth 120,000.00 to 350,000.00, and the capital is 100,000.00."
+        ),
+        {"phases": [], "idle": 5, "entering": 9, "lot": (1.0, 120.0, 350.0), "money": 1e5},
     ),
     "idle_by_lots": (
         LOTS | {"idle": 150},
@@ -415,6 +434,11 @@ def test_a_single_entry_and_a_grid_that_was_swept_whole_are_told_as_such() -> No
     assert said.startswith("The one entry took place, and no lot could be bought: one lot of 1")
     said = SENTENCES["idle_by_lots"](5, 5, 36, 36, (1.0, 120.0, 130.0), 100.0)
     assert "5 combinations (of all 36) enter" in said
+
+
+def test_phases_are_not_named_where_no_lot_is_bought_in_any() -> None:
+    said = SENTENCES["no_lot"]([1, 3], 9, 9, (1.0, 120.0, 350.0), 100.0)
+    assert said.startswith("NO LOT COULD BE BOUGHT, though entries took place: one lot of 1")
 
 
 def test_one_outcome_is_told_as_one() -> None:

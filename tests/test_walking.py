@@ -340,7 +340,7 @@ def check(windows: WalkWindows, held: Dates, origin: dt.date, warmup: int) -> No
     assert [w.train_date for w in windows] == moved(purged, purge)
 
 
-@hypothesis.settings(max_examples=100)
+@hypothesis.settings(max_examples=50)
 @hypothesis.given(st.data())
 def test_properties_of_every_schedule(data: st.DataObject) -> None:
     dates, own = data.draw(calendars()), data.draw(schedules())

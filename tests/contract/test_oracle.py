@@ -374,7 +374,7 @@ def random_case(strategy: str, style: str, seed: int) -> Case:
     return Case(strategy, bars, second, params, warmup, split, random_settings(rng, style))
 
 
-CASES = 40
+CASES = 25
 variants = pytest.mark.parametrize("strategy", STRATEGIES)
 styles = pytest.mark.parametrize("style", STYLES)
 
@@ -427,9 +427,9 @@ def test_the_random_cases_reach_what_they_should() -> None:
         assert (case.bars[:, 2] <= case.bars.min(axis=1)).all()
         assert (case.bars[:, 1] >= case.bars.max(axis=1)).all()
     for strategy, style in itertools.product(STRATEGIES, STYLES):
-        assert traded[strategy, style, 1] > 12
-        assert traded[strategy, style, -1] > (12 if strategy.endswith("s") else -1)
-    assert exact > 100
+        assert traded[strategy, style, 1] > CASES // 4
+        assert traded[strategy, style, -1] > (CASES // 4 if strategy.endswith("s") else -1)
+    assert exact > 50
     for what in (
         "buy in 0",
         "sell in 0",
