@@ -7,7 +7,7 @@
 
 use super::excursion::{Excursion, Long, Short, Side};
 use super::per_unit::PerUnit;
-use super::range_summary::{RangeSummaries, RangeSummary};
+use crate::engine::range_summary::{RangeSummaries, RangeSummary};
 
 /// Bars on either side of a boundary that are kept: years of days; ranges of more bars are
 /// combined.

@@ -1,7 +1,7 @@
 //! Excursions: what the marks and the exit of a trade do to its position, per share.
 
-use super::range_summary::RangeSummary;
 use crate::engine::f64x4::{F64_LANES, max, min};
+use crate::engine::range_summary::RangeSummary;
 
 /// What the marks of a trade and its exit do, by price per share. For a short the adverse price is
 /// the highest one, and the drawdown is negated, as its shares are.

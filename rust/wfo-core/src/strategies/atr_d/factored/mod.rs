@@ -4,7 +4,7 @@
 //! order of ATR-D is a function from a start bar to the time of its first touch and its fill: a
 //! first-touch table ([`first_touch`]). A backtest is a path through such tables, one step an event
 //! ([`path`]), and what its trades do to money follows from a table of the closes that depends on
-//! no parameter ([`range_summary`], [`per_unit`]). A first-touch table depends on few parameters,
+//! no parameter ([`range_summary`](crate::engine::range_summary), [`per_unit`]). A first-touch table depends on few parameters,
 //! and is computed once for all combinations that share them: [`layout`] says which do.
 //!
 //! All phases begin with the first stored bar, so indicators and tables are the same for all of
@@ -30,7 +30,7 @@
 //! entry_lookup  order_tables                entries and exits by row
 //! entry_filter  per_unit      hash          veto and Hull averages, money per unit of equity
 //! first_touch   excursion                   touches, marks of a trade per share
-//! intrabar_time range_summary ruin  lookup  order within a bar, marks of closes, bounds, reads
+//! intrabar_time  ruin  lookup               order within a bar, bounds, reads
 //! ```
 
 mod boundary;
@@ -50,7 +50,6 @@ mod order_tables;
 mod path;
 mod per_unit;
 mod prepared;
-mod range_summary;
 mod ruin;
 mod schedule;
 mod segments;
@@ -70,7 +69,7 @@ use crate::strategies::atr_d::Variant;
 pub mod parts {
     pub use super::first_touch::{FirstTouch, SignedBars, StartRange};
     pub use super::intrabar_time::IntrabarTime;
-    pub use super::range_summary::{RangeSummaries, RangeSummary};
+    pub use crate::engine::range_summary::{RangeSummaries, RangeSummary};
 }
 
 /// Why this engine cannot compute a grid, by the parameters of its axes, where it cannot.

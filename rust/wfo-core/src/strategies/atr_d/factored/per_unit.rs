@@ -13,8 +13,8 @@ use std::ops::Range;
 use super::excursion::{Excursion, NO_TRADE, Side};
 use super::first_touch::FirstTouch;
 use super::intrabar_time::IntrabarTime;
-use super::range_summary::RangeSummaries;
 use super::ruin::{RISKY_FALL, RISKY_RISE};
+use crate::engine::range_summary::RangeSummaries;
 use crate::execution::settings::AccountSettings;
 
 /// The closes of a history and the costs of an account: what no combination changes.

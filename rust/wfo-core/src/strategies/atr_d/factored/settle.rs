@@ -5,7 +5,7 @@
 //! comes from the same [`Account`]; only the marks between two fills are summed up at once.
 
 use super::path::{PhaseBars, Trade};
-use super::range_summary::RangeSummaries;
+use crate::engine::range_summary::RangeSummaries;
 use crate::execution::account::{Account, Holding, Position, Recorder, Side};
 use crate::execution::settings::AccountSettings;
 use crate::figures::Figures;

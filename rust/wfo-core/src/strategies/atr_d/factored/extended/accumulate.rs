@@ -2,12 +2,12 @@
 
 use super::returns::{CloseReturns, difference};
 use super::short_marks::ShortMarks;
+use crate::engine::range_summary::RangeSummaries;
 use crate::execution::account::{Account, Holding, Side};
 use crate::execution::extended::{Extended, Labels};
 use crate::execution::settings::AccountSettings;
 use crate::strategies::atr_d::factored::path::{PhaseBars, Trade};
 use crate::strategies::atr_d::factored::prepared::Prepared;
-use crate::strategies::atr_d::factored::range_summary::RangeSummaries;
 
 /// What adds up the trades of one phase after the other.
 pub(super) struct Accumulator<'a> {

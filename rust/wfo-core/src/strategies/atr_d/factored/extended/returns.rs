@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use crate::engine::range_summary::RangeSummaries;
 use crate::execution::extended::Labels;
-use crate::strategies::atr_d::factored::range_summary::RangeSummaries;
 
 /// The returns of a long's marks by bar, and the labels of the bars.
 #[derive(Debug)]
