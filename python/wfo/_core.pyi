@@ -8,20 +8,25 @@ that a call reads are not to be written to until it returns. In a process that w
 works on threads of its own, objects from before the fork too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Accounts",
     "Effects",
+    "Fills",
     "Gates",
     "GridStatistics",
     "Permutations",
     "Profile",
     "ProvisionalRanks",
     "Ranking",
+    "RulesPermutations",
+    "RulesProgram",
+    "RulesSweep",
     "Selection",
     "Sketch",
     "SurvivorFilter",
@@ -35,6 +40,9 @@ __all__ = [
     "orders",
     "performance_schema",
     "rank_correlation",
+    "rules_lacks",
+    "rules_orders",
+    "rules_simulate",
     "schema",
     "simulate",
     "stable_line_squares",
@@ -405,6 +413,252 @@ class Permutations:
         In currency is_pnl, oos_pnl, is_dd and oos_dd; then the out-of-sample return, and the
         out-of-sample profit by drawdown, that gates ask to exceed.
         """
+
+# An operation, the places of its parts, its value and its text.
+_Node = tuple[str, list[int], float, str]
+
+# A kind, the nodes of its value and its condition, and whether it is in percent.
+_Order = tuple[str, int | None, int | None, bool]
+
+# A name, what computes a column, and what says how many bars later than its columns it begins.
+_Function = tuple[str, Callable[..., Any], Callable[..., int]]
+
+@final
+class RulesProgram:
+    """A program of rules, checked: the fields are those of `wfo.rules.program.Program`.
+
+    Functions are called with the interpreter attached, from any thread: float64[n] for a column and
+    `float` for a number.
+    """
+
+    def __new__(
+        cls,
+        parameters: list[str],
+        nodes: list[_Node],
+        *,
+        long: list[_Order] = ...,
+        short: list[_Order] = ...,
+        exit_long: list[_Order] = ...,
+        exit_short: list[_Order] = ...,
+        reverse_to_long: int | None = None,
+        reverse_to_short: int | None = None,
+        both: int | None = None,
+        same_bar: str = ...,
+        risk: int | None = None,
+        size: int | None = None,
+        functions: list[_Function] = ...,
+    ) -> RulesProgram: ...
+
+def rules_lacks(
+    engine: str,
+    strategy: RulesProgram,
+    settings: _Settings,
+    extended: bool,
+    dated: bool,
+    axes: list[list[int]] | None = None,
+    performance: bool = False,
+) -> str | None:
+    """Return why an engine cannot do what it is asked for of rules, as `lacks` does."""
+
+def rules_simulate(
+    engine: str,
+    strategy: RulesProgram,
+    feeds: _Feeds,
+    params: list[tuple[int, list[float]]],
+    settings: _Settings,
+    warmup: int,
+    split: int,
+    labels: NDArray[np.int64] | None = None,
+    label_count: int = 0,
+) -> tuple[
+    dict[str, Any],
+    dict[str, NDArray[Any]],
+    NDArray[np.float64],
+    tuple[NDArray[np.uint64], NDArray[np.float64]],
+]:
+    """Simulate parameter sets of rules, as `simulate` does."""
+
+def rules_orders(
+    strategy: RulesProgram,
+    feeds: _Feeds,
+    params: list[float],
+    settings: _Settings,
+    warmup: int,
+) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """Return what rules have working in the bar after the last one, as `orders` does."""
+
+@final
+class RulesSweep:
+    """A grid of rules over one history, as `Sweep` is one of a strategy by name."""
+
+    def __new__(
+        cls,
+        engine: str,
+        strategy: RulesProgram,
+        feeds: _Feeds,
+        axes: list[tuple[list[int], list[list[float]]]],
+        settings: _Settings,
+        phases: list[tuple[int, int, int]],
+        threads: int,
+        extended: bool = False,
+        labels: NDArray[np.int64] | None = None,
+        label_count: int = 0,
+    ) -> RulesSweep: ...
+    def __len__(self) -> int: ...
+    @property
+    def batch_multiple(self) -> int:
+        """Combinations that are best computed together."""
+
+    @property
+    def worker_bytes(self) -> int:
+        """Memory that each worker holds beside the results, in bytes."""
+
+    def run(self, start: int, stop: int) -> list[tuple[NDArray[Any], ...]]:
+        """Return the figures of combinations ``start..stop``, one tuple a phase."""
+
+    def run_list(self, indices: NDArray[np.uint64]) -> list[tuple[NDArray[Any], ...]]:
+        """Return the same of any combinations, uint64[m], in any order, repeats allowed."""
+
+    def run_blocks(self, starts: NDArray[np.uint64], size: int) -> list[tuple[NDArray[Any], ...]]:
+        """Return the same of blocks of `size` consecutive combinations, one after the other."""
+
+    def run_stored(self, start: int, stop: int) -> list[_Stored]:
+        """Return the first six figures as result files hold them."""
+
+    def run_list_stored(self, indices: NDArray[np.uint64]) -> list[_Stored]:
+        """Return the stored figures of any combinations, uint64[m], in any order."""
+
+    def run_blocks_stored(self, starts: NDArray[np.uint64], size: int) -> list[_Stored]:
+        """Return the stored figures of blocks of `size` consecutive combinations."""
+
+    def run_performance(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return the figures of a whole history, of combinations ``start..stop``."""
+
+    def run_marks(self, indices: NDArray[np.uint64], at: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the equity of any combinations, uint64[m], in any order, at some closes."""
+
+@final
+class RulesPermutations:
+    """Searches of a grid of rules on permuted bars, as `Permutations` are."""
+
+    def __new__(
+        cls,
+        engine: str,
+        strategy: RulesProgram,
+        feeds: _Feeds,
+        axes: list[tuple[list[int], list[list[float]]]],
+        settings: _Settings,
+        phases: list[tuple[int, int, int]],
+        threads: int,
+        *,
+        sets: Sequence[tuple[float, float, int, str | None]],
+        least: int,
+        first: int,
+        min_trades: int = 5,
+        classes: NDArray[np.int64] | None = None,
+        block: int = 0,
+    ) -> RulesPermutations: ...
+    def __len__(self) -> int:
+        """Return the number of combinations of the grid."""
+
+    @property
+    def concurrent(self) -> int:
+        """How many permutations run at a time, given as many."""
+
+    @property
+    def worker_bytes(self) -> int:
+        """Memory of each permutation that runs, in bytes, with one worker."""
+
+    def columns(self) -> list[str]:
+        """Return the names of the figures, in order."""
+
+    def run(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return the figures of permutations ``start..stop``, one row each, float64[m, figures]."""
+
+    def permuted(self, number: int) -> _Feeds:
+        """Return the feeds of a permutation."""
+
+    def held(self, number: int) -> NDArray[np.float64]:
+        """Return buy-and-hold in a permutation, one row a phase, float64[phases, 6]."""
+
+@final
+class Fills:
+    """Checked fills of some parameter sets, from `Accounts.fills`."""
+
+@final
+class Accounts:
+    """Accounts over the bars of one symbol, which carry out fills that were decided elsewhere.
+
+    Parameters
+    ----------
+    bars
+        The feed ``bars``, with prices.
+    settings
+        Capital, costs, sizing and lots.
+    threads
+        How many; no figure depends on it.
+    extended
+        Whether `figures` computes the extended ones too.
+    labels, label_count
+        A label for each bar, int64[n], and how many there are.
+    """
+
+    def __new__(
+        cls,
+        bars: _Feeds,
+        settings: _Settings,
+        threads: int,
+        extended: bool = False,
+        labels: NDArray[np.int64] | None = None,
+        label_count: int = 0,
+    ) -> Accounts: ...
+    def fills(
+        self,
+        bar: NDArray[np.int64],
+        price: NDArray[np.float64],
+        side: NDArray[np.int64],
+        count: NDArray[np.int64],
+        first: int,
+        end: int,
+    ) -> Fills | tuple[int, int, str]:
+        """Check the fills of some sets.
+
+        Parameters
+        ----------
+        bar, price, side
+            Of each fill, one row of room a set, [m, room]: its bar, its raw price before slippage,
+            and the position from it on, +1 long, -1 short, 0 flat.
+        count
+            Fills of each set, int64[m]; more than there is room for were lost.
+        first, end
+            First trading bar, one past the last.
+
+        Returns
+        -------
+        Fills
+            Or of the first that cannot be its set, its number in it, and what is wrong with it: a
+            bar that is not traded or comes before that of the fill before, the third in a bar, a
+            price outside of its bar, no side or that of the position already, or no room.
+        """
+
+    def figures(self, fills: Fills, split: int) -> list[tuple[NDArray[Any], ...]]:
+        """Return the figures of all sets over their trading bars, one item; `split` parts them."""
+
+    def performance(self, fills: Fills) -> NDArray[np.float64]:
+        """Return the figures of all sets over their trading bars as a whole, float64[m, 35]."""
+
+    def marks(self, fills: Fills, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the equity of all sets at the closes of the bars `at`, float64[m, T]."""
+
+    def simulate(
+        self, fills: Fills, split: int
+    ) -> tuple[
+        dict[str, Any],
+        dict[str, NDArray[Any]],
+        NDArray[np.float64],
+        tuple[NDArray[np.uint64], NDArray[np.float64]],
+    ]:
+        """Return the first set in full, as the function `simulate` does."""
 
 @final
 class Gates:

@@ -2,14 +2,34 @@
 
 /// Defines the classes `Sweep` and `Permutations` and the functions `simulate`, `orders`, `lacks` and
 /// `strategies` for a [`Family`](crate::Family), to be added to a module of the given name.
+///
+/// The second form is for strategies that Python says by another [`Handle`](crate::kernel::Handle)
+/// than a name: it takes its type, and what classes and functions are called in Python, without
+/// `strategies`.
 #[macro_export]
 macro_rules! kernel_bindings {
     ($module:literal, $Family:ty) => {
+        $crate::kernel_bindings!(
+            $module, $crate::kernel::Name<$Family>,
+            "Sweep", "Permutations", "simulate", "orders", "lacks"
+        );
+
+        /// Canonical parameter names of each strategy of the module.
+        #[pyfunction]
+        #[pyo3(crate = "wfo_bindings::pyo3")]
+        pub fn strategies() -> Vec<(String, Vec<String>)> {
+            $crate::kernel::strategies::<$Family>()
+        }
+    };
+    (
+        $module:literal, $Handle:ty, $Sweep:literal, $Permutations:literal, $simulate:literal,
+        $orders:literal, $lacks:literal
+    ) => {
         use $crate::numpy::PyReadonlyArray1;
         use $crate::pyo3::prelude::*;
 
         /// A grid over one history, computed in any pieces by a pool of threads.
-        #[pyclass(frozen, module = $module, crate = "wfo_bindings::pyo3")]
+        #[pyclass(frozen, name = $Sweep, module = $module, crate = "wfo_bindings::pyo3")]
         pub struct Sweep {
             inner: $crate::sweep::PySweep,
         }
@@ -26,7 +46,7 @@ macro_rules! kernel_bindings {
             fn new(
                 py: Python<'_>,
                 engine: &str,
-                strategy: &str,
+                strategy: $Handle,
                 feeds: $crate::feeds::PyFeeds<'_>,
                 axes: $crate::sweep::PyAxes,
                 settings: Bound<'_, PyAny>,
@@ -36,10 +56,10 @@ macro_rules! kernel_bindings {
                 labels: $crate::simulate::PyLabels<'_>,
                 label_count: usize,
             ) -> PyResult<Self> {
-                let inner = $crate::sweep::PySweep::of::<$Family>(
+                let inner = $crate::sweep::PySweep::of::<$Handle>(
                     py,
                     engine,
-                    strategy,
+                    &strategy,
                     &feeds,
                     axes,
                     &settings,
@@ -150,7 +170,7 @@ macro_rules! kernel_bindings {
         }
 
         /// Whole searches of a grid on permuted bars.
-        #[pyclass(frozen, module = $module, crate = "wfo_bindings::pyo3")]
+        #[pyclass(frozen, name = $Permutations, module = $module, crate = "wfo_bindings::pyo3")]
         pub struct Permutations {
             inner: $crate::permutation::PyPermutations,
         }
@@ -167,7 +187,7 @@ macro_rules! kernel_bindings {
             fn new(
                 py: Python<'_>,
                 engine: &str,
-                strategy: &str,
+                strategy: $Handle,
                 feeds: $crate::feeds::PyFeeds<'_>,
                 axes: $crate::sweep::PyAxes,
                 settings: Bound<'_, PyAny>,
@@ -182,8 +202,8 @@ macro_rules! kernel_bindings {
             ) -> PyResult<Self> {
                 let moves = $crate::permutation::PyMoves { first, classes, block };
                 let stable = $crate::permutation::PyStable { sets, least, min_trades };
-                let inner = $crate::permutation::PyPermutations::of::<$Family>(
-                    py, engine, strategy, &feeds, axes, &settings, &phases, threads, stable, &moves,
+                let inner = $crate::permutation::PyPermutations::of::<$Handle>(
+                    py, engine, &strategy, &feeds, axes, &settings, &phases, threads, stable, &moves,
                 )?;
                 Ok(Self { inner })
             }
@@ -242,6 +262,7 @@ macro_rules! kernel_bindings {
         #[pyfunction]
         #[pyo3(
                     crate = "wfo_bindings::pyo3",
+                    name = $simulate,
                     signature = (
                         engine, strategy, feeds, params, settings, warmup, split, labels=None,
                         label_count=0,
@@ -251,7 +272,7 @@ macro_rules! kernel_bindings {
         pub fn simulate<'py>(
             py: Python<'py>,
             engine: &str,
-            strategy: &str,
+            strategy: $Handle,
             feeds: $crate::feeds::PyFeeds<'py>,
             params: Vec<(usize, Vec<f64>)>,
             settings: Bound<'py, PyAny>,
@@ -260,10 +281,10 @@ macro_rules! kernel_bindings {
             labels: $crate::simulate::PyLabels<'py>,
             label_count: usize,
         ) -> PyResult<$crate::simulate::Simulated<'py>> {
-            $crate::simulate::simulate::<$Family>(
+            $crate::simulate::simulate::<$Handle>(
                 py,
                 engine,
-                strategy,
+                &strategy,
                 &feeds,
                 &params,
                 &settings,
@@ -276,43 +297,37 @@ macro_rules! kernel_bindings {
 
         /// State and orders in the bar after the last one; None where the kernel does not say.
         #[pyfunction]
-        #[pyo3(crate = "wfo_bindings::pyo3")]
+        #[pyo3(crate = "wfo_bindings::pyo3", name = $orders)]
         pub fn orders<'py>(
             py: Python<'py>,
-            strategy: &str,
+            strategy: $Handle,
             feeds: $crate::feeds::PyFeeds<'py>,
             params: Vec<f64>,
             settings: Bound<'py, PyAny>,
             warmup: usize,
         ) -> PyResult<Option<$crate::orders::Orders<'py>>> {
-            $crate::orders::orders::<$Family>(py, strategy, &feeds, &params, &settings, warmup)
+            $crate::orders::orders::<$Handle>(py, &strategy, &feeds, &params, &settings, warmup)
         }
 
         /// Why an engine cannot do a task; None where it can.
         #[pyfunction]
         #[pyo3(
                     crate = "wfo_bindings::pyo3",
+                    name = $lacks,
                     signature = (engine, strategy, settings, extended, dated, axes=None, performance=false)
                 )]
         pub fn lacks(
             engine: &str,
-            strategy: &str,
+            strategy: $Handle,
             settings: Bound<'_, PyAny>,
             extended: bool,
             dated: bool,
             axes: Option<Vec<Vec<usize>>>,
             performance: bool,
         ) -> PyResult<Option<String>> {
-            $crate::kernel::lacks::<$Family>(
-                engine, strategy, &settings, extended, dated, performance, axes,
+            $crate::kernel::lacks::<$Handle>(
+                engine, &strategy, &settings, extended, dated, performance, axes,
             )
-        }
-
-        /// Canonical parameter names of each strategy of the module.
-        #[pyfunction]
-        #[pyo3(crate = "wfo_bindings::pyo3")]
-        pub fn strategies() -> Vec<(String, Vec<&'static str>)> {
-            $crate::kernel::strategies::<$Family>()
         }
     };
 }

@@ -1,5 +1,7 @@
 //! Kernels of a module.
 
+use std::marker::PhantomData;
+
 use pyo3::prelude::*;
 use wfo_core::engine::direct::{self, Dated};
 use wfo_core::figures::Simulation;
@@ -83,17 +85,53 @@ pub struct SimulationInput<'a, S> {
     pub labels: Option<(&'a [i64], usize)>,
 }
 
-/// The strategy of that name.
-///
-/// # Errors
-/// A name that is unknown.
-pub fn named<F: Family>(name: &str) -> PyResult<F::Kernel> {
-    let all = F::all();
-    let names: Vec<String> = all.iter().map(|kernel| kernel.name().to_owned()).collect();
-    all.into_iter()
-        .find(|kernel| kernel.name() == name)
-        .ok_or_else(|| unknown("strategy", name, &format!("one of {}", names.join(", "))))
+/// What Python says a strategy by: a name, where a module has several.
+pub trait Handle: Clone + Send + Sync + 'static {
+    /// The strategies that it chooses from.
+    type Family: Family;
+
+    /// The strategy, made anew.
+    ///
+    /// # Errors
+    /// A strategy that is unknown.
+    fn kernel(&self) -> PyResult<<Self::Family as Family>::Kernel>;
 }
+
+/// The name of a strategy among those of a module.
+#[derive(Debug)]
+pub struct Name<F> {
+    name: String,
+    family: PhantomData<fn() -> F>,
+}
+
+impl<F> Clone for Name<F> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), family: PhantomData }
+    }
+}
+
+impl<'py, F> FromPyObject<'_, 'py> for Name<F> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self { name: object.extract()?, family: PhantomData })
+    }
+}
+
+impl<F: Family + 'static> Handle for Name<F> {
+    type Family = F;
+
+    fn kernel(&self) -> PyResult<F::Kernel> {
+        let all = F::all();
+        let names: Vec<String> = all.iter().map(|kernel| kernel.name().to_owned()).collect();
+        all.into_iter()
+            .find(|kernel| kernel.name() == self.name)
+            .ok_or_else(|| unknown("strategy", &self.name, &format!("one of {}", names.join(", "))))
+    }
+}
+
+/// The kernel of a handle.
+pub type KernelOf<H> = <<H as Handle>::Family as Family>::Kernel;
 
 /// Checks the name of an engine.
 ///
@@ -108,30 +146,32 @@ pub fn check_engine<F: Family>(name: &str) -> PyResult<()> {
 
 /// Names of the strategies, and their canonical parameter names.
 #[must_use]
-pub fn strategies<F: Family>() -> Vec<(String, Vec<&'static str>)> {
-    F::all().iter().map(|kernel| (kernel.name().to_owned(), kernel.parameters())).collect()
+pub fn strategies<F: Family>() -> Vec<(String, Vec<String>)> {
+    let parameters =
+        |kernel: &F::Kernel| kernel.parameters().into_iter().map(str::to_owned).collect();
+    F::all().iter().map(|kernel| (kernel.name().to_owned(), parameters(kernel))).collect()
 }
 
 /// Why an engine cannot do a task, where it cannot.
 ///
 /// # Errors
 /// A strategy or engine that is unknown, or settings out of range.
-pub fn lacks<F: Family>(
+pub fn lacks<H: Handle>(
     engine: &str,
-    strategy: &str,
+    strategy: &H,
     settings: &Bound<'_, PyAny>,
     extended: bool,
     dated: bool,
     performance: bool,
     axes: Option<Vec<Vec<usize>>>,
 ) -> PyResult<Option<String>> {
-    check_engine::<F>(engine)?;
-    let kernel = named::<F>(strategy)?;
+    check_engine::<H::Family>(engine)?;
+    let kernel = strategy.kernel()?;
     let account = crate::settings::account(settings)?;
     let axes: Option<Vec<&[usize]>> =
         axes.as_ref().map(|axes| axes.iter().map(Vec::as_slice).collect());
     let wanted = Wanted { account: &account, extended, dated, performance, axes: axes.as_deref() };
-    Ok(F::lacks(&kernel, engine, wanted))
+    Ok(<H::Family>::lacks(&kernel, engine, wanted))
 }
 
 /// Raises the error of a check of the core.

@@ -6,7 +6,7 @@ use wfo_core::engine::working::{Working, working};
 use wfo_core::execution::account::Side;
 
 use crate::feeds::{PyFeeds, feeds};
-use crate::kernel::{Family, named};
+use crate::kernel::{Family, Handle};
 use crate::pools::detached;
 
 /// The state by name, and an item by name for each order.
@@ -16,18 +16,18 @@ pub type Orders<'py> = (Bound<'py, PyDict>, Bound<'py, PyList>);
 ///
 /// # Errors
 /// Anything that cannot be used.
-pub fn orders<'py, F: Family>(
+pub fn orders<'py, H: Handle>(
     py: Python<'py>,
-    strategy: &str,
+    strategy: &H,
     given: &PyFeeds<'py>,
     params: &[f64],
     settings: &Bound<'py, PyAny>,
     warmup: usize,
 ) -> PyResult<Option<Orders<'py>>> {
-    let kernel = named::<F>(strategy)?;
+    let kernel = strategy.kernel()?;
     let feeds = feeds(given)?;
     let account = crate::settings::account(settings)?;
-    let settings = F::settings(settings)?;
+    let settings = <H::Family>::settings(settings)?;
     let work = || working(&kernel, &feeds, params, &account, &settings, warmup);
     detached(py, work)?.map(|found| written(py, found)).transpose()
 }
@@ -53,7 +53,9 @@ fn written(py: Python<'_>, found: Working) -> PyResult<Orders<'_>> {
         let item = PyDict::new(py);
         item.set_item("action", order.action.name())?;
         item.set_item("kind", order.kind.name())?;
-        item.set_item("level", order.kind.level())?;
+        // A level that is no number keeps its order from working, and is none.
+        let level = order.kind.level().filter(|level| level.is_finite());
+        item.set_item("level", level)?;
         item.set_item("shares", shares)?;
         item.set_item("obstacle", order.obstacle.map(|obstacle| obstacle.reason))?;
         let numbers = order.obstacle.and_then(|obstacle| obstacle.numbers);

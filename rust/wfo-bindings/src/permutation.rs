@@ -11,12 +11,12 @@ use pyo3::types::PyDict;
 use wfo_core::market::permuted::MoveOrders;
 use wfo_core::permutation::{GateSet, Prepare, SearchFigures, Searches};
 use wfo_core::scoring::Measure;
-use wfo_core::{Axis, Error, Grid, Kernel, Slice, Task};
+use wfo_core::{Axis, Error, Grid, Slice, Task};
 
 use crate::arrays::{values, zeros};
 use crate::errors::{raise, unknown};
 use crate::feeds::{PyFeeds, feeds};
-use crate::kernel::{Family, check_engine, checked, named};
+use crate::kernel::{Family, Handle, check_engine, checked};
 use crate::panics;
 use crate::pools::{Pool, detached};
 use crate::sweep::{PyAxes, PyRows};
@@ -79,10 +79,10 @@ impl PyPermutations {
     /// # Errors
     /// Anything that cannot be used.
     #[expect(clippy::too_many_arguments, reason = "those of the class in Python")]
-    pub fn of<F: Family>(
+    pub fn of<H: Handle>(
         py: Python<'_>,
         engine: &str,
-        strategy: &str,
+        strategy: &H,
         given: &PyFeeds<'_>,
         axes: PyAxes,
         settings: &Bound<'_, PyAny>,
@@ -91,11 +91,11 @@ impl PyPermutations {
         stable: PyStable,
         moves: &PyMoves<'_>,
     ) -> PyResult<Self> {
-        check_engine::<F>(engine)?;
-        named::<F>(strategy)?;
+        check_engine::<H::Family>(engine)?;
+        strategy.kernel()?;
         let feeds = feeds(given)?;
         let account = crate::settings::account(settings)?;
-        let settings = F::settings(settings)?;
+        let settings = <H::Family>::settings(settings)?;
         let slice = |&(warmup, split, end): &_| Slice { warmup, split, end };
         let slices: Vec<Slice> = phases.iter().map(slice).collect();
         let axis = |(parameters, rows)| Axis::new(parameters, rows);
@@ -113,14 +113,12 @@ impl PyPermutations {
             classes.as_deref(),
             moves.block,
         ))?;
-        let (engine, strategy) = (engine.to_owned(), strategy.to_owned());
+        let (engine, strategy) = (engine.to_owned(), strategy.clone());
         let slices = figures.slices().to_vec();
         let prepare: Prepare = Box::new(move |feeds| {
             // A task owns its kernel, and strategies are made, not copied.
-            let kernel = F::all().into_iter().find(|kernel| kernel.name() == strategy);
-            let kernel =
-                kernel.ok_or_else(|| Error::Strategy(format!("no strategy {strategy}")))?;
-            F::sweep(
+            let kernel = strategy.kernel().map_err(|error| Error::Strategy(error.to_string()))?;
+            <H::Family>::sweep(
                 &engine,
                 Task::new(kernel, feeds, grid.clone(), account, &settings, slices.clone())?,
             )

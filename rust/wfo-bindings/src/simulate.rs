@@ -10,7 +10,7 @@ use wfo_core::figures::{Simulation, Value};
 
 use crate::arrays::values;
 use crate::feeds::{PyFeeds, feeds};
-use crate::kernel::{Family, SimulationInput, check_engine, named};
+use crate::kernel::{Family, Handle, SimulationInput, check_engine};
 use crate::pools::detached;
 
 /// Figures by name, columns of the trades by name, the mark at every close, and the reversals: their
@@ -38,10 +38,10 @@ fn sign(side: Side) -> i8 {
 /// # Errors
 /// Anything that cannot be used.
 #[expect(clippy::too_many_arguments, reason = "those of the function in Python")]
-pub fn simulate<'py, F: Family>(
+pub fn simulate<'py, H: Handle>(
     py: Python<'py>,
     engine: &str,
-    strategy: &str,
+    strategy: &H,
     given: &PyFeeds<'py>,
     params: &[Dated],
     settings: &Bound<'py, PyAny>,
@@ -50,21 +50,25 @@ pub fn simulate<'py, F: Family>(
     labels: &PyLabels<'py>,
     label_count: usize,
 ) -> PyResult<Simulated<'py>> {
-    check_engine::<F>(engine)?;
-    let kernel = named::<F>(strategy)?;
+    check_engine::<H::Family>(engine)?;
+    let kernel = strategy.kernel()?;
     let feeds = feeds(given)?;
     let account = crate::settings::account(settings)?;
-    let settings = F::settings(settings)?;
+    let settings = <H::Family>::settings(settings)?;
     let slice = Slice { warmup, split, end: feeds.len() };
     let labels = labels.as_ref().map(values);
     let labels = labels.as_deref().map(|labels| (labels, label_count));
     let (feeds, account, settings) = (&feeds, &account, &settings);
     let input = SimulationInput { feeds, sets: params, account, settings, slice, labels };
-    let simulate = || F::simulate(&kernel, engine, input);
+    let simulate = || <H::Family>::simulate(&kernel, engine, input);
     written(py, detached(py, simulate)?)
 }
 
-fn written<'py>(py: Python<'py>, sim: Simulation) -> PyResult<Simulated<'py>> {
+/// What a simulation comes to, as Python takes it.
+///
+/// # Errors
+/// Memory that there is not.
+pub fn written<'py>(py: Python<'py>, sim: Simulation) -> PyResult<Simulated<'py>> {
     let figures = PyDict::new(py);
     for (name, value) in sim.named() {
         match value {

@@ -14,7 +14,7 @@ use wfo_core::{Axis, Error, Grid, PreparedSweep, Result, Slice, Task};
 use crate::arrays::{row, values, zeros};
 use crate::errors::{input_error, raise};
 use crate::feeds::{PyFeeds, feeds};
-use crate::kernel::{Family, check_engine, checked, named};
+use crate::kernel::{Family, Handle, check_engine, checked};
 use crate::pools::Pool;
 use crate::simulate::PyLabels;
 
@@ -103,10 +103,10 @@ impl PySweep {
     /// # Errors
     /// Anything that cannot be used.
     #[expect(clippy::too_many_arguments, reason = "those of the class in Python")]
-    pub fn of<F: Family>(
+    pub fn of<H: Handle>(
         py: Python<'_>,
         engine: &str,
-        strategy: &str,
+        strategy: &H,
         given: &PyFeeds<'_>,
         axes: PyAxes,
         settings: &Bound<'_, PyAny>,
@@ -116,11 +116,11 @@ impl PySweep {
         labels: &PyLabels<'_>,
         label_count: usize,
     ) -> PyResult<Self> {
-        check_engine::<F>(engine)?;
-        let kernel = named::<F>(strategy)?;
+        check_engine::<H::Family>(engine)?;
+        let kernel = strategy.kernel()?;
         let feeds = feeds(given)?;
         let account = crate::settings::account(settings)?;
-        let settings = F::settings(settings)?;
+        let settings = <H::Family>::settings(settings)?;
         let slice = |&(warmup, split, end): &_| Slice { warmup, split, end };
         let slices: Vec<Slice> = phases.iter().map(slice).collect();
         let axis = |(parameters, rows)| Axis::new(parameters, rows);
@@ -135,7 +135,7 @@ impl PySweep {
             if let Some(labels) = &labels {
                 task = task.labelled(labels, count)?;
             }
-            F::sweep(engine, task)
+            <H::Family>::sweep(engine, task)
         };
         Self::new(py, phases.len(), extended.then_some(count), threads, prepare)
     }

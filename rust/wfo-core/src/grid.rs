@@ -148,7 +148,8 @@ impl Grid {
     /// Parameter sets that between them hold every row of every axis.
     #[must_use]
     pub fn covering(&self) -> Vec<Vec<f64>> {
-        let longest = self.axes.iter().map(Axis::len).max().unwrap_or(0);
+        // Without axes there is one combination all the same.
+        let longest = self.axes.iter().map(Axis::len).max().unwrap_or(1);
         (0..longest).map(|i| self.values_at(|_| i)).collect()
     }
 

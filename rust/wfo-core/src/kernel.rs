@@ -8,10 +8,10 @@ use std::fmt::Debug;
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::execution::account::{Account, Recorder};
+use crate::execution::account::{Account, Amount, Recorder};
 use crate::grid::Grid;
 use crate::market::feeds::Feeds;
-use crate::orders::Standing;
+use crate::orders::{Order, Standing};
 
 /// A strategy that an engine can run.
 pub trait Kernel: Debug + Send + Sync + 'static {
@@ -30,10 +30,10 @@ pub trait Kernel: Debug + Send + Sync + 'static {
     fn name(&self) -> &str;
 
     /// Canonical parameter names; in a flat index of single axes the last one varies fastest.
-    fn parameters(&self) -> Vec<&'static str>;
+    fn parameters(&self) -> Vec<&str>;
 
     /// The feeds that it reads.
-    fn feeds(&self) -> Vec<&'static str> {
+    fn feeds(&self) -> Vec<&str> {
         vec!["bars"]
     }
 
@@ -104,6 +104,19 @@ pub trait Kernel: Debug + Send + Sync + 'static {
         _state: &Self::State,
     ) -> Option<Standing> {
         None
+    }
+
+    /// What one of those entries takes where it is filled at `price`; by default all.
+    fn amount(
+        &self,
+        _shared: &Self::Shared,
+        _scratch: &mut Self::Scratch,
+        _params: &Self::Params,
+        _bar: usize,
+        _order: &Order,
+        _price: f64,
+    ) -> Amount {
+        Amount::All
     }
 }
 

@@ -105,6 +105,18 @@ impl<K: Kernel> Task<K> {
         from..to
     }
 
+    /// Reads a combination. Those that the kernel prepared for are checked already; it need not have
+    /// gone through all of them.
+    ///
+    /// # Errors
+    /// A value out of range, or a warm-up shorter than the combination's lookback.
+    pub(crate) fn params(&self, values: &[f64]) -> Result<K::Params> {
+        let params = self.kernel.params(values)?;
+        let (need, warmup) = (self.kernel.lookback(&params), self.bars().start + 1);
+        // [I6]
+        if warmup < need { Err(Error::Warmup { warmup, need }) } else { Ok(params) }
+    }
+
     /// Number of combinations in `range`.
     ///
     /// # Errors

@@ -18,10 +18,12 @@
 mod atr_d;
 mod block;
 mod effects;
+mod fills;
 mod gates;
 mod profile;
 mod provisional;
 mod ranking;
+mod rules;
 mod selection;
 mod sketch;
 mod statistics;
@@ -48,6 +50,8 @@ mod _core {
     #[pymodule_export]
     use super::effects::{PyEffects, line_squares, stable_line_squares};
     #[pymodule_export]
+    use super::fills::{PyAccounts, PyFills};
+    #[pymodule_export]
     use super::gates::PyGates;
     #[pymodule_export]
     use super::profile::PyProfile;
@@ -55,6 +59,11 @@ mod _core {
     use super::provisional::PyProvisionalRanks;
     #[pymodule_export]
     use super::ranking::PyRanking;
+    #[pymodule_export]
+    use super::rules::{
+        Permutations as RulesPermutations, RulesProgram, Sweep as RulesSweep, lacks as rules_lacks,
+        orders as rules_orders, simulate as rules_simulate,
+    };
     #[pymodule_export]
     use super::selection::PySelection;
     #[pymodule_export]

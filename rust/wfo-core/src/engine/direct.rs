@@ -186,7 +186,7 @@ impl<K: Kernel> Sweep<K> {
         let Task { kernel, shared, account, slices, .. } = &*self.task;
         let Worker { scratch, values, extended } = worker;
         cursor.write(values);
-        let params = kernel.params(values)?;
+        let params = self.task.params(values)?;
         let sets = [(0, &params)];
         for (cells, &slice) in phases.iter_mut().zip(slices) {
             let figures = match (&mut cells.extended, &mut *extended) {
@@ -302,7 +302,7 @@ impl<K: Kernel> PreparedSweep for Sweep<K> {
             let mut cursor = grid.at(range.start + chunk as u64 * CHUNK)?;
             for row in rows {
                 cursor.write(&mut values);
-                let params = kernel.params(&values)?;
+                let params = self.task.params(&values)?;
                 *row =
                     run_whole(kernel, shared, &mut scratch, &params, account, slice, &mut recorder);
                 cursor.advance();
@@ -325,7 +325,7 @@ impl<K: Kernel> PreparedSweep for Sweep<K> {
             let mut values = vec![f64::NAN; grid.parameters()];
             for (row, &index) in rows.chunks_exact_mut(at.len()).zip(indices) {
                 grid.at(index)?.write(&mut values);
-                let params = kernel.params(&values)?;
+                let params = self.task.params(&values)?;
                 let mut account = Account::recorded(account, Marks::new(at, row));
                 // [S1] Since the bar before the first trading bar.
                 let mut state = kernel.start(shared, warmup - 1);

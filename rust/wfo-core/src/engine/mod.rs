@@ -2,6 +2,7 @@
 
 pub mod direct;
 pub(crate) mod f64x4;
+pub mod range_summary;
 pub mod spare;
 pub mod tiers;
 pub mod working;

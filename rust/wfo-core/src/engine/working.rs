@@ -1,7 +1,7 @@
 //! The orders that a parameter set would have working in the bar after the last one.
 
 use crate::error::{Error, Result};
-use crate::execution::account::{Account, Side};
+use crate::execution::account::{Account, Amount, Side};
 use crate::execution::settings::AccountSettings;
 use crate::kernel::{Kernel, Sets};
 use crate::market::feeds::Feeds;
@@ -69,18 +69,30 @@ pub fn working<K: Kernel>(
     // The first feed is the one that is traded.
     let traded = kernel.feeds().first().copied().unwrap_or("bars");
     let last = feeds.bars(traded)?.close()[end - 1];
-    let shares =
-        standing.orders.iter().map(|order| shares(order, &standing, &account, last)).collect();
+    let mut shares_of = |order: &Order| {
+        let price = order.kind.level().unwrap_or(last);
+        let amount = kernel.amount(&shared, &mut scratch, params, end, order, price);
+        shares(order, amount, price, &standing, &account)
+    };
+    let shares = standing.orders.iter().map(&mut shares_of).collect();
     Ok(Some(Working { shares, equity: account.equity(), mark: account.marked(), ruined, standing }))
 }
 
 /// Shares that an order trades; none where its level cannot be reached.
-fn shares(order: &Order, standing: &Standing, account: &Account<'_>, last: f64) -> f64 {
-    let price = order.kind.level().unwrap_or(last);
+fn shares(
+    order: &Order,
+    amount: Amount,
+    price: f64,
+    standing: &Standing,
+    account: &Account<'_>,
+) -> f64 {
     let held = standing.holding.map(|holding| holding.position);
     let opened = |account: &Account<'_>, side: Side| {
         // [M8]
-        if account.is_ruined() || price <= 0.0 { 0.0 } else { account.open(side, price).shares }
+        if account.is_ruined() || !(price > 0.0 && price.is_finite()) {
+            return 0.0;
+        }
+        account.open_with(amount, side, price).shares
     };
     match order.action {
         Action::Exit(_) => held.map_or(0.0, |held| held.shares),

@@ -34,6 +34,22 @@ pub struct Trade {
     pub pnl: f64,
 }
 
+/// What an entry takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Amount {
+    /// All that the settings give.
+    All,
+    /// A share of it.
+    Share(f64),
+    /// As much as loses a share of it where the price goes so far, and at most all.
+    Risk {
+        /// The share that is lost.
+        share: f64,
+        /// From the fill to the price at which it is.
+        distance: f64,
+    },
+}
+
 /// A position at what was paid for it, or got.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Position {
@@ -252,7 +268,14 @@ impl<'a, R: Recorder> Account<'a, R> {
     #[inline]
     #[must_use]
     pub fn enter(&mut self, side: Side, bar: usize, price: f64) -> Holding {
-        let position = self.open(side, price);
+        self.enter_with(Amount::All, side, bar, price)
+    }
+
+    /// Enters a position of some amount.
+    #[inline]
+    #[must_use]
+    pub fn enter_with(&mut self, amount: Amount, side: Side, bar: usize, price: f64) -> Holding {
+        let position = self.open_with(amount, side, price);
         let holding = Holding { position, entry_bar: bar, entry_price: price };
         self.recorder.entered(&holding);
         holding
@@ -285,6 +308,19 @@ impl<'a, R: Recorder> Account<'a, R> {
     #[inline]
     #[must_use]
     pub fn reverse(&mut self, held: Holding, bar: usize, price: f64) -> Option<Holding> {
+        self.reverse_with(Amount::All, held, bar, price)
+    }
+
+    /// The same into a position of some amount.
+    #[inline]
+    #[must_use]
+    pub fn reverse_with(
+        &mut self,
+        amount: Amount,
+        held: Holding,
+        bar: usize,
+        price: f64,
+    ) -> Option<Holding> {
         self.leave(held, bar, price);
         // [M8] Not even the second half of a reversal enters after a ruin.
         if self.is_ruined() {
@@ -296,7 +332,7 @@ impl<'a, R: Recorder> Account<'a, R> {
             Side::Long => Side::Short,
             Side::Short => Side::Long,
         };
-        Some(self.enter(other, bar, price))
+        Some(self.enter_with(amount, other, bar, price))
     }
 
     /// Ends a trading bar: what is held is marked at its close. To be called once for every bar.
@@ -328,8 +364,22 @@ impl<'a, R: Recorder> Account<'a, R> {
     #[inline]
     #[must_use]
     pub fn open(&self, side: Side, price: f64) -> Position {
+        self.open_with(Amount::All, side, price)
+    }
+
+    /// Buys or sells short at `price` for all equity, where the settings say so and no lots: the
+    /// same shares as of [`open`](Self::open), without what the settings could say otherwise.
+    #[inline(always)]
+    pub(crate) fn open_compounding(&self, side: Side, price: f64) -> Position {
+        let (basis, each) = self.costs(side, price);
+        Position { side, shares: self.equity / each, basis }
+    }
+
+    /// What a share costs or brings, and what one is sized by.
+    #[inline(always)]
+    fn costs(&self, side: Side, price: f64) -> (f64, f64) {
         let AccountSettings { slip, fee, .. } = *self.settings;
-        let (basis, each) = match side {
+        match side {
             Side::Long => {
                 // [M1]
                 let cost = price * (1.0 + slip) * (1.0 + fee);
@@ -337,8 +387,23 @@ impl<'a, R: Recorder> Account<'a, R> {
             }
             // [M1] [M2] A short is sized by what it sells for, before the fee on it.
             Side::Short => (price * (1.0 - slip) * (1.0 - fee), price * (1.0 - slip)),
+        }
+    }
+
+    /// Buys or sells short for some amount.
+    #[inline]
+    #[must_use]
+    pub fn open_with(&self, amount: Amount, side: Side, price: f64) -> Position {
+        let (basis, each) = self.costs(side, price);
+        let shares = match amount {
+            Amount::All => self.base() / each,
+            Amount::Share(share) => self.base() * share / each,
+            Amount::Risk { share, distance } => {
+                let (risked, most) = (self.base() * share / distance, self.base() / each);
+                if risked < most { risked } else { most }
+            }
         };
-        Position { side, shares: self.whole_lots(self.base() / each), basis }
+        Position { side, shares: self.whole_lots(shares), basis }
     }
 
     /// Marks an open position at `close`.
@@ -354,8 +419,15 @@ impl<'a, R: Recorder> Account<'a, R> {
     pub fn mark_run(&mut self, position: Position, worst: f64, best: f64, adverse: f64, last: f64) {
         let low = self.equity + position.profit(worst);
         let high = self.equity + position.profit(best);
-        self.drawdown = self.drawdown.max(self.peak - low).max(position.shares * adverse);
-        self.peak = self.peak.max(high);
+        // [F2] Comparisons, as in `set_mark`.
+        for fall in [self.peak - low, position.shares * adverse] {
+            if fall > self.drawdown {
+                self.drawdown = fall;
+            }
+        }
+        if high > self.peak {
+            self.peak = high;
+        }
         self.marked = self.equity + position.profit(last);
     }
 
@@ -509,6 +581,17 @@ mod tests {
         let account = Account::new(&settings);
         assert_eq!(account.open(Side::Long, 100.0).shares, 900.0);
         assert_eq!(account.open(Side::Short, 500.0).shares, 0.0);
+    }
+
+    #[test]
+    fn amounts_are_shares_of_the_base() {
+        let settings = AccountSettings { slip: 0.25, ..AccountSettings::default() };
+        let account = Account::new(&settings);
+        let shares = |amount| account.open_with(amount, Side::Long, 80.0).shares;
+        assert_eq!((shares(Amount::All), shares(Amount::Share(0.5))), (1_000.0, 500.0));
+        // 1,000 are lost where the price falls by 10; by 0.5 more than all would be needed.
+        assert_eq!(shares(Amount::Risk { share: 0.01, distance: 10.0 }), 100.0);
+        assert_eq!(shares(Amount::Risk { share: 0.01, distance: 0.5 }), 1_000.0);
     }
 
     #[test]

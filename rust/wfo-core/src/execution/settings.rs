@@ -27,6 +27,12 @@ pub struct AccountSettings {
 }
 
 impl AccountSettings {
+    /// Whether every trade takes all equity, in shares of any fraction.
+    #[must_use]
+    pub fn compounds(&self) -> bool {
+        self.sizing == Sizing::Compound && self.lot_size == 0.0
+    }
+
     /// The settings, if every one is in range.
     ///
     /// # Errors

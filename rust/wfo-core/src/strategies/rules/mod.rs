@@ -1,0 +1,26 @@
+//! Rules: strategies that their users write, as a program of expressions and orders.
+//!
+//! A [`program`] says which orders work, as expressions over columns of the bars and over parameters.
+//! [`node`] has the operations; [`elementwise`] and [`windows`] compute them; [`plan`] says what of a
+//! program is computed once for a whole grid and what per combination, and [`columns`] does it.
+//! [`kernel`] goes through bars with the [`orders`].
+//!
+//! What it means is fixed by `python/wfo/rules/CONTRACT.md`; the reference in Python stands next to it.
+
+pub(crate) mod bar_loop;
+pub mod columns;
+pub mod elementwise;
+pub mod factored;
+pub mod kernel;
+pub mod node;
+pub(crate) mod orders;
+pub mod plan;
+pub mod program;
+pub(crate) mod standing;
+pub mod windows;
+
+pub use kernel::Rules;
+pub use program::Program;
+
+#[cfg(test)]
+mod tests;
