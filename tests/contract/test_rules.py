@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+from rule_ids import Sources, complaints, joined, missed_without
 
 ROOT = Path(__file__).resolve().parents[2]
 ATR_D = ROOT / "python" / "wfo" / "atr_d"
@@ -50,92 +49,25 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 CHAPTERS = "ITXDLOSVHMF"
-CODE = ("reference", "direct", "factored")
-
-ID = rf"[{CHAPTERS}]\d+"
-DEFINED = re.compile(rf"\*\*({ID})\*\*")
-CITED = re.compile(rf"\[({ID})\]")
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The texts that name rules, each as one, and the tests' files by name."""
-
-    page: str
-    reference: str
-    direct: str
-    factored: str
-    tests: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Marked:
-    """A test that names rules, and whether it runs on every engine."""
-
-    name: str
-    rules: tuple[str, ...]
-    on_engines: bool
 
 
 @cache
 def read() -> Sources:
-    def joined(paths: Iterable[Path]) -> str:
-        return "\n".join(path.read_text(encoding="utf-8") for path in paths)
-
     return Sources(
+        chapters=CHAPTERS,
         page=(ATR_D / "CONTRACT.md").read_text(encoding="utf-8"),
-        reference=joined(REFERENCE),
-        direct=joined((*SHARED, *DIRECT)),
-        factored=joined((*SHARED, *FACTORED)),
+        code={
+            "reference": joined(REFERENCE),
+            "direct": joined((*SHARED, *DIRECT)),
+            "factored": joined((*SHARED, *FACTORED)),
+        },
         tests={path.name: path.read_text(encoding="utf-8") for path in TESTS},
+        exceptions=EXCEPTIONS,
     )
 
 
-@cache
-def cited_in(text: str) -> frozenset[str]:
-    return frozenset(CITED.findall(text))
-
-
-@cache
-def marked_in(text: str) -> tuple[Marked, ...]:
-    """Return the tests of a file whose decorators name rules."""
-    found = []
-    for node in ast.walk(ast.parse(text)):
-        if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
-            continue
-        rules = tuple(
-            argument.value
-            for call in node.decorator_list
-            if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.rule"
-            for argument in call.args
-            if isinstance(argument, ast.Constant)
-        )
-        if rules:
-            arguments = {argument.arg for argument in node.args.args}
-            found.append(Marked(node.name, rules, "engine" in arguments))
-    return tuple(found)
-
-
-def complaints(sources: Sources) -> list[str]:
-    """Return what is wrong with the ids, in words; nothing where all agree."""
-    defined = DEFINED.findall(sources.page)
-    known = set(defined)
-    said = [f"page: {r} is defined twice" for r in sorted(known) if defined.count(r) > 1]
-    tests = [test for text in sources.tests.values() for test in marked_in(text)]
-    cited = {part: cited_in(getattr(sources, part)) for part in ("page", *CODE)}
-    cited["tests"] = frozenset(rule for test in tests for rule in test.rules)
-    for part, rules in cited.items():
-        said += [f"{part}: {r} is cited, and the page does not define it" for r in rules - known]
-    for part in CODE:
-        missing = known - cited[part] - EXCEPTIONS.get(part, {}).keys()
-        said += [f"{part}: {r} is not cited" for r in missing]
-    on_engines = {rule for test in tests if test.on_engines for rule in test.rules}
-    said += [f"tests: {r} is shown by none on every engine" for r in known - on_engines]
-    return sorted(said)
-
-
 def test_the_page_defines_rules_of_every_chapter() -> None:
-    found = DEFINED.findall(read().page)
+    found = read().defined
     assert {rule[0] for rule in found} == set(CHAPTERS)
     assert len(found) > 80
 
@@ -150,59 +82,39 @@ def test_the_factored_engine_names_every_rule() -> None:
 
 def test_exceptions_are_rules_that_the_engine_does_not_cite() -> None:
     """An exception that is none any more leaves the table."""
-    own = "\n".join(path.read_text(encoding="utf-8") for path in FACTORED)
     assert EXCEPTIONS.keys() == {"factored"}
     exempt = EXCEPTIONS["factored"].keys()
-    assert exempt <= set(DEFINED.findall(read().page))
-    assert not cited_in(own) & exempt
+    assert exempt <= set(read().defined)
+    assert not read().cited(joined(FACTORED)) & exempt
 
 
 @cache
 def complete() -> Sources:
     """Return the sources as they are once the factored engine cites all that is asked of it."""
     sources = read()
-    wanted = set(DEFINED.findall(sources.page)) - EXCEPTIONS["factored"].keys()
-    return replace(
-        sources, factored="\n".join([sources.factored, *(f"// [{rule}]" for rule in wanted)])
-    )
+    wanted = set(sources.defined) - EXCEPTIONS["factored"].keys()
+    more = (f"// [{rule}]" for rule in wanted)
+    return sources.with_part("factored", "\n".join([sources.code["factored"], *more]))
 
 
-RULES = sorted(set(DEFINED.findall(read().page)))
+RULES = sorted(set(read().defined))
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_an_id_that_is_taken_out_anywhere_is_missed(rule: str) -> None:
-    sources = complete()
-    assert complaints(sources) == []
-    for part in CODE:
-        text = getattr(sources, part).replace(f"[{rule}]", "")
-        exempt = rule in EXCEPTIONS.get(part, {})
-        assert complaints(replace(sources, **{part: text})) == (
-            [] if exempt else [f"{part}: {rule} is not cited"]
-        )
-    other = next(each for each in RULES if each != rule)
-    tests = {name: text.replace(f'"{rule}"', f'"{other}"') for name, text in sources.tests.items()}
-    assert complaints(replace(sources, tests=tests)) == [
-        f"tests: {rule} is shown by none on every engine"
-    ]
-    page = sources.page.replace(f"**{rule}**", "")
-    said = complaints(replace(sources, page=page))
-    wanted = {"reference", "direct", "factored", "tests"}
-    wanted -= {part for part in EXCEPTIONS if rule in EXCEPTIONS[part]}
-    wanted |= {"page"} if rule in cited_in(page) else set()
-    assert said == sorted(
-        f"{part}: {rule} is cited, and the page does not define it" for part in wanted
-    )
+    missed_without(complete(), rule)
 
 
 def test_an_id_that_is_nowhere_defined_is_noticed() -> None:
     sources = complete()
-    for part in ("page", *CODE):
-        changed = replace(sources, **{part: getattr(sources, part) + "\n[S99]"})
-        assert complaints(changed) == [f"{part}: S99 is cited, and the page does not define it"]
+    said = "S99 is cited, and the page does not define it"
+    changed = replace(sources, page=sources.page + "\n[S99]")
+    assert complaints(changed) == [f"page: {said}"]
+    for part, whole in sources.code.items():
+        assert complaints(sources.with_part(part, whole + "\n[S99]")) == [f"{part}: {said}"]
     text = '@pytest.mark.rule("S99")\ndef test_x(engine):\n    pass\n'
     changed = replace(sources, tests={**sources.tests, "test_x.py": text})
-    assert complaints(changed) == ["tests: S99 is cited, and the page does not define it"]
+    assert complaints(changed) == [f"tests: {said}"]
 
 
 def test_an_id_that_is_defined_twice_is_noticed() -> None:

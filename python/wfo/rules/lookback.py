@@ -1,0 +1,172 @@
+"""Lookback: how many bars a program needs before its first trading bar [P4]."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+from wfo.errors import InputError
+from wfo.rules.intervals import intervals_of
+from wfo.rules.numbers import (
+    Length,
+    dependencies,
+    lengths,
+    numbers_of,
+    reached,
+    unchecked_numbers,
+)
+from wfo.rules.program import MOST_BARS, WINDOWS, Program
+
+#: Parameter sets that are gone through one by one; of more, a bound is taken.
+MOST_SETS = 2_000
+
+#: Mixes of one length that are gone through one by one; of more, an interval is taken.
+_MOST_OF_LENGTH = 20_000
+
+#: Bars by which an operation's first value lies behind its parts', by the place of the operation.
+Behind = Callable[[int], int]
+
+
+def first_bar(program: Program, values: Sequence[float]) -> int:
+    """Return the latest first bar of all expressions that the orders are made of [P4].
+
+    Parameters
+    ----------
+    program
+        The program.
+    values
+        One number a parameter, in canonical order.
+
+    Returns
+    -------
+    int
+        The first bar, counted from 0, in which all of them can have a value. A parameter set needs
+        one warm-up bar more.
+
+    Raises
+    ------
+    InputError
+        If a length is none for these values.
+    """
+    numbers = numbers_of(program, values)
+    return _latest(program, lambda place: _behind(program, place, numbers))
+
+
+def lookback(program: Program, values: Mapping[str, Sequence[float]]) -> int:
+    """Return how many warm-up bars the longest of many parameter sets needs [P4].
+
+    Parameters
+    ----------
+    program
+        The program.
+    values
+        The values of each parameter; every mix of them counts, but those with a length that is
+        none, which no grid may hold.
+
+    Returns
+    -------
+    int
+        Exact for up to `MOST_SETS` mixes of what lengths are made of; of more, at least what they
+        need.
+
+    Raises
+    ------
+    InputError
+        If every mix has a length that is none; the first one's is named.
+    """
+    names = program.parameters
+    used = _parameters(program)
+    some = [values[name] if place in used else values[name][:1] for place, name in enumerate(names)]
+    if math.prod(map(len, some)) > MOST_SETS:
+        return _bound(program, some) + 1
+    found, refusal = -1, None
+    for row in itertools.product(*some):
+        try:
+            found = max(found, first_bar(program, row))
+        except InputError as error:
+            refusal = refusal or error
+    if found < 0 and refusal is not None:
+        raise refusal
+    return found + 1
+
+
+def _latest(program: Program, behind: Behind) -> int:
+    kinds = program.kinds
+    first: dict[int, int] = {}
+    for place in reached(program):
+        node = program.nodes[place]
+        if kinds[place] == "number":
+            first[place] = 0  # [P4]
+            continue
+        parts = [first[part] for part in node.args]
+        if node.op == "true_range" and parts[2] > 0:
+            parts[2] += 1  # [P4] It reads the close before.
+        # [P4] All branches count, whichever is taken.
+        first[place] = max(parts, default=0) + behind(place)
+    return max(first.values(), default=0)
+
+
+def _behind(program: Program, place: int, numbers: Mapping[int, float]) -> int:
+    """Return how much later than its parts an expression begins, for one parameter set."""
+    node = program.nodes[place]
+    if node.op == "shift":
+        return int(numbers[node.args[1]])
+    if node.op == "ema":
+        return 0
+    if node.op in WINDOWS:
+        return int(numbers[node.args[1]]) - 1
+    if node.op == "call":
+        function = program.functions[int(node.value)]
+        return int(function.lookback(*(numbers[part] for part in node.args if part in numbers)))
+    return 0
+
+
+@lru_cache(maxsize=64)
+def _parameters(program: Program) -> frozenset[int]:
+    """Return the places of the parameters that a first bar depends on, or its refusal."""
+    made_of = dependencies(program)
+    numbers = [length.node for length in lengths(program)]
+    numbers += [program.risk] if program.risk is not None else []
+    kinds = program.kinds
+    for place in reached(program):
+        if program.nodes[place].op == "call":
+            numbers += [part for part in program.nodes[place].args if kinds[part] == "number"]
+    return frozenset().union(*(made_of[number] for number in numbers))
+
+
+def _bound(program: Program, values: Sequence[Sequence[float]]) -> int:
+    """Return a latest first bar that no mix exceeds: each length is the longest of its own mixes.
+
+    Lengths of many mixes are bounded by intervals. The lookback of a user's function is asked for
+    every mix of its own numbers, whose number is theirs to keep small.
+    """
+    made_of = dependencies(program)
+    kinds = program.kinds
+    bounds = intervals_of(program, values)
+
+    def mixes(numbers: Sequence[int]) -> list[Sequence[float]]:
+        own = frozenset().union(*(made_of[number] for number in numbers))
+        return [some if at in own else some[:1] for at, some in enumerate(values)]
+
+    def longest(place: int) -> int:
+        node = program.nodes[place]
+        if node.op == "call":
+            rows = itertools.product(*mixes([p for p in node.args if kinds[p] == "number"]))
+            return max(_behind(program, place, unchecked_numbers(program, row)) for row in rows)
+        if node.op == "ema" or (node.op != "shift" and node.op not in WINDOWS):
+            return 0
+        length = Length(node.args[1], "", 0 if node.op == "shift" else 1)
+        some = mixes([length.node])
+        if math.prod(map(len, some)) > _MOST_OF_LENGTH:
+            most = min(float(MOST_BARS), bounds[length.node].high)
+            return max(0, math.floor(most) - length.least)
+        allowed = [
+            bars
+            for row in itertools.product(*some)
+            if length.allows(bars := unchecked_numbers(program, row)[length.node])
+        ]
+        return int(max(allowed, default=length.least)) - length.least
+
+    return _latest(program, longest)

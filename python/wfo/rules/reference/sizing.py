@@ -1,0 +1,74 @@
+"""Sizing: how many shares an entry trades, and whether it may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wfo.rules.reference import money
+from wfo.rules.reference.lines import Lines
+from wfo.rules.reference.touches import exit_level
+
+
+def may_enter(lines: Lines, side: int, fill: float, before: int) -> bool:
+    """Return whether size and protective levels let an entry work.
+
+    Parameters
+    ----------
+    lines
+        The orders of the bar's parameter set.
+    side
+        Of the entry.
+    fill
+        Its price.
+    before
+        The bar before the entry.
+    """
+    if lines.size is not None:
+        return 0.0 < lines.size[before] <= 1.0  # [Z1]
+    if lines.risk is not None:
+        return risk_distance(lines, side, fill, before) is not None  # [Z3]
+    return True
+
+
+def risk_distance(lines: Lines, side: int, fill: float, before: int) -> float | None:
+    """Return how far the nearest protective level lies from a fill; None without one [Z2].
+
+    Parameters
+    ----------
+    lines, side, fill, before
+        As in `may_enter`.
+    """
+    found = []
+    for line in lines.protective[side]:
+        if line.works[before]:
+            value = line.value[before]
+            level = exit_level(line.kind, side, value, value, fill, fill, line.percent)
+            distance = side * (fill - level)
+            if distance > 0.0:  # Below the fill of a long, above that of a short; not NaN.
+                found.append(distance)
+    return min(found, default=None)
+
+
+def shares_of(lines: Lines, side: int, fill: float, before: int, q: float, settings: Any) -> float:
+    """Return the shares that an entry trades, in whole lots; 0 where it does not work.
+
+    Parameters
+    ----------
+    lines, side, fill, before
+        As in `may_enter`.
+    q
+        Equity, in currency.
+    settings
+        `wfo.AccountSettings`.
+    """
+    if not may_enter(lines, side, fill, before):
+        return 0.0
+    base = money.base_of(q, settings.capital, settings.sizing)
+    if lines.size is not None:
+        base *= lines.size[before]  # [Z1]
+    shares = money.shares_for(side, base, fill, settings.slip, settings.fee)
+    if lines.risk is not None:
+        distance = risk_distance(lines, side, fill, before)
+        if distance is not None:
+            shares = min(base * lines.risk / distance, shares)  # [Z2]
+    return money.round_to_lots(shares, settings.lot_size)  # [Z4]
