@@ -362,10 +362,10 @@ def test_a_point_that_fails_does_not_take_others_along() -> None:
     failed = [each for each in found if each.ending == "failed"]
     assert [each.trial for each in failed] == list(range(6, 12))
     errors = [each.error for each in failed[::2]]
-    assert errors[:2] == [
-        "RuntimeError: thirteen\\nis unlucky", "Unspeakable: it cannot be shown",
-    ]  # fmt: skip
-    assert errors[2].startswith("ValueError: \\x1b[2J")
+    said = ("RuntimeError: thirteen is unlucky", "Unspeakable", "ValueError: \\x1b[2J")
+    for wait, error, words in zip((13, 14, 15), errors, said, strict=True):
+        assert f"test_search_kernels:peek fails at wait {wait}, unused 0: {words}" in error
+    assert "test_search_kernels.py, line 275, in peek)" in errors[0]
     assert len(errors[2]) == 1_000
     assert all(each.figures == () and "\n" not in each.error for each in failed)
     assert all(math.isfinite(e.figures[0]["X"]["net_profit"]) for e in found if e not in failed)

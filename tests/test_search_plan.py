@@ -445,7 +445,7 @@ def test_another_strategy_by_an_option(tmp_path: Path) -> None:
         ({"start": "2023-01-01", "end": "2022-01-01"}, "begins on 2023-01-01, after its end"),
         ({"holdout": "soon"}, "--holdout = 'soon' is no time to hold out"),
         ({"strategy": "nix"}, "--strategy = 'nix': there is no strategy 'nix'"),
-        ({"strategy": "my.py:Donchian"}, "--strategy = 'my.py:Donchian' is a file"),
+        ({"strategy": "my.py:Donchian"}, "--strategy = 'my.py:Donchian': there is no file"),
         ({"timeframe": "2day"}, "--timeframe = '2day' must be one of 1min"),
         ({"guardrails": "none.yaml"}, "there is no file of guardrails none.yaml"),
     ],

@@ -174,8 +174,8 @@ def test_a_registered_strategy_is_known_by_its_name(own_registry: registry.Regis
         wfo.register(dataclasses.replace(TOY, title="Another toy"))
     with pytest.raises(wfo.InputError, match="another strategy 'atr_d_l' already"):
         wfo.register(dataclasses.replace(TOY, name="atr_d_l"))
-    with pytest.raises(wfo.InputError, match=r"register takes a wfo\.Strategy, not 'toy'"):
-        wfo.register("toy")  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(wfo.InputError, match=r"register takes a wfo\.Strategy, .*, not 'toy'"):
+        wfo.register("toy")
 
 
 def test_a_value_goes_wherever_a_name_does(own_registry: registry.Registry) -> None:

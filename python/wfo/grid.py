@@ -225,6 +225,20 @@ class Grid:
         if math.prod(self._lengths) > 2**63 - 1:
             raise InputError("the grid has more than 2^63 combinations; take wider steps")
 
+    def with_map(self, map_axes: Sequence[str]) -> Grid:
+        """Return the same grid with another map: `map_axes` are the two parameters of its plane.
+
+        Plateaus are then looked for in that plane, by whatever takes the grid.
+
+        Raises
+        ------
+        InputError
+            If they are not two parameters of the strategy, or have too many values together.
+        """
+        strategy = self.strategy.with_map(map_axes)
+        given = {name: axis for name, axis in self._values.items() if name not in self.filled}
+        return Grid(given, strategy=strategy, name=self.name)
+
     @property
     def values(self) -> dict[str, tuple[Number, ...]]:
         """The values of every parameter, in canonical order."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wfo.arguments import rebuilt
-from wfo.errors import InputError
+from wfo.errors import InputError, ResultsError
 from wfo.files.schema import ShortText, require
 from wfo.search.objective import Guardrails, Limits, Objective
 from wfo.search.objective.figures import Aggregate
@@ -19,6 +19,8 @@ from wfo.search.plan_shape import PlanShape, WordsShape
 from wfo.search.space import SearchSpace
 from wfo.search.space.configuration import nested_yaml
 from wfo.search.values import Params, Value
+from wfo.strategy.record import from_record
+from wfo.strategy.registry import remember
 from wfo.windows import Windows
 
 #: What is evaluated.
@@ -26,12 +28,14 @@ TargetKind = Literal["strategy", "program", "command"]
 
 #: What does not decide a result, or is recorded elsewhere: the budget is the study's.
 _NO_RESULT = frozenset(
-    {"folder", "text", "trials", "workers", "timeout", "memory", "retries", "baseline", "top"}
+    {
+        *("folder", "text", "trials", "workers", "timeout", "memory", "retries", "baseline", "top"),
+        "described",
+    }
 )
 
-
 #: What plain values have only where it was said.
-_MAY_LACK = frozenset({"bars_per_year"})
+_MAY_LACK = frozenset({"bars_per_year", "described"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,8 @@ class SearchPlan:
         Parameters of a strategy that the file leaves out, with their defaults.
     text
         The file.
+    described
+        A strategy that is none of this package's, as `wfo.strategy.record.to_record` has it.
     """
 
     kind: TargetKind
@@ -217,6 +223,7 @@ class SearchPlan:
     stalled: Stalled
     filled: Mapping[str, Value] = field(default_factory=dict)
     text: str = ""
+    described: Mapping[str, Any] | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SearchPlan):
@@ -288,6 +295,7 @@ class SearchPlan:
             "stalled": {"batches": self.stalled.batches, "then": self.stalled.then},
             "filled": dict(self.filled),
             "text": self.text,
+            **({} if self.described is None else {"described": dict(self.described)}),
         }
 
     @classmethod
@@ -320,9 +328,20 @@ class SearchPlan:
             }
             known = {f: values[f] for f in cls.__dataclass_fields__ if f not in _MAY_LACK}
             known |= {f: values[f] for f in _MAY_LACK if f in values}
+            if values.get("described") is not None:
+                _remember(values["described"])
             plan = cls(**{**known, **rebuilt_parts})
             if plan.baseline is not None:
                 plan.space.encode(plan.baseline)
             return plan
 
         return rebuilt("plan of a search", data, build)
+
+
+def _remember(described: Mapping[str, Any]) -> None:
+    """Have what a record describes stand for the name of the strategy that was searched."""
+    try:
+        stated = from_record(described, "described")
+    except ResultsError as error:
+        raise InputError(str(error)) from None
+    remember({stated.name: stated})

@@ -42,7 +42,8 @@ from wfo.search.space import (
 )
 from wfo.search.space.configuration import told
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import Strategy, get_strategy, is_built_in
+from wfo.strategy.record import to_record
 from wfo.text import brief, listed, one_line, shown
 from wfo.yaml_text import Written, load_yaml, read_yaml, written_scalars
 
@@ -213,6 +214,11 @@ class _PlanReader:
         self._refuse_words()
         kind, target = self._target()
         strategy = self._strategy(target) if kind == "strategy" else None
+        described = None
+        if strategy is not None:
+            # Of a file the name that it has from now on.
+            target = strategy.name
+            described = None if is_built_in(strategy) else to_record(strategy)
         space, filled = self._space(strategy)
         symbols = self.read("symbols", symbols_of, ())
         period = self._period(options)
@@ -253,6 +259,7 @@ class _PlanReader:
             "stalled": self.read("stalled", stalled_of),
             "filled": filled,
             "text": self.text,
+            "described": described,
         }
         fields |= self._goals()
         self._method(fields)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 from wfo.data.years import MOST_BARS_PER_YEAR
 from wfo.files.schema import Count, DayText, Limits, Ordinal, PositiveNumber, ShortText, Text
 from wfo.search.space.names import Value
+from wfo.strategy.record import StrategyShape
 
 #: The words of a command. Of a union of such a list and texts that have a pattern, msgspec 0.22
 #: frees memory twice when the process ends: a target is looked at by one shape or the other.
@@ -85,3 +86,4 @@ class PlanShape(TypedDict):
     stalled: StalledShape
     filled: _Settings
     text: Annotated[str, Limits("a text of up to 1 MiB", most=1 << 20)]
+    described: NotRequired[StrategyShape]

@@ -16,6 +16,7 @@ from wfo.data.years import MOST_BARS_PER_YEAR
 from wfo.errors import InputError, did_you_mean
 from wfo.search.plan import DateWindow, SearchWindows, Stalled
 from wfo.search.space.configuration import told
+from wfo.strategy.loading import is_target
 from wfo.text import listed, one_line, shown
 from wfo.windows import Windows, months_of
 
@@ -144,12 +145,11 @@ def target_of(kind: str, value: Any, folder: Path) -> str | tuple[str, ...]:
         example = "a strategy's name" if kind == "strategy" else "module:function"
         raise InputError(f"must be {example}")
     if kind == "strategy":
-        if ".py:" in value or value.endswith(".py"):
-            raise InputError(
-                "is a file, and strategies are not read from files; search it as a program, as"
-                f" 'program: {one_line(value)[:60]}', or register it, and give its name"
-            )
-        return value
+        place, colon, name = value.rpartition(":")
+        if not is_target(value):
+            return value
+        # As that of a program, a file's path is one from here.
+        return f"{folder / place}{colon}{name}"
     name, colon, function = value.rpartition(":")
     if not colon or not function.isidentifier():
         raise InputError("must be module:function or FILE.py:function")

@@ -6,19 +6,25 @@ point of the group ``wfo.strategies``; nothing in this package is changed for it
 
 from __future__ import annotations
 
+from wfo.strategy.axes import Axis, Float, Int
 from wfo.strategy.constraints import Constraint
 from wfo.strategy.feed import Feed
-from wfo.strategy.kernel import Kernel, NumbaKernel, PythonKernel, RustKernel, Walk
+from wfo.strategy.kernel import BatchKernel, Kernel, NumbaKernel, PythonKernel, RustKernel, Walk
 from wfo.strategy.parameter import Number, Parameter
 from wfo.strategy.registry import get_strategy, is_built_in, register, strategies
+from wfo.strategy.source import Source
 from wfo.strategy.value import Lookback, Strategy
 from wfo.strategy.views import Fine, Input, StopClass, StopClasses, TradeStation
 
 __all__ = [
+    "Axis",
+    "BatchKernel",
     "Constraint",
     "Feed",
     "Fine",
+    "Float",
     "Input",
+    "Int",
     "Kernel",
     "Lookback",
     "NumbaKernel",
@@ -26,6 +32,7 @@ __all__ = [
     "Parameter",
     "PythonKernel",
     "RustKernel",
+    "Source",
     "StopClass",
     "StopClasses",
     "Strategy",

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from wfo.errors import InputError
 
+#: Columns of a feed of prices.
+PRICES = ("open", "high", "low", "close")
+
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -34,5 +37,4 @@ class Feed:
     @property
     def all_columns(self) -> tuple[str, ...]:
         """Names of the columns, prices first."""
-        own = ("open", "high", "low", "close") if self.prices else ()
-        return (*own, *self.columns)
+        return (*PRICES, *self.columns) if self.prices else self.columns

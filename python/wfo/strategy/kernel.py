@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from types import ModuleType
+from dataclasses import dataclass, field
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wfo.errors import EngineError, InputError
@@ -36,6 +36,15 @@ class RustKernel:
     name: str = ""
     module: str = "wfo._core"
     engines: tuple[str, ...] = ("factored", "direct")
+
+    @property
+    def same_bar(self) -> str:
+        """Which exits work in the bar of an entry: by ``"next"`` none does."""
+        return "next"
+
+    def handle(self, name: str) -> Any:
+        """Return what the module takes for the strategy called `name`."""
+        return self.name or name
 
     def load(self) -> ModuleType:
         """Import the module.
@@ -159,8 +168,61 @@ class PythonKernel:
             raise EngineError(f"the kernel {module} has no function {name!r}")
         return found  # type: ignore[no-any-return]  # whatever it is, it can be called
 
+    def load_orders(self) -> Callable[..., Any] | None:
+        """Return None: a `Walk` says what has happened, and not which orders work."""
+        return None
 
-Kernel = RustKernel | NumbaKernel | PythonKernel
+
+@dataclass(frozen=True, slots=True)
+class BatchKernel:
+    """A strategy as one compiled function over a batch of parameter sets; `wfo.kernel` makes it.
+
+    The function writes fills, and the package makes money, marks and figures of them. Two are equal
+    that have one name in one module.
+
+    Attributes
+    ----------
+    function
+        The function, compiled by Numba when it is first called, without the interpreter's lock.
+    module
+        Import path of the module that it is defined in.
+    name
+        What it is called there.
+    engines
+        Its engines: one, called ``numba``.
+    """
+
+    function: Callable[..., Any] = field(compare=False, repr=False)
+    module: str
+    name: str
+    engines: tuple[str, ...] = ("numba",)
+
+    def load(self) -> Callable[..., Any]:
+        """Return the function."""
+        return self.function
+
+    @property
+    def file(self) -> str:
+        """The file that the function is written in, or what stands for one in a session."""
+        return self._code.co_filename
+
+    @property
+    def line(self) -> int:
+        """The line of that file on which the function, or its first decorator, begins."""
+        return self._code.co_firstlineno
+
+    @property
+    def takes_settings(self) -> bool:
+        """Whether the last argument of the function are the settings."""
+        return self._code.co_varnames[: self._code.co_argcount][-1:] == ("settings",)
+
+    @property
+    def _code(self) -> CodeType:
+        code: CodeType = getattr(self.function, "py_func", self.function).__code__
+        return code
+
+
+Kernel = RustKernel | NumbaKernel | PythonKernel | BatchKernel
 
 
 def _load(module: str) -> ModuleType:

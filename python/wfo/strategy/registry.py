@@ -12,11 +12,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from wfo.errors import InputError, did_you_mean
+from wfo.strategy.loading import KINDS, is_target, load_strategy, stood_for
+from wfo.strategy.record import same_strategy, to_record
 from wfo.strategy.value import Strategy
-from wfo.text import brief
+from wfo.text import brief, one_line
 
 #: Where the package's own strategies are; they are imported when one is asked for.
 _BUILT_IN = ("wfo.atr_d.catalogue:ATR_D",)
@@ -34,11 +37,16 @@ class Registry:
         All that were added or looked up so far, by name.
     own
         Those of this package, by name.
+    recorded
+        Those of the runs that were opened, by name, the last ones; they stand for a name that
+        nothing else has.
     """
 
     def __init__(self) -> None:
         self.known: dict[str, Strategy] = {}
         self.own: dict[str, Strategy] = {}
+        self.recorded: dict[str, Strategy] = {}
+        self.said: set[str] = set()
         self.built_in = False
         self.installed = False
 
@@ -51,7 +59,7 @@ class Registry:
             If another one has its name.
         """
         before = self.known.get(strategy.name)
-        if before is not None and before != strategy:
+        if before is not None and before != strategy and not _same_file(before, strategy):
             raise InputError(
                 f"there is another strategy {brief(strategy.name)} already ({before.title});"
                 " give this one another name"
@@ -60,6 +68,12 @@ class Registry:
         # but for those of this package.
         if strategy.name not in self.own:
             self.known[strategy.name] = strategy
+
+    def say(self, text: str) -> None:
+        """Warn, once of each thing."""
+        if text not in self.said:
+            self.said.add(text)
+            warnings.warn(text, RuntimeWarning, stacklevel=3)
 
     def load_built_in(self) -> None:
         """Look up the strategies of this package, once."""
@@ -97,6 +111,13 @@ class Registry:
             warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
+def _same_file(before: Strategy, now: Strategy) -> bool:
+    """Return whether two are one strategy of a file that was edited meanwhile."""
+    if before.source is None or now.source is None:
+        return False
+    return (before.source.path, before.source.name) == (now.source.path, now.source.name)
+
+
 #: The last one is in use.
 _REGISTRIES = [Registry()]
 
@@ -120,18 +141,18 @@ def separate(strategies: Iterable[Strategy] = ()) -> Iterator[Registry]:
         _REGISTRIES.remove(own)
 
 
-def register(strategy: Strategy) -> Strategy:
+def register(strategy: Strategy | Any) -> Any:
     """Make a strategy known by its name, wherever a name is taken.
 
     Parameters
     ----------
     strategy
-        One of your own.
+        One of your own: a `Strategy`, a class of rules, a kernel, or ``"FILE.py:NAME"``.
 
     Returns
     -------
     Strategy
-        The same.
+        The same, or what stands for it, so that it decorates a class too.
 
     Raises
     ------
@@ -139,10 +160,13 @@ def register(strategy: Strategy) -> Strategy:
         If it is no strategy, or another one has that name. The same one may come again, and
         is then known as it came last.
     """
-    if not isinstance(strategy, Strategy):
-        raise InputError(f"register takes a wfo.Strategy, not {brief(strategy)}")
+    if isinstance(strategy, str) and is_target(strategy):
+        return get_strategy(strategy)
+    found = stood_for(strategy)
+    if found is None:
+        raise InputError(f"register takes {KINDS}, not {brief(strategy)}")
     _REGISTRIES[-1].load_built_in()
-    _REGISTRIES[-1].add(strategy)
+    _REGISTRIES[-1].add(found)
     return strategy
 
 
@@ -157,28 +181,115 @@ def strategies() -> dict[str, Strategy]:
     return dict(_REGISTRIES[-1].known)
 
 
+def knows(name: str) -> bool:
+    """Return whether `get_strategy` knows a name, of a run that was opened too."""
+    return name in _REGISTRIES[-1].recorded or name in strategies()
+
+
+def remember(recorded: Mapping[str, Strategy]) -> dict[str, Strategy]:
+    """Have the strategies that a run states stand for their names, where nothing else does.
+
+    Parameters
+    ----------
+    recorded
+        As its record describes them.
+
+    Returns
+    -------
+    dict of str to Strategy
+        What is known under these names: where it is the same strategy, with its code. What has
+        changed since is a warning.
+
+    Raises
+    ------
+    InputError
+        If another strategy is known under one of the names.
+    """
+    registry, found = _REGISTRIES[-1], {}
+    for name, stated in recorded.items():
+        known = registry.known.get(name)
+        if known is None and stated.source is None:
+            # It may be one of a package.
+            known = strategies().get(name)
+        if known is None:
+            registry.recorded[name] = found[name] = stated
+            continue
+        if not same_strategy(known, stated):
+            raise InputError(
+                f"the record is one of another strategy that was called {name} than the one that is"
+                f" known here ({_whence(known)}): {_different(known, stated)} differ; give one of"
+                " them another name, or compute it anew"
+            )
+        before, now = stated.source, known.source
+        changed = before is not None and now is not None and before.sha256 != now.sha256
+        if changed and known.program is None:
+            registry.say(
+                f"{_whence(known)} has changed since the record was written: what is computed now"
+                " may differ from what it states"
+            )
+        found[name] = known
+    return found
+
+
+def _whence(strategy: Strategy) -> str:
+    """Return where a strategy is, in words."""
+    return strategy.title if strategy.source is None else one_line(strategy.source.target)
+
+
+def _different(known: Strategy, stated: Strategy) -> str:
+    """Return in what two strategies differ, in words."""
+    now, before = to_record(known), to_record(stated)
+    keys = ("parameters", "constraints", "feeds", "shorts", "kernel", "program", "digest")
+    return " and ".join(f"their {k}" for k in keys if now.get(k) != before.get(k)) or "they"
+
+
 def is_built_in(strategy: Strategy) -> bool:
     """Return whether a strategy is one of this package's own, and not another of that name."""
     _REGISTRIES[-1].load_built_in()
     return _REGISTRIES[-1].own.get(strategy.name) == strategy
 
 
-def get_strategy(strategy: str | Strategy) -> Strategy:
-    """Return the strategy of that name; a `Strategy` is returned as it is.
+def get_strategy(strategy: str | Strategy | Any) -> Strategy:
+    """Return the strategy that is meant.
+
+    Parameters
+    ----------
+    strategy
+        A name; a `Strategy`, which is returned as it is; what stands for one, such as a class of
+        rules; or ``"FILE.py:NAME"``, which is loaded, and known by its name from then on.
 
     Raises
     ------
     InputError
-        If no strategy has that name.
+        If no strategy has that name, or what is meant is none.
     """
     if isinstance(strategy, Strategy):
         return strategy
-    _REGISTRIES[-1].load_built_in()
+    registry = _REGISTRIES[-1]
+    registry.load_built_in()
     if isinstance(strategy, str):
+        if is_target(strategy):
+            found = load_strategy(strategy)
+            try:
+                registry.add(found)
+            except InputError as error:
+                raise InputError(f"{one_line(strategy)}: {error}") from None
+            return found
         # What is known needs no look at the installed packages, which takes its time.
-        if strategy not in _REGISTRIES[-1].known:
-            _REGISTRIES[-1].load_installed()
-        if strategy in _REGISTRIES[-1].known:
-            return _REGISTRIES[-1].known[strategy]
+        if strategy not in registry.known:
+            registry.load_installed()
+        if strategy in registry.known:
+            return registry.known[strategy]
+        if strategy in registry.recorded:
+            return registry.recorded[strategy]
+        hint = did_you_mean(strategy, strategies())
+        if strategy.endswith(".py"):
+            hint = "; a strategy of a file is named by both, FILE.py:NAME"
+        raise InputError(f"there is no strategy {brief(strategy)}{hint}")
+    stands = stood_for(strategy)
+    if stands is not None:
+        return stands
+    if isinstance(strategy, type) or callable(strategy):
+        raise InputError(f"{brief(strategy)} is no strategy; that is {KINDS}")
     hint = did_you_mean(strategy, strategies())
     raise InputError(f"there is no strategy {brief(strategy)}{hint}")

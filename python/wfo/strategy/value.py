@@ -5,9 +5,12 @@ Sweeps, scoring and exports ask the value and know no strategy by name.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import PurePath
 from typing import Any
 
 from wfo.arguments import flag, instance, items, text
@@ -15,8 +18,9 @@ from wfo.errors import InputError, did_you_mean
 from wfo.settings import AccountSettings
 from wfo.strategy.constraints import Constraint, parse
 from wfo.strategy.feed import Feed
-from wfo.strategy.kernel import Kernel, NumbaKernel, PythonKernel, RustKernel
+from wfo.strategy.kernel import BatchKernel, Kernel, NumbaKernel, PythonKernel, RustKernel
 from wfo.strategy.parameter import Number, Parameter
+from wfo.strategy.source import Source
 from wfo.strategy.views import StopClasses, TradeStation
 from wfo.text import brief, html_table
 
@@ -74,6 +78,11 @@ class Strategy:
         View: which stops are tight, medium and wide.
     tradestation
         View: its name and inputs in TradeStation.
+    grid
+        View: the values of its default grid, by parameter. A parameter without values is not in it,
+        and then a run needs a grid. None for no default grid.
+    source
+        The file that it was loaded from; None where it is of a package, or of no file.
 
     Raises
     ------
@@ -94,9 +103,11 @@ class Strategy:
     expansion: tuple[str, ...] = ()
     simpler: Mapping[str, str] = field(default_factory=dict, hash=False)
     shorts: bool = False
-    map_axes: tuple[str, str] | None = None
-    stop_classes: StopClasses | None = None
+    map_axes: tuple[str, str] | None = field(default=None, compare=False)
+    stop_classes: StopClasses | None = field(default=None, compare=False)
     tradestation: TradeStation | None = None
+    grid: Mapping[str, tuple[Number, ...]] | None = field(default=None, compare=False)
+    source: Source | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         # A list has no hash and equals no tuple, and a text is a sequence of letters.
@@ -120,8 +131,9 @@ class Strategy:
         if not callable(self.lookback):
             raise InputError(f"lookback = {brief(self.lookback)} must be a function")
         for kernel in self.kernels:
-            kinds = (RustKernel, NumbaKernel, PythonKernel)
-            instance("kernel", kernel, kinds, "a RustKernel, NumbaKernel or PythonKernel")
+            kinds = (RustKernel, NumbaKernel, PythonKernel, BatchKernel)
+            called = "a RustKernel, NumbaKernel, PythonKernel or BatchKernel"
+            instance("kernel", kernel, kinds, called)
         if not (isinstance(self.settings, type) and issubclass(self.settings, AccountSettings)):
             raise InputError(
                 f"settings = {brief(self.settings)} must be wfo.AccountSettings, or a class of it"
@@ -161,6 +173,44 @@ class Strategy:
         if self.tradestation is not None:
             for name in self.names:
                 self.tradestation.input(name)
+        if self.grid is not None:
+            object.__setattr__(self, "grid", self._checked_grid())
+        if self.source is not None:
+            instance("source", self.source, Source, "a Source, or None")
+
+    def _checked_grid(self) -> dict[str, tuple[Number, ...]]:
+        """Return the default grid, its parameters in canonical order."""
+        given = instance("grid", self.grid, Mapping, "a dict, values by parameter")
+        found = {}
+        for name in given:
+            check = self.parameter(name).check
+            found[name] = tuple(map(check, items(f"grid: {name}", given[name], object, "values")))
+        return {name: found[name] for name in self.names if name in found}
+
+    def with_map(self, map_axes: Iterable[str]) -> Strategy:
+        """Return the strategy with another map, which is no other strategy.
+
+        Parameters
+        ----------
+        map_axes
+            Two parameters. Without the parameter of the stop classes there are none.
+
+        Raises
+        ------
+        InputError
+            If they are not two of its parameters.
+        """
+        axes = tuple(items("map_axes", map_axes, str, "two names of parameters", most=3))
+        for name in axes:
+            self.parameter(name)
+        if len(axes) != 2 or len(set(axes)) != 2:
+            raise InputError(
+                f"map_axes = {', '.join(axes)} must be two parameters of {self.name}, as"
+                f" {','.join(self.names[:2])}"
+            )
+        classes = self.stop_classes
+        kept = classes if classes is not None and classes.parameter in axes else None
+        return replace(self, map_axes=axes, stop_classes=kept)
 
     def __repr__(self) -> str:
         return f"Strategy({self.name!r}, {len(self.parameters)} parameters; {self.title})"
@@ -201,16 +251,41 @@ class Strategy:
     def definition(self) -> dict[str, Any]:
         """What the figures of a parameter set follow from beside the bars, as plain values."""
         kernel = self.kernel
-        called = (
-            kernel.function
+        module = kernel.module
+        if self.source is not None and module == self.source.module:
+            # What the file was loaded as depends on what else there is.
+            module = PurePath(self.source.file).stem
+        name = (
+            kernel.function.partition(":")[2]
             if isinstance(kernel, PythonKernel)
-            else f"{kernel.module}:{kernel.name or self.name}"
+            else kernel.name or self.name
         )
-        return {
-            "kernel": called,
+        found = {
+            "kernel": f"{module}:{name}",
             "constraints": list(self.constraints),
             "feeds": [[feed.name, *feed.all_columns] for feed in self.feeds],
         }
+        identity = getattr(self.kernel, "identity", None)
+        program = self.program if identity is None else identity()
+        digest = getattr(self.kernel, "digest", "")
+        if program is not None:
+            plain = json.dumps(program, sort_keys=True, allow_nan=False)
+            digest = hashlib.sha256(plain.encode()).hexdigest()
+        if digest:
+            found["program"] = digest
+        return found
+
+    @property
+    def program(self) -> Mapping[str, Any] | None:
+        """What computes it as plain values, which a record of a run holds; None where it is code.
+
+        It is what the method ``record`` of its kernel returns, where it has one: a dict for JSON,
+        whose ``"kind"`` says what makes a kernel of it again (`wfo.strategy.record.PROGRAMS`). By a
+        method ``identity`` a kernel that holds code says what that computes, for `definition`.
+        """
+        record = getattr(self.kernel, "record", None)
+        found: Mapping[str, Any] | None = None if record is None else record()
+        return found
 
     @property
     def dual_symbol(self) -> bool:

@@ -7,7 +7,9 @@ from typing import Final
 
 from wfo.backtest import Simulation
 from wfo.backtest.values import Unfilled
+from wfo.rules.sizing import own_sizing
 from wfo.settings import AccountSettings
+from wfo.strategy import Strategy
 from wfo.text import percent
 from wfo.walkforward.components import WindowResult
 from wfo.walkforward.history import History
@@ -43,7 +45,7 @@ def notes_of(
         Buy-and-hold over the same bars.
     """
     start, stop = windows.traded
-    notes = [_costs(history.settings)]
+    notes = [_costs(history.settings, history.strategy)]
     notes += _choices(results)
     if windows[-1].cut:
         notes.append(
@@ -71,7 +73,7 @@ def notes_of(
     return notes
 
 
-def _costs(settings: AccountSettings) -> str:
+def _costs(settings: AccountSettings, strategy: Strategy) -> str:
     """Return what a trade pays, and how large it is."""
     costs = "neither slippage nor fees"
     if settings.slip or settings.fee:
@@ -79,6 +81,9 @@ def _costs(settings: AccountSettings) -> str:
     size = "the whole equity"
     if settings.sizing == "fixed":
         size = "the starting capital, or what is left of it"
+    own = own_sizing(strategy)
+    if own:
+        size = f"what the {own} of the strategy says"
     lots = f" in lots of {settings.lot_size:g}" if settings.lot_size else ""
     return (
         f"A fill pays {costs}; a trade takes {size}{lots}. What is open at the end is worth its"

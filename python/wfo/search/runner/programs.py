@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
-from wfo.errors import did_you_mean
+from wfo.errors import InputError, did_you_mean
+from wfo.python_files import described, import_file
 from wfo.search.runner.errors import LoadError
 from wfo.text import brief, listed, one_line
 
 #: What a call offers beside the parameters, by keyword.
 CONTEXT = ("symbols", "bars", "window", "seed")
-
-_OWN = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +77,10 @@ def _is_program(value: object, module: ModuleType) -> bool:
 
 
 def _file(path: Path) -> ModuleType:
-    """Import a file, with those beside it as modules."""
-    if not path.is_file():
-        raise LoadError(f"there is no file {one_line(path)}")
-    if str(path.parent) != sys.path[0]:
-        sys.path.insert(1, str(path.parent))
-    # By its own name processes that a program starts find it; no other module loses its name.
-    taken = path.stem in sys.modules or path.stem in sys.stdlib_module_names
-    name = path.stem if path.stem.isidentifier() and not taken else f"wfo_program_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise LoadError(f"{one_line(path)} cannot be loaded as Python")
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except BaseException as error:  # noqa: BLE001  # of foreign code, which may raise anything
-        said = described(error, path.parent, path)
-    else:
-        return module
-    raise LoadError(f"{one_line(path)} fails when it is imported: {said}")
+        return import_file(path).module
+    except InputError as error:
+        raise LoadError(str(error)) from None
 
 
 def _module(name: str, folder: Path) -> ModuleType:
@@ -166,54 +146,3 @@ def _takes(function: Callable[..., Any], target: str) -> tuple[str, ...]:
             f" it gives {', '.join(CONTEXT)} by keyword"
         )
     return tuple(p.name for p in named if p.name in CONTEXT)
-
-
-def described(error: BaseException, folder: Path, file: Path | None = None) -> str:
-    """Return an error of a program in a line: its type, what it says, and where in whose file.
-
-    Parameters
-    ----------
-    error
-        What was raised.
-    folder
-        The place is the last one in `file` or, failing that, below this folder.
-    file
-        The file of the program.
-    """
-    kind = type(error).__name__
-    if isinstance(error, SyntaxError):
-        said = f"{error.msg} ({_short(error.filename or '', folder)}, line {error.lineno})"
-        return _line(f"{kind}: {said}")
-    if isinstance(error, SystemExit):
-        said = f"it ends itself by sys.exit({brief(error.code) if error.code is not None else ''})"
-    else:
-        try:
-            said = str(error)
-        except BaseException:  # noqa: BLE001  # of a foreign type
-            said = "an error that cannot be shown"
-        said = f"{kind}: {said}" if said else kind
-    return _line(f"{said}{_place(error.__traceback__, folder, file)}")
-
-
-def _place(trace: TracebackType | None, folder: Path, file: Path | None) -> str:
-    """Return where an error was raised, as far as that is in the user's files."""
-    frames = [
-        (frame.f_code.co_filename, line, frame.f_code.co_name)
-        for frame, line in traceback.walk_tb(trace)
-        if not frame.f_code.co_filename.startswith((str(_OWN), "<frozen"))
-    ]
-    if not frames:
-        return ""
-    own = [frame for frame in frames if frame[0] == str(file)]
-    below = [f for f in frames if f[0].startswith(f"{folder}/") and "site-packages" not in f[0]]
-    name, line, function = (own or below or frames)[-1]
-    inside = "" if function == "<module>" else f", in {function}"
-    return f" ({_short(name, folder)}, line {line}{inside})"
-
-
-def _short(name: str, folder: Path) -> str:
-    return name.removeprefix(f"{folder}/")
-
-
-def _line(text: str) -> str:
-    return one_line(" ".join(text.split()))

@@ -23,13 +23,14 @@ from pathlib import Path
 from time import monotonic, perf_counter
 from typing import Any
 
+from wfo.python_files import described
 from wfo.search.objective.figures import known
 from wfo.search.runner.capture import Capture
 from wfo.search.runner.commands import run_command
 from wfo.search.runner.errors import AnswerError, CommandError, LoadError
 from wfo.search.runner.figures import Figures, read_figures
 from wfo.search.runner.guard import become_subreaper, resident
-from wfo.search.runner.programs import CONTEXT, Program, described, load_program, split_target
+from wfo.search.runner.programs import CONTEXT, Program, load_program, split_target
 from wfo.text import one_line, printable
 
 #: Bytes that are read at once.

@@ -1,0 +1,159 @@
+"""Parameters as a user writes them in a class or before a kernel: a kind, a range, a step.
+
+An `Int` or `Float` says in one place what a parameter may be and which values a grid has where none
+is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from wfo.arguments import finite_number, text, whole_number
+from wfo.errors import InputError
+from wfo.strategy.parameter import Number, Parameter
+from wfo.text import brief
+
+#: Values of a default grid on one axis, at most.
+_MOST_VALUES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """A whole number from `low` to `high`.
+
+    Attributes
+    ----------
+    low, high
+        The range; both ends are allowed.
+    step
+        Distance of the values of the default grid, which begins at `low`.
+    meaning
+        A few words for listings.
+    default
+        Value of a parameter that a grid leaves out; None where it must be given.
+
+    Raises
+    ------
+    InputError
+        If a number is not whole, `high` is below `low`, or `step` is below 1.
+    """
+
+    low: int
+    high: int
+    step: int = 1
+    meaning: str = field(default="", kw_only=True)
+    default: int | None = field(default=None, kw_only=True)
+
+    kind: ClassVar[Literal["int"]] = "int"
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: object, owner: type | None = None) -> Any:
+            """Say that within rules it stands for the value."""
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "step"):
+            object.__setattr__(self, name, whole_number(f"Int: {name}", getattr(self, name)))
+        text("Int: meaning", self.meaning)
+        if self.high < self.low:
+            raise InputError(f"Int: high = {self.high} is below low = {self.low}")
+        if self.step < 1:
+            raise InputError(f"Int: step = {self.step} must be 1 or more")
+
+    def parameter(self, name: str) -> Parameter:
+        """Return it as the parameter of a strategy called `name`."""
+        return _parameter(self, name)
+
+    def values(self) -> tuple[Number, ...]:
+        """Return the values of the default grid.
+
+        Raises
+        ------
+        InputError
+            If there are too many.
+        """
+        return _checked(range(self.low, self.high + 1, self.step))
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """A number from `low` to `high`.
+
+    Attributes
+    ----------
+    low, high
+        The range; both ends are allowed.
+    step
+        Distance of the values of the default grid, which begins at `low`; None for no default grid.
+        Values are counted in decimals, so that .1 three times is .3.
+    meaning
+        A few words for listings.
+    default
+        Value of a parameter that a grid leaves out; None where it must be given.
+
+    Raises
+    ------
+    InputError
+        If a number is not finite, `high` is below `low`, or `step` is not above 0.
+    """
+
+    low: float
+    high: float
+    step: float | None = None
+    meaning: str = field(default="", kw_only=True)
+    default: float | None = field(default=None, kw_only=True)
+
+    kind: ClassVar[Literal["float"]] = "float"
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: object, owner: type | None = None) -> Any:
+            """Say that within rules it stands for the value."""
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            object.__setattr__(self, name, finite_number(f"Float: {name}", getattr(self, name)))
+        text("Float: meaning", self.meaning)
+        if self.high < self.low:
+            raise InputError(f"Float: high = {self.high:g} is below low = {self.low:g}")
+        if self.step is not None:
+            object.__setattr__(self, "step", finite_number("Float: step", self.step))
+            if self.step <= 0:
+                raise InputError(f"Float: step = {self.step:g} must be above 0")
+
+    def parameter(self, name: str) -> Parameter:
+        """Return it as the parameter of a strategy called `name`."""
+        return _parameter(self, name)
+
+    def values(self) -> tuple[Number, ...] | None:
+        """Return the values of the default grid; None without a step.
+
+        Raises
+        ------
+        InputError
+            If there are too many.
+        """
+        if self.step is None:
+            return None
+        low, high, step = (Decimal(repr(v)) for v in (self.low, self.high, self.step))
+        count = int((high - low) / step) + 1
+        return _checked([float(low + i * step) for i in range(min(count, _MOST_VALUES + 1))])
+
+
+Axis = Int | Float
+
+
+def _parameter(axis: Axis, name: str) -> Parameter:
+    return Parameter(name, axis.kind, axis.low, axis.high, axis.meaning, default=axis.default)
+
+
+def _checked(values: Sequence[Number]) -> tuple[Number, ...]:
+    if len(values) > _MOST_VALUES:
+        raise InputError(
+            f"a default grid of more than {_MOST_VALUES:,} values from {brief(values[0])} on; give"
+            " a larger step"
+        )
+    return tuple(values)
