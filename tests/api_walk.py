@@ -24,7 +24,10 @@ from in_time import within
 
 import wfo
 import wfo.stats
+import wfo.strategy
 from wfo.errors import WfoError
+from wfo.rules.authoring.draft import Draft
+from wfo.rules.authoring.series import Series
 from wfo.testing.samples import random_bars
 
 N, WARMUP, SPLIT = 160, 90, 120
@@ -246,6 +249,7 @@ def _settings_and_grids() -> Iterator[Entry]:
     some = np.arange(3)
     yield _method("Grid", smoke, "params", index=1)
     yield _method("Grid", smoke, "find", params=smoke.params(1))
+    yield _method("Grid", smoke, "with_map", map_axes=("atr_period", "bb_length"))
     yield _method("Grid", smoke, "digits", name="atr_period", indices=some)
     yield _method("Grid", smoke, "columns", indices=some)
     yield _method("Grid", smoke, "column", name="atr_period", indices=some)
@@ -255,11 +259,18 @@ def _settings_and_grids() -> Iterator[Entry]:
     yield _method("Strategy", strategy, "with_defaults", given={})
     yield _method("Strategy", strategy, "check_params", params=smoke.params(0))
     yield _method("Strategy", strategy, "settings_of", settings=wfo.Settings())
+    yield _method("Strategy", strategy, "with_map", map_axes=("atr_period", "bb_length"))
     for name in ("atr_period", "min_tightening"):
         call = lambda value, name=name: strategy.check_params(smoke.params(0) | {name: value})  # noqa: E731
         yield Entry(f"Strategy.check_params[{name}]", call, {"value": smoke.params(0)[name]})
     given = {p: getattr(strategy, p) for p in parameters_of(wfo.Strategy)} | {"name": "own"}
     yield Entry("Strategy", wfo.Strategy, given)
+    for axis in (wfo.Int, wfo.Float):
+        numbers = {"low": 1, "high": 9, "step": 2, "meaning": "bars", "default": 3}
+        yield Entry(axis.__name__, axis, numbers)
+        yield _method(axis.__name__, axis(1, 9), "parameter", name="length")
+    yield from rules_entries()
+    yield _kernel()
     yield Entry("register", wfo.register, {"strategy": strategy})
     parameter = {
         "name": "p", "kind": "float", "low": 0.0, "high": 1.0, "meaning": "m", "open_low": True,
@@ -279,6 +290,36 @@ def _settings_and_grids() -> Iterator[Entry]:
     phases = windows.resolve(dates)
     yield Entry("Phases.from_dict", wfo.Phases.from_dict, {"data": phases.to_dict()})
     yield Entry("Phase.from_dict", wfo.Phase.from_dict, {"data": phases[0].to_dict()})
+
+
+def rules_entries() -> Iterator[Entry]:
+    """Yield what rules call while they are made."""
+    x = Series(Draft("Own", {"n": wfo.Int(1, 9)}))
+    exits = {"exit_long": [x.trail(5), x.after(3)], "exit_short": x.loss(percent=2)}
+    given = {"long": x.at_open(x.close > 5), "short": [x.limit(x.high)], **exits}
+    more = {"reverse_to_long": True, "reverse_to_short": 0, "both": None, "same_bar": "worst"}
+    yield Entry("orders", wfo.orders, {**given, **more, "risk": None, "size": x.close})
+    yield Entry("indicator", wfo.indicator, {"function": len, "lookback": 5})
+    named = {"x": x.close, "condition": x.close > 5, "when": x.close < 3, "percent": None}
+    named |= {"name": "volume", "method": 1, "length": 5, "bars": 2, "fast": 3, "slow": 9}
+    for name, method in inspect.getmembers(Series, inspect.isfunction):
+        if not name.startswith("_"):
+            good = {each: named.get(each, x.close) for each in parameters_of(method)[1:]}
+            yield _method("Series", x, name, **good)
+
+
+def _kernel() -> Entry:
+    def call(parameters: Any, **more: Any) -> Any:
+        def own(bars: Any, sets: Any, start: Any, fills: Any) -> None: ...
+
+        return wfo.kernel(parameters, **more)(own)
+
+    good: dict[str, Any] = {
+        "parameters": {"a": wfo.Int(1, 9), "b": wfo.Float(0, 1)}, "lookback": 9, "name": "own",
+        "title": "Nothing", "constraints": ("a < b",), "feeds": (wfo.strategy.Feed("bars"),),
+        "shorts": True, "map_axes": ("a", "b"), "settings": wfo.AccountSettings,
+    }  # fmt: skip
+    return Entry("kernel", call, good)
 
 
 def _backtests() -> Iterator[Entry]:
@@ -445,7 +486,13 @@ def _selection() -> Iterator[Entry]:
     yield Entry(
         "detect_plateaus",
         wfo.detect_plateaus,
-        {"candidates": candidates, "grid": grid, "cells": None, "options": wfo.PlateauOptions()},
+        {
+            "candidates": candidates,
+            "grid": grid,
+            "cells": None,
+            "options": wfo.PlateauOptions(),
+            "map_axes": ("atr_period", "bb_length"),
+        },
     )
     yield Entry("sensitivity", wfo.sensitivity, {"results": results, "gates": gates})
     found = wfo.sensitivity(results, gates)

@@ -176,6 +176,7 @@ COMMANDS = (
     Command("simulate, file", f"simulate --from-candidates {RUN}/candidates_atr_d_l_grid.csv"),
     Command("signal", f"signal {RUN} --candidate 1"),
     Command("signal, stored", f"signal --set-file out/set.json --symbol TEST {_STORE}"),
+    Command("check", "check atr_d_l --symbol NASDAQ --grid small.yaml --sets 1 --cuts 1"),
     Command("verdict", f"verdict {RUN} --samples 500"),
     Command("verdict, hold-out", f"verdict {RUN} --spend-holdout", "unspent"),
     Command("verdict, spent", f"verdict {RUN} --spend-holdout"),

@@ -171,7 +171,7 @@ def test_run_takes_the_options_that_are_specified() -> None:
         *("--entry-style", "--min-phases", "--wfe", "--dd-ratio", "--csv-all"),
         *("--gates", "--min-trades", "--beat", "--max-tests", "--fix"),
         *("--store", "--fresh", "--estimate", "--name", "--config", "--no-fetch", "--source"),
-        *("--holdout", "--bars-per-year"),
+        *("--holdout", "--bars-per-year", "--map-axes"),
     }
     again = {o for p in commands()["wfo rescore"].params for o in p.opts}
     assert {

@@ -499,10 +499,10 @@ def test_unknown_names_get_the_nearest_one(bars: pl.DataFrame, grid: wfo.Grid) -
         (wfo.EngineError, "engine 'Direct'; did you mean 'direct'", "atr_d_l", params, "Direct"),
         (
             wfo.EngineError,
-            "no engine None; known: auto, direct, factored, reference",
+            "no engine 3; known: auto, direct, factored, reference",
             "atr_d_l",
             params,
-            None,
+            3,
         ),
         (
             wfo.InputError,

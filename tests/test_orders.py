@@ -287,6 +287,19 @@ def test_a_breakout_buys_above_the_last_close() -> None:
     assert buy.above
 
 
+@pytest.mark.parametrize("same_bar", ["next", "open", "worst"])
+def test_which_exits_work_in_the_bar_of_an_entry_is_stated(same_bar: Any) -> None:
+    class Own(wfo.Rules):
+        away = wfo.Int(1, 5)
+
+        def rules(self, x: Any) -> Any:
+            own = {"long": x.at_open(), "exit_long": x.trail(self.away)}
+            return wfo.orders(**own, same_bar=same_bar)
+
+    assert working_orders(Own, frame(), {"away": 3}).same_bar == same_bar
+    assert working_orders("atr_d_l", frame(), PARAMS).same_bar == "next"
+
+
 def test_a_long_has_its_stop_under_the_high_since_the_entry() -> None:
     bars = frame((100.0, 100.5, 97.5, 98.0))
     now = working_orders("atr_d_l", bars, PARAMS, warmup=100, settings=Settings(capital=980.0))

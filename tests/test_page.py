@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, TINY
+from strategies import strategy
 
 import wfo
 from wfo.cli import main
 from wfo.data import sample_store
+from wfo.runs.page import plateau_lines
 from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
 from wfo.runs.run import run
 from wfo.selection.gates import Gates
-from wfo.selection.plateaus import LEAST_STABLE
+from wfo.selection.plateaus import LEAST_STABLE, Plateaus
+from wfo.selection.scoring import Cells
 from wfo.text import percent, wrap_items, wrap_text
 from wfo.windows import Windows
 
@@ -447,3 +450,11 @@ def test_a_line_breaks_neither_in_a_name_nor_before_a_percent_sign() -> None:
     assert wrap_items("bb_length 10, bb_deviation 2, c 1", 30) == [
         "  bb_length 10,", "  bb_deviation 2, c 1",
     ]  # fmt: skip
+
+
+def test_a_map_too_large_for_a_page_names_what_draws_it() -> None:
+    own = strategy("fast", "slow", map_axes=("fast", "slow"))
+    large = wfo.Grid({"fast": list(range(1, 50)), "slow": list(range(1, 197))}, strategy=own)
+    said = " ".join(plateau_lines(Plateaus((), Cells.empty(large)), large, 4))
+    assert "fast by slow, has 49 by 196 cells" in said
+    assert "wfo plateaus" in said

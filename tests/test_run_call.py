@@ -34,6 +34,7 @@ from wfo.runs.report import RunReport
 from wfo.runs.rescore import rescore
 from wfo.runs.verify import verify
 from wfo.strategy import NumbaKernel, RustKernel
+from wfo.strategy.registry import separate
 from wfo.windows import Length, WalkSchedule
 
 SAMPLE = str(sample_store().folder)
@@ -554,10 +555,14 @@ def test_the_engine_that_is_stated_is_the_one_that_swept() -> None:
 def test_a_strategy_that_is_not_known_any_more_is_named() -> None:
     strategy = mine()
     report = wfo.run("NASDAQ", strategy, grid=wfo.Grid(VALUES, strategy=strategy))
-    message = "the run has searched mine, and no strategy of that name.*wfo.register"
-    for look in (verify, rescore):
-        with pytest.raises(wfo.InputError, match=message):
-            look(report.folder)
+    # What is stored is read by the run's own description, and what computes needs the code.
+    verify(report.folder)
+    with pytest.raises(wfo.EngineError, match=r"the code of mine is needed.*wfo\.register"):
+        rescore(report.folder)
+    assert report.folder.read_manifest().status == "complete"
+    earlier = dataclasses.replace(report.folder.read_manifest(), strategies={})
+    with separate(), pytest.raises(wfo.InputError, match=r"has searched mine, and no.*register"):
+        earlier.load_grids()
 
 
 def test_another_strategy_by_the_name_of_one_is_told_from_it() -> None:

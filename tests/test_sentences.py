@@ -52,6 +52,11 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         "5,000, or what is left of it",
         {"sizing": "compound", "amount": 5_000.0},
     ),
+    "own_sizing": (
+        {"how": "risk", "sizing": "fixed", "amount": 5_000.0},
+        "by the risk of the strategy, the share of the 5,000",
+        {"how": "", "sizing": "compound", "amount": 5_000.0},
+    ),
     "lots": ({"lot_size": 100.0}, "multiples of 100", {"lot_size": 0.0}),
     "no_lots": ({"lot_size": 0.0}, "Fractions", {"lot_size": 1.0}),
     "unfilled_all": (
@@ -318,7 +323,11 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         "90,000 tests; 12 of the best 100 outcomes and 25.0 %",
         {"tests": 90_000, "best": 0, "of": 0, "top": 0.0},
     ),
-    "no_ranges": ({"files": 0}, "made of plateaus", {"files": 1}),
+    "no_ranges": (
+        {"files": 0, "unnamed": ""},
+        "made of plateaus",
+        {"files": 1, "unnamed": ""},
+    ),
     "range_of_holding": (
         {"share": 1.0, "trades": 0.0, "phases": 4},
         "Warning: its region is buy-and-hold",

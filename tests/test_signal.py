@@ -437,7 +437,17 @@ def test_the_page_says_what_an_order_is_worth(single: Path, newest: DataStore) -
     assert "The first fill cancels" not in page
     both = (buy, WorkingOrder("sell_short", "limit", close * 1.1, 2.0))
     assert "The first fill cancels the other order." in lines(report, **flat, orders=both)
-    assert "Both entries may fill" in lines(report, **flat, orders=both, both_fill=True)
+    assert "Two entries may fill" in lines(report, **flat, orders=both, both_fill=True)
+    # Several of one side: one of them fills, whatever both sides would do.
+    page = lines(report, **flat, orders=(buy, buy, buy), both_fill=True)
+    assert "The first fill cancels the others." in page
+    assert "works from the bar after its entry. After an exit" in page
+    page = lines(report, **flat, orders=both, same_bar="open")
+    assert "from the bar after its entry" not in page
+    assert "entered at the open may be left in the same bar" in page
+    page = lines(report, **flat, orders=both, same_bar="worst")
+    assert "from the bar after its entry" not in page
+    assert "after a fill within the bar stops alone" in page
 
     cross = WorkingOrder("buy", "market", None, 2.0)
     page = lines(report, **flat, orders=(cross,))

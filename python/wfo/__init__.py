@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     from wfo.data import DataStore, load_sample
     from wfo.errors import DataError, EngineError, InputError, ResultsError, WfoError
     from wfo.grid import Grid, grid_names
+    from wfo.kernels import kernel
     from wfo.metrics import Metrics, PartMetrics, simulation_metrics
+    from wfo.rules.authoring.functions import indicator
+    from wfo.rules.authoring.orders import orders
+    from wfo.rules.authoring.rules import Rules
     from wfo.runs.analysis.analyzing import AnalysisReport
     from wfo.runs.call import analyze, permutation_test, refine, run, verdict
     from wfo.runs.handover.parameter_set import ParameterSet
@@ -55,7 +59,7 @@ if TYPE_CHECKING:
     from wfo.selection.scoring import score
     from wfo.selection.sensitivity import sensitivity
     from wfo.settings import AccountSettings
-    from wfo.strategy import Strategy, register, strategies
+    from wfo.strategy import Float, Int, Strategy, register, strategies
     from wfo.walkforward.call import walk_forward
     from wfo.walkforward.matrix import WalkForwardMatrix
     from wfo.walkforward.matrix_call import walk_forward_matrix
@@ -69,9 +73,11 @@ __all__ = [
     "DataStore",
     "EngineError",
     "Evaluator",
+    "Float",
     "Gates",
     "Grid",
     "InputError",
+    "Int",
     "Metrics",
     "ParameterSet",
     "PartMetrics",
@@ -85,6 +91,7 @@ __all__ = [
     "PlateauOptions",
     "RefineReport",
     "ResultsError",
+    "Rules",
     "RunReport",
     "Sensitivity",
     "Settings",
@@ -109,9 +116,12 @@ __all__ = [
     "detect_plateaus",
     "export_set",
     "grid_names",
+    "indicator",
     "join_bars",
+    "kernel",
     "load_sample",
     "optimize",
+    "orders",
     "permutation_test",
     "read_feeds",
     "read_set",
@@ -142,9 +152,11 @@ _HOMES = {
     "DataStore": "data",
     "EngineError": "errors",
     "Evaluator": "backtest.evaluate",
+    "Float": "strategy",
     "Gates": "selection.gates",
     "Grid": "grid",
     "InputError": "errors",
+    "Int": "strategy",
     "Metrics": "metrics",
     "ParameterSet": "runs.handover.parameter_set",
     "PartMetrics": "metrics",
@@ -158,6 +170,7 @@ _HOMES = {
     "PlateauOptions": "selection.plateaus",
     "RefineReport": "runs.refinement.report",
     "ResultsError": "errors",
+    "Rules": "rules.authoring.rules",
     "RunReport": "runs.report",
     "Sensitivity": "selection.explained",
     "Settings": "atr_d.settings",
@@ -179,11 +192,14 @@ _HOMES = {
     "build_info": "build",
     "buy_and_hold": "backtest.hold",
     "join_bars": "bars",
+    "kernel": "kernels",
     "detect_plateaus": "selection.plateaus",
     "export_set": "runs.handover.set_export",
     "grid_names": "grid",
+    "indicator": "rules.authoring.functions",
     "load_sample": "data",
     "optimize": "runs.optimizing.call",
+    "orders": "rules.authoring.orders",
     "permutation_test": "runs.call",
     "read_feeds": "backtest.feeds",
     "refine": "runs.call",
@@ -214,9 +230,9 @@ def __getattr__(name: str) -> Any:
         from wfo._core import __version__ as value
     elif name in _HOMES:
         value = getattr(importlib.import_module(f"wfo.{_HOMES[name]}"), name)
-    elif name == "stats":
+    elif name in ("stats", "examples"):
         # A module, which becomes an attribute by being imported.
-        return importlib.import_module("wfo.stats")
+        return importlib.import_module(f"wfo.{name}")
     else:
         raise AttributeError(f"module 'wfo' has no attribute {name!r}")
     globals()[name] = value

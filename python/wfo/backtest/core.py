@@ -58,9 +58,9 @@ class CompiledEngine:
         if performance and not hasattr(module.Sweep, "run_performance"):
             return "its module was built before figures of a whole history; build it anew"
         axes = None if space is None else space.positions
-        name = self._name(strategy)
+        handle = self._handle(strategy)
         found: str | None = module.lacks(
-            self.name, name, settings, extended, dated, axes, performance=performance
+            self.name, handle, settings, extended, dated, axes, performance=performance
         )
         return found
 
@@ -78,7 +78,7 @@ class CompiledEngine:
         own = None if labels is None else labels.until(end)
         found = self.kernel.load().simulate(
             self.name,
-            self._name(strategy),
+            self._handle(strategy),
             feeds.until(end).to_list(),
             [(first, [float(v) for v in values]) for first, values in sets],
             settings,
@@ -105,7 +105,7 @@ class CompiledEngine:
         if said is None:
             return None
         row = [float(v) for v in values]
-        found: SaidOrders = said(self._name(strategy), feeds.to_list(), row, settings, warmup)
+        found: SaidOrders = said(self._handle(strategy), feeds.to_list(), row, settings, warmup)
         return found
 
     def prepare(
@@ -123,7 +123,7 @@ class CompiledEngine:
         """Compute what all parameter sets share."""
         sweep = self.kernel.load().Sweep(
             self.name,
-            self._name(strategy),
+            self._handle(strategy),
             feeds.to_list(),
             space.axes,
             settings,
@@ -171,8 +171,8 @@ class CompiledEngine:
         found: FloatArray = sweep.run_marks(_indices(indices), at)
         return found
 
-    def _name(self, strategy: Strategy) -> str:
-        return self.kernel.name or strategy.name
+    def _handle(self, strategy: Strategy) -> Any:
+        return self.kernel.handle(strategy.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from wfo.backtest.batch import BatchEngine
 from wfo.backtest.core import CompiledEngine
 from wfo.backtest.figures import Figures
 from wfo.backtest.python import PythonEngine
 from wfo.backtest.reference import ReferenceEngine
 from wfo.errors import EngineError, did_you_mean
-from wfo.strategy import PythonKernel, RustKernel
+from wfo.strategy import BatchKernel, PythonKernel, RustKernel
 from wfo.text import brief
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def engines_of(strategy: Strategy) -> dict[str, Engine]:
                 found[name] = CompiledEngine(name, kernel)
             elif isinstance(kernel, PythonKernel):
                 found[name] = PythonEngine(name, kernel)
+            elif isinstance(kernel, BatchKernel):
+                found[name] = BatchEngine(name, kernel)
             else:
                 found[name] = ReferenceEngine(name, kernel)
     return found
@@ -191,6 +194,14 @@ def require_engine(name: str, strategy: Strategy) -> None:
         )
     known = {*engine_names(), *own}
     raise EngineError(f"there is no engine {brief(name)}{did_you_mean(name, known)}")
+
+
+def single_engine(strategy: Strategy) -> str:
+    """Return the engine where none is asked for: the direct one, which prepares least.
+
+    A strategy that has no such engine gets ``"auto"``.
+    """
+    return "direct" if "direct" in engines_of(strategy) else "auto"
 
 
 def choose_engine(

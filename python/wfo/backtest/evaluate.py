@@ -15,7 +15,7 @@ from wfo.backtest.checks import (
     checked_labels,
     thread_count,
 )
-from wfo.backtest.engines import choose_engine, engines_of
+from wfo.backtest.engines import choose_engine, single_engine
 from wfo.backtest.feeds import Feeds, read_feeds
 from wfo.backtest.figures import Choice, Figures, concatenate, is_extended, require_finite
 from wfo.backtest.memory import available_memory
@@ -535,7 +535,7 @@ def sweep_sample(
     list of Figures
         One item a phase, m cells each.
     """
-    engine = "direct" if "direct" in engines_of(grid.strategy) else "auto"
+    engine = single_engine(grid.strategy)
     evaluator = Evaluator(grid.strategy, feeds, grid, bounds, settings, engine, threads)
     parts = []
     for start in range(0, len(indices), _SAMPLE_BLOCK):

@@ -14,7 +14,7 @@ from wfo.backtest.feeds import FIRST, read_feeds
 from wfo.backtest.figures import not_finite
 from wfo.errors import EngineError, InputError
 from wfo.settings import AccountSettings
-from wfo.strategy import Number, Strategy, get_strategy
+from wfo.strategy import Number, RustKernel, Strategy, get_strategy
 from wfo.text import brief
 from wfo.windows import LEAST_WARMUP
 
@@ -61,7 +61,8 @@ class WorkingOrder:
     kind
         ``"stop"``, ``"limit"``, or ``"market"``, which is filled at the open.
     level
-        In price units; None of a market order. A bar that opens beyond it is filled at its open.
+        In price units; None of a market order, and of one that does not work as its level is no
+        number. A bar that opens beyond it is filled at its open.
     shares
         What it trades if it is filled at its level, or at the last close where it has none: those
         held of an exit, those opened of an entry and of a reversal, by the backtest's equity.
@@ -88,7 +89,8 @@ class WorkingOrder:
             raise InputError(f"action = {brief(self.action)} must be one of {', '.join(ACTIONS)}")
         if not (isinstance(self.kind, str) and self.kind in KINDS):
             raise InputError(f"kind = {brief(self.kind)} must be one of {', '.join(KINDS)}")
-        if (self.level is None) != (self.kind == "market"):
+        unknown = self.level is None and self.obstacle is not None
+        if (self.level is None) != (self.kind == "market") and not unknown:
             raise InputError(f"a {self.kind} order cannot have level = {brief(self.level)}")
         if self.level is not None and not _is_finite(self.level):
             raise InputError(f"level = {brief(self.level)} must be a finite price")
@@ -165,6 +167,9 @@ class Working:
     both_fill
         Whether the second of two entries closes what the first has opened, in the same bar,
         instead of being cancelled by it.
+    same_bar
+        Which exits work in the bar of an entry: none by ``"next"``; by ``"open"`` all at a level,
+        after a fill at the open; by ``"worst"`` also those that protect, after any fill.
     orders
         Those of the state, those that a filter keeps from working among them.
     """
@@ -183,6 +188,7 @@ class Working:
     mark: float
     ruined: bool
     both_fill: bool
+    same_bar: str
     orders: tuple[WorkingOrder, ...]
 
     def __post_init__(self) -> None:
@@ -293,6 +299,7 @@ def working_orders(
         mark=state["mark"],
         ruined=state["ruined"],
         both_fill=state["both_fill"],
+        same_bar=_same_bar(named),
         orders=tuple(
             WorkingOrder(
                 o["action"], o["kind"], o["level"], o["shares"], o["obstacle"],
@@ -301,6 +308,12 @@ def working_orders(
             for o in orders
         ),
     )  # fmt: skip
+
+
+def _same_bar(strategy: Strategy) -> str:
+    """Return which exits work in the bar of an entry, as the first kernel says that does."""
+    said = (kernel.same_bar for kernel in strategy.kernels if isinstance(kernel, RustKernel))
+    return next(said, "next")
 
 
 def _said(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo.backtest.figures import LABEL_FIELDS, PERFORMANCE_FIELDS, SCHEMA, STANDARD, Figures
@@ -11,8 +13,10 @@ from wfo.backtest.one_by_one import marks_one_by_one
 from wfo.backtest.recount import Records, recount, recount_whole
 from wfo.backtest.reference import OneByOne, PerformanceOneByOne
 from wfo.backtest.values import TRADE_COLUMNS, DatedSet, EngineResult, SaidOrders
-from wfo.errors import EngineError
+from wfo.errors import EngineError, WfoError
+from wfo.python_files import described
 from wfo.strategy import PythonKernel, Walk
+from wfo.text import brief, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,14 +82,15 @@ class PythonEngine:
 
     def orders(
         self,
-        strategy: Strategy,  # noqa: ARG002  # a function goes through bars, and knows no orders
-        feeds: Feeds,  # noqa: ARG002  # likewise
-        values: Sequence[Number],  # noqa: ARG002  # likewise
-        settings: AccountSettings,  # noqa: ARG002  # likewise
-        warmup: int,  # noqa: ARG002  # likewise
+        strategy: Strategy,  # noqa: ARG002  # the kernel is bound to what it computes
+        feeds: Feeds,
+        values: Sequence[Number],
+        settings: AccountSettings,
+        warmup: int,
     ) -> SaidOrders:
-        """Return None: a `Walk` says what has happened, and not which orders work."""
-        return None
+        """Return what works after the last bar; None unless the kernel has more than a walk."""
+        said = self.kernel.load_orders()
+        return None if said is None else said(feeds, values, settings, warmup)
 
     def prepare(
         self,
@@ -189,7 +194,39 @@ class PythonEngine:
             )
             for first, values in sets
         ]
-        return Walk(*self.kernel.load()(feeds, given, settings, warmup))
+        function = self.kernel.load()
+        try:
+            found = function(feeds, given, settings, warmup)
+        except WfoError:
+            raise
+        except Exception as error:
+            said = described(error, *_home(function))
+            at = ", ".join(f"{n} {v:g}" for n, v in zip(strategy.names, given[0][1], strict=True))
+            raise EngineError(f"the kernel {self.kernel.function} fails at {at}: {said}") from error
+        if not (isinstance(found, tuple) and 2 <= len(found) <= len(Walk._fields)):
+            raise EngineError(
+                f"the kernel {self.kernel.function} returns {brief(found)}, and no"
+                " wfo.strategy.Walk"
+            )
+        return Walk(*found)
+
+    def _numbers(self, given: Any, what: str, columns: int) -> NDArray[np.float64]:
+        """Return rows of numbers that the function has returned.
+
+        Raises
+        ------
+        EngineError
+            If they are none.
+        """
+        import numpy as np
+
+        try:
+            return np.asarray(given, np.float64).reshape(-1, columns)
+        except (TypeError, ValueError) as error:
+            raise EngineError(
+                f"the kernel {self.kernel.function} returns {what} that are no rows of {columns}"
+                f" numbers: {one_line(error):.200}"
+            ) from None
 
     def _records(
         self, walk: Walk, capital: float, warmup: int, end: int
@@ -203,12 +240,12 @@ class PythonEngine:
         """
         import numpy as np
 
-        table = np.asarray(walk.trades, np.float64).reshape(-1, len(TRADE_COLUMNS))
+        table = self._numbers(walk.trades, "trades", len(TRADE_COLUMNS))
         trades: dict[str, NDArray[Any]] = dict(zip(TRADE_COLUMNS, table.T.copy(), strict=True))
         for name, dtype in (("side", np.int8), ("entry_bar", np.int64), ("exit_bar", np.int64)):
             trades[name] = trades[name].astype(dtype)
-        reversals = np.asarray(walk.reversals, np.float64).reshape(-1, 2)
-        equity = np.array(walk.equity, np.float64)
+        reversals = self._numbers(walk.reversals, "reversals", 2)
+        equity = self._numbers(walk.equity, "marks", 1)[:, 0].copy()
         bars = np.stack([trades["entry_bar"], trades["exit_bar"]])
         for wrong, what in (
             (equity.shape != (end,), f"marks of shape {equity.shape}, not ({end},)"),
@@ -237,3 +274,10 @@ class PythonEngine:
             int(walk.open_since),
         )
         return trades, records
+
+
+def _home(function: Any) -> tuple[Path, Path | None]:
+    """Return the folder and the file of a function."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    file = None if code is None else Path(code.co_filename)
+    return (Path.cwd() if file is None else file.parent), file

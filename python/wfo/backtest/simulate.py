@@ -16,8 +16,9 @@ from wfo.backtest.checks import (
     checked_bounds,
     checked_labels,
 )
-from wfo.backtest.engines import choose_engine, require_engine
+from wfo.backtest.engines import choose_engine, require_engine, single_engine
 from wfo.backtest.feeds import FIRST, Feeds, read_feeds
+from wfo.backtest.lookahead import quick_check
 from wfo.backtest.lots import unfilled
 from wfo.backtest.values import DatedSet, Simulation
 from wfo.bars import Prices
@@ -43,7 +44,7 @@ def simulate(
     bars2: Any = None,
     feeds: Mapping[str, Any] | None = None,
     settings: AccountSettings | None = None,
-    engine: str = "direct",
+    engine: str | None = None,
     labels: ArrayLike | None = None,
 ) -> Simulation:
     """Simulate one parameter set over all of `bars`, or several that follow each other.
@@ -70,8 +71,9 @@ def simulate(
     settings
         Capital, costs, sizing and entry style.
     engine
-        ``"auto"``, ``"factored"``, ``"direct"`` or ``"reference"``. For a single set the direct one
-        has the least to prepare.
+        ``"auto"``, or an engine of the strategy, such as ``"factored"``, ``"direct"`` or
+        ``"reference"``. By default the direct one, which has the least to prepare for a single set;
+        ``"auto"`` of a strategy that has none.
     labels
         One whole number from 0 on a bar, for sums of returns by label.
 
@@ -92,6 +94,8 @@ def simulate(
     need = max(
         named.lookback({n: (v,) for n, v in zip(named.names, row, strict=True)}) for row in values
     )
+    if engine is None:
+        engine = single_engine(named)
     require_engine(engine, named)
     read = read_feeds(named, bars, bars2, feeds)
     assert read.stamps is not None  # noqa: S101  # frames have them
@@ -104,6 +108,7 @@ def simulate(
     else:
         sets = [DatedSet(bounds[0], values[0])]
     codes = checked_labels(labels, read.bars, bounds[0])
+    quick_check(named, read, dict(zip(named.names, values[0], strict=True)))
     return simulate_feeds(named, read, sets, used, bounds, engine=engine, labels=codes)
 
 
@@ -114,7 +119,7 @@ def simulate_feeds(
     settings: AccountSettings,
     bounds: Bounds,
     *,
-    engine: str = "direct",
+    engine: str,
     labels: Labels | None = None,
 ) -> Simulation:
     """Simulate sets that follow each other on series that have been checked.

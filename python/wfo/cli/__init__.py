@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 
@@ -13,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from wfo.cli import completion as completion  # its script for zsh counts from the start
+from wfo.cli.naming import load_strategies
 from wfo.cli.terminal import echo
 from wfo.errors import WfoError, is_panic
 from wfo.text import printable
@@ -51,6 +53,7 @@ _COMMANDS = {
     "verify": ("wfo.cli.run", "Check that every file of a run is as it was written."),
     "simulate": ("wfo.cli.simulate", "Simulate one parameter set: metrics, trades and equity."),
     "signal": ("wfo.cli.signaling", "Show what a set would have working in the next bar."),
+    "check": ("wfo.cli.check", "Check that a strategy does not look ahead."),
     "strategies": ("wfo.cli.show", "List the strategies, or show one's parameters."),
     "grids": ("wfo.cli.show", "List the grids, or show one."),
     "docs": ("wfo.cli.docs", "Open the documentation of this version in a browser."),
@@ -103,6 +106,15 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wfo", message="wfo %(version)s")
+@click.option(
+    "--load",
+    metavar="FILE.py:NAME",
+    multiple=True,
+    expose_value=False,
+    callback=load_strategies,
+    shell_complete=completion.complete_spaces,
+    help="Load a strategy of your own for a command that opens a run of it; may be given again.",
+)
 def cli() -> None:
     """Walk-forward optimization of trading strategies over whole parameter grids.
 
@@ -111,6 +123,7 @@ def cli() -> None:
       wfo demo
       wfo data import QQQ.csv --symbol QQQ
       wfo run --symbol QQQ --strategy atr_d_l --grid coarse
+      wfo --load mine.py:MINE simulate results/QQQ
 
     \b
     Completion by the tab key, in this session or from a shell's start-up file:
@@ -126,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Jobs that a shell puts into the background are to ignore Ctrl-C, and go on doing so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    shown, warnings.showwarning = warnings.showwarning, _warn
     try:
         code = cli.main(args=arguments, prog_name="wfo", standalone_mode=False)
     except click.exceptions.Abort:
@@ -155,7 +169,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = FAILED
     finally:
         _remind(0)
+        warnings.showwarning = shown
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as a line for the user, without where in the code it is."""
+    echo(f"warning: {message}", err=True)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

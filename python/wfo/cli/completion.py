@@ -112,7 +112,7 @@ def complete_symbol_lists(
 def complete_strategies(
     _: click.Context, __: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Complete the strategies, installed ones too."""
+    """Complete the strategies, installed ones too; what begins like none of them, as a file."""
     from wfo.errors import WfoError
     from wfo.strategy import strategies as catalogue
 
@@ -120,7 +120,9 @@ def complete_strategies(
         found = catalogue().values()
     except WfoError:
         return []
-    return [CompletionItem(s.name, help=s.title) for s in found if s.name.startswith(incomplete)]
+    named = [s for s in found if s.name.startswith(incomplete)]
+    own = [CompletionItem(s.name, help=s.title) for s in named]
+    return own or _or_file([], incomplete)
 
 
 def complete_grids(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wfo.cli.completion import complete_strategies
+from wfo.cli.naming import strategy_name
 from wfo.cli.run import (
     command_given,
     find_run,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--strategy",
     shell_complete=complete_strategies,
+    callback=strategy_name,
     help="The one of the run's strategies whose ranges, or whose candidate, is meant."
     "  [default: of ranges all, of a candidate the run's first]",
 )

@@ -19,6 +19,7 @@ from wfo.cli.completion import (
 )
 from wfo.cli.data import data_dir_option
 from wfo.cli.data.shared import Day
+from wfo.cli.naming import strategy_name
 from wfo.cli.run import bars_per_year_option, out_option
 from wfo.cli.terminal import echo
 
@@ -44,7 +45,8 @@ LIMITS = ("none", "lenient", "strict")
 @click.option(
     "--strategy",
     shell_complete=complete_strategies,
-    help="Strategy to search, in place of the file's; 'wfo strategies' lists them.",
+    callback=strategy_name,
+    help="Strategy to search, by name or FILE.py:NAME, in place of the file's.",
 )
 @click.option(
     "--method",

@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from wfo.cli.completion import complete_strategies
-from wfo.cli.run import command_given, find_run, out_option, run_options, threads_option
+from wfo.cli.naming import strategy_name
+from wfo.cli.run import (
+    command_given,
+    find_run,
+    map_axes_option,
+    out_option,
+    run_options,
+    threads_option,
+)
 from wfo.cli.terminal import echo
 from wfo.selection.plateaus import LEAST_STABLE
 
@@ -17,6 +25,7 @@ from wfo.selection.plateaus import LEAST_STABLE
 @click.option(
     "--strategy",
     shell_complete=complete_strategies,
+    callback=strategy_name,
     help="The one of the run's strategies to look at.  [default: all]",
 )
 @click.option(
@@ -49,6 +58,7 @@ from wfo.selection.plateaus import LEAST_STABLE
     type=click.Path(path_type=Path, dir_okay=False),
     help="Draw the map into a .png or .html file; may be given several times.",
 )
+@map_axes_option("the run's")
 @threads_option
 @out_option
 def plateaus(
@@ -63,6 +73,7 @@ def plateaus(
     reach: float | None,
     density: int | None,
     plots: tuple[Path, ...],
+    map_axes: tuple[str, ...] | None,
     threads: int | None,
     out: Path,
 ) -> None:
@@ -74,12 +85,14 @@ def plateaus(
     parameters, its phases beside buy-and-hold, and what happens one grid step away from its most
     stable outcome.
 
-    run.json states the options. A later 'wfo rescore' looks by the usual ones again.
+    run.json states the options. A later 'wfo rescore' looks by the usual ones again, but on the map
+    that --map-axes has given.
 
     \b
     Examples:
       wfo plateaus results/QQQ --plot map.html
       wfo plateaus results/QQQ --level 0.8 --least-stable 200
+      wfo plateaus results/QQQ --map-axes atr_period,atr_multiplier
       wfo plateaus --symbol QQQ --reach 1 --density 5 --plot map.png
     """
     from wfo.progress import for_stream
@@ -91,6 +104,7 @@ def plateaus(
         find_run(folder, symbol, symbol2, out, timeframe, name),
         options=options,
         strategy=strategy,
+        map_axes=map_axes,
         plots=plots,
         threads=threads,
         command=command_given(),

@@ -25,6 +25,7 @@ from wfo.cli.completion import (
 )
 from wfo.cli.config import ConfiguredCommand, config_option, written_out
 from wfo.cli.data import data_dir_option
+from wfo.cli.naming import strategy_name
 from wfo.cli.terminal import echo
 from wfo.selection.gates import BEATS, PRESETS, Gates
 from wfo.tradestation.ranges import FIXES, RangeOptions
@@ -241,6 +242,28 @@ def bars_per_year_option(without: str = "") -> Callable[[_Command], _Command]:
     )
 
 
+def _two_names(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, str] | None:
+    """Read the names of two parameters."""
+    if value is None:
+        return None
+    names = [name.strip() for name in value.split(",")]
+    if len(names) != 2 or not all(names):
+        raise click.BadParameter(f"{value!r} must be two parameters, as A,B", ctx, param)
+    return names[0], names[1]
+
+
+def map_axes_option(without: str) -> Callable[[_Command], _Command]:
+    """Return the option that says which plane a map shows; `without` says which one else."""
+    return click.option(
+        "--map-axes",
+        metavar="A,B",
+        callback=_two_names,
+        help=f"The two parameters in whose plane plateaus are looked for.  [default: {without}]",
+    )
+
+
 threads_option = click.option(
     "--threads",
     type=click.IntRange(1, 1024),
@@ -273,14 +296,14 @@ def require_one_set(given: Mapping[str, object]) -> None:
     "--strategy",
     required=True,
     shell_complete=complete_strategies,
-    help="Strategy; 'wfo strategies' lists them.",
+    callback=strategy_name,
+    help="Strategy by name ('wfo strategies') or FILE.py:NAME.",
 )
 @click.option(
     "--grid",
-    default="phase1_slim",
-    show_default=True,
     shell_complete=complete_grids,
-    help="Grid by name ('wfo grids') or a .yaml file.",
+    help="Grid by name ('wfo grids') or a .yaml file.  [default: phase1_slim; of a strategy of your"
+    " own what its parameters say]",
 )
 @click.option(
     "--timeframe",
@@ -317,6 +340,7 @@ def require_one_set(given: Mapping[str, object]) -> None:
 @setting_options
 @bars_per_year_option()
 @_gate_options("")
+@map_axes_option("those that the strategy names; of a file's the first two with several values")
 @range_options("")
 @click.option(
     "--store",
@@ -357,7 +381,7 @@ def run(
     symbol2: str | None,
     allow_gaps: bool,
     strategy: str,
-    grid: str,
+    grid: str | None,
     timeframe: str,
     name: str | None,
     windows: str,
@@ -365,6 +389,7 @@ def run(
     holdout: str | None,
     no_expand: bool,
     bars_per_year: float | None,
+    map_axes: tuple[str, str] | None,
     store: str,
     fresh: bool,
     only_estimate: bool,
@@ -441,6 +466,7 @@ def run(
         source=source,
         holdout=holdout,
         bars_per_year=bars_per_year,
+        map_axes=map_axes,
         command=command_given(),
     )
     if config is not None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
 from wfo.cli.completion import complete_grids, complete_strategies
+from wfo.cli.naming import strategy_name
 from wfo.cli.terminal import echo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from wfo.strategy import Strategy
 
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     default="atr_d_l",
     show_default=True,
     shell_complete=complete_strategies,
+    callback=strategy_name,
     help="Strategy to show it for.",
 )
 @click.option(
@@ -68,12 +73,14 @@ def strategies(name: str | None) -> None:
 
     What is shown of one are its parameters and their defaults, what every combination must meet,
     what it reads, its settings with their defaults, the map of its plateaus, and the engines that
-    compute it.
+    compute it. One of your own is named by its file, FILE.py:NAME; of rules the parts follow, what
+    each depends on, and what a backtest of the default grid costs.
 
     \b
     Examples:
       wfo strategies
       wfo strategies atr_d_l
+      wfo strategies mine.py:Breakout
     """
     from wfo.strategy import get_strategy
     from wfo.strategy import strategies as catalogue
@@ -87,19 +94,28 @@ def strategies(name: str | None) -> None:
         echo(line)
 
 
+#: Combinations that are tried to see what a backtest costs, at most.
+_TRIED = 5_000
+
+
 def _described(strategy: Strategy) -> list[str]:
     """Return what a strategy is, line by line."""
+    from wfo.rules.parts import described_parts
+
     view, classes = strategy.tradestation, strategy.stop_classes
     lines = [f"{strategy.name}: {strategy.title}"]
     lines.append(f"In TradeStation: {view.name if view else 'none, so no ranges are exported'}")
     for p in strategy.parameters:
         own = f"{view.input(p.name).name:20} " if view else ""
-        lines.append(f"  {p.name:20} {own}{p.meaning}; {p.listed}")
+        lines.append(f"  {p.name:20} {own}{f'{p.meaning}; ' * bool(p.meaning)}{p.listed}")
     defaults = ", ".join(f"{name} {value:g}" for name, value in strategy.defaults.items())
     lines += ["Defaults, where a grid leaves one out:"] if defaults else []
     lines += textwrap.wrap(defaults, 98, initial_indent="  ", subsequent_indent="  ")
     lines.append("Constraints:" if strategy.constraints else "Constraints: none")
     lines += [f"  {constraint}" for constraint in strategy.constraints]
+    if strategy.grid is not None:
+        lines.append("Default grid:")
+        lines += [f"  {n:20} {_values(axis)}" for n, axis in strategy.grid.items()]
     lines.append("Feeds:")
     lines += [f"  {f.name:20} {', '.join(f.all_columns)}" for f in strategy.feeds]
     lines.append("Settings:")
@@ -114,7 +130,70 @@ def _described(strategy: Strategy) -> list[str]:
     if strategy.expansion:
         lines.append(f"A run also runs: {', '.join(strategy.expansion)}")
     lines += [f"Engines: {', '.join(k.engines)} in {k.module}" for k in strategy.kernels]
-    return lines
+    parts = described_parts(strategy)
+    return [*lines, *parts, *(_engine(strategy) if parts else [])]
+
+
+def _engine(strategy: Strategy) -> list[str]:
+    """Return which engine a search runs on, and why no faster one does."""
+    from wfo.backtest.engines import choose_engine
+
+    chosen = choose_engine("auto", strategy, strategy.settings_of(None))
+    why = f" ({chosen.reason})" if chosen.reason else ""
+    said = f"A search runs on the engine {chosen.engine.name}{why}; {_cost(strategy)}"
+    return textwrap.wrap(said, 98, subsequent_indent="  ")
+
+
+def _cost(strategy: Strategy) -> str:
+    """Return what a backtest takes, tried on the sample, or why it was not tried."""
+    import time
+
+    from wfo.backtest.sweep import sweep
+    from wfo.data import load_sample
+    from wfo.errors import WfoError
+    from wfo.grid import Grid
+    from wfo.strategy import Feed
+
+    if strategy.feeds != (Feed("bars"),):
+        return (
+            "it reads more than the prices of one symbol, so its cost was not tried on the sample"
+        )
+    if strategy.grid is None or any(n not in strategy.grid for n in strategy.names):
+        return "it has no whole default grid, so its cost was not tried"
+    try:
+        grid = Grid(_thinned(strategy.grid), strategy=strategy)
+        bars = load_sample("NASDAQ")
+        split = bars["date"][len(bars) * 2 // 3]
+        before = time.process_time()
+        sweep(strategy, bars, grid, split=split, threads=1)
+        taken = (time.process_time() - before) / len(grid)
+    except WfoError as error:
+        return f"its cost was not tried: {error}"
+    return (
+        f"a backtest of {len(bars):,} bars took {_two_digits(1e6 * taken)} µs on one core, all"
+        f" parts included, as one of {len(grid):,} on the sample"
+    )
+
+
+def _two_digits(value: float) -> str:
+    return f"{float(f'{value:.2g}'):,g}"
+
+
+def _thinned(grid: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
+    """Return fewer values of a grid, over the same ranges, for some thousand combinations."""
+    found = {name: list(axis) for name, axis in grid.items()}
+    while math.prod(len(axis) for axis in found.values()) > _TRIED:
+        longest = max(found, key=lambda name: len(found[name]))
+        found[longest] = found[longest][::2]
+    return dict(found)
+
+
+def _values(axis: Sequence[float]) -> str:
+    """Return the values of a parameter in a line, those between left out where they are many."""
+    said = [f"{value:g}" for value in axis]
+    if len(said) > 8:
+        said = [*said[:3], "…", said[-1]]
+    return f"{', '.join(said)}  ({len(axis):,})"
 
 
 @click.command()

@@ -8,6 +8,7 @@ import click
 
 from wfo.cli.completion import complete_strategies, complete_symbols, complete_timeframes
 from wfo.cli.data import data_dir_option
+from wfo.cli.naming import strategy_name
 from wfo.cli.run import allow_gaps_option, out_option, refined_option, require_one_set
 from wfo.cli.terminal import echo
 from wfo.text import plain_json
@@ -46,6 +47,7 @@ from wfo.text import plain_json
 @click.option(
     "--strategy",
     shell_complete=complete_strategies,
+    callback=strategy_name,
     help="One of the run's strategies.  [default: the one that was asked for]",
 )
 @allow_gaps_option

@@ -19,6 +19,7 @@ from wfo.cli.completion import (
     complete_windows,
 )
 from wfo.cli.data import data_dir_option
+from wfo.cli.naming import strategy_name
 from wfo.cli.run import (
     allow_gaps_option,
     bars_per_year_option,
@@ -109,7 +110,8 @@ def _sets(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 @click.option(
     "--strategy",
     shell_complete=complete_strategies,
-    help="Strategy; 'wfo strategies' lists them.  [of a run: its first]",
+    callback=strategy_name,
+    help="Strategy by name ('wfo strategies') or FILE.py:NAME.  [of a run: its first]",
 )
 @click.option(
     "--set",

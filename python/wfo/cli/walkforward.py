@@ -24,6 +24,7 @@ from wfo.cli.completion import (
 from wfo.cli.config import ConfiguredCommand, config_option, written_out
 from wfo.cli.data import data_dir_option
 from wfo.cli.data.shared import Day
+from wfo.cli.naming import strategy_name
 from wfo.cli.run import (
     allow_gaps_option,
     bars_per_year_option,
@@ -107,13 +108,14 @@ class _Length(_Text):
 @click.option(
     "--strategy",
     shell_complete=complete_strategies,
-    help="Strategy; 'wfo strategies' lists them.",
+    callback=strategy_name,
+    help="Strategy by name ('wfo strategies') or FILE.py:NAME.",
 )
 @click.option(
     "--grid",
     shell_complete=complete_grids,
     help="Grid by name ('wfo grids') or a .yaml file; each window searches all of it."
-    "  [default: coarse]",
+    "  [default: coarse; of a strategy of your own what its parameters say]",
 )
 @click.option(
     "--timeframe",

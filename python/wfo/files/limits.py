@@ -44,6 +44,10 @@ PHASE_MONTHS: Final = 120_000
 SEARCH_DIMENSIONS: Final = 1_000
 SEARCH_CONSTRAINTS: Final = 200
 
+#: Expressions of rules, and parts of one, such as the branches of a choice.
+RULES_NODES: Final = 10_000
+RULES_PARTS: Final = 1_000
+
 #: Bytes of a text of bars, of a report, or of a Parquet file.
 TABLE_BYTES: Final = 2 << 30
 #: Rows of a file of bars: 38 years of minutes.

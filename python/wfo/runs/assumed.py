@@ -8,8 +8,10 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from wfo.data.years import Year
+from wfo.rules.sizing import own_sizing
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
+from wfo.strategy import Strategy
 
 _WIDTH, _LABEL = 80, 9
 
@@ -31,13 +33,17 @@ class Assumed(NamedTuple):
     text: str
 
 
-def assumed_of_settings(settings: AccountSettings, *, command: str = "") -> list[Assumed]:
+def assumed_of_settings(
+    settings: AccountSettings, strategy: Strategy | None = None, *, command: str = ""
+) -> list[Assumed]:
     """Return what settings come to: costs, capital, sizing, lots, and those of the strategy.
 
     Parameters
     ----------
     settings
         Which ones.
+    strategy
+        Whose, where it may size its trades itself.
     command
         The command that takes costs, where it is another one than that whose page says this.
     """
@@ -52,6 +58,14 @@ def assumed_of_settings(settings: AccountSettings, *, command: str = "") -> list
         "compound": "compound: the whole equity goes into a trade",
         "fixed": "fixed: the starting capital goes into a trade, or the equity if that is less",
     }[settings.sizing]
+    base = {"compound": "the equity", "fixed": "the starting capital, or of the equity if less"}
+    of_base = base[settings.sizing]
+    own = {
+        "risk": f"by the strategy's risk, the share of {of_base} that its nearest stop would lose;"
+        " at most all of it goes into a trade",
+        "size": f"by the strategy's size, a share of {of_base} for each trade",
+    }
+    sizing = own.get(own_sizing(strategy), sizing)
     lots = (
         f"shares are rounded down to a multiple of {settings.lot_size:g}"
         if settings.lot_size

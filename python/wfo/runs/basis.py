@@ -26,6 +26,7 @@ from wfo.runs.manifest import BarsRecord, Manifest
 from wfo.runs.slices import Slice, phases_of, slice_of, slice_of_split
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
+from wfo.strategy.record import loading
 from wfo.windows import Phases, Windows
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class Basis:
         """What to type for one of the phases; None where it would not be the same set."""
         if self.run is None or self.changed:
             return None
-        words = ["wfo", "simulate", str(self.run.folder.path)]
+        words = ["wfo", *loading(self.strategy), "simulate", str(self.run.folder.path)]
         if self.candidate is not None:
             words += ["--candidate", str(self.candidate.row + 1)]
             if self.strategy.name != self.run.manifest.strategy:
@@ -359,7 +360,8 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
             raise InputError(f"{plan.set_file} does not state the symbol; give it with --symbol")
         raise InputError(f"{whose} takes {needed}; a run's folder says both")
     strategy = get_strategy(plan.strategy)
-    engine = plan.engine or _ENGINE
+    own = list(engines_of(strategy))
+    engine = plan.engine or (_ENGINE if _ENGINE in own else own[0])
     require_engine(engine, strategy)
     given: dict[str, object] = {}
     notes: tuple[str, ...] = ()
@@ -388,7 +390,7 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
     source = _source(store, inputs)
     year = year_of(timeframe, days, plan.bars_per_year)
     assumed = (
-        *assumed_of_settings(settings),
+        *assumed_of_settings(settings, strategy),
         assumed_of_bars(inputs.data, inputs.data2, source),
         assumed_of_year(year),
     )
@@ -438,7 +440,7 @@ def _of_run(
     data2 = inputs.data2 if inputs.second is not None else None
     year = planned_year(plan, manifest, inputs, days)
     assumed = (
-        *assumed_of_settings(settings),
+        *assumed_of_settings(settings, strategy),
         assumed_of_bars(inputs.data, data2, source),
         assumed_of_year(year),
         Assumed("Windows", words),

@@ -21,7 +21,7 @@ from wfo.runs.analysis.analyzing import TOP, AnalysisReport
 from wfo.runs.analysis.analyzing import analyze as carry_out_analysis
 from wfo.runs.fetching import Fetching
 from wfo.runs.folder import RunFolder
-from wfo.runs.given import grid_word, windows_word
+from wfo.runs.given import grid_word, strategy_word, windows_word
 from wfo.runs.permuting.report import PermutationReport
 from wfo.runs.permuting.testing import RUNS
 from wfo.runs.permuting.testing import permutation_test as carry_out_test
@@ -58,7 +58,7 @@ def run(
     allow_gaps: bool = False,
     timeframe: str = "1day",
     name: str | None = None,
-    grid: str | Path | Grid = "phase1_slim",
+    grid: str | Path | Grid | None = None,
     windows: str | Path | Windows = "default",
     as_of: dt.date | str | None = None,
     expand: bool = True,
@@ -77,6 +77,7 @@ def run(
     source: str | Source | None = None,
     holdout: str | None = None,
     bars_per_year: float | None = None,
+    map_axes: Sequence[str] | None = None,
 ) -> RunReport:
     """Search a strategy's whole grid, from stored bars to TradeStation ranges.
 
@@ -88,7 +89,8 @@ def run(
     symbol, symbol2
         Symbols in the store; a second one for strategies that read two.
     strategy
-        What to search: a name from `wfo.strategies`, or a `Strategy`.
+        What to search: a name from `wfo.strategies`, a `Strategy`, a class of rules, a kernel, or
+        the text ``"FILE.py:NAME"``.
     allow_gaps
         Whether joining two symbols may drop more than 5 % of either's bars.
     timeframe
@@ -98,7 +100,8 @@ def run(
         of moving the earlier one to the history.
     grid
         Name of a shipped grid, path of a YAML file, or a grid of the strategy. Of a grid, the
-        simpler strategies take the values of their own parameters.
+        simpler strategies take the values of their own parameters. By default the strategy's own
+        grid, of this package's strategies ``"phase1_slim"``.
     windows
         Name of a schedule, path of a YAML file, or a schedule.
     as_of
@@ -142,6 +145,9 @@ def run(
         finalists (`wfo verdict --spend-holdout`).
     bars_per_year
         What annual figures count in; by default it is counted from the bars.
+    map_axes
+        The two parameters in whose plane plateaus are looked for; by default those that the
+        strategy names, and where one of a file names none its first two with several values.
 
     Returns
     -------
@@ -181,11 +187,12 @@ def run(
     progress = progress_of(progress)
     if not isinstance(windows, str | Path | Windows):
         raise InputError(f"windows = {brief(windows)} is no name or file of a schedule")
-    if not isinstance(grid, str | Path | Grid):
+    if not isinstance(grid, str | Path | Grid | None):
         raise InputError(
             f"grid = {brief(grid)} is no name or file of a grid; wfo.Grid(values) is one of values"
         )
-    get_strategy(strategy)
+    named = get_strategy(strategy)
+    axes = None if map_axes is None else named.with_map(map_axes).map_axes
     plan = RunPlan(
         symbol=symbol,
         symbol2=symbol2,
@@ -209,6 +216,7 @@ def run(
         source=source if isinstance(source, str) else None,
         holdout=holdout,
         bars_per_year=None if bars_per_year is None else checked_bars_per_year(bars_per_year),
+        map_axes=axes,
     )
     data_dir = None if data_dir is None else file_path("data_dir", data_dir)
     command = command_line(plan, data_dir)
@@ -429,7 +437,7 @@ def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
         "symbol": plan.symbol,
         "symbol2": plan.symbol2,
         "allow-gaps": plan.allow_gaps,
-        "strategy": get_strategy(plan.strategy).name,
+        "strategy": strategy_word(get_strategy(plan.strategy)),
         "timeframe": _unusual(plan.timeframe, usual.timeframe),
         "name": plan.name,
         "grid": _unusual(grid_word(plan.grid, folder), usual.grid),
@@ -438,6 +446,7 @@ def command_line(plan: RunPlan, data_dir: str | Path | None = None) -> str:
         "holdout": plan.holdout,
         "no-expand": not plan.expand,
         "bars-per-year": plan.bars_per_year,
+        "map-axes": None if plan.map_axes is None else ",".join(plan.map_axes),
     }
     settings = get_strategy(plan.strategy).settings_of(plan.settings)
     for f in fields(settings):

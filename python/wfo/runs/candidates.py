@@ -20,7 +20,7 @@ from wfo.files.parquet import ParquetFile
 from wfo.runs.folder import RunFolder
 from wfo.runs.manifest import Manifest
 from wfo.runs.stored import read_kept
-from wfo.strategy import Number, Strategy, get_strategy, strategies
+from wfo.strategy import Number, Strategy, strategies
 from wfo.text import shown
 
 
@@ -174,7 +174,7 @@ class Run:
                 f"the run in {folder.path} has no strategy {name!r}"
                 f"{did_you_mean(name, manifest.sweeps)}"
             )
-        return cls(folder, manifest, get_strategy(name))
+        return cls(folder, manifest, manifest.strategy_of(name))
 
     @classmethod
     def of_file(cls, path: Path, strategy: str | None = None) -> Run | None:
@@ -209,7 +209,7 @@ class Run:
         if strategy not in {None, found}:
             raise InputError(f"{path} is no candidates file of {strategy}: it is one of {found}")
         _check(folder, manifest, path.name)
-        return cls(folder, manifest, get_strategy(found))
+        return cls(folder, manifest, manifest.strategy_of(found))
 
     @property
     def grid(self) -> str:

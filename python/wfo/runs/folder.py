@@ -56,6 +56,7 @@ from wfo.files import (
 from wfo.files.schema import MOST_COUNT, require
 from wfo.runs.manifest import STAGES, Digest, Manifest
 from wfo.runs.shapes import STATED, TrialsShape
+from wfo.strategy.registry import remember
 from wfo.text import brief
 
 #: The file that a process holds while it writes into a folder.
@@ -443,6 +444,7 @@ class RunFolder:
                 f"the run in {self.path} was being {what}, which did not finish; do it again:"
                 f" {command}"
             )
+        remember(manifest.strategies)
         return manifest
 
     def _cut_short(self, manifest: Manifest) -> tuple[str, str]:

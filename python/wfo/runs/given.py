@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from wfo.errors import InputError
+from wfo.files.limits import MAP_CELLS
 from wfo.grid import Grid, GridText
 from wfo.runs.folder import RunFolder
-from wfo.strategy import Strategy
+from wfo.strategy import Parameter, Strategy, is_built_in
+from wfo.text import listed
 from wfo.windows import Windows
 
-#: Name of a grid that has none.
-_UNNAMED = "grid"
+#: Name of a grid that has none, and of the one that a strategy has of itself.
+_UNNAMED, _DEFAULT = "grid", "default"
 
 
 def load_grids(
-    grid: str | Path | Grid | GridText, strategies: Sequence[Strategy]
+    grid: str | Path | Grid | GridText | None,
+    strategies: Sequence[Strategy],
+    usual: str,
+    map_axes: Sequence[str] | None = None,
 ) -> tuple[Grid, ...]:
     """Return the grid of every strategy of a run.
 
@@ -26,9 +32,14 @@ def load_grids(
     ----------
     grid
         Name or path, or a grid of the first strategy; the others take the values of their own
-        parameters from it.
+        parameters from it. None for the first strategy's default grid.
     strategies
         The one that was asked for, and the simpler ones beside it.
+    usual
+        Name of the grid that stands for the default one of this package's strategies.
+    map_axes
+        The parameters of the map, of every strategy that has both; by default those that each
+        strategy names. One of a file that names none has its first two with several values.
 
     Raises
     ------
@@ -37,6 +48,35 @@ def load_grids(
         file.
     """
     first = strategies[0]
+    found = _load_grids(grid, strategies, usual)
+    if map_axes is not None:
+        # An error of the strategy that was asked for, and none of a simpler one.
+        first.with_map(map_axes)
+        return tuple(
+            g.with_map(map_axes) if set(map_axes) <= set(g.strategy.names) else g for g in found
+        )
+    return tuple(map(_with_default_map, found))
+
+
+def _with_default_map(grid: Grid) -> Grid:
+    """Return a grid whose strategy is of a file and names no map with the first map that it has."""
+    strategy = grid.strategy
+    own = strategy.source is not None or strategy.program is not None
+    if strategy.map_axes is not None or not own:
+        return grid
+    wide = [name for name, axis in grid.values.items() if len(axis) > 1]
+    across, up = (*wide[:2], "", "")[:2]
+    if not up or len(grid.values[across]) * len(grid.values[up]) > MAP_CELLS:
+        return grid
+    return grid.with_map((across, up))
+
+
+def _load_grids(
+    grid: str | Path | Grid | GridText | None, strategies: Sequence[Strategy], usual: str
+) -> tuple[Grid, ...]:
+    first = strategies[0]
+    if grid is None:
+        grid = usual if is_built_in(first) else default_grid(first)
     if not isinstance(grid, Grid):
         text = grid if isinstance(grid, GridText) else GridText.read(grid)
         if text is grid:
@@ -61,6 +101,51 @@ def load_grids(
     return tuple(found)
 
 
+def default_grid(strategy: Strategy) -> Grid:
+    """Return the grid that a strategy has of itself.
+
+    Raises
+    ------
+    InputError
+        If it has none, or a parameter of it has no values.
+    """
+    if strategy.grid is None:
+        example = "\n".join(f"  {p.name}: {_example(p)}" for p in strategy.parameters)
+        raise InputError(
+            f"{strategy.name} has no default grid; name a .yaml file with values by --grid, such"
+            f" as\n{example}"
+        )
+    missing = [n for n in strategy.names if n not in strategy.grid and n not in strategy.defaults]
+    if missing:
+        have = "has" if len(missing) == 1 else "have"
+        raise InputError(
+            f"{listed(missing)} of {_named(strategy)} {have} no default values; give a step to"
+            " Float, or --grid"
+        )
+    return Grid(strategy.grid, strategy=strategy, name=_DEFAULT)
+
+
+def _named(strategy: Strategy) -> str:
+    """Return what a message calls a strategy: its name, with its file where it has one."""
+    source = strategy.source
+    return strategy.name if source is None else f"{strategy.name} in {source.file}"
+
+
+def _example(parameter: Parameter) -> str:
+    """Return values that a parameter may have, as a grid file has them."""
+    low, high = parameter.low, parameter.high
+    if parameter.kind == "choice":
+        tried: Sequence[float] = range(int(low), int(min(high, low + 2)) + 1)
+    elif math.isfinite(low) and math.isfinite(high):
+        step = (high - low) / 4
+        tried = [low + step, low + 2 * step, low + 3 * step]
+    else:
+        usual = (5, 10, 20) if parameter.whole else (1, 1.5, 2)
+        tried = [v if low <= 1 else low + v for v in usual]
+    values = dict.fromkeys(int(v) if parameter.whole else float(f"{v:.4g}") for v in tried)
+    return str(list(values))
+
+
 def load_windows(windows: str | Path | Windows) -> Windows:
     """Return the schedule of a run.
 
@@ -75,7 +160,7 @@ def load_windows(windows: str | Path | Windows) -> Windows:
     return windows
 
 
-def check_given(grid: str | Path | Grid | GridText, windows: str | Path | Windows) -> None:
+def check_given(grid: str | Path | Grid | GridText | None, windows: str | Path | Windows) -> None:
     """Raise where a grid and a schedule that were given as values would be one file.
 
     Raises
@@ -92,8 +177,18 @@ def check_given(grid: str | Path | Grid | GridText, windows: str | Path | Window
             )
 
 
-def grid_word(grid: str | Path | Grid | GridText, folder: RunFolder) -> str:
-    """Return what a command line says for a grid: its name or path, or that of its file."""
+def strategy_word(strategy: Strategy) -> str:
+    """Return what a command line says for a strategy: its name, or its file and its name there."""
+    return strategy.name if strategy.source is None else strategy.source.target
+
+
+def grid_word(grid: str | Path | Grid | GridText | None, folder: RunFolder) -> str | None:
+    """Return what a command line says for a grid: its name or path, or that of its file.
+
+    None where it says nothing, of a strategy's default grid.
+    """
+    if grid is None:
+        return None
     if isinstance(grid, Grid | GridText):
         return str(folder.given / f"{grid.name or _UNNAMED}.yaml")
     return str(grid)
@@ -109,7 +204,7 @@ def windows_word(windows: str | Path | Windows, folder: RunFolder) -> str:
 
 
 def given_files(
-    grid: str | Path | Grid | GridText,
+    grid: str | Path | Grid | GridText | None,
     grids: Sequence[Grid],
     windows: str | Path | Windows,
     schedule: Windows,
@@ -125,7 +220,7 @@ def given_files(
         (grid_word(grid, folder), {g.strategy.name: _plain(g) for g in grids}),
         (windows_word(windows, folder), _schedule(schedule)),
     ):
-        path = Path(word)
+        path = Path(word or "")
         if path.suffix and path.absolute().parent == folder.given.absolute():
             files[path] = _yaml(content)
     return files

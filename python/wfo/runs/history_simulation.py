@@ -137,7 +137,7 @@ def simulate_history(plan: SimulationPlan, store: DataStore) -> HistoryReport:
     chosen = Slice(warmup, end, end, "whole history")
     written = write_files(plan, inputs.bars, [(chosen, simulation)], [chart], numbered=False)
     assumed = (
-        *assumed_of_settings(settings),
+        *assumed_of_settings(settings, strategy),
         assumed_of_bars(inputs.data, data2, source),
         assumed_of_year(year),
         Assumed("History", f"{days[warmup]} to {days[-1]}, one backtest; {warmup:,} bars before"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import importlib.util
+import inspect
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,8 @@ from wfo.files import read_bytes
 from wfo.files.limits import TEXT_BYTES
 from wfo.grid import Grid
 from wfo.selection.gates import gate_sets
-from wfo.strategy import Strategy
+from wfo.strategy import BatchKernel, Strategy
+from wfo.strategy.record import RecordedKernel
 from wfo.sweeps import SurvivorStore
 
 if TYPE_CHECKING:
@@ -37,11 +39,22 @@ def kernel_digest(strategy: Strategy) -> str | None:
     """Return a hash of the file of a strategy's kernel; None of this package's, and of no file.
 
     What of another package computes the figures has no version that could be relied on. Files that
-    the kernel imports are not looked at, and a cell of a notebook is no file.
+    the kernel imports are not looked at. A cell of a notebook is no file; of a compiled function in
+    one its source stands for it. Of a program that is data the definition says all. Nothing is
+    imported for a strategy that only a record describes.
     """
-    module = strategy.kernel.module
+    if strategy.program is not None:
+        return None
+    module, source = strategy.kernel.module, strategy.source
+    if isinstance(strategy.kernel, RecordedKernel):
+        return None if source is None else source.sha256
+    if source is not None and (module == source.module or module.partition(".")[0] == "wfo"):
+        # As it was loaded: the file may say something else by now.
+        return source.sha256
     if module.partition(".")[0] == "wfo":
         return None
+    if isinstance(strategy.kernel, BatchKernel):
+        return _source_digest(strategy.kernel)
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None:
         try:
@@ -55,6 +68,19 @@ def kernel_digest(strategy: Strategy) -> str | None:
         return None
     # Installed packages may be links to where they are developed.
     return hashlib.sha256(read_bytes(path, most=TEXT_BYTES)).hexdigest()
+
+
+def _source_digest(kernel: BatchKernel) -> str | None:
+    """Return a hash of the file that a function is written in, or of its source in a notebook."""
+    path = Path(kernel.file)
+    if path.is_file():
+        return hashlib.sha256(read_bytes(path, most=TEXT_BYTES)).hexdigest()
+    function = kernel.load()
+    try:
+        source = inspect.getsource(getattr(function, "py_func", function))
+    except (OSError, TypeError):
+        return None
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
@@ -77,11 +103,22 @@ def run_identity(task: Task, stores: Mapping[str, str]) -> dict[str, Any]:
     if SurvivorStore.kind in stores.values():
         sets = gate_sets(task.plan.gates)
         identity["gates"] = [g.to_dict() | {"min_phases": task.least} for g in sets]
+        if task.map_axes:
+            # The map is counted while they are swept, and cannot be counted again.
+            identity["map_axes"] = {name: list(axes) for name, axes in task.map_axes.items()}
     return identity
 
 
-def sweep_key(task: Task, grid: Grid) -> str:
-    """Return what the figures of one sweep follow from, hashed; the version is part of it."""
+def sweep_key(task: Task, grid: Grid, store: str) -> str:
+    """Return what is kept of one sweep follows from, hashed; the version is part of it.
+
+    Parameters
+    ----------
+    task, grid
+        What is swept.
+    store
+        Kind of the store.
+    """
     prints = task.inputs.fingerprints
     parts = {
         "version": task.version,
@@ -90,6 +127,9 @@ def sweep_key(task: Task, grid: Grid) -> str:
         "settings": task.settings.to_dict(),
         "grid": _computed(grid),
     }
+    axes = task.map_axes.get(grid.strategy.name)
+    if axes is not None and store == SurvivorStore.kind:
+        parts["map_axes"] = list(axes)
     return fingerprint(parts)
 
 

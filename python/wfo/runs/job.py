@@ -26,6 +26,7 @@ from wfo.runs.manifest import Manifest, SweepRecord
 from wfo.runs.options import RunOptions
 from wfo.runs.task import Task
 from wfo.selection.gates import gate_sets
+from wfo.strategy import is_built_in
 from wfo.sweeps import SurvivorStore
 from wfo.text import size_text
 
@@ -92,6 +93,10 @@ class Job:
             threads=task.threads,
             grids=tuple(g.to_dict() for g in task.grids),
             sweeps={g.strategy.name: self._sweep(g) for g in task.grids},
+            strategies={
+                g.strategy.name: g.strategy for g in task.grids if not is_built_in(g.strategy)
+            },
+            map_axes=task.map_axes,
             build=build_info(),
             host=host(),
         )
@@ -99,7 +104,7 @@ class Job:
     def _sweep(self, grid: Grid) -> SweepRecord:
         kind = self.stores[grid.strategy.name]
         kept = self.options.store.kept if kind == SurvivorStore.kind else None
-        return SweepRecord(kind, sweep_key(self.task, grid), kept)
+        return SweepRecord(kind, sweep_key(self.task, grid, kind), kept)
 
     def write_inputs(self, folder: RunFolder) -> None:
         """Keep the bars beside the results, what is held out, and what was given as values.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +28,9 @@ from wfo.runs.shapes import (
 )
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, strategies
+from wfo.strategy import Strategy, get_strategy, is_built_in
+from wfo.strategy.record import from_record, to_record
+from wfo.strategy.registry import knows, remember
 from wfo.tradestation.ranges import RangeOptions
 from wfo.windows import Phases, Windows
 
@@ -340,6 +342,10 @@ class Manifest:
         What was swept, as `Grid.to_dict` says it; `load_grids` rebuilds them.
     sweeps
         How the figures of each strategy are kept.
+    strategies
+        Those that are none of this package's, by name, as the run has described them.
+    map_axes
+        By strategy the two parameters of the map, where they are not those that it names itself.
     build, host
         Versions, and the machine.
     completion
@@ -370,6 +376,8 @@ class Manifest:
     sweeps: Mapping[str, SweepRecord]
     build: Mapping[str, str]
     host: Mapping[str, Any]
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    map_axes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     data2: BarsRecord | None = None
     join: Dropped | None = None
     bars_per_year: Year | None = None
@@ -418,19 +426,35 @@ class Manifest:
         InputError
             If a strategy of the run is not there any more, or a grid is no grid of it.
         """
-        known = strategies()
-        for data in self.grids:
-            if data["strategy"] not in known:
-                raise InputError(
-                    f"the run has searched {data['strategy']}, and no strategy of that name is"
-                    " known here: install the package that has it, or give it to wfo.register"
-                )
         try:
-            return [Grid.from_dict(data) for data in self.grids]
+            return [Grid.from_dict(data, self.strategy_of(data["strategy"])) for data in self.grids]
         except WfoError:
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise InputError(f"the run has a grid that cannot be used: {error}") from error
+
+    def strategy_of(self, name: str) -> Strategy:
+        """Return one of the run's strategies: what is known by its name, else as it is described.
+
+        Raises
+        ------
+        InputError
+            If none of that name is known here and the run, of an earlier version, does not describe
+            it; or if another one is known by its name.
+        """
+        found = self._strategy_of(name)
+        return found if name not in self.map_axes else found.with_map(self.map_axes[name])
+
+    def _strategy_of(self, name: str) -> Strategy:
+        stated = {n: s for n, s in self.strategies.items() if n == name}
+        if stated:
+            return remember(stated)[name]
+        if not knows(name):
+            raise InputError(
+                f"the run has searched {name}, and no strategy of that name is known here: install"
+                " the package that has it, or give it to wfo.register"
+            )
+        return get_strategy(name)
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
@@ -487,6 +511,7 @@ class Manifest:
         for name in swept:
             if name not in sweeps:
                 raise ResultsError(f"there is a grid of {name}, and no sweep")
+        described = read_strategies(data)
         finished = status in SWEPT or "sums" in reader.data
         held = None
         if "benchmarks" in data:
@@ -505,6 +530,8 @@ class Manifest:
             threads=data["threads"],
             grids=grids,
             sweeps=sweeps,
+            strategies=described,
+            map_axes={n: (x, y) for n, (x, y) in data.get("map_axes", {}).items()},
             build=data["build"],
             host=data["host"],
             data2=reader.made("data2", lambda d: BarsRecord.from_dict(d, "data2"), optional=True),
@@ -559,6 +586,12 @@ class Manifest:
             "threads": self.threads,
             "grids": [dict(g) for g in self.grids],
             "sweeps": {name: sweep.to_dict() for name, sweep in self.sweeps.items()},
+            **written_strategies(self.strategies.values()),
+            **(
+                {"map_axes": {n: list(axes) for n, axes in self.map_axes.items()}}
+                if self.map_axes
+                else {}
+            ),
             "build": dict(self.build),
             "host": dict(self.host),
         }
@@ -665,6 +698,28 @@ def _account(data: Mapping[str, Any]) -> AccountSettings:
 
 def _plain(record: Any) -> dict[str, Any]:
     return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
+def read_strategies(data: Mapping[str, Any]) -> dict[str, Strategy]:
+    """Return the strategies that a record describes, by name.
+
+    Raises
+    ------
+    ResultsError
+        If one is none, or stands under another name.
+    """
+    found = {}
+    for name, each in data.get("strategies", {}).items():
+        found[name] = from_record(each, f"strategies: {name}")
+        if found[name].name != name:
+            raise ResultsError(f"strategies: {name} states another one, {found[name].name}")
+    return found
+
+
+def written_strategies(strategies: Iterable[Strategy]) -> dict[str, Any]:
+    """Return the part of a record that describes strategies; nothing of this package's."""
+    found = {s.name: to_record(s) for s in strategies if not is_built_in(s)}
+    return {"strategies": found} if found else {}
 
 
 def run_ranges(manifest: Manifest) -> RangeOptions:

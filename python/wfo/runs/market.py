@@ -17,7 +17,8 @@ from wfo.runs.stored import read_kept
 from wfo.selection.comparable import Shares, simulated_shares
 from wfo.selection.sensitivity import Evaluate, sweeper
 from wfo.settings import AccountSettings
-from wfo.strategy import Number, Strategy, get_strategy
+from wfo.strategy import Number, Strategy
+from wfo.strategy.record import require_code
 from wfo.windows import Phases
 
 if TYPE_CHECKING:
@@ -85,13 +86,15 @@ class Market:
         Raises
         ------
         WfoError
-            If the bars or the settings cannot be read.
+            If the bars or the settings cannot be read, or the code of a strategy is not there.
         """
+        for name in manifest.sweeps:
+            require_code(manifest.strategy_of(name))
         second = read_kept(folder.bars2) if manifest.data2 is not None else None
         inputs = Inputs(
             read_kept(folder.bars), second, manifest.data, manifest.data2, manifest.join
         )
-        strategy = get_strategy(manifest.strategy)
+        strategy = manifest.strategy_of(manifest.strategy)
         settings = strategy.settings_of(manifest.settings_of(strategy))
         return cls(
             inputs,

@@ -15,6 +15,7 @@ from dataclasses import replace
 from wfo.errors import WfoError
 from wfo.grid import Grid
 from wfo.progress import duration
+from wfo.rules.sizing import own_sizing
 from wfo.runs import sentences as say
 from wfo.runs.found import Findings, OtherFound, StrategyReport, compare_reports
 from wfo.runs.holdout.lines import holdout_lines
@@ -34,6 +35,8 @@ from wfo.selection.regions import (
     whole_box,
 )
 from wfo.selection.scoring import FALLBACK_PHASES, Cells, Scores, gate_words
+from wfo.strategy import Strategy
+from wfo.strategy.record import loading
 from wfo.sweeps import DenseStore
 from wfo.text import params_lines, percent, table, wrap_items, wrap_text
 from wfo.tradestation.ranges import PlateauRanges
@@ -41,6 +44,9 @@ from wfo.windows import Phases
 
 #: Columns of what is wrapped, and of tables.
 _WIDTH, WIDEST = 98, 100
+
+#: Lines of a map on a page, at most; a larger one hides what follows it.
+_MOST_MAP_LINES = 200
 
 #: In-sample drawdowns that no out-of-sample one reaches.
 _LOOSE = 1000.0
@@ -130,13 +136,14 @@ def _assumed(report: Findings) -> list[str]:
     gates, year = report.manifest.gates, report.manifest.bars_per_year
     phases = report.phases
     least = gates.required(len(phases), phases.min_phases)
+    sized = say.own_sizing(own_sizing(report.strategies[0].strategy), sizing, capital)
     lines = [
         "What was assumed",
         *said(
             say.costs(slip, fee) or say.no_costs(slip, fee),
             say.high_costs(slip, fee),
             say.capital(capital),
-            f"{say.compound(sizing) or say.fixed(sizing, capital)}"
+            f"{sized or say.compound(sizing) or say.fixed(sizing, capital)}"
             f" {say.lots(lot_size) or say.no_lots(lot_size)}",
             say.year(None if year is None else str(year)),
             f"Gates '{gates.name}': {gates_in_words(gates)}; in {least} or more of {len(phases)}"
@@ -453,6 +460,12 @@ def _map(plateaus: Plateaus, shown: Cells, grid: Grid) -> list[str]:
     lines = [f"  Stable share in percent; across {x_name}, up {y_name}; letters are plateaus"]
     side = max(6, *(len(f"{float(y):g}") for y in ys))
     room = (WIDEST - side - 4) // (width + 1)
+    if len(ys) * math.ceil(len(xs) / room) > _MOST_MAP_LINES:
+        return filled(
+            f"The map, {x_name} by {y_name}, has {len(xs):,} by {len(ys):,} cells, too many for"
+            " this page; 'wfo plateaus' with --plot map.html draws it.",
+            indent="  ",
+        )
     for first in range(0, len(xs), room):
         part = range(first, min(first + room, len(xs)))
         for j in range(len(ys) - 1, -1, -1):
@@ -579,11 +592,14 @@ def _sensitivity(report: Findings, item: StrategyReport) -> list[str]:
 
 def _ranges(report: Findings, item: StrategyReport) -> list[str]:
     fix = run_ranges(report.manifest).fix
-    return range_lines(item.ranges, fix, lambda rank: _holding(item, rank))
+    return range_lines(item.ranges, fix, lambda rank: _holding(item, rank), item.strategy)
 
 
 def range_lines(
-    ranges: Sequence[PlateauRanges], fix: str, holding: Callable[[int], tuple[float, float, int]]
+    ranges: Sequence[PlateauRanges],
+    fix: str,
+    holding: Callable[[int], tuple[float, float, int]],
+    strategy: Strategy,
 ) -> list[str]:
     """Return what a page says of range files.
 
@@ -596,9 +612,12 @@ def range_lines(
     holding
         Returns, of a plateau's rank, stable share and trades of its region, and how many phases
         there are.
+    strategy
+        Whose they are.
     """
     if not ranges:
-        return ["", *said(say.no_ranges(len(ranges)), indent="")]
+        unnamed = strategy.name if strategy.tradestation is None else ""
+        return ["", *said(say.no_ranges(len(ranges), unnamed), indent="")]
     lines = ["", "Ranges for TradeStation's optimizer"]
     for r in ranges:
         lines.append(f"  {r.file_name}")
@@ -718,6 +737,7 @@ def _files(report: Findings) -> list[str]:
         what = "The earlier run" if same else "The earlier run was another one and"
         lines.append(f"{what} moved to {report.moved}")
     lines.append(f"Took {duration(report.seconds)}.")
+    lines.append(f"Swept by the engine {report.manifest.engine}.")
     lines += said(say.trials(report.trials, report.manifest.symbol), indent="")
     return lines
 
@@ -772,17 +792,18 @@ def _next(report: Findings) -> list[str]:
     """Return the command to type next."""
     folder = shlex.quote(str(report.folder.path))
     item = report.strategies[0]
+    wfo = shlex.join(["wfo", *loading(item.strategy)])
     if item.finalist is not None:
         candidate = item.finalist.row + 1
         ranges = any(each.ranges for each in report.strategies)
         refine = [
             "To search the plateaus between the values of the grid, over the whole history:",
-            f"  wfo refine {folder}",
+            f"  {wfo} refine {folder}",
         ]
         return [
             *(refine if ranges else []),
             "Next, see the most stable outcome trade by trade:",
-            f"  wfo simulate {folder} --candidate {candidate} --plot terminal",
+            f"  {wfo} simulate {folder} --candidate {candidate} --plot terminal",
         ]
     lots = item.lots
     if lots is not None and lots.phases:
@@ -820,5 +841,6 @@ def _again(report: Findings, options: str) -> str:
     """Return the command that scores by other gates: survivors were chosen by those that were."""
     manifest = report.manifest
     if all(sweep.store == DenseStore.kind for sweep in manifest.sweeps.values()):
-        return f"wfo rescore {shlex.quote(str(report.folder.path))} {options}"
+        wfo = shlex.join(["wfo", *loading(report.strategies[0].strategy)])
+        return f"{wfo} rescore {shlex.quote(str(report.folder.path))} {options}"
     return f"{manifest.command} {options}"

@@ -18,6 +18,9 @@ from wfo.windows import Windows
 #: Rows of the candidates' CSV file, unless all are asked for.
 CSV_ROWS = 100_000
 
+#: The grid of this package's strategies where none is named.
+GRID = "phase1_slim"
+
 #: What ``store`` of a plan may be.
 STORES = ("auto", "dense", "survivors")
 
@@ -38,7 +41,8 @@ class RunPlan:
         The simpler strategies of its expansion run too, unless `expand` is off.
     grid
         Name of a shipped grid, the path of one, what such a file says, or a grid; of that, the
-        simpler strategies take the values of their own parameters.
+        simpler strategies take the values of their own parameters. None for the strategy's default
+        grid, of this package's strategies `GRID`.
     windows
         Name of a schedule, the path of one, or a schedule.
     as_of
@@ -71,6 +75,9 @@ class RunPlan:
         Whether bars that the windows need and the store does not have are asked of a source.
     source
         Name of the source; by default that of the stored bars, else that of the configuration.
+    map_axes
+        The two parameters in whose plane plateaus are looked for; by default the strategy's own. A
+        simpler strategy that lacks one of them keeps its own.
     """
 
     symbol: str
@@ -78,7 +85,7 @@ class RunPlan:
     timeframe: str = "1day"
     symbol2: str | None = None
     allow_gaps: bool = False
-    grid: str | Path | Grid | GridText = "phase1_slim"
+    grid: str | Path | Grid | GridText | None = None
     windows: str | Path | Windows = "default"
     as_of: dt.date | None = None
     expand: bool = True
@@ -96,6 +103,7 @@ class RunPlan:
     source: str | None = None
     holdout: str | None = None
     bars_per_year: float | None = None
+    map_axes: tuple[str, str] | None = None
 
     @property
     def span(self) -> HoldoutSpan | None:

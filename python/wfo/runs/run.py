@@ -25,6 +25,7 @@ from wfo.runs.resume import going_on
 from wfo.runs.stages import Stages
 from wfo.runs.sweeping import Sweeping
 from wfo.runs.task import Task
+from wfo.text import one_line
 
 if TYPE_CHECKING:
     from wfo.data import DataStore
@@ -76,6 +77,7 @@ def run(
         check_fits(job, folder, machine)
         _say_what_is_spent(job, folder, progress)
         sweeps = [Sweeping.of(job, grid, folder, progress, clock) for grid in job.task.grids]
+        _say_what_changed(job, folder, progress)
         moved = _make_room(job, folder, sweeps)
         if job.task is not task:
             progress.say(
@@ -125,6 +127,21 @@ def _say_what_is_spent(job: Job, folder: RunFolder, progress: Progress) -> None:
             f" {other.first} to {other.last}: this one cannot be tried on what it holds out;"
             f" bars after {other.last} are untouched"
         )
+
+
+def _say_what_changed(job: Job, folder: RunFolder, progress: Progress) -> None:
+    """Tell where the run of the folder is not gone on with, since a strategy's file was edited."""
+    earlier = None if job.task.plan.fresh else folder.earlier()
+    if earlier is None or earlier.fingerprint == job.fingerprint:
+        return
+    for grid in job.task.grids:
+        stated = earlier.strategies.get(grid.strategy.name)
+        before, now = None if stated is None else stated.source, grid.strategy.source
+        if before is not None and now is not None and before.sha256 != now.sha256:
+            progress.say(
+                f"{one_line(now.file)} has changed since the run in {folder.path} was made: that"
+                " one moves to the history, and everything is computed anew"
+            )
 
 
 def _make_room(job: Job, folder: RunFolder, sweeps: Sequence[Sweeping]) -> Path | None:

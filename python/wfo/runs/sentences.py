@@ -121,6 +121,20 @@ def fixed(sizing: str, amount: float) -> str:
 
 
 @_sentence
+def own_sizing(how: str, sizing: str, amount: float) -> str:
+    """Say that the strategy itself sizes its trades: by ``"risk"`` or by ``"size"``."""
+    if not how:
+        return ""
+    base = "equity" if sizing == "compound" else f"{amount:,.0f}, or of what is left of it,"
+    if how == "risk":
+        return (
+            f"Sizing: by the risk of the strategy, the share of the {base} that its nearest stop"
+            " would lose; at most all of it goes into a trade."
+        )
+    return f"Sizing: by the size of the strategy, a share of the {base} for every trade."
+
+
+@_sentence
 def lots(lot_size: float) -> str:
     """Say that shares come in lots."""
     return f"Shares are rounded down to multiples of {lot_size:g}." if lot_size > 0 else ""
@@ -861,10 +875,12 @@ def range_holds(tests: int, best: int, of: int, top: float) -> str:
 
 
 @_sentence
-def no_ranges(files: int) -> str:
-    """Say why there are no ranges."""
+def no_ranges(files: int, unnamed: str) -> str:
+    """Say why there are no ranges: a strategy without names in TradeStation has none."""
     if files:
         return ""
+    if unnamed:
+        return f"No ranges for TradeStation's optimizer: {unnamed} names no inputs there."
     return "No ranges for TradeStation's optimizer: they are made of plateaus, and there are none."
 
 

@@ -29,6 +29,7 @@ from wfo.files.schema import (
     StampText,
     Text,
 )
+from wfo.strategy.record import StrategyShape
 
 #: Strategies of a run, at most.
 MOST_STRATEGIES = 100
@@ -561,6 +562,8 @@ class ManifestShape(TypedDict):
     threads: Count
     grids: _Grids
     sweeps: dict[StrategyName, SweepShape]
+    strategies: NotRequired[dict[StrategyName, StrategyShape]]
+    map_axes: NotRequired[dict[StrategyName, tuple[ShortText, ShortText]]]
     build: dict[ShortText, ShortText]
     host: HostShape
     finished: NotRequired[ShortText]

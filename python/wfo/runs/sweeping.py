@@ -51,9 +51,10 @@ class Sweeping:
         """Return the sweep of one grid of a job, before anything is read or written."""
         task, name = job.task, grid.strategy.name
         place, phases, gates = folder.sweep(name), len(task.phases), task.plan.gates
-        key, held, options = sweep_key(task, grid), task.benchmarks, job.options.store
+        kind, held, options = job.stores[name], task.benchmarks, job.options.store
+        key = sweep_key(task, grid, kind)
         store: SweepStore
-        if job.stores[name] == DenseStore.kind:
+        if kind == DenseStore.kind:
             store = DenseStore(
                 place, grid, phases, gates, key, task.threads, benchmarks=held, options=options
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wfo import bars as bars_module
 from wfo.backtest import Feeds, thread_count
 from wfo.backtest.benchmark import Benchmark, benchmark
+from wfo.backtest.lookahead import quick_check
 from wfo.data.years import Year, checked_bars_per_year, year_of
 from wfo.errors import InputError
 from wfo.grid import Grid
@@ -15,7 +16,7 @@ from wfo.progress import Progress
 from wfo.runs.fetching import Fetching
 from wfo.runs.given import check_given, load_grids, load_windows
 from wfo.runs.inputs import Inputs, check_symbols, load_inputs
-from wfo.runs.plan import STORES, RunPlan
+from wfo.runs.plan import GRID, STORES, RunPlan
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
 from wfo.windows import LEAST_WARMUP, Phases, Windows
@@ -92,7 +93,7 @@ class Task:
         """
         requested = get_strategy(plan.strategy)
         simpler = requested.expansion if plan.expand else ()
-        grids = load_grids(plan.grid, [requested, *map(get_strategy, simpler)])
+        grids = load_grids(plan.grid, [requested, *map(get_strategy, simpler)], GRID, plan.map_axes)
         for grid in grids:
             grid.strategy.settings_of(plan.settings)
         schedule = load_windows(plan.windows)
@@ -119,6 +120,8 @@ class Task:
             as_of=plan.as_of,
         )
         phases = _resolve(schedule, grids, inputs, plan)
+        for grid in grids:
+            quick_check(grid.strategy, inputs.of(grid.strategy), grid)
         plan.gates.required(len(phases), phases.min_phases)
         settings = requested.settings_of(plan.settings)
         year = year_of(plan.timeframe, bars_module.dates(inputs.bars), plan.bars_per_year)
@@ -143,6 +146,18 @@ class Task:
     def names(self) -> list[str]:
         """Those of the strategies that run."""
         return [grid.strategy.name for grid in self.grids]
+
+    @property
+    def map_axes(self) -> dict[str, tuple[str, str]]:
+        """The maps of the strategies that are not those that they name themselves."""
+        named = {self.requested.name: self.requested}
+        found = {}
+        for grid in self.grids:
+            name, axes = grid.strategy.name, grid.strategy.map_axes
+            own = named.get(name) or get_strategy(name)
+            if axes is not None and axes != own.map_axes:
+                found[name] = axes
+        return found
 
     @property
     def notes(self) -> list[str]:

@@ -197,11 +197,11 @@ def simulated_shares(
     def shares(indices: IndexArray) -> list[FloatArray]:
         import numpy as np
 
-        from wfo.backtest.engines import engines_of
+        from wfo.backtest.engines import single_engine
         from wfo.backtest.evaluate import Evaluator
 
         # What lies far apart in a grid shares nothing, and the direct engine prepares nothing.
-        engine = "direct" if "direct" in engines_of(grid.strategy) else "auto"
+        engine = single_engine(grid.strategy)
         evaluator = Evaluator(
             grid.strategy, feeds, grid, bounds, settings, engine, threads, "extended"
         )

@@ -380,6 +380,7 @@ def detect_plateaus(
     *,
     cells: Cells | None = None,
     options: PlateauOptions | None = None,
+    map_axes: Sequence[str] | None = None,
 ) -> Plateaus:
     """Find the plateaus of a scored grid.
 
@@ -394,6 +395,9 @@ def detect_plateaus(
         those of `candidates`, which is the same unless more were stable than were kept.
     options
         What is given instead of searched for.
+    map_axes
+        The two parameters of the map, where it is another one than the grid's; what is made of the
+        plateaus then takes `Grid.with_map`.
 
     Returns
     -------
@@ -407,6 +411,10 @@ def detect_plateaus(
         If `candidates` lack a column, or hold a value that is not in the grid.
     """
     grid = instance("grid", grid, Grid, "wfo.Grid(...)")
+    if map_axes is not None:
+        if cells is not None:
+            raise InputError("cells are those of the grid's own map; with map_axes leave them out")
+        grid = grid.with_map(map_axes)
     if cells is not None:
         cells = instance("cells", cells, Cells, "those that scoring counts")
     if options is not None:

@@ -24,7 +24,7 @@ from wfo.backtest.performance import performance
 from wfo.backtest.recount import Records, recount, recount_whole
 from wfo.data import BarsOrigin, DataStore
 from wfo.settings import AccountSettings
-from wfo.strategy import Number, RustKernel, Strategy
+from wfo.strategy import Number, RustKernel, Strategy, get_strategy
 from wfo.testing.compare import (
     TOLERANCE,
     all_figures,
@@ -64,7 +64,7 @@ class StrategyConformance:
     Attributes
     ----------
     strategy
-        The strategy.
+        The strategy, or what stands for it, such as a class of rules.
     optional
         Engines that may be missing, as one is whose module is not built here. All others must load.
     finite_memory
@@ -86,6 +86,11 @@ class StrategyConformance:
     sized_by_settings: ClassVar[bool] = True
     cases: ClassVar[int] = 20
     seed: ClassVar[int] = 0
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if "strategy" in vars(cls):
+            cls.strategy = get_strategy(cls.strategy)
 
     # What is drawn; to be replaced where chance finds nothing of interest
 
@@ -125,7 +130,7 @@ class StrategyConformance:
                 if set(kernel.engines) <= set(self.optional):
                     continue
                 raise
-            if isinstance(kernel, RustKernel):
+            if isinstance(kernel, RustKernel) and hasattr(module, "strategies"):
                 names = dict(module.strategies()).get(kernel.name or self.strategy.name)
                 assert names == list(self.strategy.names), (
                     f"{kernel.module} has the parameters {names} of {self.strategy.name}, which"

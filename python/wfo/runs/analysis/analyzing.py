@@ -451,7 +451,7 @@ class _Stage:
             " metrics are not defined and rank last"
         )
         return [
-            *assumed_of_settings(history.settings(), command="wfo run"),
+            *assumed_of_settings(history.settings(), history.strategies[0], command="wfo run"),
             assumed_of_bars(inputs.data, inputs.data2, f"kept in {history.folder.path}"),
             assumed_of_year(history.year),
             Assumed(

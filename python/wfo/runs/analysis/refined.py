@@ -14,7 +14,8 @@ from wfo.files.parquet import ParquetFile
 from wfo.files.schema import Command, Count, HexDigest, Ordinal, SafeName, require
 from wfo.runs.manifest import Digest
 from wfo.runs.shapes import DigestShape
-from wfo.strategy import Number, Strategy, strategies
+from wfo.strategy import Number, Strategy, get_strategy
+from wfo.strategy.registry import knows
 from wfo.text import shown
 from wfo.tradestation.ranking import FIGURES, KEYS, RANKS, REPORT, REPORTED, SUMS
 
@@ -356,15 +357,14 @@ class RefinedSets:
                 f"row {number:,} of the table in {self.folder.path} says that it is row"
                 f" {row['Row']:,}"
             )
-        known = strategies()
         name = row["Strategy"]
-        if name not in known:
+        if not knows(name):
             raise ResultsError(
                 f"refined set {number:,} of {self.folder.path} is one of the strategy {name!r},"
                 " which is not known here: install the package that has it, or give it to"
                 " wfo.register"
             )
-        strategy = known[name]
+        strategy = get_strategy(name)
         values = {n: row.get(n) for n in strategy.names}
         lacking = [n for n, value in values.items() if value is None]
         if lacking:

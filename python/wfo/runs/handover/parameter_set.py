@@ -15,10 +15,12 @@ from wfo.arguments import instance
 from wfo.data.symbols import require_symbol
 from wfo.data.timeframes import TIMEFRAMES
 from wfo.data.years import checked_bars_per_year
-from wfo.errors import InputError, WfoError, did_you_mean
+from wfo.errors import InputError, ResultsError, WfoError, did_you_mean
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
-from wfo.strategy import Number, Strategy, get_strategy
+from wfo.strategy import Number, Strategy, get_strategy, is_built_in
+from wfo.strategy.record import from_record, to_record
+from wfo.strategy.registry import remember
 from wfo.text import brief
 
 #: What a set file says it is, and the version of its contents that is written and read.
@@ -153,6 +155,7 @@ class ParameterSet:
             "format": FORMAT,
             "version": VERSION,
             "strategy": self.strategy.name,
+            "described": None if is_built_in(self.strategy) else to_record(self.strategy),
             "tradestation": None if view is None else view.name,
             "parameters": dict(self.params),
             "inputs": None
@@ -207,7 +210,7 @@ class ParameterSet:
         for name in data:
             if name not in known:
                 raise InputError(f"a set file has no {name!r:.60}{did_you_mean(name, known)}")
-        strategy = get_strategy(_take(data, "strategy", str))
+        strategy = _strategy(data)
         params = _take(data, "parameters", dict)
         settings = data.get("settings")
         values: dict[str, Any] = {}
@@ -245,7 +248,8 @@ def _stated(value: Any) -> Any:
 
 
 _KEYS = (
-    *("format", "version", "strategy", "tradestation", "parameters", "inputs", "symbol"),
+    *("format", "version", "strategy", "described", "tradestation", "parameters", "inputs"),
+    "symbol",
     *("symbol2", "timeframe", "settings", "bars_per_year", "origin", "data", "data2", "windows"),
     *("history", "scores", "versions", "created", "notes"),
 )
@@ -260,6 +264,20 @@ def _take(data: Mapping[str, Any], name: str, kind: type[_Value]) -> _Value:
         what = {"dict": "an object", "list": "a list"}.get(kind.__name__, "text")
         raise InputError(f"{name} = {value!r:.60} must be {what}")
     return value
+
+
+def _strategy(data: Mapping[str, Any]) -> Strategy:
+    """Return the strategy of a set: what is known by its name, else as the set describes it."""
+    name = _take(data, "strategy", str)
+    if data.get("described") is None:
+        return get_strategy(name)
+    try:
+        stated = from_record(_take(data, "described", dict), "described")
+    except ResultsError as error:
+        raise InputError(str(error)) from None
+    if stated.name != name:
+        raise InputError(f"it is a set of {name!r:.60}, and describes {stated.name!r:.60}")
+    return remember({name: stated})[name]
 
 
 def _settings(strategy: Strategy, given: object) -> AccountSettings:

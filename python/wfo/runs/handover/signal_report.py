@@ -24,6 +24,18 @@ _GAPS = {
     " the last close.",
 }
 
+#: What may happen in the bar of an entry, by `Working.same_bar`.
+_AT_ENTRY = {
+    "next": "A bar brings one event: the stop of a new position works from the bar after its"
+    " entry.",
+    "open": "A position that is entered at the open may be left in the same bar, where its stops"
+    " and limits work by the values of this close; after a fill within the bar they work from the"
+    " next one on.",
+    "worst": "A position may be left in the bar of its entry, by the values of this close: after a"
+    " fill at the open its stops and limits work, stops first; after a fill within the bar stops"
+    " alone, wherever in the bar the price was.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class NextBar:
@@ -123,7 +135,7 @@ class SignalReport:
                 name: working[name]
                 for name in (
                     *("side", "since_stamp", "entry_price", "shares", "equity", "mark", "close"),
-                    *("ruined", "both_fill"),
+                    *("ruined", "both_fill", "same_bar"),
                 )
             },
             "orders": orders,
@@ -181,7 +193,7 @@ class SignalReport:
             ]
         rows: list[tuple[str, ...]] = [("Order", "Kind", "Level", "From close", "Shares", "Works")]
         for order in w.orders:
-            level, away = "open", ""
+            level, away = "open" if order.kind == "market" else "none", ""
             if order.level is not None:
                 level, away = (
                     self._price(order.level),
@@ -224,17 +236,18 @@ class SignalReport:
             kinds = dict.fromkeys(order.kind for order in w.orders)
             texts.append(" ".join(_GAPS[kind] for kind in kinds))
             able = [order for order in w.orders if order.works and order.can_touch]
-            if len(able) > 1 and w.side == "flat" and w.both_fill:
+            if w.side == "flat" and w.both_fill and len({order.buys for order in able}) > 1:
                 texts.append(
-                    "Both entries may fill: the first opens a position, the second closes it in the"
-                    " same bar. Nothing else happens in that bar: the stop of a new position works"
-                    " from the bar after its entry."
+                    "Two entries may fill, one of each side: the first opens a position, the second"
+                    " closes it in the same bar. Nothing else happens in that bar: the stop of a"
+                    " new position works from the bar after its entry."
                 )
             else:
-                cancels = "The first fill cancels the other order. " if len(able) > 1 else ""
+                others = "the other order" if len(able) == 2 else "the others"
+                cancels = f"The first fill cancels {others}. " if len(able) > 1 else ""
                 texts.append(
-                    f"{cancels}A bar brings one event: the stop of a new position works from the"
-                    " bar after its entry, and after an exit nothing is entered in the same bar."
+                    f"{cancels}{_AT_ENTRY[w.same_bar]} After an exit nothing is entered in the same"
+                    " bar."
                 )
             texts.append(
                 "The orders hold for that bar alone. They are void with its close, when levels and"
@@ -247,9 +260,9 @@ class SignalReport:
         texts.append(
             f"This is what the backtest holds, in which {begins} with the capital and costs below."
             " An account of your own has another equity, and may be in another state: levels are"
-            " what matters, and those of a position hang on the extremes since its own entry, so"
-            " that one entered in another bar has others. Levels are rounded here; --json has them"
-            " in full."
+            " what matters, and those of a position may hang on its own entry and the extremes"
+            " since, so that one entered in another bar has others. Levels are rounded here; --json"
+            " has them in full."
         )
         return ["What becomes of them", *(line for t in texts for line in _wrapped(t, "  "))]
 

@@ -182,7 +182,7 @@ def signal(plan: SignalPlan, store: DataStore, *, clock: Clock | None = None) ->
         next_bar=next_bar,
         decimals=_decimals(inputs.bars),
         assumed=(
-            *_assumed(chosen.settings),
+            *_assumed(chosen.settings, chosen.strategy),
             assumed_of_bars(inputs.data, inputs.data2, source),
         ),
         notes=(*notes, *inputs.notes),
@@ -190,9 +190,9 @@ def signal(plan: SignalPlan, store: DataStore, *, clock: Clock | None = None) ->
     )
 
 
-def _assumed(settings: AccountSettings) -> list[Assumed]:
+def _assumed(settings: AccountSettings, strategy: Strategy) -> list[Assumed]:
     """Return what the settings come to; those of a set cannot be changed here."""
-    found = assumed_of_settings(settings)
+    found = assumed_of_settings(settings, strategy)
     if settings.slip or settings.fee:
         return found
     none = Assumed("Costs", "none, as the set has it; real fills cost something")

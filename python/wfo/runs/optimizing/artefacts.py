@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wfo.files import is_there, naming_the_file, remove_file, write_frame, write_json, write_text
 from wfo.files.json_text import write_sealed
+from wfo.runs.given import strategy_word
 from wfo.runs.optimizing.ranked import failed_frame, ranked_frame, unlike
 from wfo.runs.optimizing.summary import SUMMARY, summary_of
 from wfo.search.space import SearchSpace
@@ -146,12 +147,13 @@ def _write_best(report: StudyReport, command: str, bars: Path) -> None:
 
 def _simulating(plan: SearchPlan, config: Mapping[str, Any], bars: Path) -> str:
     """Return the command that simulates a strategy's set, on the bars of the same store."""
-    words = ["wfo", "simulate", "--symbol", plan.symbols[0], "--strategy", str(plan.target)]
+    strategy = get_strategy(str(plan.target))
+    words = ["wfo", "simulate", "--symbol", plan.symbols[0], "--strategy", strategy_word(strategy)]
     for name, value in config.items():
         words += ["--set", f"{name}={value}"]
     if plan.timeframe != "1day":
         words += ["--timeframe", plan.timeframe]
-    usual = get_strategy(str(plan.target)).settings().to_dict()
+    usual = strategy.settings().to_dict()
     for name, value in plan.settings.items():
         if value != usual[name]:
             words += [f"--{name.replace('_', '-')}", str(value)]

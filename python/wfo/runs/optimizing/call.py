@@ -30,7 +30,7 @@ from wfo.runs.optimizing.reporting import read_report
 from wfo.search.objective import Guardrails, Limits
 from wfo.search.plan_file import read_plan
 from wfo.search.study import study_name
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import Strategy, get_strategy, register
 from wfo.text import brief
 
 if TYPE_CHECKING:
@@ -238,7 +238,8 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
         if name in found:
             instance(name, found[name], (str, dt.date), "a date such as '2020-01-31'")
     if "strategy" in found:
-        found["strategy"] = get_strategy(found["strategy"]).name
+        # Named by the plan, which knows strategies by their names.
+        found["strategy"] = register(get_strategy(found["strategy"])).name
     if "limits" in found:
         one_of("limits", found["limits"], LIMITS)
     if "guardrails" in found:

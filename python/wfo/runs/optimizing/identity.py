@@ -93,7 +93,8 @@ def target_digest(plan: SearchPlan) -> str:
         from wfo.runs.identity import kernel_digest
         from wfo.strategy import get_strategy
 
-        return kernel_digest(get_strategy(str(plan.target))) or ""
+        strategy = get_strategy(str(plan.target))
+        return kernel_digest(strategy) or str(strategy.definition.get("program", ""))
     if plan.kind == "command":
         # The words of a command may be files too, as that of a script behind its interpreter.
         words = [word for word in plan.target if (folder / word).is_file()]

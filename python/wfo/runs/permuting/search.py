@@ -69,7 +69,7 @@ class CoreSearch:
         self.engine = engine.name
         self._loop: Any = engine.kernel.load().Permutations(
             engine.name,
-            engine.kernel.name or asked.grid.strategy.name,
+            engine.kernel.handle(asked.grid.strategy.name),
             asked.feeds.to_list(),
             GridSpace(asked.grid).axes,
             asked.settings,

@@ -32,7 +32,6 @@ from wfo.runs.rescore import check_inputs
 from wfo.runs.stored import read_kept
 from wfo.runs.verdict.searched import facts_of_run
 from wfo.stats.permutation import order_classes
-from wfo.strategy import get_strategy
 from wfo.text import size_text
 
 if TYPE_CHECKING:
@@ -244,7 +243,7 @@ class _Stage:
             self.progress.say(f"{sum(rows.values()):,} searches are stored and intact")
         test = self._compute(runs, before) if computed else before
         assert test is not None  # noqa: S101  # nothing is missing only of a test that is there
-        settings = self.manifest.settings_of(get_strategy(self.manifest.strategy))
+        settings = self.manifest.settings_of(self.manifest.strategy_of(self.manifest.strategy))
         facts = facts_of_run(self.folder, self.manifest, version=self.basis.wfo)
         return PermutationReport(
             self.folder, self.manifest, settings, facts, self.basis, test, computed, said

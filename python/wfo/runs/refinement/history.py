@@ -20,7 +20,7 @@ from wfo.metrics import Metrics, compute_metrics
 from wfo.runs.inputs import Inputs
 from wfo.runs.stored import read_kept
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import Strategy
 from wfo.tradestation.range_files import JobFault, JobList
 from wfo.windows import LEAST_WARMUP
 
@@ -182,7 +182,7 @@ class History:
         InputError
             If the run states a setting that is out of range.
         """
-        own = get_strategy(self.manifest.strategy) if strategy is None else strategy
+        own = strategy or self.manifest.strategy_of(self.manifest.strategy)
         return self.manifest.settings_of(own)
 
     def feeds(self, strategy: Strategy) -> Feeds:

@@ -48,6 +48,7 @@ from wfo.runs.refinement.record import (
 )
 from wfo.runs.refinement.report import FailedJob, JobOutcome, LeftOver, RefineReport, SkippedJob
 from wfo.runs.refinement.row_blocks import STAGED, RowBlocks, part_folder
+from wfo.text import listed as listed_names
 from wfo.text import size_text
 from wfo.tradestation.range_files import Job, JobList
 
@@ -134,6 +135,13 @@ def _jobs(history: History) -> JobList:
         before = Refinement.read(folder)
         names = ", ".join(job.report for job in before.jobs) if before else ""
         still = f". Of earlier ranges there {_are(len(before.jobs))} {names}" if before else ""
+        unnamed = [s.name for s in history.strategies if s.tradestation is None]
+        if unnamed and len(unnamed) == len(history.strategies):
+            raise ResultsError(
+                f"there is nothing to refine in {folder.path}: ranges are of a strategy's inputs in"
+                f" TradeStation, and {listed_names(unnamed)} names none; 'wfo plateaus' shows the"
+                " regions, and 'wfo run' with a finer grid of one searches it"
+            ) from error
         raise ResultsError(
             f"there is nothing to refine in {folder.path}: {_why_none(manifest)}; 'wfo rescore"
             f" {folder.path} --min-phases 2', or other gates, asks for less, and so may a run of"

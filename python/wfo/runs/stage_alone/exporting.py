@@ -85,7 +85,12 @@ class Exported:
             options = each.options
             how = f"at most {options.max_tests:,} tests a file, fixed at the {options.fix}"
             lines += ["", f"{each.strategy}: {how}"]
-            lines += page.range_lines(each.ranges, options.fix, each.holding.__getitem__)
+            lines += page.range_lines(
+                each.ranges,
+                options.fix,
+                each.holding.__getitem__,
+                self.manifest.strategy_of(each.strategy),
+            )
         lines += ["", f"Written to {self.folder.path}", *(f"  {p.name}" for p in self.files)]
         if any(each.ranges for each in self.strategies):
             folder = shlex.quote(str(self.folder.path))

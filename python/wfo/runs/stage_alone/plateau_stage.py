@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from wfo.errors import InputError, ResultsError
 from wfo.files import write_text
 from wfo.grid import Grid, no_map
 from wfo.progress import Progress, Silent
+from wfo.rules.sizing import own_sizing
 from wfo.runs import page
 from wfo.runs import sentences as say
 from wfo.runs.folder import RunFolder
@@ -45,9 +46,14 @@ from wfo.selection.plateau_details import (
     needed_columns,
     plateau_details,
 )
-from wfo.selection.plateaus import PlateauOptions, Plateaus, detect_plateaus
+from wfo.selection.plateaus import (
+    PlateauOptions,
+    Plateaus,
+    detect_plateaus,
+    detect_unscored,
+)
 from wfo.selection.scoring import SetCounts
-from wfo.sweeps import SweepStore
+from wfo.sweeps import SurvivorStore, SweepStore
 from wfo.text import percent
 
 if TYPE_CHECKING:
@@ -76,6 +82,8 @@ class FoundPlateaus:
         What each parameter does inside each region, where ranges are exported.
     exported
         The ranges.
+    sets
+        What the gates that do not rule find on another map than before, by their name.
     """
 
     grid: Grid
@@ -86,6 +94,7 @@ class FoundPlateaus:
     details: tuple[PlateauDetails, ...]
     inside: tuple[Sensitivity, ...]
     exported: ExportedRanges
+    sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -103,6 +112,11 @@ class FoundPlateaus:
             "range_options": self.exported.options.to_dict(),
             "ranges": [r.to_dict() for r in self.exported.ranges],
         }
+        if self.sets:
+            found["sets"] = {
+                name: {**counted, **self.sets.get(name, {})}
+                for name, counted in item.get("sets", {}).items()
+            }
         options = self.options.to_dict()
         found.pop("plateau_options", None)
         return found | ({"plateau_options": options} if options else {})
@@ -157,6 +171,7 @@ def plateaus(
     *,
     options: PlateauOptions | None = None,
     strategy: str | None = None,
+    map_axes: Sequence[str] | None = None,
     plots: Sequence[Path] = (),
     threads: int | None = None,
     command: str = "",
@@ -178,6 +193,9 @@ def plateaus(
         What is given instead of searched for; by default nothing.
     strategy
         The one to look at; by default all of the run.
+    map_axes
+        The two parameters of the map, from now on; by default those that the run has. A simpler
+        strategy that lacks one of them keeps its own.
     plots
         Files for the map, ``.png`` or ``.html``.
     threads
@@ -205,14 +223,22 @@ def plateaus(
     folder.read_manifest(mends=mends)
     with folder.hold(command or "wfo plateaus"):
         manifest = folder.read_manifest(mends=mends)
+        before = manifest.load_grids()
+        if map_axes is not None:
+            manifest = _remapped(manifest, before, map_axes, strategy)
         stated = stated_results(folder, manifest)
         chosen = chosen_of(stated, strategy)
+        moved = {
+            g.strategy.name
+            for g, each in zip(before, stated, strict=True)
+            if g.strategy.map_axes != each.grid.strategy.map_axes
+        }
         _check_maps(chosen, plots)
         rest = [each for each in stated if each not in chosen]
         _check_rest(folder, manifest, rest)
         check_inputs(folder, manifest)
         found = _find(
-            chosen, manifest, options, thread_count(threads), progress, clock, run_options
+            chosen, manifest, options, thread_count(threads), progress, clock, run_options, moved
         )
         others = {each.name: exported_ranges(each, None, manifest, progress) for each in rest}
         ranges = [
@@ -234,6 +260,35 @@ def plateaus(
         for path in plots:
             write_map(panels, path, remedy="choose another file with --plot")
     return PlateauReport(folder, manifest, tuple(found.values()), written, tuple(plots))
+
+
+def _remapped(
+    manifest: Manifest, grids: Sequence[Grid], map_axes: Sequence[str], strategy: str | None
+) -> Manifest:
+    """Return a manifest with another map of the strategies that have both parameters.
+
+    Raises
+    ------
+    InputError
+        If none has both, or the map of one was counted while it was swept.
+    """
+    axes = dict(manifest.map_axes)
+    first = next((g for g in grids if g.strategy.name == strategy), grids[0])
+    first.with_map(map_axes)
+    for grid in grids:
+        name = grid.strategy.name
+        if strategy not in {None, name} or not set(map_axes) <= set(grid.strategy.names):
+            continue
+        x, y = grid.with_map(map_axes).strategy.map_axes or ("", "")
+        if (x, y) == grid.strategy.map_axes:
+            continue
+        if manifest.sweeps[name].store == SurvivorStore.kind:
+            raise InputError(
+                f"{name} keeps survivors only, whose map was counted while they were swept;"
+                f" another one needs a new sweep: 'wfo run' with --map-axes {x},{y}"
+            )
+        axes[name] = (x, y)
+    return replace(manifest, map_axes=axes)
 
 
 def _check_maps(chosen: Sequence[Stated], plots: Sequence[Path]) -> None:
@@ -265,6 +320,7 @@ def _find(
     progress: Progress,
     clock: Clock,
     run_options: RunOptions | None,
+    moved: Collection[str],
 ) -> dict[str, FoundPlateaus]:
     """Return what is found for every strategy, by its name; nothing is written."""
     folder, gates = chosen[0].folder, manifest.gates
@@ -281,7 +337,10 @@ def _find(
         columns = (*needed_columns(each.grid, len(manifest.phases)), "Total_OOS_Trades")
         frame = each.candidates(manifest.sums, columns)
         verify_sweep(store, progress, clock)
-        found[each.name] = _found(each, store, frame, market, gates, options, progress, clock)
+        others = [g for g in store.counted if g != gates] if each.name in moved else []
+        found[each.name] = _found(
+            each, store, frame, market, gates, options, progress, clock, others
+        )
     return found
 
 
@@ -294,8 +353,12 @@ def _found(
     options: PlateauOptions,
     progress: Progress,
     clock: Clock,
+    others: Sequence[Gates],
 ) -> FoundPlateaus:
-    """Return what is found for one strategy."""
+    """Return what is found for one strategy.
+
+    `others` are the sets of gates that do not rule, where the map is another one than theirs was.
+    """
     # That of the store knows the same values, and is the one that its figures are in order of.
     grid, name = store.grid, stated.name
     asked = gates.required(len(market.phases), market.phases.min_phases)
@@ -310,7 +373,13 @@ def _found(
         plateaus = detect_plateaus(frame, grid, cells=counts.cells, options=options)
     with clock.stage(f"regions {name}"):
         sampled = _sample(store, market, progress)
-        (judged,) = judge(market, grid, sampled, [(gates, counts.min_phases, plateaus)])
+        by_others = [SetCounts.of(grid, store.counted[g], g, asked) for g in others]
+        unscored = [detect_unscored(c.cells, grid) for c in by_others]
+        pairs = zip(by_others, unscored, strict=True)
+        also = [(c.gates, c.min_phases, p) for c, p in pairs]
+        judged, *of_others = judge(
+            market, grid, sampled, [(gates, counts.min_phases, plateaus), *also]
+        )
     with clock.stage(f"ranges {name}"):
         inside = inside_effects(market, gates, grid, counts.min_phases, judged.regions)
         effects = [total_effects(own) for own in inside]
@@ -327,7 +396,11 @@ def _found(
         for r, trades in zip(judged.regions, judged.trades, strict=True)
     }
     exported = ExportedRanges(name, stated.range_options, ranges, holding)
-    return FoundPlateaus(grid, options, counts, plateaus, judged, details, inside, exported)
+    sets = {
+        c.gates.name: {"plateaus": p.to_dict(), **j.to_dict()}
+        for c, p, j in zip(by_others, unscored, of_others, strict=True)
+    }
+    return FoundPlateaus(grid, options, counts, plateaus, judged, details, inside, exported, sets)
 
 
 def _sample(store: SweepStore, market: Market, progress: Progress) -> Sampled:
@@ -395,6 +468,9 @@ def _notes(found: FoundPlateaus, manifest: Manifest) -> tuple[str, ...]:
     """Return what a map assumes."""
     settings = manifest.settings
     sizing = "the whole equity" if settings["sizing"] == "compound" else "the starting capital"
+    own = own_sizing(manifest.strategy_of(found.name))
+    if own:
+        sizing = f"what the {own} of the strategy says"
     assumed = (
         f"{costs_text(settings)}; capital {settings['capital']:,.0f}, {sizing} goes into a trade"
     )
@@ -449,7 +525,9 @@ def _strategy(found: FoundPlateaus, manifest: Manifest) -> list[str]:
     for each in found.details:
         lines += ["", *_details(each)]
     exported = found.exported
-    lines += page.range_lines(exported.ranges, exported.options.fix, exported.holding.__getitem__)
+    lines += page.range_lines(
+        exported.ranges, exported.options.fix, exported.holding.__getitem__, grid.strategy
+    )
     return lines
 
 

@@ -17,7 +17,7 @@ from wfo.data.years import checked_bars_per_year
 from wfo.errors import InputError
 from wfo.grid import Grid, GridText
 from wfo.progress import Progress
-from wfo.runs.given import grid_word
+from wfo.runs.given import grid_word, strategy_word
 from wfo.runs.machine import Machine
 from wfo.runs.walkforward.asking import mistake
 from wfo.runs.walkforward.carrying import carry_out, prepared
@@ -25,13 +25,13 @@ from wfo.runs.walkforward.carrying_programs import carry_out_program, look_at_pr
 from wfo.runs.walkforward.estimate import WalkEstimate, estimate
 from wfo.runs.walkforward.folder import WalkFolder
 from wfo.runs.walkforward.manifest import read_found
-from wfo.runs.walkforward.plan import MatrixAsked, WalkPlan
+from wfo.runs.walkforward.plan import GRID, MatrixAsked, WalkPlan
 from wfo.runs.walkforward.preparing import grid_folder
 from wfo.runs.walkforward.report import WalkForwardReport
 from wfo.search.plan_file import read_plan
 from wfo.selection.gates import PRESETS
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import Strategy, get_strategy, is_built_in
 from wfo.text import brief
 from wfo.walkforward.matrix_lengths import checked_kinds, matrix_lengths
 from wfo.windows import Length, WalkSchedule, Windows
@@ -39,9 +39,6 @@ from wfo.windows.dates import written_day
 
 if TYPE_CHECKING:
     from wfo.search.plan import SearchPlan
-
-#: The grid unless another one is named; a small one, since each window searches all of it.
-GRID = "coarse"
 
 
 def run_walk_forward(
@@ -86,7 +83,8 @@ def run_walk_forward(
     symbol, symbol2
         Symbols in the store; a second one for strategies that read two.
     strategy
-        What to search: a name from `wfo.strategies`, or a `Strategy`.
+        What to search: a name from `wfo.strategies`, a `Strategy`, a class of rules, a kernel, or
+        the text ``"FILE.py:NAME"``.
     space
         A file of a space as `wfo.optimize` takes it, in place of strategy and grid: a study is made
         in each window.
@@ -95,8 +93,8 @@ def run_walk_forward(
     timeframe
         Length of the bars; by default one day, or what the space says.
     grid
-        Name of a shipped grid, path of a YAML file, or a grid of the strategy; by default
-        ``"coarse"``.
+        Name of a shipped grid, path of a YAML file, or a grid of the strategy; by default the
+        strategy's own, of this package's strategies ``"coarse"``.
     in_sample, out_of_sample
         How long sets are chosen on, and how long they then trade, such as ``"3y"`` and ``"6m"``.
     step
@@ -287,9 +285,9 @@ def _strategy(options: Mapping[str, Any]) -> str | Strategy:
     return found
 
 
-def _grid(options: Mapping[str, Any]) -> str | Path | Grid | GridText:
-    grid: str | Path | Grid | GridText = options.get("grid", GRID)
-    if not isinstance(grid, str | Path | Grid | GridText):
+def _grid(options: Mapping[str, Any]) -> str | Path | Grid | GridText | None:
+    grid: str | Path | Grid | GridText | None = options.get("grid")
+    if not isinstance(grid, str | Path | Grid | GridText | None):
         raise InputError(
             f"grid = {brief(grid)} is no name or file of a grid; wfo.Grid(values) is one of values"
         )
@@ -355,8 +353,9 @@ def command_line(plan: WalkPlan, data_dir: Path | None) -> str:
     options: dict[str, object] = {"symbol": plan.symbol, "symbol2": plan.symbol2}
     if plan.study is None:
         strategy = get_strategy(plan.strategy)
-        options["strategy"] = strategy.name
-        options["grid"] = grid_word(plan.grid, grid_folder(plan))
+        options["strategy"] = strategy_word(strategy)
+        usual = GRID if is_built_in(strategy) else None
+        options["grid"] = grid_word(plan.grid, grid_folder(plan)) or usual
     options["timeframe"] = None if plan.timeframe == "1day" else plan.timeframe
     if plan.schedule is not None:
         schedule = plan.schedule

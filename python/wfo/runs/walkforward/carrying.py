@@ -252,5 +252,5 @@ def _written(made: Prepared, found: WalkForwardReport, clock: Clock) -> WalkForw
         seconds=clock.total,
     )
     sums = folder.digests([*pages, *tables, folder.manifest])
-    write_record(folder, found, made.identity, sums)
+    write_record(folder, found, made.identity, sums, (made.history.strategy,))
     return found

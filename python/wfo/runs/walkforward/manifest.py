@@ -23,7 +23,13 @@ from wfo.files.schema import (
     Text,
     require,
 )
-from wfo.runs.manifest import BarsRecord, Digest, HoldoutRecord
+from wfo.runs.manifest import (
+    BarsRecord,
+    Digest,
+    HoldoutRecord,
+    read_strategies,
+    written_strategies,
+)
 from wfo.runs.shapes import (
     BarsShape,
     DigestShape,
@@ -31,6 +37,7 @@ from wfo.runs.shapes import (
     GridShape,
     HoldoutShape,
     Plain,
+    StrategyName,
     Symbol,
     Texts,
     Timeframe,
@@ -41,11 +48,14 @@ from wfo.runs.walkforward.identity import walk_fingerprint
 from wfo.runs.walkforward.program_walk import ProgramWalk
 from wfo.runs.walkforward.record import WalkShape, walk_of
 from wfo.runs.walkforward.report import WalkForwardReport
+from wfo.strategy.record import StrategyShape
+from wfo.strategy.registry import remember
 from wfo.walkforward.matrix import WalkForwardMatrix
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from wfo.strategy import Strategy
     from wfo.walkforward.values import WalkForward
 
 #: Version of the layout of the record.
@@ -79,6 +89,7 @@ class RecordShape(TypedDict):
     data: Annotated[list[BarsShape], Limits("a list of up to 2 symbols' bars", most=2)]
     holdout: HoldoutShape | None
     bars_per_year: NotRequired[YearShape | None]
+    strategies: NotRequired[dict[StrategyName, StrategyShape]]
     walk: WalkShape | None
     matrix: dict[str, Any] | None
     program: dict[str, Any] | None
@@ -102,6 +113,7 @@ def write_record(
     found: WalkForwardReport,
     identity: Mapping[str, Any],
     sums: Mapping[str, Digest],
+    strategies: Sequence[Strategy] = (),
 ) -> None:
     """Write ``walkforward.json``, sealed.
 
@@ -115,6 +127,8 @@ def write_record(
         What makes it this walk-forward.
     sums
         Digests of all other files.
+    strategies
+        What was searched; none of a program.
 
     Raises
     ------
@@ -131,6 +145,7 @@ def write_record(
         "data": [each.to_dict() for each in found.data],
         "holdout": None if found.holdout is None else found.holdout.to_dict(),
         "bars_per_year": None if found.year is None else found.year.to_dict(),
+        **written_strategies(strategies),
         "walk": None if found.walk is None else found.walk.to_dict(),
         "matrix": None if found.matrix is None else found.matrix.to_dict(),
         "program": None if found.program is None else found.program.to_dict(),
@@ -181,9 +196,11 @@ def read_record(folder: WalkFolder) -> dict[str, Any]:
         # Of a program there may be any number of symbols; what they are is part of what it is.
         if symbols != data["identity"]["symbols"] and there != ["program"]:
             raise ResultsError(f"{path}: its bars are of other symbols than it is")
+        described = read_strategies(data)
     except ResultsError as error:
         again = "'wfo walkforward' with the same command writes it again"
         raise ResultsError(f"{error}; {again}") from error
+    remember(described)
     return data
 
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from wfo.windows import Length, WalkSchedule
 
 
+#: The grid of this package's strategies where none is named: a small one, all of which each window
+#: searches.
+GRID = "coarse"
+
+
 @dataclass(frozen=True, slots=True)
 class MatrixAsked:
     """Lengths of a matrix.
@@ -55,7 +60,8 @@ class WalkPlan:
     symbol, symbol2, timeframe
         Which stored bars; a second symbol for strategies that read one.
     strategy, grid
-        What is searched in every window.
+        What is searched in every window; no grid for the strategy's default one, of this package's
+        strategies `GRID`.
     study
         What is searched in place of a grid, with the name of its study; None of a grid.
     schedule
@@ -96,7 +102,7 @@ class WalkPlan:
     schedule: WalkSchedule | None = None
     matrix: MatrixAsked | None = None
     strategy: str | Strategy = ""
-    grid: str | Path | Grid | GridText = "coarse"
+    grid: str | Path | Grid | GridText | None = None
     study: tuple[str, SearchPlan] | None = None
     symbol2: str | None = None
     timeframe: str = "1day"

@@ -17,6 +17,7 @@ from wfo.runs.given import load_grids
 from wfo.runs.inputs import Inputs, check_symbols, load_inputs
 from wfo.runs.walkforward.folder import WalkFolder
 from wfo.runs.walkforward.identity import LAYOUT, grid_identity, walk_fingerprint
+from wfo.runs.walkforward.plan import GRID
 from wfo.selection.gates import Gates
 from wfo.strategy import get_strategy
 from wfo.text import size_text
@@ -149,7 +150,7 @@ def prepare(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
     """
     thread_count(plan.threads)
     strategy = get_strategy(plan.strategy)
-    (grid,) = load_grids(plan.grid, [strategy])
+    (grid,) = load_grids(plan.grid, [strategy], GRID)
     settings = strategy.settings_of(plan.settings)
     check_symbols(strategy, plan.symbol, plan.symbol2)
     by, reason = _criterion(plan)
@@ -347,7 +348,7 @@ def grid_folder(plan: WalkPlan) -> WalkFolder:
         If the grid or the criterion cannot be used.
     """
     strategy = get_strategy(plan.strategy)
-    (grid,) = load_grids(plan.grid, [strategy])
+    (grid,) = load_grids(plan.grid, [strategy], GRID)
     return folder_of(plan, strategy.name, grid.name or "grid", _criterion(plan)[0])
 
 

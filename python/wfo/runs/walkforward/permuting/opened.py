@@ -20,7 +20,8 @@ from wfo.runs.walkforward.permuting.testing import permute_walk_forward
 from wfo.runs.walkforward.permuting.walked import Walked
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
-from wfo.strategy import strategies
+from wfo.strategy.record import require_code
+from wfo.strategy.registry import knows
 from wfo.walkforward.choosing import GridChooser
 from wfo.walkforward.history import History
 
@@ -133,12 +134,13 @@ def _is_given(identity: Mapping[str, Any]) -> bool:
 
 def _grid(folder: WalkFolder, stated: Mapping[str, Any], command: str) -> Grid:
     """Return the grid that was searched, if what computes it is as it was."""
-    if stated["strategy"] not in strategies():
+    if not knows(stated["strategy"]):
         raise InputError(
             f"{folder.path} has searched {stated['strategy']}, and no strategy of that name is"
             " known here: install the package that has it, or give it to wfo.register"
         )
     grid = Grid.from_dict(stated)
+    require_code(grid.strategy)
     if kernel_digest(grid.strategy) != stated.get("kernel"):
         raise ResultsError(
             f"{folder.path} was computed by another kernel of {grid.strategy.name} than the one"

@@ -1,0 +1,253 @@
+"""Strategies that look ahead are found, with the column, the bar and the user's line."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from calling import call_cli
+
+import wfo
+from wfo import InputError
+from wfo.backtest import lookahead
+from wfo.backtest.feeds import Feeds, read_feeds
+from wfo.backtest.lookahead import check_lookahead, quick_check
+from wfo.rules.checking import Leak, changed, first_leak
+from wfo.rules.parts import program_of
+from wfo.strategy import Parameter, PythonKernel, Strategy, Walk, get_strategy
+from wfo.strategy.registry import separate
+from wfo.testing import random_bars
+
+BARS = random_bars(np.random.default_rng(7), 400)
+
+CHANCE = itertools.count()
+
+
+@wfo.indicator(lookback=0)
+def tomorrow(column: Any) -> Any:
+    return np.append(column[1:], column[-1])
+
+
+@wfo.indicator(lookback=0)
+def share_of_all(column: Any) -> Any:
+    return column / column.max()
+
+
+@wfo.indicator(lookback=0)
+def on_fridays(column: Any) -> Any:
+    """Return the average of five bars in all of them."""
+    found = column.copy()
+    for start in range(0, len(column) - 4, 5):
+        found[start : start + 5] = column[start : start + 5].mean()
+    return found
+
+
+@wfo.indicator(lookback=0)
+def unknown_at_the_end(column: Any) -> Any:
+    found = column.copy()
+    found[:-1][column[1:] > column[:-1]] = np.nan
+    return found
+
+
+@wfo.indicator(lookback=0)
+def anything(column: Any) -> Any:
+    return column + next(CHANCE)
+
+
+@wfo.indicator(lookback=lambda length: length - 1)
+def rounded_otherwise(column: Any, length: int) -> Any:
+    """Return an average of prefix sums, whose last bits depend on how many bars there are."""
+    blank = 1.0 + 1e-15 * len(column)
+    sums = np.cumsum(np.concatenate([[0.0], column]))
+    average = (sums[length:] - sums[:-length]) / length
+    return np.concatenate([np.full(length - 1, np.nan), average]) * blank
+
+
+def rules(function: Any) -> Strategy:
+    """Return rules that compare what a function makes of the close with the close."""
+
+    class Own(wfo.Rules):
+        length = wfo.Int(2, 9)
+
+        def rules(self, x: Any) -> Any:
+            numbers = [self.length] if function is rounded_otherwise else []
+            made = function(x.close, *numbers)
+            honest = x.sma(x.close, self.length)
+            return wfo.orders(
+                long=x.at_open((made > x.close) & (honest > 0)), exit_long=x.after(self.length)
+            )
+
+    return get_strategy(Own)
+
+
+def leak(function: Any, cuts: tuple[int, ...] = (100, 199)) -> Leak | None:
+    strategy = rules(function)
+    program = program_of(strategy)
+    assert program is not None
+    feeds = read_feeds(strategy, BARS)
+    return first_leak(program, feeds, [4], cuts, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("function", "bar"),
+    [(tomorrow, 99), (share_of_all, 0), (on_fridays, 195), (unknown_at_the_end, None)],
+)
+def test_a_column_that_knows_is_named_with_bar_and_line(function: Any, bar: int | None) -> None:
+    found = leak(function)
+    assert found is not None
+    assert (found.column, found.function) == (f"{function.__name__}(close)", function.__name__)
+    assert bar is None or found.bar == bar
+    assert found.bar < found.cut
+    line = inspect.getsourcelines(function.__wrapped__)[1]
+    file, _, number = found.site.rpartition(":")
+    assert Path(file).name == "test_lookahead.py"
+    # The decorator's line or that of the function below it.
+    assert int(number) - line in (0, 1)
+
+
+def test_what_is_something_else_each_time_is_told_apart() -> None:
+    found = leak(anything)
+    assert found is not None
+    assert (found.bar, found.cut, found.replaced) == (0, len(BARS), False)
+    with pytest.raises(InputError, match="when it is computed again from the same bars"):
+        quick_check(rules(anything), read_feeds(rules(anything), BARS), {"length": 4})
+
+
+def test_rounding_is_no_look_ahead() -> None:
+    assert leak(rounded_otherwise) is None
+
+
+def test_changed_bars_are_bars() -> None:
+    strategy = rules(tomorrow)
+    feeds = read_feeds(strategy, BARS)
+    other = changed(feeds, 150, np.random.default_rng(1))["bars"]
+    for name, column in feeds["bars"].items():
+        assert other[name][:150].tolist() == column[:150].tolist()
+        assert (other[name][150:] != column[150:]).mean() > 0.9
+    assert (other["low"] <= np.minimum(other["open"], other["close"])).all()
+    assert (other["high"] >= np.maximum(other["open"], other["close"])).all()
+
+
+def test_a_run_of_rules_that_know_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy = rules(tomorrow)
+    with pytest.raises(InputError, match=r"test_lookahead\.py:\d+: tomorrow\(close\), by tomorrow"):
+        wfo.simulate(strategy, BARS, {"length": 4}, split=300)
+    # What has passed is not looked at again, and what has no function of the user's never.
+    honest = rules(rounded_otherwise)
+    feeds = read_feeds(honest, BARS)
+    quick_check(honest, feeds, wfo.Grid({"length": [2, 9]}, strategy=honest))
+    monkeypatch.setattr(lookahead, "first_leak", None)
+    quick_check(honest, feeds, {"length": 3})
+    for name in ("atr_d_l", "SmaCross"):
+        strategy = get_strategy(name if name == "atr_d_l" else wfo.examples.SmaCross)
+        quick_check(strategy, read_feeds(strategy, BARS), dict.fromkeys(strategy.names, 2))
+
+
+def clairvoyant(feeds: Any, sets: Any, settings: Any, warmup: int) -> Walk:
+    """Hold a share over each bar that will close higher."""
+    close = feeds["bars"]["close"]
+    equity, trades = [settings.capital] * warmup, []
+    for t in range(warmup, len(close)):
+        gain = 0.0
+        if t + 1 < len(close) and close[t + 1] > close[t]:
+            gain = 1.0
+            trades.append((1, t, close[t] - 1, t, close[t], gain))
+        equity.append(equity[-1] + gain)
+    return Walk(trades, np.array(equity))
+
+
+def honest(feeds: Any, sets: Any, settings: Any, warmup: int) -> Walk:
+    """Hold a share over each bar that closes higher than it opens."""
+    rises = (feeds["bars"]["close"] > feeds["bars"]["open"]).cumsum()
+    rises = np.where(np.arange(len(rises)) < warmup, 0.0, rises)
+    return Walk([], settings.capital + rises)
+
+
+@pytest.mark.parametrize("name", ["clairvoyant", "honest"])
+def test_trades_of_any_strategy_are_looked_at(name: str) -> None:
+    strategy = Strategy(
+        name="own",
+        title="A function.",
+        parameters=(Parameter("length", "int", 1, 9, "unused"),),
+        kernel=PythonKernel(f"{__name__}:{name}"),
+        lookback=lambda values: 5,
+    )
+    grid = wfo.Grid({"length": [1, 2, 3]}, strategy=strategy)
+    checked = check_lookahead(strategy, read_feeds(strategy, BARS), grid, sets=2, cuts=3, seed=4)
+    assert (checked.columns, checked.seed, len(checked.sets)) == (0, 4, 2)
+    if name == "honest":
+        assert checked.found is None
+        return
+    assert checked.found is not None
+    assert checked.found.bar == checked.found.cut - 1
+    assert "own looks ahead: what it has traded by" in checked.page()
+
+
+def test_too_few_bars_and_wrong_numbers_are_refused() -> None:
+    strategy = rules(tomorrow)
+    feeds = read_feeds(strategy, BARS)
+    grid = wfo.Grid({"length": [2]}, strategy=strategy)
+    few = Feeds({"bars": {name: column[:4] for name, column in feeds["bars"].items()}})
+    with pytest.raises(InputError, match="4 bars are too few"):
+        check_lookahead(strategy, few, grid)
+    wrong: list[dict[str, Any]] = [{"sets": 0}, {"cuts": 0}, {"seed": -1}]
+    for given in wrong:
+        with pytest.raises(InputError, match="must be"):
+            check_lookahead(strategy, feeds, grid, **given)
+
+
+OWN = """
+import numpy as np
+import wfo
+
+
+@wfo.indicator(lookback=0)
+def peeks(column):
+    return np.append(column[1:], column[-1])
+
+
+class Peeking(wfo.Rules):
+    length = wfo.Int(2, 5)
+
+    def rules(self, x):
+        return wfo.orders(long=x.at_open(peeks(x.close) > x.close), exit_long=x.after(self.length))
+
+
+class Plain(wfo.Rules):
+    length = wfo.Int(2, 5)
+
+    def rules(self, x):
+        return wfo.orders(long=x.at_open(x.close > x.open), exit_long=x.after(self.length))
+"""
+
+
+def test_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN)
+    wanted = ["--symbol", "NASDAQ", "--sets", 2, "--cuts", 2, "--data-dir", tmp_path / "none"]
+    with separate():
+        _checks(file, wanted, tmp_path)
+
+
+def _checks(file: Path, wanted: list[Any], tmp_path: Path) -> None:
+    found = call_cli("check", f"{file}:Peeking", *wanted)
+    assert found.code == 1
+    assert "Peeking looks ahead" in found.err
+    said = r"mine\.py:[67]: peeks\(close\), by peeks, looks ahead: at \d{4}-\d\d-\d\d it is"
+    assert re.search(said, found.text)
+    assert "seed 0" in found.text
+    assert "length 2" in found.text
+    run = ["run", "--strategy", f"{file}:Peeking", "--symbol", "NASDAQ", "--no-fetch"]
+    started = call_cli(*run, "--out", tmp_path / "results", "--data-dir", tmp_path / "none")
+    assert started.code == 1
+    assert "peeks(close), by peeks, looks ahead" in started.err
+    assert not (tmp_path / "results").exists()
+    found = call_cli("check", f"{file}:Plain", *wanted, "--seed", 3)
+    assert (found.code, found.err) == (0, "")
+    assert "3 columns and the trades of 2 parameter sets" in found.text
+    assert "No value and no trade changed" in found.text
