@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import runpy
 import shlex
 import sqlite3
 import subprocess
 import sys
+import tomllib
 import webbrowser
 from collections.abc import Iterator
 from contextlib import closing
@@ -35,6 +37,7 @@ from wfo.docs.docstrings import Item, parse, to_markdown
 from wfo.docs.markdown import render
 from wfo.docs.pages import page_names
 from wfo.docs.site import MARK
+from wfo.strategy.registry import get_strategy, separate
 
 PACKAGE = Path(wfo.__file__).parent
 SOURCES = PACKAGE / "docs"
@@ -481,20 +484,72 @@ def guide_calls() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("call", sorted(set(guide_calls())))
-def test_commands_of_the_guides_are_commands(call: str) -> None:
+def test_commands_of_the_guides_are_commands(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ".py:" in call:
+        for block in blocks(SOURCES / "own-strategy.md", "python"):
+            (tmp_path / block.split()[1]).write_text(block, encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
     words = shlex.split(call.partition(" > ")[0])[1:]
     command: click.Command = cli
     context = click.Context(cli, info_name="wfo")
+    if words[0] == "--load":
+        words = words[2:]
     while isinstance(command, click.Group):
         below = command.get_command(context, words.pop(0))
         assert below is not None, call
         command, context = below, click.Context(below, parent=context)
-    command.make_context(command.name, words, parent=context.parent)
+    with separate():
+        command.make_context(command.name, words, parent=context.parent, resilient_parsing=True)
 
 
 def python_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def first_strategy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the files of the guide to rules, of which Python and commands know."""
+    for block in blocks(SOURCES / "first-strategy.md", "python"):
+        name = re.match(r"# (\w+\.py)\n", block)
+        assert name, block
+        (tmp_path / name[1]).write_text(block, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    with wfo.strategy.registry.separate():
+        yield tmp_path
+    for name in ("first", "own", "broken"):
+        sys.modules.pop(name, None)
+
+
+def test_the_first_strategy_of_the_guide_works(
+    first_strategy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its files and its commands, as they stand there and in their order."""
+    runpy.run_path(str(first_strategy / "one.py"))
+    assert "PartMetrics(" in capsys.readouterr().out
+    runpy.run_path(str(first_strategy / "sweep.py"))
+    assert "oos_trades" in capsys.readouterr().out
+    calls = [
+        line
+        for block in blocks(SOURCES / "first-strategy.md", "console")
+        for line in block.splitlines()
+    ]
+    said = {}
+    for call in calls:
+        done = CliRunner().invoke(cli, shlex.split(call)[1:])
+        assert done.exit_code == 0, f"{call}\n{done.output}"
+        said[call.partition(" --")[0]] = done.output
+    assert re.search("37,944 .*combinations", said["wfo run"])
+    assert "37,944" in said["wfo strategies first.py:Breakout"]
+    # A first search is to show what one is made for.
+    assert "\nPlateaus: " in said["wfo run"]
+    assert "Swept by the engine factored." in said["wfo run"]
+    (text,) = blocks(SOURCES / "first-strategy.md", "text")
+    done = CliRunner().invoke(cli, ["strategies", "broken.py:Broken"])
+    assert str(done.exception).startswith(text.strip())
 
 
 def test_the_strategy_of_the_guide_works(tmp_path: Path) -> None:
@@ -505,7 +560,7 @@ def test_the_strategy_of_the_guide_works(tmp_path: Path) -> None:
         assert name, block
         files[name[1]] = block
         (tmp_path / name[1]).write_text(block, encoding="utf-8")
-    assert set(files) == {"mine.py", "use.py", "test_mine.py"}
+    assert set(files) == {"mine.py", "use.py", "test_mine.py", "crossing.py", "test_crossing.py"}
     used = python_in(tmp_path, "use.py")
     assert used.returncode == 0, used.stderr
     assert "PartMetrics(" in used.stdout
@@ -513,6 +568,52 @@ def test_the_strategy_of_the_guide_works(tmp_path: Path) -> None:
     tested = python_in(tmp_path, "-m", "pytest", "-q", "test_mine.py", *chosen)
     assert tested.returncode == 0, tested.stdout
     assert re.search(r"[3-9] passed", tested.stdout), tested.stdout
+
+
+def test_the_kernel_of_the_guide_works(tmp_path: Path) -> None:
+    """Its file, as it stands there; of its tests those of fills, money and time."""
+    pytest.importorskip("numba")
+    for block in blocks(SOURCES / "own-strategy.md", "python"):
+        (tmp_path / block.split()[1]).write_text(block, encoding="utf-8")
+    with separate():
+        strategy = get_strategy(f"{tmp_path}/crossing.py:crossing")
+        assert strategy.grid is not None
+        assert len(wfo.Grid(strategy.grid, strategy=strategy)) == 174
+        (written,) = blocks(SOURCES / "own-strategy.md", "python")[-1:]
+        finite = "finite_memory = False" not in written
+        more = {"strategy": strategy, "finite_memory": finite, "cases": 4}
+        suite = type("Suite", (wfo.testing.StrategyConformance,), more)()
+        for name in ("engines_agree", "trades_pay_their_costs", "no_look_ahead"):
+            getattr(suite, f"test_{name}")()
+        suite.test_dated_parameters()
+
+
+def test_the_guide_to_rust_shows_the_project_that_is_tested() -> None:
+    """`test_wheel` builds and tests it."""
+    page, project = SOURCES / "rust-strategy.md", ROOT / "tests" / "sma_cross"
+    if not project.is_dir():
+        pytest.skip("needs the repository")
+    source = (project / "src" / "lib.rs").read_text("utf-8")
+    shown = blocks(page, "rust")
+    assert len(shown) == 5
+    assert [block for block in shown if block not in source] == []
+    python = [p.read_text("utf-8") for p in project.rglob("*.py")]
+    for block in blocks(page, "python"):
+        assert any(block in text for text in python), block
+    crate, package = blocks(page, "toml")
+    assert package.removeprefix("# pyproject.toml\n") == (project / "pyproject.toml").read_text(
+        "utf-8"
+    )
+    found, own = tomllib.loads(crate), tomllib.loads((project / "Cargo.toml").read_text("utf-8"))
+    workspace = tomllib.loads((ROOT / "Cargo.toml").read_text("utf-8"))
+    assert found["lib"]["crate-type"] == own["lib"]["crate-type"]
+    assert found["package"]["edition"] == workspace["workspace"]["package"]["edition"]
+    assert found["dependencies"]["pyo3"] == workspace["workspace"]["dependencies"]["pyo3"]
+    assert found["dependencies"].keys() == own["dependencies"].keys()
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    assert {found["dependencies"][f"wfo-{n}"]["git"] for n in ("core", "bindings")} == {
+        urls["Repository"]
+    }
 
 
 def test_the_source_of_the_guide_passes_its_tests(tmp_path: Path) -> None:

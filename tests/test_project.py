@@ -18,6 +18,7 @@ from conftest import ROOT
 
 import wfo
 from wfo.files import limits
+from wfo.rules.program import MOST_ORDERS
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CARGO: dict[str, Any] = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))
@@ -261,6 +262,10 @@ def test_limits_are_stated_as_they_are() -> None:
         ],
         "a space of a search": [
             *(limits.SEARCH_DIMENSIONS, limits.AXIS_VALUES, limits.SEARCH_CONSTRAINTS)
+        ],
+        "a strategy that a record describes": [
+            *(limits.SEARCH_DIMENSIONS, limits.SEARCH_CONSTRAINTS),
+            *(limits.RULES_NODES, limits.RULES_PARTS, MOST_ORDERS),
         ],
         "the database of a study": [
             *(limits.DATABASE_BYTES // gib, limits.DATABASE_CELL // mib),

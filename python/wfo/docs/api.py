@@ -58,6 +58,12 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ),
     ),
     (
+        "api-own",
+        "Own strategies",
+        "Strategies that are written by their users, in a few lines.",
+        ("Rules", "Int", "Float", "orders", "indicator", "kernel"),
+    ),
+    (
         "api-backtest",
         "Simulations and sweeps",
         "Backtests of one parameter set, of a whole grid, or of any combinations.",
@@ -101,8 +107,8 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 
 #: Public modules with a page each.
 MODULES = (
-    *("wfo.strategy", "wfo.metrics", "wfo.backtest.figures", "wfo.progress", "wfo.testing"),
-    "wfo.stats",
+    *("wfo.strategy", "wfo.rules", "wfo.examples", "wfo.kernels", "wfo.metrics"),
+    *("wfo.backtest.figures", "wfo.progress", "wfo.testing", "wfo.stats"),
     *("wfo.data", "wfo.data.updating", "wfo.data.downloading", "wfo.data.sources"),
 )
 
@@ -277,7 +283,8 @@ def _doc(value: Any, name: str) -> str:
 
 
 def _type_text(value: Any) -> str:
-    return re.sub(r"\b(typing|collections\.abc|wfo(\.\w+)+)\.", "", str(value))
+    text = re.sub(r"\bForwardRef\('([^']*)'\)", r"\1", str(value))
+    return re.sub(r"\b(typing|collections\.abc|wfo(\.\w+)+)\.", "", text)
 
 
 def _members(owner: type) -> Iterator[tuple[str, Any]]:

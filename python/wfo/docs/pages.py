@@ -39,7 +39,9 @@ _GUIDES = (
     "refinement",
     "walkforward",
     "search",
+    "first-strategy",
     "own-strategy",
+    "rust-strategy",
     "own-source",
     "reproducibility",
 )
@@ -104,6 +106,7 @@ def all_pages(command: click.Command) -> list[Page]:
         Page("files-of-vendors", REFERENCE, vendors_page()),
         Page("formats", REFERENCE, _source(FOLDER.parent / "FORMATS.md"), "File formats"),
         Page("contract", REFERENCE, _source(FOLDER.parent / "atr_d" / "CONTRACT.md"), "Contract"),
+        Page("rules", REFERENCE, _rules_contract(), "Rules"),
         Page("glossary", REFERENCE, _source(FOLDER / "glossary.md")),
         *(Page(name, API, text) for name, text in api_pages()),
     ]
@@ -111,7 +114,7 @@ def all_pages(command: click.Command) -> list[Page]:
 
 def page_names() -> list[str]:
     """Return the names of the pages, in order, without making them."""
-    others = ("example", "commands", "files-of-vendors", "formats", "contract", "glossary")
+    others = ("example", "commands", "files-of-vendors", "formats", "contract", "rules", "glossary")
     return ["index", *_GUIDES, *others, *api_names()]
 
 
@@ -119,6 +122,12 @@ def by_section(pages: list[Page]) -> Iterator[tuple[str, list[Page]]]:
     """Yield each section of the navigation with its pages, in order."""
     for section in dict.fromkeys(page.section for page in pages):
         yield section, [page for page in pages if page.section == section]
+
+
+def _rules_contract() -> str:
+    """Return the page of rules; in the package the other contract lies in another folder."""
+    text = _source(FOLDER.parent / "rules" / "CONTRACT.md")
+    return text.replace("(../atr_d/CONTRACT.md)", "(contract.md)")
 
 
 def _source(path: Path) -> str:
