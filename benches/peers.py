@@ -4,6 +4,8 @@ Every tool gets the strategy atr_d_l, the default windows' phases and combinatio
 from the shipped grid phase1_slim. No tool but wfo has this strategy, so each does what lies nearest
 to it, and the output says of each what its figure includes, and whether its results were checked.
 
+With ``--examples`` it is the examples of own strategies instead (`peers_examples.py`).
+
 The peers live in an environment of their own and each runs in a process of its own; wfo runs on
 the Python that runs this script. Everything is computed by one thread. A figure is nanoseconds per
 combination, phase and core; compiling, and whatever a tool is given ready-made, is left out.
@@ -1116,7 +1118,7 @@ def compare_all(arguments: argparse.Namespace, work: Path) -> None:
     environment = Environment(arguments.venv or work / "venv")
     others = [
         peer_row(PEERS[name], name, environment, work, expected, arguments.seconds)
-        for name in arguments.only or PEERS
+        for name in arguments.only
     ]
     build = wfo.build_info()
     long = statistics.mean(p.end - p.warmup for p in phases)
@@ -1141,6 +1143,28 @@ def compare_all(arguments: argparse.Namespace, work: Path) -> None:
         print(f"\n{as_text(figures, 3)}\n\n{as_notes(meaning)}")
 
 
+def compare_examples(arguments: argparse.Namespace, work: Path) -> None:
+    """Time the examples of own strategies instead, and print it."""
+    import peers_examples
+
+    peers_examples.compare_all(
+        work,
+        arguments.venv or work / "venv",
+        arguments.only,
+        arguments.seconds,
+        markdown=arguments.markdown,
+    )
+
+
+def peer_names(*, examples: bool) -> list[str]:
+    """Return the names of the peers on atr_d_l, or of those on the examples."""
+    if not examples:
+        return list(PEERS)
+    import examples_tools
+
+    return list(examples_tools.PEERS)
+
+
 def main() -> None:
     """Parse the arguments; compare, or be the process of one peer."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -1148,19 +1172,27 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder for files; by default a temporary one")
     parser.add_argument("--venv", type=Path, help="environment of the peers; made if not there")
     parser.add_argument("--seconds", type=float, default=3.0, help="for each tool; by default 3")
-    parser.add_argument("--only", nargs="+", choices=list(PEERS), metavar="PEER")
+    parser.add_argument("--only", nargs="+", metavar="PEER")
+    parser.add_argument(
+        "--examples", action="store_true", help="compare on the examples of own strategies"
+    )
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--peer", choices=list(PEERS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    compare = compare_examples if arguments.examples else compare_all
+    known = peer_names(examples=arguments.examples)
+    arguments.only = arguments.only or known
+    if unknown := set(arguments.only) - set(known):
+        parser.error(f"no peer: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     if arguments.peer:
         out = arguments.work / f"{arguments.peer}.npz"
         run_peer(arguments.peer, arguments.work / "task.npz", out, arguments.seconds)
     elif arguments.work:
         arguments.work.mkdir(parents=True, exist_ok=True)
-        compare_all(arguments, arguments.work)
+        compare(arguments, arguments.work)
     else:
         with tempfile.TemporaryDirectory() as work:
-            compare_all(arguments, Path(work))
+            compare(arguments, Path(work))
 
 
 if __name__ == "__main__":
