@@ -32,7 +32,7 @@ LEFT_OUT = {
     "stats.TradeIntervals", "stats.TradeStationVerdict",
     "Simulation.of", "SweepResult.of",
     # For classes that are derived: their callers are code, not values.
-    "AccountSettings.check_number", "AccountSettings.check_choice",
+    "AccountSettings.check_number", "AccountSettings.check_choice", "Rules.rules",
     # Records of a run's folder, which tests of their own damage.
     "PermutationTest.from_dict", "Verdict.from_dict", "Verdict.read", "Verdict.write",
     "Verdict.strategy",

@@ -111,6 +111,8 @@ def test_every_option_can_stand_in_a_file() -> None:
             text, expected = "3", 3
         elif isinstance(option.type, click.types.FloatParamType):
             text, expected = "0.25", 0.25
+        elif option.metavar == "A,B":
+            text, expected = "words,letters", ("words", "letters")
         else:
             text, expected = "words", "words"
         found = options(f"{LEAST}{name}: {text}")[option.name or ""]

@@ -16,6 +16,7 @@ import wfo
 from wfo.cli import cli
 from wfo.data import BarsOrigin, DataStore
 from wfo.selection.comparison import compare, standing
+from wfo.strategy import registry
 
 # The table of the grids, and the names in TradeStation.
 TABLE = {
@@ -30,7 +31,9 @@ HULLS = ("hma_fast_length", "hma_slow_length")
 
 
 def test_the_catalogue_has_the_family() -> None:
-    found = wfo.strategies()
+    # Without what other tests have named in files.
+    with registry.separate():
+        found = wfo.strategies()
     assert list(found) == list(TABLE)
     for name, (count, _, tradestation) in TABLE.items():
         assert len(found[name].names) == count
