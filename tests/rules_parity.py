@@ -92,9 +92,7 @@ def parity(case: Case, *, simulated: int = 1) -> list[str]:
     """
     engines = Engines(case)
     said = []
-    names = [
-        n for n in ENGINES if n in engines.engines and engines.lacks(n, space=engines.space) is None
-    ]
+    names = [n for n in ENGINES if engines.lacks(n, space=engines.space) is None]
     figures = {name: engines.figures(name) for name in names}
     wanted = figures["reference"]
     scale = case.settings.capital + max(float(np.abs(column).max()) for column in wanted[:4])

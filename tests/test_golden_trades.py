@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ import pytest
 from golden_oracle import Bars, Trade
 
 import wfo
+from wfo import examples
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.csv"))
@@ -104,13 +104,11 @@ def test_differences_are_all_there_is_beside_the_specification(name: str) -> Non
     assert {why for why, _, _ in case.differences} <= ALLOWED[name.partition("-")[0]]
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("wfo.examples") is None, reason="wfo.examples is not there yet"
-)
+@pytest.mark.parametrize("engine", ["direct", "factored"])
 @pytest.mark.parametrize("name", NAMES)
-def test_an_example_trades_as_backtesting_py_does_but_for_the_differences(name: str) -> None:
-    from wfo import examples
-
+def test_an_example_trades_as_backtesting_py_does_but_for_the_differences(
+    name: str, engine: str
+) -> None:
     case = golden(name)
     found = wfo.simulate(
         getattr(examples, case.example),
@@ -118,7 +116,7 @@ def test_an_example_trades_as_backtesting_py_does_but_for_the_differences(name: 
         case.params,
         split=len(bars_of(case.symbol).close) // 2,
         warmup=case.warmup,
-        engine="direct",
+        engine=engine,
     )
     rows = found.trades.select(*Trade._fields).iter_rows()
     assert_same([Trade(*row) for row in rows], demanded(name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import math
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +14,6 @@ import pytest
 from numpy.typing import NDArray
 
 import wfo
-
-if importlib.util.find_spec("wfo.rules.reference") is None:
-    pytest.skip("the interpreter of rules is not there yet", allow_module_level=True)
-
 from wfo.rules.reference import indicators
 from wfo.rules.reference.columns import evaluate
 
