@@ -379,6 +379,59 @@ impl Cells<'_> {
     }
 }
 
+/// [`Cells`] that several workers write, each of them other cells, in any order.
+#[derive(Debug)]
+pub(crate) struct SharedCells<'a> {
+    money: [*mut f64; 4],
+    trades: [*mut u32; 2],
+    len: usize,
+    cells: std::marker::PhantomData<Cells<'a>>,
+}
+
+#[expect(unsafe_code, reason = "cells of a box are not side by side")]
+// SAFETY: the pointers are those of cells that are borrowed mutably for as long, and nothing is read
+// through them.
+unsafe impl Send for SharedCells<'_> {}
+#[expect(unsafe_code, reason = "cells of a box are not side by side")]
+// SAFETY: `set` asks its caller that no cell is written twice at a time, and nothing else is done.
+unsafe impl Sync for SharedCells<'_> {}
+
+impl<'a> SharedCells<'a> {
+    /// The same cells.
+    pub fn new(cells: Cells<'a>) -> Self {
+        let len = cells.len();
+        let Cells { is_pnl, oos_pnl, is_dd, oos_dd, is_trades, oos_trades } = cells;
+        let money = [is_pnl, oos_pnl, is_dd, oos_dd];
+        // One length for all of them, to be compared once a cell.
+        assert!(money.iter().all(|own| own.len() == len) && is_trades.len() == len);
+        assert!(oos_trades.len() == len);
+        let (money, trades) =
+            (money.map(<[f64]>::as_mut_ptr), [is_trades, oos_trades].map(<[u32]>::as_mut_ptr));
+        Self { money, trades, len, cells: std::marker::PhantomData }
+    }
+
+    /// Writes cell `i`.
+    ///
+    /// # Safety
+    /// No other thread writes the same cell at the same time.
+    ///
+    /// # Panics
+    /// If there is no such cell.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "cells of a box are not side by side")]
+    pub unsafe fn set(&self, i: usize, figures: Figures) {
+        assert!(i < self.len);
+        let Figures { is_pnl, oos_pnl, is_dd, oos_dd, is_trades, oos_trades } = figures;
+        let money = self.money.into_iter().zip([is_pnl, oos_pnl, is_dd, oos_dd]);
+        let trades = self.trades.into_iter().zip([is_trades, oos_trades]);
+        // SAFETY: all columns have `len` cells, which stay borrowed; and the caller's.
+        unsafe {
+            money.for_each(|(column, value)| column.add(i).write(value));
+            trades.for_each(|(column, value)| column.add(i).write(value));
+        }
+    }
+}
+
 fn front<'b, T>(cells: &mut &'b mut [T], count: usize) -> &'b mut [T] {
     let (front, rest) = std::mem::take(cells).split_at_mut(count);
     *cells = rest;

@@ -1,8 +1,31 @@
-//! Engines: what carries out a task.
+//! Engines: what carries out a task, and what engines of several strategies are made of.
+//!
+//! Files use those below them:
+//!
+//! ```text
+//! direct                         any strategy, bar by bar
+//! lane_parts                     ends of the parts of four paths
+//! lane_accounts  boundary        their accounts, closes around an end
+//! per_unit                       what a trade makes of a unit of equity
+//! first_touch  excursion         touches by the bar since which an order is followed, marks per share
+//! intrabar_time  range_summary   order within a bar, closes of a range
+//! lookup  ruin  comparing        reads of tables, bounds of rounding, columns compared bar by bar
+//! tiers  f64x4                   sets of instructions, vectors
+//! ```
 
+pub(crate) mod boundary;
+pub(crate) mod comparing;
 pub mod direct;
+pub(crate) mod excursion;
 pub(crate) mod f64x4;
+pub mod first_touch;
+pub mod intrabar_time;
+pub(crate) mod lane_accounts;
+pub(crate) mod lane_parts;
+pub(crate) mod lookup;
+pub(crate) mod per_unit;
 pub mod range_summary;
+pub(crate) mod ruin;
 pub mod spare;
 pub mod tiers;
 pub mod working;
@@ -29,6 +52,11 @@ pub trait PreparedSweep: Send + Sync {
 
     /// Combinations that are best computed together; 1 where it makes no difference.
     fn batch_multiple(&self) -> u64 {
+        1
+    }
+
+    /// Combinations fewer than which cost several times as much each; 1 where it makes no difference.
+    fn least_batch(&self) -> u64 {
         1
     }
 

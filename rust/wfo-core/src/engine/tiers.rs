@@ -105,6 +105,11 @@ impl Tier {
         })
     }
 
+    /// Whether the processor has the masks of AVX-512.
+    pub(crate) fn has_masks(self) -> bool {
+        self.0 == Instructions::Avx512
+    }
+
     /// Runs `work` as this tier's code.
     #[inline]
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {

@@ -11,9 +11,9 @@
 
 use std::ops::Range;
 
-use super::first_touch::FirstTouchView;
-use super::intrabar_time::IntrabarTime;
-use super::lookup::{IndexTable, NamesRow};
+use crate::engine::first_touch::FirstTouchView;
+use crate::engine::intrabar_time::IntrabarTime;
+use crate::engine::lookup::{IndexTable, NamesRow};
 use crate::execution::account::Side;
 use crate::indicators::PriceMethod;
 use crate::strategies::atr_d::params::{Hull, Veto};

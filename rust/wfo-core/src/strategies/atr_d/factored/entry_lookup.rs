@@ -6,11 +6,11 @@
 use std::hint::select_unpredictable;
 
 use super::entry_filter::{FilterState, SidedBar};
-use super::excursion::{Long, Short, UNIT_RATE};
-use super::first_touch::FirstTouch;
-use super::intrabar_time::IntrabarTime;
-use super::lookup::{IndexTable, IndexView, row};
-use super::per_unit::PerUnit;
+use crate::engine::excursion::{Long, Short, UNIT_RATE};
+use crate::engine::first_touch::FirstTouch;
+use crate::engine::intrabar_time::IntrabarTime;
+use crate::engine::lookup::{IndexTable, IndexView, row};
+use crate::engine::per_unit::PerUnit;
 
 /// Where positions are opened: by the bar since which a path is flat, the row of the entry's rate,
 /// and the row of the position in the exit table. The row behind the last bar leads to itself, and

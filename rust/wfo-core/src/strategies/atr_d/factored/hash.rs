@@ -1,6 +1,6 @@
 //! Hashes that find candidates for equality; equal hashes are never taken for a proof.
 
-use super::first_touch::StartRange;
+use crate::engine::first_touch::StartRange;
 
 /// Mixes some bits into a hash.
 #[inline(always)]

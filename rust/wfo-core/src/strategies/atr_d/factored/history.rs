@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 
-use super::boundary::Boundary;
 use super::entry_filter::EntryFilter;
 use super::entry_lookup;
-use super::first_touch::{FirstTouch, FirstTouchCursor, SignedBars, StartRange, TouchVisitor};
 use super::path::{PhaseBars, SharedWays, Trade};
-use super::per_unit::PerUnit;
 use super::settle;
 use super::tightening::Tightening;
+use crate::engine::boundary::Boundary;
+use crate::engine::first_touch::{
+    FirstTouch, FirstTouchCursor, SignedBars, StartRange, TouchVisitor,
+};
+use crate::engine::per_unit::PerUnit;
 use crate::execution::account::Recorder;
 use crate::execution::settings::{AccountSettings, Sizing};
 use crate::execution::touches::Way;

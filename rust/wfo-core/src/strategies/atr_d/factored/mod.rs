@@ -2,9 +2,9 @@
 //!
 //! Between two events a strategy knows only its state and the bar since which it holds. So every
 //! order of ATR-D is a function from a start bar to the time of its first touch and its fill: a
-//! first-touch table ([`first_touch`]). A backtest is a path through such tables, one step an event
+//! first-touch table ([`first_touch`](crate::engine::first_touch)). A backtest is a path through such tables, one step an event
 //! ([`path`]), and what its trades do to money follows from a table of the closes that depends on
-//! no parameter ([`range_summary`](crate::engine::range_summary), [`per_unit`]). A first-touch table depends on few parameters,
+//! no parameter ([`range_summary`](crate::engine::range_summary), [`per_unit`](crate::engine::per_unit)). A first-touch table depends on few parameters,
 //! and is computed once for all combinations that share them: [`layout`] says which do.
 //!
 //! All phases begin with the first stored bar, so indicators and tables are the same for all of
@@ -15,7 +15,7 @@
 //! expressions on the same indicator values as in [`direct`](crate::engine::direct), so paths take
 //! the same events in the same bars. Money alone is computed in another order, which moves it by a
 //! few units in the last place; where such a unit could decide whether an account is ruined
-//! ([`ruin`]), the direct engine's expressions decide it ([`settle`]).
+//! ([`ruin`](crate::engine::ruin)), the direct engine's expressions decide it ([`settle`]).
 //!
 //! Files use those below them:
 //!
@@ -26,31 +26,25 @@
 //! prepared      simulate                    what all of the above share, one parameter set
 //! history                                   bars and phases, orders become tables
 //! stop_sets     tightening    settle        representatives, equal tightenings, figures of trades
-//! layout        path          boundary      parts of a grid, sequences of trades, ends of parts
+//! layout        path                        parts of a grid, sequences of trades
 //! entry_lookup  order_tables                entries and exits by row
-//! entry_filter  per_unit      hash          veto and Hull averages, money per unit of equity
-//! first_touch   excursion                   touches, marks of a trade per share
-//! intrabar_time  ruin  lookup               order within a bar, bounds, reads
+//! entry_filter  hash                        veto and Hull averages
 //! ```
+//!
+//! First touches, what trades make of a unit of equity, and the accounts of lanes are those of
+//! [`engine`](crate::engine).
 
-mod boundary;
 mod coalesced;
 mod entry_filter;
 mod entry_lookup;
-mod excursion;
 mod extended;
-mod first_touch;
 mod hash;
 mod history;
-mod intrabar_time;
 mod layout;
 mod lockstep;
-mod lookup;
 mod order_tables;
 mod path;
-mod per_unit;
 mod prepared;
-mod ruin;
 mod schedule;
 mod segments;
 mod settle;
@@ -67,8 +61,8 @@ use crate::strategies::atr_d::Variant;
 
 /// The parts of the engine, for benchmarks of each.
 pub mod parts {
-    pub use super::first_touch::{FirstTouch, SignedBars, StartRange};
-    pub use super::intrabar_time::IntrabarTime;
+    pub use crate::engine::first_touch::{FirstTouch, SignedBars, StartRange};
+    pub use crate::engine::intrabar_time::IntrabarTime;
     pub use crate::engine::range_summary::{RangeSummaries, RangeSummary};
 }
 

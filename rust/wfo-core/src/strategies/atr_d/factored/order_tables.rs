@@ -1,10 +1,10 @@
 //! Tables of orders: entries with their rates, and the stops of a stop set with their excursions.
 
-use super::excursion::{Excursion, NO_TRADE, Side};
-use super::first_touch::{FirstTouch, FirstTouchView, StartRange};
-use super::intrabar_time::IntrabarTime;
-use super::lookup::{IndexTable, prefetch};
-use super::per_unit::PerUnit;
+use crate::engine::excursion::{Excursion, NO_TRADE, Side};
+use crate::engine::first_touch::{FirstTouch, FirstTouchView, StartRange};
+use crate::engine::intrabar_time::IntrabarTime;
+use crate::engine::lookup::{IndexTable, prefetch};
+use crate::engine::per_unit::PerUnit;
 
 /// An entry order, and the rates of the positions that it opens.
 #[derive(Debug, Clone, Default)]

@@ -9,7 +9,7 @@
 //! [`lockstep`](super::lockstep) and [`coalesced`](super::coalesced).
 
 use super::entry_filter::FilterState;
-use super::first_touch::FirstTouchView;
+use crate::engine::first_touch::FirstTouchView;
 use crate::execution::account::Side;
 use crate::execution::touches::Way;
 use crate::strategies::atr_d::params::{BothTriggered, EntryMode};

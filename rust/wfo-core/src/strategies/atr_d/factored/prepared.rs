@@ -7,16 +7,16 @@
 use std::sync::Arc;
 
 use super::entry_filter::{EntryFilter, FilterState};
-use super::excursion::{Long, Short};
-use super::first_touch::{FirstTouch, FirstTouchView};
 use super::history::History;
 use super::layout::{EntryIndex, Layout};
 use super::lockstep::LANES;
-use super::lookup::IndexTable;
 use super::order_tables::{EntryTable, ExitTable};
 use super::path::{self, Orders, Trade};
 use super::stop_sets::{StopConsumer, StopRanges, StopSet};
 use super::tightening::Tightening;
+use crate::engine::excursion::{Long, Short};
+use crate::engine::first_touch::{FirstTouch, FirstTouchView};
+use crate::engine::lookup::IndexTable;
 use crate::error::{Error, Result};
 use crate::execution::touches::Way;
 use crate::figures::{Cells, Figures, SplitCells};

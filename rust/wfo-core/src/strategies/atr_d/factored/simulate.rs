@@ -1,10 +1,10 @@
 //! The backtest of one parameter set, with its marks and trades.
 
 use super::entry_filter::{EntryFilter, FilterParams};
-use super::first_touch::FirstTouch;
 use super::history::History;
 use super::path::{self, Orders};
 use super::tightening::Tightening;
+use crate::engine::first_touch::FirstTouch;
 use crate::error::Result;
 use crate::execution::extended::{Diary, Labels};
 use crate::execution::settings::AccountSettings;

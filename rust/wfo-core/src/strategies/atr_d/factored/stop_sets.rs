@@ -14,9 +14,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::first_touch::{SignedBars, StartRange};
 use super::hash::{hash_of_range, mix};
 use super::path::PhaseBars;
+use crate::engine::first_touch::{SignedBars, StartRange};
 use crate::figures::SplitCells;
 
 /// Cells of consecutive combinations of one stop set.

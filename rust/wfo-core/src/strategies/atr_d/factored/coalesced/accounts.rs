@@ -1,7 +1,7 @@
 //! The accounts of eight paths.
 
+use crate::engine::excursion::{Excursion, Side};
 use crate::engine::f64x4::max;
-use crate::strategies::atr_d::factored::excursion::{Excursion, Side};
 
 /// Paths whose accounts are updated at once.
 pub(in super::super) const ACCOUNT_LANES: usize = 8;

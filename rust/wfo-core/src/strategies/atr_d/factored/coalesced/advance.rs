@@ -5,12 +5,12 @@ use super::path_set::PathSet;
 use super::plan::{PhaseGroup, PhaseSlot};
 use super::sells::{Sell, SellTable};
 use super::states::{BAR_BITS, FLAT, KINDS, LONG, SHORT, State, StateTable};
+use crate::engine::excursion::{Excursion, Long, Short, Side};
+use crate::engine::intrabar_time::is_nearer;
+use crate::engine::per_unit::PerUnit;
 use crate::figures::Columns;
-use crate::strategies::atr_d::factored::excursion::{Excursion, Long, Short, Side};
-use crate::strategies::atr_d::factored::intrabar_time::is_nearer;
 use crate::strategies::atr_d::factored::order_tables::{EntryTable, ExitTable};
 use crate::strategies::atr_d::factored::path::SharedWays;
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
 
 /// The tables that lead the paths of a pass.
 #[derive(Debug, Clone, Copy)]

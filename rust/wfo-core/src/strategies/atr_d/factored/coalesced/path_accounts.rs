@@ -3,11 +3,11 @@
 use super::accounts::{ACCOUNT_LANES, AccountLanes};
 use super::path_set::{PATHS, PathSet};
 use super::plan::{FilterBatch, PhaseSlot};
+use crate::engine::excursion::{Excursion, Long, Side};
+use crate::engine::per_unit::PerUnit;
+use crate::engine::ruin::{FADED, NEARLY_RUINED, RISKY_FALL, RISKY_RISE};
 use crate::figures::Columns;
-use crate::strategies::atr_d::factored::excursion::{Excursion, Long, Side};
 use crate::strategies::atr_d::factored::path::PhaseBars;
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
-use crate::strategies::atr_d::factored::ruin::{FADED, NEARLY_RUINED, RISKY_FALL, RISKY_RISE};
 
 /// The accounts of all paths of a pass.
 pub(in super::super) struct PathAccounts<'a> {

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::path_set::{PATHS, PathSet};
 use super::plan::FilterBatch;
+use crate::engine::excursion::Short;
+use crate::engine::first_touch::TouchVisitor;
+use crate::engine::intrabar_time::IntrabarTime;
+use crate::engine::per_unit::PerUnit;
 use crate::strategies::atr_d::factored::entry_filter::EntryFilter;
-use crate::strategies::atr_d::factored::excursion::Short;
-use crate::strategies::atr_d::factored::first_touch::TouchVisitor;
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
 use crate::strategies::atr_d::factored::prepared::Prepared;
 use crate::strategies::atr_d::params::Entry;
 

@@ -1,14 +1,14 @@
 use super::plan::Plan;
 use super::sells::{Listing, Lists};
 use super::*;
+use crate::engine::excursion::{Excursion, Short};
+use crate::engine::first_touch::{FirstTouch, SignedBars};
+use crate::engine::intrabar_time::IntrabarTime;
+use crate::engine::per_unit::PerUnit;
 use crate::execution::settings::AccountSettings;
 use crate::execution::touches::Way;
 use crate::market::bars::Bars;
-use crate::strategies::atr_d::factored::excursion::{Excursion, Short};
-use crate::strategies::atr_d::factored::first_touch::{FirstTouch, SignedBars};
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
 use crate::strategies::atr_d::factored::path::PhaseBars;
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
 use crate::strategies::atr_d::params::{BothTriggered, EntryMode};
 use proptest::prelude::*;
 

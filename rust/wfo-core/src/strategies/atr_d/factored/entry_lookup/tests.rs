@@ -1,10 +1,10 @@
 use super::*;
+use crate::engine::first_touch::SignedBars;
 use crate::execution::settings::AccountSettings;
 use crate::execution::touches::Way;
 use crate::market::bars::Bars;
 use crate::strategies::atr_d::factored::entry_filter::EntryFilter;
 use crate::strategies::atr_d::factored::entry_filter::filter_states;
-use crate::strategies::atr_d::factored::first_touch::SignedBars;
 use crate::strategies::atr_d::series::HullState;
 use proptest::prelude::*;
 

@@ -3,12 +3,12 @@
 use super::accumulate::Accumulator;
 use super::returns::CloseReturns;
 use super::short_marks::{MOST_ROWS, MarkSummary, ShortMarks};
+use crate::engine::first_touch::{FirstTouch, SignedBars};
 use crate::error::Result;
 use crate::execution::extended::Extended;
 use crate::execution::settings::{AccountSettings, Sizing};
 use crate::figures::{ExtendedCells, SplitCells};
 use crate::strategies::atr_d::factored::entry_filter::{EntryFilter, FilterParams};
-use crate::strategies::atr_d::factored::first_touch::{FirstTouch, SignedBars};
 use crate::strategies::atr_d::factored::layout::EntryIndex;
 use crate::strategies::atr_d::factored::path::{self, Orders, Trade};
 use crate::strategies::atr_d::factored::prepared::{Prepared, StopScratch};

@@ -2,14 +2,15 @@
 
 use std::hint::select_unpredictable;
 
-use super::accounts::{Accounts, Closing};
 use super::lanes::{ByLane, LANES, Lanes, TRADES, TradeLists};
+use crate::engine::excursion::UNIT_RATE;
 use crate::engine::f64x4::{F64_LANES, F64x4};
+use crate::engine::lane_accounts::{Accounts, Closing};
+use crate::engine::lane_parts::ListedTrade;
+use crate::engine::lookup::row;
+use crate::engine::per_unit::PerUnit;
 use crate::figures::Figures;
 use crate::strategies::atr_d::factored::entry_lookup::EntryLookup;
-use crate::strategies::atr_d::factored::excursion::{Excursion, Long, Short, Side, UNIT_RATE};
-use crate::strategies::atr_d::factored::lookup::row;
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
 
 /// Trades that are listed between two looks at where the paths are.
 const STRIDE: usize = 4;
@@ -28,16 +29,6 @@ pub(in super::super) struct LaneBatch<'a, L, const SHORTS: bool, const CHECKS_RU
 /// Where the paths of a batch stand: rows of its entries.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Positions(ByLane);
-
-/// A trade that a path may make.
-#[derive(Clone, Copy)]
-pub(in super::super) struct ListedTrade<'a> {
-    pub rate: f64,
-    pub excursion: &'a Excursion,
-    /// First bar and the bar of its end.
-    pub from: u32,
-    pub to: u32,
-}
 
 impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
     LaneBatch<'a, L, SHORTS, CHECKS_RUIN>
@@ -139,22 +130,25 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         assert!(end <= lists.listed);
         let mut places = begins;
         for _ in 0..least {
-            self.close(accounts, first, lists, places);
+            self.close(accounts, first, lists, places, u32::MAX);
             for place in &mut places {
                 *place += 1;
             }
         }
         // Paths of fewer trades are given some that change nothing.
         for step in least..most {
+            let mut some = 0;
             for i in 0..F64_LANES {
                 let more = step < counts[i];
                 places[i] = select_unpredictable(more, begins[i] + step, TRADES as u32);
+                some |= u32::from(more) << i;
             }
-            self.close(accounts, first, lists, places);
+            self.close(accounts, first, lists, places, some);
         }
     }
 
-    /// Enters a trade of each of four paths.
+    /// Enters a trade of each of four paths, of which `some` are real. The others are no ruin: one that
+    /// has come to its end may have been marked below 0 there.
     #[inline(always)]
     fn close<V: F64x4>(
         &self,
@@ -162,6 +156,7 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         first: usize,
         lists: &TradeLists,
         places: [u32; F64_LANES],
+        some: u32,
     ) {
         let mut closing = Closing::new();
         for (i, place) in places.into_iter().enumerate() {
@@ -184,7 +179,7 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         let rates = V::from_array(closing.rates);
         accounts.close::<SHORTS>(self.per_unit, rates, closing.excursions);
         if CHECKS_RUIN {
-            accounts.note_ruins(before, u32::MAX);
+            accounts.note_ruins(before, some);
         }
     }
 
@@ -237,63 +232,11 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         first: usize,
         found: &[ListedTrade<'a>; F64_LANES],
         crossing: u32,
-        out: &mut [(Figures, bool); LANES],
+        out: &mut [(Figures, bool)],
     ) {
-        let capital = self.per_unit.capital;
-        let (mut inner, mut outer) = (Closing::new(), Closing::new());
-        let mut spare = [[Excursion::default(); 3]; F64_LANES];
-        let mut ending = 0;
-        for (i, spare) in spare.iter_mut().enumerate() {
-            let lane = first + i;
-            let (split, end) = (self.lanes.splits[lane], self.lanes.ends[lane]);
-            let [at_split, at_end] = self.lanes.boundaries[lane];
-            let (ListedTrade { rate, excursion, from, to }, crosses) =
-                (found[i], crossing >> i & 1 == 1);
-            let short = SHORTS && rate < 0.0;
-            // An open position is marked at the last in-sample close, as if it ended there [F4].
-            let [one, two, rest] = spare;
-            let held = crosses & (from < split);
-            let marked = at_split.mark::<SHORTS>(self.per_unit, short, from.min(split - 1), one);
-            inner.set(i, held, rate, marked);
-            // What is left of the trade, to its end or to that of the phase.
-            let (trades, ends) = (crosses & (from < end), to < end);
-            let last = from.max(split).min(end - 1);
-            let last = at_end.mark::<SHORTS>(self.per_unit, short, last, two);
-            let summaries = self.per_unit.summaries();
-            let closes = at_split.until(summaries, to.max(split).min(end - 1));
-            *rest = if short {
-                Short::excursion(closes, excursion.net)
-            } else {
-                Long::excursion(closes, excursion.net)
-            };
-            let excursion = select_unpredictable(held, &*rest, excursion);
-            outer.set(i, trades, rate, select_unpredictable(ends, excursion, last));
-            // A mark ruins no account [M9].
-            ending |= u32::from(crosses & ends) << i;
-        }
-        accounts.note_faded(capital, crossing);
-        let before = *accounts;
-        accounts.close::<SHORTS>(self.per_unit, V::from_array(inner.rates), inner.excursions);
-        let (equity, drawdown) = (accounts.equity.to_array(), accounts.drawdown.to_array());
-        for i in 0..F64_LANES {
-            if crossing >> i & 1 == 1 {
-                // [F1] [F2] [F3]
-                let figures = &mut out[first + i].0;
-                figures.is_pnl = equity[i] - capital;
-                figures.is_dd = drawdown[i];
-                figures.is_trades = accounts.trades[i];
-                accounts.is_oos[i] = true;
-                accounts.trades[i] = ending >> i & 1;
-            }
-        }
-        // Out-of-sample peaks begin at the mark of the boundary [F2]; the position goes on [F4].
-        accounts.peak = V::select(crossing, accounts.equity, before.peak);
-        accounts.drawdown = V::select(crossing, V::splat(0.0), before.drawdown);
-        accounts.equity = before.equity;
-        accounts.close::<SHORTS>(self.per_unit, V::from_array(outer.rates), outer.excursions);
-        if CHECKS_RUIN {
-            accounts.note_ruins(before.equity, ending);
-        }
+        let ends = self.lanes.part_ends(first);
+        let per_unit = self.per_unit;
+        ends.cross_split::<V, SHORTS, CHECKS_RUIN>(per_unit, accounts, found, crossing, out);
     }
 
     /// Takes paths to the ends of their phases, with the trades that would end behind them: some of
@@ -304,36 +247,11 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
         accounts: &mut Accounts<V>,
         first: usize,
         found: &[ListedTrade<'a>; F64_LANES],
-        held: u32,
-        done: u32,
-        out: &mut [(Figures, bool); LANES],
+        (held, done): (u32, u32),
+        out: &mut [(Figures, bool)],
     ) {
-        let capital = self.per_unit.capital;
-        let mut closing = Closing::new();
-        let mut spare = [Excursion::default(); F64_LANES];
-        for (i, spare) in spare.iter_mut().enumerate() {
-            let lane = first + i;
-            let (end, [_, at_end]) = (self.lanes.ends[lane], self.lanes.boundaries[lane]);
-            let ListedTrade { rate, from, .. } = found[i];
-            let held = (held >> i & 1 == 1) & (from < end);
-            let (short, last) = (SHORTS && rate < 0.0, from.min(end - 1));
-            // [M12] The last mark, without an exit.
-            let marked = at_end.mark::<SHORTS>(self.per_unit, short, last, spare);
-            closing.set(i, held, rate, marked);
-        }
-        accounts.note_faded(capital, done);
-        accounts.close::<SHORTS>(self.per_unit, V::from_array(closing.rates), closing.excursions);
-        let (equity, drawdown) = (accounts.equity.to_array(), accounts.drawdown.to_array());
-        for i in 0..F64_LANES {
-            if done >> i & 1 == 1 {
-                // [F1] [F2] [F3]
-                let (figures, may_be_ruined) = &mut out[first + i];
-                figures.oos_pnl = equity[i] - capital - figures.is_pnl;
-                figures.oos_dd = drawdown[i];
-                figures.oos_trades = accounts.trades[i];
-                *may_be_ruined = accounts.may_be_ruined >> i & 1 == 1;
-            }
-        }
+        let ends = self.lanes.part_ends(first);
+        ends.finish::<V, SHORTS>(self.per_unit, accounts, found, (held, done), out);
     }
 
     #[inline(always)]
@@ -368,6 +286,7 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
                 // Most lists of few trades hold both ends, and most parts of long ones neither.
                 if crossing != 0 {
                     let found = self.trades(first, lists, inside, steps);
+                    let out = &mut out[first..first + F64_LANES];
                     self.cross_split(accounts, first, &found, crossing, out);
                 }
                 self.enter(accounts, first, lists, begins, counts);
@@ -375,7 +294,8 @@ impl<'a, L: EntryLookup, const SHORTS: bool, const CHECKS_RUIN: bool>
                     let mut behind = [0; F64_LANES];
                     behind.copy_from_slice(&all[first..first + F64_LANES]);
                     let found = self.trades(first, lists, behind, steps);
-                    self.finish(accounts, first, &found, held & done, done, out);
+                    let out = &mut out[first..first + F64_LANES];
+                    self.finish(accounts, first, &found, (held & done, done), out);
                 }
             }
             let mut done = true;

@@ -1,9 +1,10 @@
 //! The lanes of a batch, and the lists of their trades.
 
+use crate::engine::boundary::Boundary;
+use crate::engine::excursion::{Excursion, UNIT_RATE};
 use crate::engine::f64x4::U32_LANES;
-use crate::strategies::atr_d::factored::boundary::Boundary;
-use crate::strategies::atr_d::factored::excursion::{Excursion, UNIT_RATE};
-use crate::strategies::atr_d::factored::lookup::IndexView;
+use crate::engine::lane_parts::PartEnds;
+use crate::engine::lookup::IndexView;
 use crate::strategies::atr_d::factored::order_tables::ExitTable;
 use crate::strategies::atr_d::factored::path::PhaseBars;
 
@@ -66,6 +67,17 @@ impl<'a> Lanes<'a> {
             lanes.may_ruin |= exits.may_ruin;
         }
         lanes
+    }
+
+    /// The ends of the parts of four of them.
+    #[inline(always)]
+    pub fn part_ends(&self, first: usize) -> PartEnds<'a> {
+        let each = [0, 1, 2, 3].map(|i| first + i);
+        PartEnds {
+            boundaries: each.map(|lane| self.boundaries[lane]),
+            splits: each.map(|lane| self.splits[lane]),
+            ends: each.map(|lane| self.ends[lane]),
+        }
     }
 }
 

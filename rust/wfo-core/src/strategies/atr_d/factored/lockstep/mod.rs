@@ -21,13 +21,11 @@
 //! No bit of a path depends on the paths beside it: its own trades alone update its account, in
 //! their order, and what fills a list up is no mark.
 
-mod accounts;
 mod batch;
 mod lanes;
 mod unit;
 
-pub(super) use self::accounts::{Accounts, Closing};
-pub(super) use self::batch::{LaneBatch, ListedTrade};
+pub(super) use self::batch::LaneBatch;
 pub(super) use self::lanes::{LANES, Lanes, Path, TradeLists};
 pub(super) use self::unit::{Lockstep, Scratch};
 

@@ -1,18 +1,19 @@
 use super::batch::run_lanes;
 use super::*;
+use crate::engine::boundary::Boundary;
+use crate::engine::excursion::{Excursion, Long, NO_TRADE, UNIT_RATE};
 use crate::engine::f64x4::{F64_LANES, F64x4, Portable};
+use crate::engine::first_touch::StartRange;
+use crate::engine::intrabar_time::IntrabarTime;
+use crate::engine::lane_accounts::Accounts;
+use crate::engine::lookup::IndexTable;
+use crate::engine::per_unit::PerUnit;
 use crate::engine::tiers::{Tier, Work};
 use crate::execution::settings::AccountSettings;
 use crate::figures::Figures;
-use crate::strategies::atr_d::factored::boundary::Boundary;
 use crate::strategies::atr_d::factored::entry_lookup::Unfiltered;
-use crate::strategies::atr_d::factored::excursion::{Excursion, Long, NO_TRADE, UNIT_RATE};
-use crate::strategies::atr_d::factored::first_touch::StartRange;
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
-use crate::strategies::atr_d::factored::lookup::IndexTable;
 use crate::strategies::atr_d::factored::order_tables::ExitTable;
 use crate::strategies::atr_d::factored::path::PhaseBars;
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
 use proptest::prelude::*;
 
 /// Bits of the accounts' first path, after its trades and after more that change nothing.

@@ -7,14 +7,14 @@ use rayon::prelude::*;
 use super::batch::run_lanes;
 use super::lanes::{LANES, Lanes, Path, TradeLists};
 use crate::engine::f64x4::F64x4;
+use crate::engine::first_touch::FirstTouch;
+use crate::engine::lookup::IndexTable;
 use crate::figures::{Cells, Figures};
 use crate::strategies::atr_d::factored::entry_filter::EntryFilter;
 use crate::strategies::atr_d::factored::entry_lookup::{
     EntryLookup, EntryTouches, Filtered, Unfiltered,
 };
-use crate::strategies::atr_d::factored::first_touch::FirstTouch;
 use crate::strategies::atr_d::factored::layout::{EntryIndex, Layout};
-use crate::strategies::atr_d::factored::lookup::IndexTable;
 use crate::strategies::atr_d::factored::order_tables::ExitTable;
 use crate::strategies::atr_d::factored::path::{self, Trade};
 use crate::strategies::atr_d::factored::prepared::Prepared;

@@ -14,13 +14,13 @@ use std::ops::Range;
 
 use super::segment::Segment;
 use super::stops::set_excursions;
+use crate::engine::excursion::{Excursion, Long, NO_TRADE, Short};
+use crate::engine::first_touch::{StartRange, TouchVisitor};
+use crate::engine::intrabar_time::IntrabarTime;
 use crate::strategies::atr_d::factored::coalesced::{
     Advance, Deferred, FLAT, FilterBatch, PathSet, PhaseProgress, PhaseSlot, SellTable, State,
     oldest_pending, visit_filtered,
 };
-use crate::strategies::atr_d::factored::excursion::{Excursion, Long, NO_TRADE, Short};
-use crate::strategies::atr_d::factored::first_touch::{StartRange, TouchVisitor};
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
 use crate::strategies::atr_d::factored::order_tables::EntryTable;
 use crate::strategies::atr_d::factored::prepared::Prepared;
 

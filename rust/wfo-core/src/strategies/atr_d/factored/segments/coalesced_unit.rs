@@ -7,13 +7,13 @@ use super::coalesced::{
 };
 use super::segment::Segment;
 use super::stops::begin_ranges;
+use crate::engine::first_touch::{FirstTouchCursor, StartRange};
 use crate::error::Result;
 use crate::figures::{Cells, Columns};
 use crate::strategies::atr_d::factored::coalesced::{
     self, ACCOUNT_LANES, AccountLanes, Advance, Deferred, FilterBatch, FinishedPhase, PATHS,
     PathAccounts, PhaseSlot, Plan, StateTable, Tables, write_cells,
 };
-use crate::strategies::atr_d::factored::first_touch::{FirstTouchCursor, StartRange};
 use crate::strategies::atr_d::factored::history::DistanceBuffer;
 use crate::strategies::atr_d::factored::layout::EntryIndex;
 use crate::strategies::atr_d::factored::order_tables::ExitTable;

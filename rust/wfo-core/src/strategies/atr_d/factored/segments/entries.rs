@@ -1,12 +1,12 @@
 //! The entries of a segment, and those that lie beyond it.
 
 use super::segment::Segment;
+use crate::engine::excursion::{Long, Short, Side, UNIT_RATE};
+use crate::engine::first_touch::StartRange;
+use crate::engine::intrabar_time::IntrabarTime;
+use crate::engine::lookup::IndexTable;
+use crate::engine::per_unit::PerUnit;
 use crate::strategies::atr_d::factored::entry_filter::{FilterState, SidedBar};
-use crate::strategies::atr_d::factored::excursion::{Long, Short, Side, UNIT_RATE};
-use crate::strategies::atr_d::factored::first_touch::StartRange;
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
-use crate::strategies::atr_d::factored::lookup::IndexTable;
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
 
 /// The entries of a segment: [`EntryTouches`](super::super::entry_lookup::EntryTouches), with rows
 /// of its own for every lane.

@@ -13,15 +13,15 @@
 
 use super::entries::EntryBeyond;
 use super::segment::Segment;
+use crate::engine::excursion::{NO_TRADE, UNIT_RATE};
 use crate::engine::f64x4::{F64_LANES, F64x4};
+use crate::engine::lane_accounts::{Accounts, Closing};
+use crate::engine::lane_parts::ListedTrade;
+use crate::engine::per_unit::PerUnit;
 use crate::figures::Figures;
 use crate::strategies::atr_d::factored::entry_lookup::EntryLookup;
-use crate::strategies::atr_d::factored::excursion::{NO_TRADE, UNIT_RATE};
-use crate::strategies::atr_d::factored::lockstep::{
-    Accounts, Closing, LANES, LaneBatch, Lanes, ListedTrade, Path, TradeLists,
-};
+use crate::strategies::atr_d::factored::lockstep::{LANES, LaneBatch, Lanes, Path, TradeLists};
 use crate::strategies::atr_d::factored::path::PhaseBars;
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
 
 /// A path between two segments.
 #[derive(Debug, Clone, Copy)]
@@ -184,7 +184,8 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
                 }
                 batch.enter(accounts, first, lists, [0; F64_LANES], inside);
                 if crossing != 0 {
-                    batch.cross_split(accounts, first, &found, crossing, &mut out);
+                    let out = &mut out[first..first + F64_LANES];
+                    batch.cross_split(accounts, first, &found, crossing, out);
                 }
                 batch.enter(accounts, first, lists, begins, counts);
                 let (mut leaving, mut held, mut found) = (0, 0, [NONE; F64_LANES]);
@@ -247,6 +248,7 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
             done |= u32::from(trade.to >= lanes.ends[first + i]) << i;
         }
         if crossing != 0 {
+            let out = &mut out[first..first + F64_LANES];
             self.batch.cross_split(accounts, first, found, crossing, out);
         }
         // A trade across both ends has been marked to the last one.
@@ -264,7 +266,8 @@ impl<'a, L: EntryLookup, B: EntryBeyond, const SHORTS: bool> SegmentBatch<'a, L,
             accounts.note_ruins(before, ending);
         }
         if done != 0 {
-            self.batch.finish(accounts, first, found, held & done, done, out);
+            let out = &mut out[first..first + F64_LANES];
+            self.batch.finish(accounts, first, found, (held & done, done), out);
         }
     }
 }

@@ -7,7 +7,7 @@
 //! between two segments ([`PathCheckpoint`](lockstep::PathCheckpoint),
 //! [`PhaseCheckpoint`](coalesced::PhaseCheckpoint)). First-touch tables are computed in one pass
 //! over all bars all the same, which stops where the last start of the segment is filled, and is
-//! resumed there for the next one ([`FirstTouchCursor`](super::first_touch::FirstTouchCursor)). So
+//! resumed there for the next one ([`FirstTouchCursor`](crate::engine::first_touch::FirstTouchCursor)). So
 //! no more is computed than without segments, and what a worker holds does not grow with the
 //! history.
 //!

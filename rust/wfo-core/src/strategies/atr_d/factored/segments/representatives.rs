@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::stops::begin_stops;
+use crate::engine::first_touch::{FirstTouchCursor, StartRange};
 use crate::error::Result;
 use crate::execution::touches::Way;
 use crate::figures::Cells;
-use crate::strategies::atr_d::factored::first_touch::{FirstTouchCursor, StartRange};
 use crate::strategies::atr_d::factored::hash::hash_of_ranges;
 use crate::strategies::atr_d::factored::history::DistanceBuffer;
 use crate::strategies::atr_d::factored::prepared::Prepared;

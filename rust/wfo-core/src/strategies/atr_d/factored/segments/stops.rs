@@ -1,15 +1,15 @@
 //! The exit tables of a segment.
 
 use super::segment::Segment;
+use crate::engine::excursion::{Excursion, Long, NO_TRADE, Short, Side};
+use crate::engine::first_touch::{FirstTouchCursor, StartRange};
+use crate::engine::intrabar_time::IntrabarTime;
+use crate::engine::per_unit::PerUnit;
 use crate::error::Result;
 use crate::execution::touches::Way;
 use crate::figures::Cells;
-use crate::strategies::atr_d::factored::excursion::{Excursion, Long, NO_TRADE, Short, Side};
-use crate::strategies::atr_d::factored::first_touch::{FirstTouchCursor, StartRange};
 use crate::strategies::atr_d::factored::history::DistanceBuffer;
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
 use crate::strategies::atr_d::factored::order_tables::ExitTable;
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
 use crate::strategies::atr_d::factored::prepared::Prepared;
 use crate::strategies::atr_d::factored::stop_sets::StopSet;
 

@@ -1,9 +1,9 @@
 use super::*;
+use crate::engine::first_touch::FirstTouch;
+use crate::engine::intrabar_time::IntrabarTime;
 use crate::execution::touches::Way;
 use crate::figures::{Cells, Columns};
 use crate::market::bars::Bars;
-use crate::strategies::atr_d::factored::first_touch::FirstTouch;
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
 
 /// Stops at various distances on swinging bars.
 fn bars() -> SignedBars {

@@ -29,7 +29,7 @@ const END_OF_BAR: u32 = 3;
 
 impl IntrabarTime {
     /// Behind all times of all bars.
-    pub(super) const MAX: Self = Self(u32::MAX);
+    pub(crate) const MAX: Self = Self(u32::MAX);
 
     /// At the open of a bar, before everything else in it `[O1]`.
     #[inline(always)]
@@ -40,13 +40,13 @@ impl IntrabarTime {
 
     /// On the way to the extreme of a bar that is nearer to its open `[O2]`.
     #[inline(always)]
-    pub(super) fn toward_nearer_extreme(bar: u32) -> Self {
+    pub(crate) fn toward_nearer_extreme(bar: u32) -> Self {
         Self(4 * bar + NEARER_EXTREME)
     }
 
     /// On the way from there to the other extreme `[O2]`.
     #[inline(always)]
-    pub(super) fn toward_farther_extreme(bar: u32) -> Self {
+    pub(crate) fn toward_farther_extreme(bar: u32) -> Self {
         Self(4 * bar + FARTHER_EXTREME)
     }
 
@@ -59,37 +59,37 @@ impl IntrabarTime {
 
     /// The order within the bar.
     #[inline(always)]
-    pub(super) fn order(self) -> u32 {
+    pub(crate) fn order(self) -> u32 {
         self.0 % 4
     }
 
     /// Whether it is at the open of its bar.
     #[inline(always)]
-    pub(super) fn is_at_open(self) -> bool {
+    pub(crate) fn is_at_open(self) -> bool {
         self.order() == 0
     }
 
     /// Behind all touches of the same bar.
     #[inline(always)]
-    pub(super) fn end_of_bar(self) -> Self {
+    pub(crate) fn end_of_bar(self) -> Self {
         Self(self.0 | END_OF_BAR)
     }
 
     /// Behind all touches of the bar before the one that begins here.
     #[inline(always)]
-    pub(super) fn just_before(bar: u32) -> Self {
+    pub(crate) fn just_before(bar: u32) -> Self {
         Self(4 * bar - 1)
     }
 
     /// The number that it is stored as.
     #[inline(always)]
-    pub(super) fn bits(self) -> u32 {
+    pub(crate) fn bits(self) -> u32 {
         self.0
     }
 
     /// The same order in another bar.
     #[inline(always)]
-    pub(super) fn moved_to(self, bar: u32) -> Self {
+    pub(crate) fn moved_to(self, bar: u32) -> Self {
         Self(4 * bar + self.order())
     }
 }
@@ -104,7 +104,7 @@ impl NamesRow for IntrabarTime {
 
 /// Whether a level is met before another one on the same way between the same prices; false where
 /// both are equal, or not met on the same way.
-pub(super) fn is_nearer(level: f64, other: f64, way: Option<Way>) -> bool {
+pub(crate) fn is_nearer(level: f64, other: f64, way: Option<Way>) -> bool {
     // [O3] The nearer one. [O4] [O5] Strictly: of equal levels neither.
     match way {
         Some(Way::Down) => level > other,

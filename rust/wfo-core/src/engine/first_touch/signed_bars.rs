@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::table::{FirstTouch, StartRange};
 use crate::engine::f64x4::max;
+use crate::engine::intrabar_time::IntrabarTime;
 use crate::execution::touches::Way;
 use crate::market::bars::Bars;
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
 
 /// Bars seen from the side of an order: falling prices as they are, rising ones negated, so that
 /// one pass serves both. Negation is exact, and turns `low + distance <= high` into its mirror
@@ -69,7 +69,7 @@ impl SignedBars {
     }
 
     /// The opens, negated where the order is met by rising prices.
-    pub(in super::super) fn opens(&self) -> &[f64] {
+    pub(crate) fn opens(&self) -> &[f64] {
         &self.open
     }
 
@@ -164,7 +164,7 @@ impl SignedBars {
     /// Time and fill of a level that bar `t` reaches: the open where it lies at the level or
     /// beyond.
     #[inline(always)]
-    pub(super) fn fill(&self, t: usize, level: f64) -> (IntrabarTime, f64) {
+    pub(crate) fn fill(&self, t: usize, level: f64) -> (IntrabarTime, f64) {
         // [L8] [O1]
         if self.open[t] <= level {
             (IntrabarTime::at_open(t as u32), signed(self.way, self.open[t]))

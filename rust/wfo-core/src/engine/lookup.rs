@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 
 /// A value that names a row of another table.
-pub(super) trait NamesRow: Copy {
+pub(crate) trait NamesRow: Copy {
     /// The row.
     fn named(self) -> u32;
 }
@@ -21,7 +21,7 @@ impl NamesRow for u32 {
 ///
 /// It is read as a slice, and written only by what takes note of the rows.
 #[derive(Debug, Clone)]
-pub(super) struct IndexTable<T> {
+pub(crate) struct IndexTable<T> {
     values: Vec<T>,
     /// No value names a row behind it.
     last: u32,
@@ -106,7 +106,7 @@ impl<T> Deref for IndexTable<T> {
 
 /// An [`IndexTable`], borrowed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct IndexView<'a, T> {
+pub(crate) struct IndexView<'a, T> {
     values: &'a [T],
     last: u32,
 }
@@ -126,6 +126,12 @@ impl<'a, T> IndexView<'a, T> {
         (self.last as usize) < rows
     }
 
+    /// The last row that may be named.
+    #[inline(always)]
+    pub fn last(self) -> u32 {
+        self.last
+    }
+
     /// The values.
     #[inline(always)]
     pub fn values(self) -> &'a [T] {
@@ -142,7 +148,7 @@ impl<'a, T> IndexView<'a, T> {
 /// `i < table.len()`. Builds with debug assertions check every one.
 #[inline(always)]
 #[expect(unsafe_code, reason = "a check of each row costs a tenth of the time")]
-pub(super) unsafe fn row<T>(table: &[T], i: usize) -> &T {
+pub(crate) unsafe fn row<T>(table: &[T], i: usize) -> &T {
     debug_assert!(i < table.len());
     // SAFETY: the caller's.
     unsafe { table.get_unchecked(i) }
@@ -150,7 +156,7 @@ pub(super) unsafe fn row<T>(table: &[T], i: usize) -> &T {
 
 /// Prefetches the line of memory that a slice begins in.
 #[inline(always)]
-pub(super) fn prefetch<T>(line: &[T]) {
+pub(crate) fn prefetch<T>(line: &[T]) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};

@@ -1,8 +1,8 @@
 use super::*;
+use crate::engine::intrabar_time::IntrabarTime;
 use crate::execution::touches::Way;
 use crate::execution::touches::{self, Touch};
 use crate::market::bars::Bars;
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
 use proptest::prelude::*;
 
 /// Bars on a coarse grid of prices, so that touches hang on equality and extremes repeat.

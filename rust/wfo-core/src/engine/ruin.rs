@@ -1,7 +1,7 @@
 //! Where rounding could decide a ruin, and the bounds that keep it from deciding one.
 //!
-//! A fill that leaves an equity `Q' ≤ 0` ends trading, as decided in [`settle`](super::settle) and
-//! in the account. The direct engine computes `Q'` as a difference, `Q + shares · (net − cost)`;
+//! A fill that leaves an equity `Q' ≤ 0` ends trading, as decided in the
+//! account. The direct engine computes `Q'` as a difference, `Q + shares · (net − cost)`;
 //! the factored engine as a product, `(Q · rate) · net`, for shorts `Q · short_cash + (Q · rate) ·
 //! net`. Their roundings differ, so the sign could. Every trade whose sign is in reach of rounding
 //! is computed by the direct engine's expressions instead; the constants say which these are.
@@ -40,7 +40,7 @@ const GAMMA: f64 = 10.0 * U / (1.0 - 10.0 * U);
 /// Any `ν > 10⁻¹⁴` would do for that. It is as large as it is for the figures' sake: next to 0 the two
 /// equities differ by up to `2·ε·(4 + ν)/ν` of their size, and the contract allows money 1e-9; 1e-4
 /// leaves nine tenths of that to the other trades.
-pub(super) const NEARLY_RUINED: f64 = 1e-4;
+pub(crate) const NEARLY_RUINED: f64 = 1e-4;
 const _: () = assert!(NEARLY_RUINED > 2.0 * GAMMA * (4.0 + NEARLY_RUINED));
 const _: () = assert!(2.0 * GAMMA * (4.0 + NEARLY_RUINED) / NEARLY_RUINED < 1e-9 / 10.0);
 
@@ -49,14 +49,14 @@ const _: () = assert!(2.0 * GAMMA * (4.0 + NEARLY_RUINED) / NEARLY_RUINED < 1e-9
 /// `g = 1 + b'·(1 − ρ)` with `b' ≤ 1` is then above `2 − 1.9 = 0.1` for every fee, which is far above
 /// [`NEARLY_RUINED`] and above what rounding moves. An entry fills at or above its bar's low, so the
 /// low stands for it where tables know no entry.
-pub(super) const RISKY_RISE: f64 = 1.9;
+pub(crate) const RISKY_RISE: f64 = 1.9;
 const _: () = assert!(2.0 - RISKY_RISE - GAMMA * (4.0 + RISKY_RISE) > NEARLY_RUINED);
 
 /// A long whose exit brings more than this share of what its entry cost needs no test.
 ///
 /// `g` is that share, computed here by two roundings more; twice [`NEARLY_RUINED`] is above it
 /// whatever they do. An entry fills at or below its bar's high, so the high stands for it.
-pub(super) const RISKY_FALL: f64 = 2.0 * NEARLY_RUINED;
+pub(crate) const RISKY_FALL: f64 = 2.0 * NEARLY_RUINED;
 const _: () = assert!(RISKY_FALL * (1.0 - GAMMA) > NEARLY_RUINED * (1.0 + GAMMA));
 
 /// Equity below this share of the capital at the end of a part is settled by the direct engine's
@@ -67,16 +67,16 @@ const _: () = assert!(RISKY_FALL * (1.0 - GAMMA) > NEARLY_RUINED * (1.0 + GAMMA)
 /// holds while `Q ≥ 2⁻¹⁰²² · price`. An equity that has been below that and ends a part above
 /// `1e-100 · capital` would have grown by more than `1e200 · capital / price` within the part, which
 /// no prices of markets allow; every other one is caught here.
-pub(super) const FADED: f64 = 1e-100;
+pub(crate) const FADED: f64 = 1e-100;
 const _: () = assert!(FADED / f64::MIN_POSITIVE > 1e200);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::excursion::{Long, Short};
+    use crate::engine::per_unit::PerUnit;
     use crate::execution::account::{Account, Side};
     use crate::execution::settings::AccountSettings;
-    use crate::strategies::atr_d::factored::excursion::{Long, Short};
-    use crate::strategies::atr_d::factored::per_unit::PerUnit;
     use proptest::prelude::*;
 
     /// Equity after a trade at raw fills, as the direct engine and as the factored one compute it.

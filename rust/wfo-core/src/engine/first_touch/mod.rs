@@ -20,11 +20,11 @@ mod signed_bars;
 mod table;
 mod visited;
 
-pub(super) use self::resumed::FirstTouchCursor;
+pub(crate) use self::resumed::FirstTouchCursor;
 pub use self::signed_bars::SignedBars;
-pub(super) use self::table::FirstTouchView;
+pub(crate) use self::table::FirstTouchView;
 pub use self::table::{FirstTouch, StartRange};
-pub(super) use self::visited::TouchVisitor;
+pub(crate) use self::visited::TouchVisitor;
 
 #[cfg(test)]
 mod tests;

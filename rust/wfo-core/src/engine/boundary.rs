@@ -15,7 +15,7 @@ const NEAR: usize = 1 << 12;
 
 /// The closes around the beginning of a bar.
 #[derive(Debug)]
-pub(super) struct Boundary {
+pub(crate) struct Boundary {
     at: u32,
     /// Excursions of a long, by the number of bars that it is held before the boundary.
     longs: Vec<Excursion>,

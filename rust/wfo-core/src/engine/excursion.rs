@@ -7,7 +7,7 @@ use crate::engine::range_summary::RangeSummary;
 /// the highest one, and the drawdown is negated, as its shares are.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[repr(C, align(32))] // two to a line of the cache, none across two
-pub(super) struct Excursion {
+pub(crate) struct Excursion {
     /// Maximum adverse excursion: the price of the mark that is worst for the position.
     pub mae: f64,
     /// Maximum favorable excursion: the price of the mark that is best for it.
@@ -24,10 +24,10 @@ const _: () = assert!(size_of::<Excursion>() == size_of::<[f64; F64_LANES]>());
 /// With [`UNIT_RATE`], a trade that changes nothing, not even a drawdown's last bit: it is no mark.
 /// (The fall from a peak to a mark of the same equity may be rounded otherwise than the fall that
 /// led to it, and figures must not depend on which paths share a lane batch.)
-pub(super) const NO_TRADE: Excursion =
+pub(crate) const NO_TRADE: Excursion =
     Excursion { mae: f64::INFINITY, mfe: f64::NEG_INFINITY, drawdown: 0.0, net: 1.0 };
 /// The rate of a trade that changes nothing.
-pub(super) const UNIT_RATE: f64 = 1.0;
+pub(crate) const UNIT_RATE: f64 = 1.0;
 
 impl Excursion {
     /// A position that is closed in the bar in which it is opened: its exit is its only mark.
@@ -49,16 +49,16 @@ impl Excursion {
 }
 
 /// The side of a position, as a type.
-pub(super) trait Side {
+pub(crate) trait Side {
     const SHORT: bool;
     /// The excursion of a position that is marked at these closes and leaves at price `net`.
     fn excursion(closes: RangeSummary, net: f64) -> Excursion;
 }
 
 #[derive(Debug)]
-pub(super) struct Long;
+pub(crate) struct Long;
 #[derive(Debug)]
-pub(super) struct Short;
+pub(crate) struct Short;
 
 impl Side for Long {
     const SHORT: bool = false;

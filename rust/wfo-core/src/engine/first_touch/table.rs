@@ -1,7 +1,7 @@
 //! First-touch tables, and the order of two touches.
 
+use crate::engine::intrabar_time::{IntrabarTime, is_nearer};
 use crate::execution::touches::Way;
-use crate::strategies::atr_d::factored::intrabar_time::{IntrabarTime, is_nearer};
 
 /// A touch as a function of the bar since which it is followed.
 #[derive(Debug, Clone, Default)]
@@ -27,18 +27,18 @@ pub struct StartRange {
 
 /// A first-touch table, borrowed.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct FirstTouchView<'a> {
+pub(crate) struct FirstTouchView<'a> {
     pub times: &'a [IntrabarTime],
     pub fills: &'a [f64],
 }
 
 impl FirstTouch {
-    pub(in super::super) fn view(&self) -> FirstTouchView<'_> {
+    pub(crate) fn view(&self) -> FirstTouchView<'_> {
         FirstTouchView { times: &self.times, fills: &self.fills }
     }
 
     /// Writes the table of all starts.
-    pub(in super::super) fn set(&mut self, bars: usize, ranges: &[StartRange]) {
+    pub(crate) fn set(&mut self, bars: usize, ranges: &[StartRange]) {
         self.resize(bars);
         let mut start = 0;
         for range in ranges {

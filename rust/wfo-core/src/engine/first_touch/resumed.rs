@@ -9,11 +9,11 @@ use std::hint::select_unpredictable;
 use super::signed_bars::SignedBars;
 use super::table::StartRange;
 use crate::engine::f64x4::max;
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
+use crate::engine::intrabar_time::IntrabarTime;
 
 /// Where the pass over the bars has stopped.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct FirstTouchCursor {
+pub(crate) struct FirstTouchCursor {
     /// The next bar that may fill an order.
     pub bar: usize,
     /// The last bar with the extreme of the oldest pending start, and that extreme.
@@ -25,7 +25,7 @@ pub(in super::super) struct FirstTouchCursor {
 
 impl SignedBars {
     /// The beginning of a pass.
-    pub(in super::super) fn begin(&self) -> FirstTouchCursor {
+    pub(crate) fn begin(&self) -> FirstTouchCursor {
         let extreme = self.extreme.first().copied().unwrap_or(0.0);
         let last = StartRange { end: 0, time: IntrabarTime::at_open(0), fill: 0.0 };
         FirstTouchCursor { bar: 1, top: 0, extreme, last }
@@ -36,7 +36,7 @@ impl SignedBars {
     /// the intervals are those of [`trailing_ranges`](Self::trailing_ranges) where the level
     /// `trails` the extreme, or else of [`break_out`](Self::break_out).
     #[inline(always)]
-    pub(in super::super) fn resume(
+    pub(crate) fn resume(
         &self,
         cursor: &mut FirstTouchCursor,
         distance: &[f64],

@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 use super::signed_bars::SignedBars;
-use crate::strategies::atr_d::factored::intrabar_time::IntrabarTime;
+use crate::engine::intrabar_time::IntrabarTime;
 
 /// A visitor of all touches of an order.
-pub(in super::super) trait TouchVisitor {
+pub(crate) trait TouchVisitor {
     /// The oldest start before bar `t` for which a touch in it may still matter.
     fn oldest_pending(&self, t: usize) -> Option<usize>;
     /// Bar `t` reaches the level of these starts, from the oldest one on, all at one fill.
@@ -21,7 +21,7 @@ impl SignedBars {
     /// Starts that share an extreme stand on a stack by the last of them, the highest extreme
     /// first; what a bar reaches are the levels of the oldest ones.
     #[inline(always)]
-    pub(in super::super) fn visit_touches(
+    pub(crate) fn visit_touches(
         &self,
         distance: &[f64],
         trails: bool,
@@ -35,7 +35,7 @@ impl SignedBars {
     /// The same for some bars, with the distances from the one before the first of them on, and the
     /// stack as the bars before have left it.
     #[inline(always)]
-    pub(in super::super) fn visit_touches_in(
+    pub(crate) fn visit_touches_in(
         &self,
         bars: Range<usize>,
         distance: &[f64],

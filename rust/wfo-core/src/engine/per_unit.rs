@@ -2,8 +2,7 @@
 //!
 //! Reinvested equity is multiplied by what a trade makes of one unit, so everything about a trade
 //! but its size is computed beforehand: the shares that a unit opens (its *rate*), and the
-//! [`Excursion`] of a share. A trade is then two look-ups and a dozen operations, in
-//! [`lockstep`](super::lockstep) and [`coalesced`](super::coalesced).
+//! [`Excursion`] of a share. A trade is then two look-ups and a dozen operations.
 //!
 //! A position is `k` shares, owed ones negative, on an equity of `q`: a long is worth `k · price`,
 //! a short `q · (2 - fee) + k · price`, since it was sold for `q` before the fee on it.
@@ -19,7 +18,7 @@ use crate::execution::settings::AccountSettings;
 
 /// The closes of a history and the costs of an account: what no combination changes.
 #[derive(Debug)]
-pub(super) struct PerUnit {
+pub(crate) struct PerUnit {
     summaries: RangeSummaries,
     closes: Vec<f64>,
     pub lows: Vec<f64>,

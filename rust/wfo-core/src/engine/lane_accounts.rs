@@ -2,20 +2,22 @@
 
 use std::hint::select_unpredictable;
 
+use crate::engine::excursion::{Excursion, NO_TRADE, UNIT_RATE};
 use crate::engine::f64x4::{F64_LANES, F64x4};
-use crate::strategies::atr_d::factored::excursion::{Excursion, NO_TRADE, UNIT_RATE};
-use crate::strategies::atr_d::factored::per_unit::PerUnit;
-use crate::strategies::atr_d::factored::ruin::{FADED, NEARLY_RUINED};
+use crate::engine::per_unit::PerUnit;
+use crate::engine::ruin::{FADED, NEARLY_RUINED};
 
 /// The accounts of four paths.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Accounts<V> {
+pub(crate) struct Accounts<V> {
     pub equity: V,
     pub peak: V,
     pub drawdown: V,
-    /// A bit for each path where a trade may have been a ruin: decided in
-    /// [`settle`](super::super::settle).
+    /// A bit for each path where a trade may have been a ruin, which the caller decides by the
+    /// direct engine's expressions.
     pub may_be_ruined: u32,
+    /// A bit for each path that has come to its end.
+    pub finished: u32,
     /// Which paths are out-of-sample.
     pub is_oos: [bool; F64_LANES],
     /// Trades of the part that they are in.
@@ -26,7 +28,15 @@ impl<V: F64x4> Accounts<V> {
     pub fn new(capital: f64) -> Self {
         let (money, nothing) = (V::splat(capital), V::splat(0.0));
         let (is_oos, trades) = ([false; F64_LANES], [0; F64_LANES]);
-        Self { equity: money, peak: money, drawdown: nothing, may_be_ruined: 0, is_oos, trades }
+        Self {
+            equity: money,
+            peak: money,
+            drawdown: nothing,
+            may_be_ruined: 0,
+            finished: 0,
+            is_oos,
+            trades,
+        }
     }
 
     /// Closes positions of so many shares a unit: their marks and exits, in order.
@@ -52,7 +62,7 @@ impl<V: F64x4> Accounts<V> {
         self.equity = worth::<V, SHORTS>(cash, shares, net);
     }
 
-    /// Notes trades that may have been a ruin: decided in [`settle`](super::super::settle).
+    /// Notes trades that may have been a ruin, which the caller decides.
     #[inline(always)]
     pub fn note_ruins(&mut self, before: V, some: u32) {
         let nearly_ruined = before.mul(V::splat(NEARLY_RUINED));
@@ -75,7 +85,7 @@ fn worth<V: F64x4, const SHORTS: bool>(cash: V, shares: V, prices: V) -> V {
 }
 
 /// Rates and excursions of four positions to be closed, which change nothing until they are set.
-pub(in super::super) struct Closing<'a> {
+pub(crate) struct Closing<'a> {
     pub rates: [f64; F64_LANES],
     pub excursions: [&'a Excursion; F64_LANES],
 }
