@@ -197,6 +197,7 @@ class Counted:
     def __init__(self, batch_multiple: int, second: float, fixed: float = 0.0) -> None:
         self.length = 0
         self.batch_multiple = batch_multiple
+        self.least_batch = 1
         self.second = second
         self.fixed = fixed
         self.now = 0.0
@@ -247,6 +248,14 @@ def test_a_granule_beyond_the_largest_block_is_cut() -> None:
     grid = wfo.Grid.load("phase1_slim", "atr_d_l")
     sizes = blocks(grid, Counted(batch_multiple=1 << 22, second=1e-9))
     assert max(sizes) == 1 << 21
+
+
+def test_blocks_are_no_smaller_than_an_engine_wants_them() -> None:
+    grid = wfo.Grid.load("phase1_slim", "atr_d_l")
+    counted = Counted(batch_multiple=4_000, second=1e-3)
+    counted.least_batch = 4_000
+    sizes = blocks(grid, counted)
+    assert set(sizes[:-1]) == {4_000}
 
 
 def test_blocks_are_as_large_as_their_time() -> None:

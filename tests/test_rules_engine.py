@@ -101,11 +101,16 @@ PHASES = [(30, 90, 130), (50, 100, 160)]
 
 
 def sweep(
-    made: Program, bars: dict[str, Floats], axes: Any = AXES, threads: int = 2, **more: Any
+    made: Program,
+    bars: dict[str, Floats],
+    axes: Any = AXES,
+    threads: int = 2,
+    engine: str = "direct",
+    **more: Any,
 ) -> _core.RulesSweep:
     handle: Any = RulesKernel(made).handle("")
     return _core.RulesSweep(
-        "direct", handle, [("bars", bars)], axes, SETTINGS, PHASES, threads, **more
+        engine, handle, [("bars", bars)], axes, SETTINGS, PHASES, threads, **more
     )
 
 
@@ -241,7 +246,10 @@ def with_function(call: Callable[..., Any], behind: Callable[..., int] = lambda 
     return program(parts)
 
 
-def test_a_function_is_called_once_for_each_of_its_numbers(bars: dict[str, Floats]) -> None:
+@pytest.mark.parametrize("engine", ["direct", "factored"])
+def test_a_function_is_called_once_for_each_of_its_numbers(
+    bars: dict[str, Floats], engine: str
+) -> None:
     called: list[float] = []
     lock = threading.Lock()
 
@@ -253,7 +261,7 @@ def test_a_function_is_called_once_for_each_of_its_numbers(bars: dict[str, Float
         return column * by
 
     axes = [([0], [[7.0], [8.0], [9.0]]), ([1], [[10.0], [11.0]])]
-    found = sweep(with_function(mine), bars, axes=axes, threads=3)
+    found = sweep(with_function(mine), bars, axes=axes, threads=3, engine=engine)
     assert sorted(called) == [17.0, 18.0, 19.0, 20.0]
     first = rows(found.run(0, 6))
     assert rows(found.run_list(np.arange(6, dtype=np.uint64))) == first
@@ -284,6 +292,19 @@ def test_a_function_that_fails_is_the_error(
     axes = [([0], [[7.0], [8.0]]), ([1], [[10.0]])]
     with pytest.raises(InputError, match=said):
         sweep(with_function(call), bars, axes=axes)
+
+
+def interrupted(*_: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_within_a_function_stays_one(bars: dict[str, Floats]) -> None:
+    axes = [([0], [[7.0], [8.0]]), ([1], [[10.0]])]
+    for functions in ((interrupted,), (times, interrupted)):
+        handle: Any = RulesKernel(with_function(*functions)).handle("")
+        for engine in ("direct", "factored"):
+            with pytest.raises(KeyboardInterrupt):
+                _core.RulesSweep(engine, handle, [("bars", bars)], axes, SETTINGS, PHASES, 2)
 
 
 def test_what_a_function_adds_to_the_lookback_is_asked_for(bars: dict[str, Floats]) -> None:

@@ -260,6 +260,10 @@ class Sweep:
         """Combinations that are best computed together."""
 
     @property
+    def least_batch(self) -> int:
+        """Combinations fewer than which cost several times as much each."""
+
+    @property
     def worker_bytes(self) -> int:
         """Memory that each worker holds beside the results, in bytes."""
 
@@ -508,6 +512,10 @@ class RulesSweep:
     @property
     def batch_multiple(self) -> int:
         """Combinations that are best computed together."""
+
+    @property
+    def least_batch(self) -> int:
+        """Combinations fewer than which cost several times as much each."""
 
     @property
     def worker_bytes(self) -> int:

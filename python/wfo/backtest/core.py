@@ -188,6 +188,12 @@ class CompiledSweep:
         return self.sweep.batch_multiple
 
     @property
+    def least_batch(self) -> int:
+        """Combinations fewer than which cost several times as much each."""
+        least: int = getattr(self.sweep, "least_batch", 1)
+        return least
+
+    @property
     def worker_bytes(self) -> int | None:
         """Memory that each worker holds beside the results."""
         return getattr(self.sweep, "worker_bytes", None)

@@ -36,6 +36,10 @@ class Prepared(Protocol):
         """Combinations that are best computed together; 1 where it makes no difference."""
 
     @property
+    def least_batch(self) -> int:
+        """Combinations fewer than which cost several times as much each; 1 where none do."""
+
+    @property
     def worker_bytes(self) -> int | None:
         """Memory that each worker holds beside the results; None where that is not known."""
 

@@ -22,8 +22,10 @@ from wfo.backtest.memory import available_memory
 from wfo.backtest.spaces import GridSpace, SetSpace, Space
 from wfo.errors import InputError
 from wfo.grid import Grid
+from wfo.rules.parts import program_of
+from wfo.rules.returned import returned_columns
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import Strategy, StrategyLike, get_strategy
 from wfo.text import brief, size_text
 from wfo.windows import Phase
 
@@ -98,6 +100,13 @@ def _require_room(grid: Grid, bars: int, room: int | None) -> None:
         if lengths.intersection(names)
     }
     size = sum(tables.values()) * bars * _TABLE_BYTES
+    returned = returned_bytes(grid, bars)
+    if room is not None and returned > room:
+        raise InputError(
+            f"the columns that functions of {grid.strategy.name} return over {bars:,} bars take"
+            f" {size_text(returned)} of memory, and {size_text(room)} are available; take fewer"
+            " values of what they are called with"
+        )
     if room is None or size <= room:
         return
     longest = max(tables, key=tables.__getitem__)
@@ -108,13 +117,21 @@ def _require_room(grid: Grid, bars: int, room: int | None) -> None:
     )
 
 
+def returned_bytes(grid: Grid, bars: int) -> int:
+    """Return the memory of all columns that functions of the user's return, which are kept."""
+    program = program_of(grid.strategy)
+    if program is None or not program.functions:
+        return 0
+    return returned_columns(program, grid.axes) * bars * _TABLE_BYTES
+
+
 class Evaluator:
     """Figures of the combinations of a grid, over any phases, in any pieces and order.
 
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`, or a `Strategy`.
+        Name from `wfo.strategies`, a `Strategy`, or a class of rules or kernel that is one.
     feeds
         What the strategy reads, from `wfo.read_feeds`; of one that reads bars alone, their frame
         will do.
@@ -154,7 +171,7 @@ class Evaluator:
 
     def __init__(
         self,
-        strategy: str | Strategy,
+        strategy: StrategyLike,
         feeds: Feeds | Any,
         grid: Grid | Mapping[str, Any],
         phases: Sequence[Bounds | Phase],
@@ -176,7 +193,7 @@ class Evaluator:
     @classmethod
     def of_sets(
         cls,
-        strategy: str | Strategy,
+        strategy: StrategyLike,
         feeds: Feeds | Any,
         sets: Iterable[Mapping[str, Any]],
         phases: Sequence[Bounds | Phase],
@@ -270,6 +287,11 @@ class Evaluator:
     def batch_multiple(self) -> int:
         """Combinations that are best computed together; 1 where it makes no difference."""
         return self._prepared.batch_multiple
+
+    @property
+    def least_batch(self) -> int:
+        """Combinations fewer than which cost several times as much each; 1 where none do."""
+        return self._prepared.least_batch
 
     @property
     def worker_bytes(self) -> int | None:
@@ -484,9 +506,9 @@ def iter_blocks(
         One item a phase.
     """
     batch_multiple = evaluator.batch_multiple
-    size = sizes.first
     # What part of a batch multiple costs beside its combinations must not make blocks ever smaller.
-    least = min(batch_multiple, sizes.first)
+    least = max(min(batch_multiple, sizes.first), min(evaluator.least_batch, sizes.largest))
+    size = max(sizes.first, least)
     for first, end in ((0, len(evaluator)),) if spans is None else spans:
         start = first
         while start < end:

@@ -208,6 +208,7 @@ class OneByOne:
     space: Space
     compute: Callable[[FloatArray], list[Figures]]
     batch_multiple: int = 1
+    least_batch: int = 1
     worker_bytes: int | None = None
 
     def run(self, start: int, stop: int, *, stored: bool = False) -> list[Figures]:

@@ -82,6 +82,12 @@ macro_rules! kernel_bindings {
                 self.inner.batch_multiple()
             }
 
+            /// Combinations fewer than which cost several times as much each.
+            #[getter]
+            fn least_batch(&self) -> u64 {
+                self.inner.least_batch()
+            }
+
             /// Memory that each worker holds beside the results, in bytes.
             #[getter]
             fn worker_bytes(&self) -> usize {

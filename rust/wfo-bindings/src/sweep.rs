@@ -158,6 +158,12 @@ impl PySweep {
         self.inner.batch_multiple()
     }
 
+    /// Combinations fewer than which cost several times as much each; 1 where it makes no difference.
+    #[must_use]
+    pub fn least_batch(&self) -> u64 {
+        self.inner.least_batch()
+    }
+
     /// Memory that each worker holds beside the results, in bytes.
     #[must_use]
     pub fn worker_bytes(&self) -> usize {

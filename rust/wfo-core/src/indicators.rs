@@ -143,7 +143,7 @@ pub fn round_half_up(x: f64) -> usize {
 
 /// Windows whose sums are taken side by side: each is a chain of additions, oldest value first, and
 /// the processor has time for several of them.
-const LANES: usize = 16;
+const LANES: usize = 32;
 
 /// Number of full windows; `None` where there is none.
 fn windows(values: &[f64], length: usize) -> Option<usize> {

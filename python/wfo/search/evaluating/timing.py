@@ -27,7 +27,7 @@ def sweep_seconds(evaluator: Evaluator) -> float:
         evaluator.range(start, start + size, stored=True)
         return time.perf_counter() - begun
 
-    size = min(len(evaluator), _LEAST)
+    size = min(len(evaluator), max(_LEAST, evaluator.least_batch))
     spent = timed(size)
     while spent < _TIMED_SECONDS and size < len(evaluator):
         size = min(len(evaluator), 4 * size)

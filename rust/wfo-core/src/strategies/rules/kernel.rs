@@ -65,6 +65,12 @@ impl Rules {
         &self.plan
     }
 
+    /// Whether the grid was prepared of every combination of values that a leaf or a length follows
+    /// from together, so that no combination looks further back.
+    pub(super) fn is_covered(&self) -> bool {
+        self.uncovered.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// What a function adds to the lookback: it is asked once for each of its numbers.
     fn lookback_of(&self, function: usize, numbers: &[f64]) -> Result<usize> {
         let key = (function, numbers.iter().map(|number| number.to_bits()).collect());
@@ -127,6 +133,7 @@ impl Kernel for Rules {
                 feeds.push(feed);
             }
         }
+        feeds.extend(self.program.timeframes.iter().map(String::as_str));
         feeds
     }
 

@@ -49,6 +49,15 @@ fn next(from: usize, to: usize, word: impl Fn(usize) -> u64) -> usize {
     (at * WORD + bits.trailing_zeros() as usize).min(to)
 }
 
+/// The bars of a set, oldest first.
+pub(super) fn each(words: impl Iterator<Item = u64>) -> impl Iterator<Item = usize> {
+    words.enumerate().flat_map(|(word, bits)| {
+        let next = |&bits: &u64| Some(bits & (bits - 1)).filter(|&rest| rest != 0);
+        let rests = std::iter::successors(Some(bits).filter(|&bits| bits != 0), next);
+        rests.map(move |bits| word * WORD + bits.trailing_zeros() as usize)
+    })
+}
+
 /// Packs what holds in each bar, oldest first.
 pub(super) fn pack(bars: usize, holds: impl Fn(usize) -> bool, out: &mut Vec<u64>) {
     out.clear();

@@ -71,6 +71,32 @@ pub(super) fn tiles(positions: Positions, size: usize) -> impl Iterator<Item = P
     })
 }
 
+/// Cuts a box into about so many boxes, along the axes that come first.
+pub(super) fn cut(
+    positions: Positions,
+    axes: impl Iterator<Item = usize>,
+    pieces: usize,
+) -> Vec<Positions> {
+    let mut out = vec![positions];
+    for axis in axes {
+        let wanted = pieces.div_ceil(out.len());
+        if wanted < 2 {
+            break;
+        }
+        let halves = |own: Positions| {
+            let Range { start, end } = own[axis];
+            let size = (end - start).div_ceil(wanted).max(1);
+            (start..end).step_by(size).map(move |from| {
+                let mut piece = own.clone();
+                piece[axis] = from..end.min(from + size);
+                piece
+            })
+        };
+        out = out.into_iter().flat_map(halves).collect();
+    }
+    out
+}
+
 /// A way through the combinations of a box.
 #[derive(Debug)]
 pub(super) struct Steps<'a> {
@@ -87,7 +113,17 @@ pub(super) struct Steps<'a> {
 impl<'a> Steps<'a> {
     /// At the first combination.
     pub fn new(positions: &'a Positions, strides: &'a [u64], order: &'a [usize]) -> Self {
-        let digits: Vec<usize> = positions.iter().map(|range| range.start).collect();
+        Self::from(positions, strides, order, positions.iter().map(|own| own.start).collect())
+    }
+
+    /// At some combination, to go through some axes from their beginnings on: it is at the beginning
+    /// of them.
+    pub fn from(
+        positions: &'a Positions,
+        strides: &'a [u64],
+        order: &'a [usize],
+        digits: Vec<usize>,
+    ) -> Self {
         let index = digits.iter().zip(strides).map(|(&d, stride)| d as u64 * stride).sum();
         Self { positions, strides, order, digits, index }
     }
@@ -138,7 +174,9 @@ mod tests {
             let strides = strides(&lengths);
             let mut found = Vec::new();
             let cut = 1 + turn;
-            for positions in boxes(&range, &lengths).into_iter().flat_map(|own| tiles(own, cut)) {
+            let pieces = |own| super::cut(own, order.clone().into_iter(), cut);
+            let all = boxes(&range, &lengths).into_iter().flat_map(pieces);
+            for positions in all.flat_map(|own| tiles(own, cut)) {
                 let mut steps = Steps::new(&positions, &strides, &order);
                 loop {
                     let digits = steps.digits.iter().zip(&strides);

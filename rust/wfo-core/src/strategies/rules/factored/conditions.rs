@@ -4,8 +4,8 @@
 //! time. A value that is not known is one bit more: *holds* lies within *known* [E7].
 
 use super::bits::{WORD, pack, words};
-use crate::engine::f64x4::{F64_LANES, F64x4};
-use crate::engine::tiers::{Tier, Work};
+use crate::engine::comparing::compare;
+use crate::engine::tiers::Tier;
 use crate::error::Result;
 use crate::strategies::rules::columns::Columns;
 use crate::strategies::rules::elementwise::holds;
@@ -23,17 +23,40 @@ struct Condition {
     known: Vec<u64>,
 }
 
-/// Where one column is at most another and where it is at least, by their addresses.
-type Compared = ((usize, usize), Vec<u64>, Vec<u64>);
+/// Where one column is at most another and where it is at least, by their nodes.
+#[derive(Debug)]
+struct Compared {
+    nodes: (usize, usize),
+    le: Vec<u64>,
+    ge: Vec<u64>,
+}
 
-/// What is known of the columns of one combination: comparisons that several conditions share.
+/// What is known of the columns of one combination, comparisons that several conditions share; and
+/// words that are used again.
 #[derive(Debug, Default)]
-pub(super) struct Comparisons(Vec<Compared>);
+pub(super) struct Comparisons {
+    known: Vec<Compared>,
+    spare: Vec<Vec<u64>>,
+}
 
 impl Comparisons {
     /// Forgets them: to be called where columns may have changed.
     pub fn clear(&mut self) {
-        self.0.clear();
+        for Compared { le, ge, .. } in self.known.drain(..) {
+            self.spare.extend([le, ge]);
+        }
+    }
+
+    /// So many words, to be written.
+    fn words(&mut self, count: usize) -> Vec<u64> {
+        let mut words = self.spare.pop().unwrap_or_default();
+        words.resize(count, 0);
+        words
+    }
+
+    /// Takes words back that are not needed any more.
+    fn give(&mut self, Condition { holds, known }: Condition) {
+        self.spare.extend([holds, known]);
     }
 }
 
@@ -53,14 +76,33 @@ enum Values<'a> {
 }
 
 impl Conditions<'_> {
+    /// A column in all bars; of a number, itself.
+    ///
+    /// # Errors
+    /// An error of a function of the user's.
+    pub fn column(&self, node: usize) -> Result<Vec<f64>> {
+        if self.program.kinds[node] == Kind::Number {
+            // [R15]
+            return Ok(vec![self.numbers[node]; self.bars]);
+        }
+        // [C8] What is kept is not computed again, for a function is called once.
+        match self.columns.held(node, self.numbers) {
+            Some(values) => Ok(values.to_vec()),
+            None => self.columns.compute(node, self.numbers),
+        }
+    }
+
     /// The bars in which a condition holds as of the bar before.
     ///
     /// # Errors
     /// An error of a function of the user's.
     pub fn before(&self, node: usize, shared: &mut Comparisons, out: &mut Vec<u64>) -> Result<()> {
-        let condition = self.condition(node, shared)?;
+        let mut condition = self.condition(node, shared)?;
         // [T1]
-        shifted(&condition.holds, 1, out);
+        later(&mut condition.holds, 1);
+        out.clear();
+        out.extend_from_slice(&condition.holds);
+        shared.give(condition);
         Ok(())
     }
 
@@ -69,7 +111,11 @@ impl Conditions<'_> {
         if self.program.kinds[node] == Kind::Number {
             // [R15]
             let number = self.numbers[node];
-            let all = |is_so: bool| vec![if is_so { u64::MAX } else { 0 }; words(self.bars)];
+            let mut all = |is_so: bool| {
+                let mut all = shared.words(words(self.bars));
+                all.fill(if is_so { u64::MAX } else { 0 });
+                all
+            };
             return Ok(Condition { holds: all(holds(number)), known: all(!number.is_nan()) });
         }
         if self.columns.conditions_within(node) > MOST_WITHIN {
@@ -87,24 +133,24 @@ impl Conditions<'_> {
             Op::Binary(op @ (Binary::And | Binary::Or)) => {
                 let mut a = self.condition(own.args[0], shared)?;
                 let b = self.condition(own.args[1], shared)?;
-                for (word, b_holds) in b.holds.iter().enumerate() {
-                    let known = a.known[word] & b.known[word];
-                    let either = match op {
-                        Binary::And => a.holds[word] & b_holds,
-                        _ => a.holds[word] | b_holds,
-                    };
+                let its = b.holds.iter().zip(&b.known);
+                let own = a.holds.iter_mut().zip(&mut a.known);
+                for ((a_holds, a_known), (&b_holds, &b_known)) in own.zip(its) {
                     // [E4] Known where both are.
-                    a.holds[word] = either & known;
-                    a.known[word] = known;
+                    *a_known &= b_known;
+                    *a_holds = *a_known
+                        & if op == Binary::And { *a_holds & b_holds } else { *a_holds | b_holds };
                 }
+                shared.give(b);
                 Ok(a)
             }
             Op::Binary(op) if op.is_condition() => {
                 self.comparison(op, [own.args[0], own.args[1]], shared)
             }
             Op::Shift => {
-                let of = self.condition(own.args[0], shared)?;
-                Ok(of.shifted(self.numbers[own.args[1]] as usize))
+                let mut of = self.condition(own.args[0], shared)?;
+                of.delay(self.numbers[own.args[1]] as usize);
+                Ok(of)
             }
             _ => self.of_column(node),
         }
@@ -112,7 +158,7 @@ impl Conditions<'_> {
 
     /// A condition that is computed as a column.
     fn of_column(&self, node: usize) -> Result<Condition> {
-        let values = self.columns.compute(node, self.numbers)?;
+        let values = self.column(node)?;
         let (mut holding, mut known) = (Vec::new(), Vec::new());
         pack(self.bars, |bar| holds(values[bar]), &mut holding);
         pack(self.bars, |bar| !values[bar].is_nan(), &mut known);
@@ -140,21 +186,24 @@ impl Conditions<'_> {
             (None, Some((b, back))) if is_number(a) => (a, b, back),
             _ => (a, b, 0),
         };
-        let (x, y) = (self.values(a)?, self.values(b)?);
-        let key = match (&x, &y) {
-            (Values::Kept(x), Values::Kept(y)) => Some((x.as_ptr().addr(), y.as_ptr().addr())),
-            _ => None,
+        let place = match shared.known.iter().position(|known| known.nodes == (a, b)) {
+            Some(place) => place,
+            None => {
+                let (x, y) = (self.values(a)?, self.values(b)?);
+                let (x, y) = (x.as_slice(), y.as_slice());
+                let (mut le, mut ge) =
+                    (shared.words(words(self.bars)), shared.words(words(self.bars)));
+                compare(self.tier, (x, y), (&mut le, &mut ge));
+                shared.known.push(Compared { nodes: (a, b), le, ge });
+                shared.known.len() - 1
+            }
         };
-        if let Some((_, le, ge)) = shared.0.iter().find(|known| Some(known.0) == key) {
-            return Ok(compared(op, le, ge).shifted(back));
-        }
-        let (mut le, mut ge) = (vec![0; words(self.bars)], vec![0; words(self.bars)]);
-        let (x, y) = (x.as_slice(), y.as_slice());
-        self.tier.run(Compare { x, y, le: &mut le, ge: &mut ge });
-        let condition = compared(op, &le, &ge).shifted(back);
-        if let Some(key) = key {
-            shared.0.push((key, le, ge));
-        }
+        let count = words(self.bars);
+        let (holds, known) = (shared.words(count), shared.words(count));
+        let Compared { le, ge, .. } = &shared.known[place];
+        let mut condition = Condition { holds, known };
+        condition.compare(op, le, ge);
+        condition.delay(back);
         Ok(condition)
     }
 
@@ -178,74 +227,53 @@ impl Values<'_> {
     }
 }
 
-/// What two comparisons say of a third: neither holds where a value is not known.
-fn compared(op: Binary, le: &[u64], ge: &[u64]) -> Condition {
-    let both = |f: fn(u64, u64) -> u64| le.iter().zip(ge).map(|(&le, &ge)| f(le, ge)).collect();
-    // [E3]
-    let holds: Vec<u64> = match op {
-        Binary::Lt => both(|le, ge| le & !ge),
-        Binary::Le => le.to_vec(),
-        Binary::Gt => both(|le, ge| ge & !le),
-        Binary::Ge => ge.to_vec(),
-        Binary::Eq => both(|le, ge| le & ge),
-        _ => both(|le, ge| le ^ ge),
-    };
-    Condition { holds, known: both(|le, ge| le | ge) }
-}
-
 impl Condition {
-    /// The same, so many bars later.
-    fn shifted(self, bars: usize) -> Self {
-        if bars == 0 {
-            return self;
+    /// Writes what two comparisons say of a third: neither holds where a value is not known.
+    fn compare(&mut self, op: Binary, le: &[u64], ge: &[u64]) {
+        // [E3]
+        match op {
+            Binary::Lt => both(&mut self.holds, (le, ge), |le, ge| le & !ge),
+            Binary::Le => self.holds.copy_from_slice(le),
+            Binary::Gt => both(&mut self.holds, (le, ge), |le, ge| ge & !le),
+            Binary::Ge => self.holds.copy_from_slice(ge),
+            Binary::Eq => both(&mut self.holds, (le, ge), |le, ge| le & ge),
+            _ => both(&mut self.holds, (le, ge), |le, ge| le ^ ge),
         }
-        let (mut holds, mut known) = (Vec::new(), Vec::new());
-        shifted(&self.holds, bars, &mut holds);
-        shifted(&self.known, bars, &mut known);
-        Self { holds, known }
+        both(&mut self.known, (le, ge), |le, ge| le | ge);
+    }
+
+    /// Moves it so many bars later.
+    fn delay(&mut self, bars: usize) {
+        if bars > 0 {
+            later(&mut self.holds, bars);
+            later(&mut self.known, bars);
+        }
     }
 }
 
-/// The same bits, so many bars later.
-fn shifted(bits: &[u64], bars: usize, out: &mut Vec<u64>) {
+/// Writes what follows from two words, for each of them.
+#[inline(always)]
+fn both(out: &mut [u64], (a, b): (&[u64], &[u64]), f: impl Fn(u64, u64) -> u64) {
+    for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+        *out = f(a, b);
+    }
+}
+
+/// Moves bits so many bars later.
+fn later(bits: &mut [u64], bars: usize) {
     let (far, near) = (bars / WORD, bars % WORD);
-    out.clear();
-    let word = |at: Option<usize>| at.and_then(|at| bits.get(at)).copied().unwrap_or(0);
-    out.extend((0..bits.len()).map(|at| {
-        let own = word(at.checked_sub(far)) << near;
-        if near == 0 { own } else { own | word(at.checked_sub(far + 1)) >> (WORD - near) }
-    }));
-}
-
-/// Two columns to be compared both ways, a bit a bar.
-struct Compare<'a> {
-    x: &'a [f64],
-    y: &'a [f64],
-    le: &'a mut [u64],
-    ge: &'a mut [u64],
-}
-
-impl Work for Compare<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<V: F64x4>(self) {
-        let Self { x, y, le, ge } = self;
-        let bits = le.iter_mut().zip(ge);
-        for ((x, y), (le, ge)) in x.chunks(WORD).zip(y.chunks(WORD)).zip(bits) {
-            let (mut below, mut above) = (0_u64, 0_u64);
-            let ((xs, x_rest), (ys, y_rest)) =
-                (x.as_chunks::<F64_LANES>(), y.as_chunks::<F64_LANES>());
-            for (i, (&x, &y)) in xs.iter().zip(ys).enumerate() {
-                let (x, y) = (V::from_array(x), V::from_array(y));
-                below |= u64::from(x.le(y)) << (F64_LANES * i);
-                above |= u64::from(y.le(x)) << (F64_LANES * i);
-            }
-            for (i, (x, y)) in (F64_LANES * xs.len()..).zip(x_rest.iter().zip(y_rest)) {
-                below |= u64::from(x <= y) << i;
-                above |= u64::from(y <= x) << i;
-            }
-            (*le, *ge) = (below, above);
+    if far > 0 {
+        let kept = bits.len().saturating_sub(far);
+        bits.copy_within(..kept, bits.len() - kept);
+        let gone = far.min(bits.len());
+        bits[..gone].fill(0);
+    }
+    if near > 0 {
+        let mut carried = 0;
+        for word in bits {
+            let own = *word;
+            *word = own << near | carried;
+            carried = own >> (WORD - near);
         }
     }
 }

@@ -19,30 +19,50 @@
 //! expressions on the values of the direct engine, and equity after each fill by the account itself.
 //! Only the marks between two fills are summed up at once.
 //!
+//! Where one side alone is traded, and what is entered says when it is left, tables lead the paths
+//! ([`tabled`], [`tables`], [`lockstep`]); all others are walked one after the other ([`listed`],
+//! [`walk`]). Trades of both are entered in the accounts of four paths at a time, by the same operations
+//! in the same order, so that no figure says which way it came. Where rounding could decide a ruin, and
+//! where shares are counted in lots, the account itself goes from fill to fill ([`money`]).
+//!
 //! Files use those below them:
 //!
 //! ```text
-//! simulate         one parameter set, with its trades
-//! sweep            a grid in pieces, on all threads
-//! money  parts     figures of fills, parts of a program
-//! walk             from event to event
-//! orders           the first touch of an order
-//! touch_set  trail  conditions   what parts are
-//! bits  reach  boxes             sets of bars, levels that stay, ranges of an index
+//! simulate                        one parameter set, with its trades
+//! sweep                           a grid in pieces, on all threads
+//! tabled    listed                boxes that share tables, other combinations
+//! worker                          parts and orders of a combination
+//! prepared                        what all of them share
+//! lockstep  cache                 eight paths through tables, tables that are kept
+//! tables    written               entries and exits by row, cells in any order
+//! money  paths  parts             figures by the account, listed trades, parts of a program
+//! walk                            from event to event
+//! orders                          the first touch of an order
+//! touch_set  trail  conditions    what parts are
+//! bits  reach  boxes              sets of bars, levels that stay, ranges of an index
 //! ```
 
 mod bits;
 mod boxes;
+mod cache;
 mod conditions;
+mod listed;
+mod lockstep;
 mod money;
 mod orders;
 mod parts;
+mod paths;
+mod prepared;
 mod reach;
 mod simulate;
 mod sweep;
+mod tabled;
+mod tables;
 mod touch_set;
 mod trail;
 mod walk;
+mod worker;
+mod written;
 
 pub use self::simulate::simulate;
 pub use self::sweep::Sweep;

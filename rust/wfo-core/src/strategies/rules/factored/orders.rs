@@ -5,10 +5,10 @@ use super::reach::Reach;
 use super::touch_set::TouchSet;
 use super::trail::Trail;
 use crate::engine::f64x4::{F64x4, max, min};
+use crate::engine::first_touch::SignedBars;
 use crate::execution::account::Side;
 use crate::execution::touches::{self, Touch, Way};
 use crate::market::bars::Bars;
-use crate::strategies::atr_d::factored::parts::SignedBars;
 
 /// What no parameter changes: the bars, and how far they reach.
 #[derive(Debug)]
@@ -39,6 +39,15 @@ impl Reaches {
 }
 
 impl Market<'_> {
+    /// The first bar of `from..to` that reaches a level which stays; else `to`.
+    #[inline(always)]
+    pub fn first<V: F64x4>(&self, way: Way, from: usize, to: usize, level: f64) -> usize {
+        match way {
+            Way::Down => self.reaches.down.first::<V>(from, to, level),
+            Way::Up => self.reaches.up.first::<V>(from, to, -level),
+        }
+    }
+
     /// The bars as an order sees them that is met on the way `way`.
     pub fn signed(&self, way: Way) -> &SignedBars {
         match way {
@@ -53,6 +62,36 @@ impl Market<'_> {
 pub(super) enum Distance<'a> {
     Column(&'a [f64]),
     Number(f64),
+}
+
+impl Distance<'_> {
+    /// The level that it fixes at a fill in a bar [R10] [R11] [R13]; NaN where it does not work.
+    #[inline(always)]
+    pub fn level(self, is_percent: bool, way: Way, bar: usize, fill: f64) -> f64 {
+        let value = match self {
+            Self::Column(values) => bar.checked_sub(1).map_or(f64::NAN, |before| values[before]),
+            Self::Number(value) => value,
+        };
+        let distance = if is_percent { fill * (value / 100.0) } else { value };
+        // [R14]
+        if !distance.is_finite() {
+            return f64::NAN;
+        }
+        match way {
+            Way::Down => fill - distance,
+            Way::Up => fill + distance,
+        }
+    }
+}
+
+/// The fill of a level that is touched in a bar of this open.
+#[inline(always)]
+pub(super) fn fill_of(way: Way, open: f64, level: f64) -> f64 {
+    // [L8]
+    match way {
+        Way::Down => min(open, level),
+        Way::Up => max(open, level),
+    }
 }
 
 /// How an order is found.
@@ -107,10 +146,7 @@ impl<'a> Order<'a> {
             Finder::Trail(trail) => (trail.bars[since.bar] as usize).min(to),
             // [R12]
             Finder::After(bars) => (since.bar + bars).min(to),
-            Finder::Fixed(..) => match self.way {
-                Way::Down => market.reaches.down.first::<V>(from, to, level),
-                Way::Up => market.reaches.up.first::<V>(from, to, -level),
-            },
+            Finder::Fixed(..) => market.first::<V>(self.way, from, to, level),
         }
     }
 
@@ -118,19 +154,7 @@ impl<'a> Order<'a> {
     #[inline(always)]
     pub fn level(&self, since: Since) -> f64 {
         let Finder::Fixed(distance, is_percent) = self.finder else { return f64::NAN };
-        let value = match distance {
-            Distance::Column(values) => values[since.bar - 1],
-            Distance::Number(value) => value,
-        };
-        let distance = if is_percent { since.fill * (value / 100.0) } else { value };
-        // [R14]
-        if !distance.is_finite() {
-            return f64::NAN;
-        }
-        match self.way {
-            Way::Down => since.fill - distance,
-            Way::Up => since.fill + distance,
-        }
+        distance.level(is_percent, self.way, since.bar, since.fill)
     }
 
     /// The fill in a bar that was found.
@@ -139,18 +163,9 @@ impl<'a> Order<'a> {
         let open = market.bars.open()[bar];
         match self.finder {
             Finder::Open(_) | Finder::After(_) => open,
-            Finder::Level(touches, _) => self.fill_of(touches.level(bar), open),
+            Finder::Level(touches, _) => fill_of(self.way, open, touches.level(bar)),
             Finder::Trail(trail) => trail.fills[since.bar],
-            Finder::Fixed(..) => self.fill_of(level, open),
-        }
-    }
-
-    #[inline(always)]
-    fn fill_of(&self, level: f64, open: f64) -> f64 {
-        // [L8]
-        match self.way {
-            Way::Down => min(open, level),
-            Way::Up => max(open, level),
+            Finder::Fixed(..) => fill_of(self.way, open, level),
         }
     }
 

@@ -92,6 +92,30 @@ impl Part {
         }
     }
 
+    /// How far behind the extreme a trail stays, as of each bar; NaN where it does not work in the next.
+    ///
+    /// # Errors
+    /// An error of a function of the user's.
+    pub fn trail_distance(&self, conditions: &Conditions<'_>) -> Result<Vec<f64>> {
+        let What::Trail { distance, when, .. } = self.what else { return Ok(Vec::new()) };
+        let mut values = conditions.column(distance)?;
+        if let Some(when) = when {
+            let when = conditions.column(when)?;
+            for (value, when) in values.iter_mut().zip(when) {
+                if !holds(when) {
+                    *value = f64::NAN;
+                }
+            }
+        }
+        // [R14]
+        for value in &mut values {
+            if !value.is_finite() {
+                *value = f64::NAN;
+            }
+        }
+        Ok(values)
+    }
+
     /// Computes it of the numbers of a parameter set.
     ///
     /// # Errors
@@ -103,15 +127,8 @@ impl Part {
         shared: &mut Comparisons,
         out: &mut Value,
     ) -> Result<()> {
-        let Conditions { columns, program, numbers, bars: n, .. } = *conditions;
-        let column = |node: usize| -> Result<Vec<f64>> {
-            if program.kinds[node] == Kind::Number {
-                // [R15]
-                Ok(vec![numbers[node]; n])
-            } else {
-                columns.compute(node, numbers)
-            }
-        };
+        let Conditions { program, numbers, .. } = *conditions;
+        let column = |node: usize| conditions.column(node);
         match self.what {
             What::Number(node) => *out = Value::Number(numbers[node]),
             What::Distance(node) if program.kinds[node] == Kind::Number => {
@@ -146,16 +163,8 @@ impl Part {
                 }
                 *out = Value::Level(touches);
             }
-            What::Trail { distance, when, way } => {
-                let mut values = column(distance)?;
-                if let Some(when) = when {
-                    let when = column(when)?;
-                    for (value, when) in values.iter_mut().zip(when) {
-                        if !holds(when) {
-                            *value = f64::NAN;
-                        }
-                    }
-                }
+            What::Trail { way, .. } => {
+                let values = self.trail_distance(conditions)?;
                 let mut trail = match std::mem::replace(out, Value::Number(0.0)) {
                     Value::Trail(trail) => trail,
                     _ => Trail::default(),
@@ -175,7 +184,7 @@ impl Part {
 
 /// An order by its parts.
 #[derive(Debug, Clone, Copy)]
-enum Found {
+pub(super) enum Found {
     Open(Option<usize>),
     Level(usize, Option<usize>),
     Trail(usize),
@@ -186,8 +195,8 @@ enum Found {
 /// An order of the program.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlannedOrder {
-    found: Found,
-    way: Way,
+    pub found: Found,
+    pub way: Way,
     protects: bool,
 }
 

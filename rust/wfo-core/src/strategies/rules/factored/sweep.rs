@@ -1,73 +1,71 @@
 //! The driver: a grid over one history, divided into units and computed on all threads.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::LACKS_MARKS;
-use super::boxes::{Steps, boxes, strides, tiles};
-use super::conditions::{Comparisons, Conditions};
-use super::money::Money;
-use super::orders::{Market, Order, Reaches};
-use super::parts::{Part, Parts, PlannedOrder, Value, number};
-use super::walk::{Fills, Orders, Rules};
-use crate::engine::f64x4::{F64x4, Portable};
-use crate::engine::range_summary::RangeSummaries;
+use super::boxes::{Positions, Steps, boxes, cut, strides, tiles};
+use super::listed::{Listed, Named, Naming};
+use super::parts::{Part, Parts};
+use super::prepared::Prepared;
+use super::tabled::{Kept, Tabled};
+use super::walk::Fills;
+use super::worker::Scratch;
+use super::written::Written;
+use crate::engine::f64x4::F64x4;
 use crate::engine::spare::Spare;
 use crate::engine::tiers::{Tier, Work};
 use crate::engine::{PreparedSweep, blocks};
 use crate::error::{Error, Result};
 use crate::execution::performance::Row;
 use crate::figures::{Columns, PhaseCells};
+use crate::grid::Axis;
 use crate::market::slice::Slice;
 use crate::strategies::rules::kernel::Rules as Kernel;
 use crate::task::Task;
 
-/// What parts that are kept for a whole sweep may take.
-const KEPT_BYTES: usize = 256 << 20;
 /// Units that each thread is given, so that all of them finish together.
 const UNITS: usize = 4;
 /// Positions on the last axis that are computed one after the other: results of a line of the cache.
 const TILE: usize = 8;
+/// Values of a parameter whose columns are read again and again: few enough for the second cache.
+const BLOCK: usize = 16;
+/// Most combinations that are asked for together.
+const MOST_TOGETHER: u64 = 1 << 20;
+/// How many times its cost a table is best to save.
+const WELL_PAID: u64 = 4;
 /// The least combinations of a unit.
 const LEAST: u64 = 256;
 
 /// A grid over one history, ready to be computed in any pieces and order.
 #[derive(Debug)]
 pub struct Sweep {
-    task: Arc<Task<Kernel>>,
-    reaches: Reaches,
-    summaries: RangeSummaries,
-    parts: Parts,
-    /// Of each part, its values by key where they are kept.
-    kept: Vec<Option<Vec<OnceLock<Value>>>>,
+    pub(super) prepared: Prepared,
+    /// Where tables lead the paths of boxes.
+    pub(super) tabled: Option<Tabled>,
     /// Axes from slow to fast: those of what is dear to compute first.
     order: Vec<usize>,
-    lengths: Vec<usize>,
     strides: Vec<u64>,
     /// Whether boxes are cut along the last axis.
     is_tiled: bool,
-    tier: Tier,
+    /// Places of the rows of the last axis in the order in which they are gone through, where that is
+    /// another one.
+    places: Option<Vec<u32>>,
+    /// Combinations that are best computed together.
+    together: u64,
     /// What workers have left for the next ones.
-    spare: Spare<Scratch>,
+    spare: Spare<Buffers>,
 }
 
 /// What a worker reuses from unit to unit.
 #[derive(Debug)]
-struct Scratch {
-    /// Parts that are not kept for all workers.
-    own: Vec<Own>,
-    /// The keys of all parts.
-    keys: Vec<usize>,
-    comparisons: Comparisons,
-}
-
-/// A part that a worker holds at one key.
-#[derive(Debug)]
-struct Own {
-    key: Option<usize>,
-    value: Value,
+struct Buffers {
+    scratch: Scratch,
+    listed: Listed,
+    /// Tables, where there are any.
+    tables: Option<Kept>,
 }
 
 impl Sweep {
@@ -77,38 +75,18 @@ impl Sweep {
     /// A program that this engine cannot run.
     pub fn new(task: impl Into<Arc<Task<Kernel>>>, tier: Tier) -> Result<Self> {
         let task = task.into();
-        let (program, grid, bars) = (task.kernel.program(), &task.grid, &task.shared.bars);
-        if let Some(reason) = super::lacks(program) {
+        if let Some(reason) = super::lacks(task.kernel.program()) {
             return Err(Error::Lacks { engine: "factored", reason });
         }
-        let (parts, same_bar) = (Parts::new(program, grid), program.same_bar);
-        let combinations = usize::try_from(grid.len()).unwrap_or(usize::MAX);
-        // Few and small first: what many combinations share is worth keeping most.
-        let mut by_size: Vec<(usize, usize)> = parts
-            .parts
-            .iter()
-            .enumerate()
-            .map(|(i, part)| (part.keys.saturating_mul(part.bytes(bars.len(), same_bar) + 64), i))
-            .collect();
-        by_size.sort_unstable();
-        let mut kept: Vec<_> = parts.parts.iter().map(|_| None).collect();
-        let mut taken = 0_usize;
-        for &(bytes, part) in &by_size {
-            let keys = parts.parts[part].keys;
-            if keys < combinations.max(2) && taken.saturating_add(bytes) <= KEPT_BYTES {
-                taken += bytes;
-                kept[part] = Some((0..keys).map(|_| OnceLock::new()).collect());
-            }
-        }
-        let lengths: Vec<usize> = grid.axes().iter().map(|axis| axis.len()).collect();
-        let mut dear: Vec<usize> = (0..parts.parts.len()).collect();
+        let prepared = Prepared::new(task, tier);
+        let Prepared { task, parts: Parts { parts, .. }, kept, lengths, .. } = &prepared;
+        let (bars, same_bar) = (task.shared.bars.len(), task.kernel.program().same_bar);
+        let mut dear: Vec<usize> = (0..parts.len()).collect();
         dear.sort_by_key(|&part| {
-            (kept[part].is_some(), std::cmp::Reverse(parts.parts[part].bytes(bars.len(), same_bar)))
+            (kept[part].is_some(), std::cmp::Reverse(parts[part].bytes(bars, same_bar)))
         });
         let mut order: Vec<usize> = Vec::new();
-        for axis in
-            dear.into_iter().flat_map(|part| parts.parts[part].axes()).chain(0..lengths.len())
-        {
+        for axis in dear.into_iter().flat_map(|part| parts[part].axes()).chain(0..lengths.len()) {
             if !order.contains(&axis) {
                 order.push(axis);
             }
@@ -117,26 +95,23 @@ impl Sweep {
         // them are computed one after the other, so that they share a line of the cache.
         let last = lengths.len().saturating_sub(1);
         let on_last = |part: &Part| part.axes().any(|axis| axis == last);
-        let all = parts.parts.iter().zip(&kept);
-        let is_tiled =
-            order.len() > 1 && all.clone().all(|(p, kept)| kept.is_some() || !on_last(p));
+        let all = || parts.iter().zip(kept);
+        let is_tiled = order.len() > 1 && all().all(|(p, kept)| kept.is_some() || !on_last(p));
         if is_tiled {
             order.retain(|&axis| axis != last);
             order.push(last);
         }
-        Ok(Self {
-            reaches: Reaches::new(bars),
-            summaries: RangeSummaries::new(bars.close()),
-            strides: strides(&lengths),
-            spare: Spare::default(),
-            parts,
-            kept,
-            order,
-            lengths,
-            is_tiled,
-            tier,
-            task,
-        })
+        let is_on_last = all().all(|(p, kept)| kept.is_some() || on_last(p));
+        let places = (!is_tiled && is_on_last && order.last() == Some(&last))
+            .then(|| blocked(&task.grid.axes()[last]))
+            .flatten();
+        let of = (task.account.compounds(), same_bar);
+        let tabled = Tabled::new(&prepared.parts, of, lengths, (bars, &task.slices));
+        let strides = strides(lengths);
+        let pays = |uses| tabled.as_ref().and_then(|own| together(own, lengths, &strides, uses));
+        let together = pays(WELL_PAID).or_else(|| pays(1)).unwrap_or(1);
+        let spare = Spare::default();
+        Ok(Self { tabled, order, strides, is_tiled, places, together, spare, prepared })
     }
 
     /// Figures of the combinations in `range`, one item a phase.
@@ -144,94 +119,7 @@ impl Sweep {
     /// # Errors
     /// A range outside the grid, or a combination that the program refuses.
     pub fn run(&self, range: Range<u64>) -> Result<Vec<Columns>> {
-        self.task.columns(&range, |phases| self.run_into(range.clone(), phases))
-    }
-
-    fn market(&self) -> Market<'_> {
-        Market { bars: &self.task.shared.bars, reaches: &self.reaches }
-    }
-
-    /// Does a job as this sweep's tier, with what an earlier worker has left.
-    fn with_scratch<J: Job>(&self, job: J) -> Result<()> {
-        let mut scratch = self.spare.take().unwrap_or_else(|| self.scratch());
-        let out = self.tier.run(Working { job, sweep: self, scratch: &mut scratch });
-        self.spare.keep(scratch);
-        out
-    }
-
-    /// Computes a combination into cell `i` of each phase.
-    #[inline(always)]
-    fn compute<V: F64x4>(
-        &self,
-        digits: &[usize],
-        scratch: &mut Scratch,
-        i: usize,
-        phases: &mut [PhaseCells<'_>],
-    ) -> Result<()> {
-        let market = self.market();
-        self.prepare(&market, digits, scratch)?;
-        let closes = (self.task.shared.bars.close(), &self.summaries);
-        let (task, [long, short]) = (&*self.task, &self.orders(scratch));
-        let rules = self.rules(scratch, long, short);
-        for (cells, &slice) in phases.iter_mut().zip(&task.slices) {
-            let figures = if task.account.compounds() {
-                let mut money = Money::<true>::new(&task.account, closes, slice);
-                rules.walk::<V>(&market, slice, &mut money);
-                money.figures()
-            } else {
-                let mut money = Money::<false>::new(&task.account, closes, slice);
-                rules.walk::<V>(&market, slice, &mut money);
-                money.figures()
-            };
-            cells.figures.set(i, figures);
-        }
-        Ok(())
-    }
-
-    /// What a part is at the key of the combination that was prepared.
-    #[inline(always)]
-    fn value<'a>(&'a self, scratch: &'a Scratch, part: usize) -> &'a Value {
-        match &self.kept[part] {
-            Some(kept) => kept[scratch.keys[part]].get().unwrap_or(&Value::Number(f64::NAN)),
-            None => &scratch.own[part].value,
-        }
-    }
-
-    /// Entries and exits of both sides.
-    #[inline(always)]
-    fn orders<'a>(&'a self, scratch: &'a Scratch) -> [[Vec<Order<'a>>; 2]; 2] {
-        let resolved = |orders: &[PlannedOrder]| -> Vec<Order<'a>> {
-            orders.iter().map(|order| order.resolved(|part| self.value(scratch, part))).collect()
-        };
-        let Parts { long, short, .. } = &self.parts;
-        [long, short].map(|side| [resolved(&side.entries), resolved(&side.exits)])
-    }
-
-    #[inline(always)]
-    fn rules<'a>(
-        &'a self,
-        scratch: &'a Scratch,
-        long: &'a [Vec<Order<'a>>; 2],
-        short: &'a [Vec<Order<'a>>; 2],
-    ) -> Rules<'a> {
-        let is_on = |part: Option<usize>| {
-            // [R17] [B3]
-            part.is_some_and(|part| {
-                let number = number(self.value(scratch, part));
-                number != 0.0 && !number.is_nan()
-            })
-        };
-        let side = |[entries, exits]: &'a [Vec<Order<'a>>; 2], reverses| Orders {
-            entries,
-            exits,
-            reverses: is_on(reverses),
-        };
-        Rules {
-            long: side(long, self.parts.long.reverses),
-            short: side(short, self.parts.short.reverses),
-            both: is_on(self.parts.both),
-            same_bar: self.task.kernel.program().same_bar,
-        }
+        self.prepared.task.columns(&range, |phases| self.run_into(range.clone(), phases))
     }
 
     /// Goes through the only phase with the only combination.
@@ -239,87 +127,94 @@ impl Sweep {
     /// # Errors
     /// A combination that the program refuses.
     pub(super) fn walk_only(&self, slice: Slice, fills: &mut impl Fills) -> Result<()> {
-        let mut scratch = self.scratch();
-        let digits = vec![0; self.lengths.len()];
-        self.prepare(&self.market(), &digits, &mut scratch)?;
-        let [long, short] = &self.orders(&scratch);
-        self.rules(&scratch, long, short).walk::<Portable>(&self.market(), slice, fills);
-        Ok(())
+        self.prepared.walk_only(slice, fills)
     }
 
-    fn scratch(&self) -> Scratch {
-        let none = || Own { key: None, value: Value::Number(f64::NAN) };
-        Scratch {
-            own: self.parts.parts.iter().map(|_| none()).collect(),
-            keys: vec![0; self.parts.parts.len()],
-            comparisons: Comparisons::default(),
-        }
+    /// Does a job as this sweep's tier, with what an earlier worker has left.
+    fn with_buffers<J: Job>(&self, job: J) -> Result<()> {
+        let mut buffers = self.spare.take().unwrap_or_else(|| Buffers {
+            scratch: self.prepared.scratch(),
+            listed: Listed::default(),
+            tables: None,
+        });
+        let work = Working { job, sweep: self, buffers: &mut buffers };
+        let out = self.prepared.tier.run(work);
+        self.spare.keep(buffers);
+        out
     }
 
-    /// Computes the parts of a combination that are not there.
-    #[inline(always)]
-    fn prepare(&self, market: &Market<'_>, digits: &[usize], scratch: &mut Scratch) -> Result<()> {
-        let mut are_there = true;
-        for (i, part) in self.parts.parts.iter().enumerate() {
-            let key = part.key(digits);
-            scratch.keys[i] = key;
-            are_there &= match &self.kept[i] {
-                Some(kept) => kept[key].get().is_some(),
-                None => scratch.own[i].key == Some(key),
+    /// Cuts a range into what workers do, whose cells are those of no other one.
+    pub(super) fn units(&self, range: &Range<u64>, pieces: usize) -> Vec<Unit> {
+        let mut units = Vec::new();
+        for positions in boxes(range, &self.prepared.lengths) {
+            let count: u64 = positions.iter().map(|own| own.len() as u64).product();
+            let pieces = pieces.min((count / LEAST).max(1) as usize);
+            let tabled = self.tabled.as_ref().filter(|tabled| tabled.suits(&positions));
+            let positions = match tabled {
+                Some(tabled) => cut(positions, tabled.cuts(), pieces),
+                None => cut(positions, self.order.iter().copied(), pieces),
             };
+            let is_tabled = tabled.is_some();
+            units.extend(positions.into_iter().map(|positions| Unit { positions, is_tabled }));
         }
-        if are_there { Ok(()) } else { self.compute_parts(market, digits, scratch) }
-    }
-
-    #[inline(never)]
-    fn compute_parts(
-        &self,
-        market: &Market<'_>,
-        digits: &[usize],
-        Scratch { own, keys, comparisons }: &mut Scratch,
-    ) -> Result<()> {
-        let Task { kernel, shared, grid, .. } = &*self.task;
-        let program = kernel.program();
-        let numbers = self.task.params(&grid.values_at(|axis| digits[axis]))?.numbers;
-        comparisons.clear();
-        let conditions = Conditions {
-            columns: &shared.columns,
-            program,
-            numbers: &numbers,
-            bars: shared.bars.len(),
-            tier: self.tier,
-        };
-        for (i, part) in self.parts.parts.iter().enumerate() {
-            let (key, own) = (keys[i], &mut own[i]);
-            match &self.kept[i] {
-                Some(kept) if kept[key].get().is_none() => {
-                    let mut value = Value::Number(f64::NAN);
-                    part.compute(&conditions, market, comparisons, &mut value)?;
-                    // Another worker may have been faster, with the same.
-                    let _ = kept[key].set(value);
-                }
-                None if own.key != Some(key) => {
-                    own.key = None;
-                    part.compute(&conditions, market, comparisons, &mut own.value)?;
-                    own.key = Some(key);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        units
     }
 }
 
-/// A job on some combinations, with the scratch of a worker.
+/// The fewest combinations from the beginning of the grid on in which tables pay so many times, and which
+/// it is a multiple of, more or less; none where those are too many.
+fn together(tabled: &Tabled, lengths: &[usize], strides: &[u64], times: u64) -> Option<u64> {
+    let mut positions: Positions = lengths.iter().map(|_| 0..1).collect();
+    for (axis, &length) in lengths.iter().enumerate().rev() {
+        let mut pays = |count: usize| {
+            positions[axis] = 0..count;
+            tabled.pays(&positions, times)
+        };
+        if pays(length) {
+            let (mut few, mut enough) = (0, length);
+            while enough - few > 1 {
+                let count = few + (enough - few) / 2;
+                if pays(count) { enough = count } else { few = count }
+            }
+            return Some(enough as u64 * strides[axis]).filter(|&count| count <= MOST_TOGETHER);
+        }
+    }
+    None
+}
+
+/// Places of the rows of an axis of several parameters, so that the columns of many rows that follow
+/// each other are few: the values of the last parameter are divided into blocks. None where the axis
+/// has one parameter.
+fn blocked(axis: &Axis) -> Option<Vec<u32>> {
+    let rows = axis.rows();
+    let last = axis.parameters().len().checked_sub(1).filter(|&last| last > 0)?;
+    let mut values: Vec<f64> = rows.iter().map(|row| row[last]).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.dedup();
+    let block = |row: usize| {
+        let value = rows[row][last];
+        values.partition_point(|other| other.total_cmp(&value).is_lt()) / BLOCK
+    };
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    // Stable: within a block as they are.
+    order.sort_by_cached_key(|&row| block(row));
+    let mut places = vec![0; rows.len()];
+    for (place, row) in (0..).zip(order) {
+        places[row] = place;
+    }
+    Some(places)
+}
+
+/// A job on some combinations, with the buffers of a worker.
 trait Job {
-    fn run<V: F64x4>(self, sweep: &Sweep, scratch: &mut Scratch) -> Result<()>;
+    fn run<V: F64x4>(self, sweep: &Sweep, buffers: &mut Buffers) -> Result<()>;
 }
 
 /// A job to be done as the code of some tier.
 struct Working<'a, J> {
     job: J,
     sweep: &'a Sweep,
-    scratch: &'a mut Scratch,
+    buffers: &'a mut Buffers,
 }
 
 impl<J: Job> Work for Working<'_, J> {
@@ -327,106 +222,163 @@ impl<J: Job> Work for Working<'_, J> {
 
     #[inline(always)]
     fn run<V: F64x4>(self) -> Result<()> {
-        self.job.run::<V>(self.sweep, self.scratch)
+        self.job.run::<V>(self.sweep, self.buffers)
     }
 }
 
-/// Consecutive combinations.
-struct Unit<'a> {
-    range: Range<u64>,
-    phases: Vec<PhaseCells<'a>>,
+/// A box of combinations.
+#[derive(Debug)]
+pub(super) struct Unit {
+    positions: Positions,
+    /// Whether tables lead its paths.
+    pub is_tabled: bool,
 }
 
-impl Job for Unit<'_> {
+/// A box whose paths tables lead.
+struct Leading<'a, 'b> {
+    tabled: &'a Tabled,
+    positions: Positions,
+    written: &'a Written<'b>,
+}
+
+impl Job for Leading<'_, '_> {
     #[inline(always)]
-    fn run<V: F64x4>(self, sweep: &Sweep, scratch: &mut Scratch) -> Result<()> {
-        let Self { range, mut phases } = self;
-        let boxes = boxes(&range, &sweep.lengths);
-        let tiles = boxes.into_iter().flat_map(|whole| {
-            let size = if sweep.is_tiled { TILE } else { usize::MAX };
-            tiles(whole, size)
-        });
-        for positions in tiles {
-            let mut steps = Steps::new(&positions, &sweep.strides, &sweep.order);
-            loop {
-                let cell = (steps.index - range.start) as usize;
-                sweep.compute::<V>(&steps.digits, scratch, cell, &mut phases)?;
-                if !steps.advance() {
+    fn run<V: F64x4>(self, sweep: &Sweep, buffers: &mut Buffers) -> Result<()> {
+        let Buffers { scratch, tables, .. } = buffers;
+        let of = (&sweep.prepared, sweep.strides.as_slice());
+        self.tabled.run::<V>(of, &self.positions, (tables, scratch), self.written)
+    }
+}
+
+/// Combinations whose paths are listed.
+struct Listing<'a, 'b> {
+    naming: &'a mut Naming<'a>,
+    written: &'a Written<'b>,
+}
+
+impl Job for Listing<'_, '_> {
+    #[inline(always)]
+    fn run<V: F64x4>(self, sweep: &Sweep, buffers: &mut Buffers) -> Result<()> {
+        let Buffers { scratch, listed, .. } = buffers;
+        sweep.prepared.compute::<V>(self.naming, (listed, scratch), self.written)
+    }
+}
+
+impl Sweep {
+    /// Computes a unit.
+    fn run_unit(&self, unit: Unit, written: &Written<'_>) -> Result<()> {
+        let Unit { positions, is_tabled } = unit;
+        if let Some(tabled) = self.tabled.as_ref().filter(|_| is_tabled) {
+            return self.with_buffers(Leading { tabled, positions, written });
+        }
+        if let Some(places) = &self.places {
+            return self.run_by_places(positions, places, written);
+        }
+        let size = if self.is_tiled { TILE } else { usize::MAX };
+        for positions in tiles(positions, size) {
+            let mut steps = Steps::new(&positions, &self.strides, &self.order);
+            let mut naming = |named: &mut Named| {
+                loop {
+                    let has_room = named.push(steps.index, &steps.digits);
+                    let is_more = steps.advance();
+                    if !(has_room && is_more) {
+                        return Ok(is_more);
+                    }
+                }
+            };
+            self.with_buffers(Listing { naming: &mut naming, written })?;
+        }
+        Ok(())
+    }
+
+    /// Computes a box whose rows of the last axis are gone through by their places.
+    fn run_by_places(
+        &self,
+        mut positions: Positions,
+        places: &[u32],
+        written: &Written<'_>,
+    ) -> Result<()> {
+        let Some(last) = positions.last_mut() else { return Ok(()) };
+        let start = last.start;
+        let mut rows: Vec<usize> = last.clone().collect();
+        rows.sort_unstable_by_key(|&row| places[row]);
+        *last = start..start + 1;
+        let axis = positions.len() - 1;
+        let mut steps = Steps::new(&positions, &self.strides, &self.order);
+        loop {
+            let (mut rest, mut digits) = (rows.iter(), steps.digits.clone());
+            let mut naming = |named: &mut Named| {
+                for &row in rest.by_ref() {
+                    digits[axis] = row;
+                    let index = steps.index + (row - start) as u64 * self.strides[axis];
+                    if !named.push(index, &digits) {
+                        break;
+                    }
+                }
+                Ok(rest.len() > 0)
+            };
+            self.with_buffers(Listing { naming: &mut naming, written })?;
+            if !steps.advance() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Computes combinations in any order.
+    fn run_indices(&self, indices: &[u64], written: &Written<'_>) -> Result<()> {
+        let mut rest = indices.iter().enumerate();
+        let mut naming = |named: &mut Named| {
+            for (cell, &index) in rest.by_ref() {
+                if !named.push(cell as u64, self.prepared.task.grid.at(index)?.digits()) {
                     break;
                 }
             }
-        }
-        Ok(())
-    }
-}
-
-/// Combinations in any order.
-struct List<'a, 'b> {
-    indices: &'a [u64],
-    phases: Vec<PhaseCells<'b>>,
-}
-
-impl Job for List<'_, '_> {
-    #[inline(always)]
-    fn run<V: F64x4>(self, sweep: &Sweep, scratch: &mut Scratch) -> Result<()> {
-        let Self { indices, mut phases } = self;
-        for (i, &index) in indices.iter().enumerate() {
-            let cursor = sweep.task.grid.at(index)?;
-            sweep.compute::<V>(cursor.digits(), scratch, i, &mut phases)?;
-        }
-        Ok(())
+            Ok(rest.len() > 0)
+        };
+        self.with_buffers(Listing { naming: &mut naming, written })
     }
 }
 
 impl PreparedSweep for Sweep {
     fn len(&self) -> u64 {
-        self.task.len()
+        self.prepared.task.len()
+    }
+
+    /// Combinations that tables serve enough of to pay by far.
+    fn batch_multiple(&self) -> u64 {
+        self.together
+    }
+
+    fn least_batch(&self) -> u64 {
+        self.together
     }
 
     fn worker_bytes(&self) -> usize {
-        let (bars, same_bar) = (self.task.shared.bars.len(), self.task.kernel.program().same_bar);
-        let parts = self.parts.parts.iter().zip(&self.kept);
-        let own: usize = parts
-            .filter(|(_, kept)| kept.is_none())
-            .map(|(part, _)| part.bytes(bars, same_bar))
-            .sum();
-        // What is computed on the way to a part.
-        own + 4 * bars * size_of::<f64>()
+        let tables = self.tabled.as_ref().map_or(0, Tabled::worker_bytes);
+        tables + self.prepared.worker_bytes()
     }
 
-    fn run_into(&self, range: Range<u64>, mut phases: Vec<PhaseCells<'_>>) -> Result<()> {
-        self.task.check_cells(&range, &phases)?;
+    fn run_into(&self, range: Range<u64>, phases: Vec<PhaseCells<'_>>) -> Result<()> {
+        self.prepared.task.check_cells(&range, &phases)?;
         if phases.iter().any(|cells| cells.extended.is_some()) {
             let reason = super::LACKS_EXTENDED.to_owned();
             return Err(Error::Lacks { engine: "factored", reason });
         }
-        let count = range.end - range.start;
         let threads = rayon::current_num_threads();
-        let units = if threads == 1 { 1 } else { (threads * UNITS) as u64 };
-        let size = count.div_ceil(units).max(LEAST);
-        let mut work = Vec::new();
-        let mut from = range.start;
-        while from < range.end {
-            let to = range.end.min(from + size);
-            let cells: Vec<PhaseCells<'_>> =
-                phases.iter_mut().map(|cells| cells.split_front((to - from) as usize)).collect();
-            work.push((from..to, cells));
-            from = to;
-        }
-        work.into_par_iter()
-            .with_max_len(1)
-            .try_for_each(|(range, phases)| self.with_scratch(Unit { range, phases }))
+        let units = self.units(&range, if threads == 1 { 1 } else { threads * UNITS });
+        let written = &Written::new(phases, range.start);
+        units.into_par_iter().with_max_len(1).try_for_each(|unit| self.run_unit(unit, written))
     }
 
     fn run_list_into(&self, indices: &[u64], mut phases: Vec<PhaseCells<'_>>) -> Result<()> {
-        self.task.check_count(indices.len(), &phases);
+        self.prepared.task.check_count(indices.len(), &phases);
         let mut split =
             |part: &[u64]| phases.iter_mut().map(|cells| cells.split_front(part.len())).collect();
         let chunks: Vec<(_, Vec<_>)> =
             indices.chunks(LEAST as usize).map(|part| (part, split(part))).collect();
         chunks
             .into_par_iter()
-            .try_for_each(|(indices, phases)| self.with_scratch(List { indices, phases }))
+            .try_for_each(|(indices, phases)| self.run_indices(indices, &Written::new(phases, 0)))
     }
 
     fn run_blocks_into(
@@ -435,7 +387,7 @@ impl PreparedSweep for Sweep {
         size: u64,
         phases: Vec<PhaseCells<'_>>,
     ) -> Result<()> {
-        let blocks = blocks(starts, size, self.task.len(), phases)?;
+        let blocks = blocks(starts, size, self.prepared.task.len(), phases)?;
         blocks
             .into_par_iter()
             .with_max_len(1)

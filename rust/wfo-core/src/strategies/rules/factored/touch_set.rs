@@ -44,12 +44,23 @@ impl TouchSet {
         debug_assert_eq!(self.bits.len(), bits::words(bars.len()));
     }
 
+    /// The bars in which it is touched, oldest first, and the levels there.
+    pub fn each(&self) -> impl Iterator<Item = (usize, f64)> {
+        bits::each(self.bits.iter().copied()).zip(self.levels.iter().copied())
+    }
+
+    /// How many touches there are before a bar.
+    #[inline(always)]
+    pub fn before(&self, bar: usize) -> usize {
+        let (word, bit) = (bar / WORD, bar % WORD);
+        let earlier = self.bits[word] & ((1 << bit) - 1);
+        self.before[word] as usize + earlier.count_ones() as usize
+    }
+
     /// The level in a bar that is touched.
     #[inline(always)]
     pub fn level(&self, bar: usize) -> f64 {
-        let (word, bit) = (bar / WORD, bar % WORD);
-        let earlier = self.bits[word] & ((1 << bit) - 1);
-        self.levels[self.before[word] as usize + earlier.count_ones() as usize]
+        self.levels[self.before(bar)]
     }
 }
 

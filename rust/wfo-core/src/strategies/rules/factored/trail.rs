@@ -1,6 +1,6 @@
 //! First touches of a level that follows the extreme since the state began, by its first bar.
 
-use crate::strategies::atr_d::factored::parts::SignedBars;
+use crate::engine::first_touch::SignedBars;
 
 /// When a level that follows an extreme is first touched, and the fill, by the bar since which it
 /// follows.
@@ -16,15 +16,9 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    /// Fills the table from its distances. An infinite one is none.
+    /// Fills the table from its distances.
     pub fn fill(&mut self, bars: &SignedBars) {
         debug_assert_eq!(self.distance.len(), bars.len());
-        // [R14]
-        for distance in &mut self.distance {
-            if !distance.is_finite() {
-                *distance = f64::NAN;
-            }
-        }
         let n = bars.len();
         self.bars.resize(n + 1, 0);
         self.fills.resize(n + 1, 0.0);

@@ -1,6 +1,7 @@
 //! A combination's way through a phase: one step an event, as the contract has them.
 
-use super::orders::{Market, Order, Since};
+use super::bits::Both;
+use super::orders::{Finder, Market, Order, Since};
 use crate::engine::f64x4::F64x4;
 use crate::execution::account::Side;
 use crate::execution::touches::{Touch, second_comes_first};
@@ -128,6 +129,38 @@ impl<'a> Working<'a> {
     }
 }
 
+/// Bars in which one side is entered at the open, and bars in which it is left so. No exit at the open
+/// works in the bar of an entry [B5] [B6].
+#[derive(Debug, Clone, Copy)]
+struct Signals<'a> {
+    side: Side,
+    entry: &'a [u64],
+    exit: &'a [u64],
+}
+
+impl Signals<'_> {
+    /// Goes through the trading bars of a phase.
+    #[inline(always)]
+    fn walk(self, market: &Market<'_>, slice: Slice, fills: &mut impl Fills) {
+        let opens = market.bars.open();
+        let next = |bits, from| Both { bits, and: None }.next(from, slice.end);
+        // [S1] [B1]
+        let mut at = slice.warmup - 1;
+        loop {
+            let from = next(self.entry, at + 1);
+            if from >= slice.end {
+                return;
+            }
+            fills.open(self.side, from, opens[from]);
+            at = next(self.exit, from + 1);
+            // [M8]
+            if at >= slice.end || !fills.close(at, opens[at]) {
+                return;
+            }
+        }
+    }
+}
+
 /// The earlier one of two touches in a bar; the first where they are equal [B2].
 fn earlier<T>(
     market: &Market<'_>,
@@ -151,6 +184,9 @@ impl<'a> Rules<'a> {
     /// Goes through the trading bars of a phase.
     #[inline(always)]
     pub fn walk<V: F64x4>(&self, market: &Market<'_>, slice: Slice, fills: &mut impl Fills) {
+        if let Some(signals) = self.signals() {
+            return signals.walk(market, slice, fills);
+        }
         let end = slice.end;
         let levels = [f64::NAN; MOST_ORDERS];
         // [S1]
@@ -177,6 +213,23 @@ impl<'a> Rules<'a> {
                 Some(bar) => flat = bar,
                 None => return,
             }
+        }
+    }
+
+    /// The orders, where one side is entered by one order at the open and left by another one.
+    #[inline(always)]
+    fn signals(&self) -> Option<Signals<'a>> {
+        let (side, own, other) = if self.long.entries.is_empty() {
+            (Side::Short, &self.short, &self.long)
+        } else {
+            (Side::Long, &self.long, &self.short)
+        };
+        let ([entry], [exit], []) = (own.entries, own.exits, other.entries) else { return None };
+        match (entry.finder, exit.finder) {
+            (Finder::Open(Some(entry)), Finder::Open(Some(exit))) => {
+                Some(Signals { side, entry, exit })
+            }
+            _ => None,
         }
     }
 
