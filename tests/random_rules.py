@@ -20,12 +20,20 @@ from wfo.rules.program import (
     Order,
     Program,
     SameBar,
+    higher_of,
+    kinds_of,
 )
 from wfo.strategy import Parameter
 
 PRICES = ("open", "high", "low", "close")
 
 AVERAGES = ("sma", "wma", "ema", "rma")
+
+#: Seeds from here on draw programs that read higher bars too.
+HIGHER = 1_000_000
+
+#: Higher bars, as programs name them.
+TIMEFRAMES = ("1week XNYS", "1day none")
 
 #: Distances, and what a level lies beside the price. Halves are steps of a coarse price grid.
 DISTANCES = (0.0, 0.25, 0.5, 0.5, 1.0, 1.0, 1.5, 2.0, 3.0)
@@ -62,8 +70,9 @@ class Drawn:
 class Maker:
     """Draws the parts of one program. Equal expressions are one node, as authors' are."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, timeframes: tuple[str, ...] = ()) -> None:
         self.rng = rng
+        self.timeframes = timeframes
         self.nodes: dict[Node, int] = {}
         self.parameters: list[Parameter] = []
         self.values: list[tuple[float, ...]] = []
@@ -80,7 +89,28 @@ class Maker:
     # Nodes
 
     def node(self, op: str, *args: int, value: float = 0.0, text: str = "") -> int:
+        if self.timeframes and args and op not in ("resample", "latest"):
+            args, higher = self.of_higher_bars(args)
+            if higher:
+                return self.node("latest", self.plain(op, args, value, text))
+        return self.plain(op, args, value, text)
+
+    def plain(self, op: str, args: tuple[int, ...], value: float, text: str) -> int:
         return self.nodes.setdefault(Node(op, args, value, text), len(self.nodes))
+
+    def of_higher_bars(self, args: tuple[int, ...]) -> tuple[tuple[int, ...], bool]:
+        """Return parts as columns of higher bars where all of them are known of the same ones."""
+        nodes = list(self.nodes)
+        if not any(nodes[part].op == "latest" for part in args):
+            return args, False
+        kinds = kinds_of(nodes, len(self.parameters), len(FUNCTIONS))
+        higher = higher_of(nodes, kinds)
+        columns = [part for part in args if kinds[part] != "number"]
+        known = {part: nodes[part].args[0] for part in columns if nodes[part].op == "latest"}
+        bars = {higher[known[part]] if part in known else "" for part in columns}
+        if not columns or len(bars) > 1 or "" in bars or self.chance(0.2):
+            return args, False
+        return tuple(known.get(part, part) for part in args), True
 
     def constant(self, value: float) -> int:
         return self.node("constant", value=value)
@@ -98,7 +128,11 @@ class Maker:
     def price(self, name: str, feed: str | None = None) -> int:
         if feed is None:
             feed = self.feed if self.chance(0.2) else "bars"
-        return self.node("feed", text=f"{feed}.{name}")
+        place = self.node("feed", text=f"{feed}.{name}")
+        if self.timeframes and self.chance(0.5):
+            higher = self.node("resample", place, text=self.one(self.timeframes))
+            return self.node("latest", higher)
+        return place
 
     # Numbers
 
@@ -373,7 +407,11 @@ class Maker:
 
 def draw(seed: int) -> Drawn:
     """Return the program of a seed."""
-    make = Maker(np.random.default_rng([22, seed]))
+    rng = np.random.default_rng([22, seed])
+    timeframes: tuple[str, ...] = ()
+    if seed >= HIGHER:
+        timeframes = TIMEFRAMES if rng.random() < 0.3 else TIMEFRAMES[:1]
+    make = Maker(rng, timeframes)
     sides = make.one(((True, True), (True, True), (True, False), (False, True)))
     entries: list[tuple[Order, ...]] = []
     exits: list[tuple[Order, ...]] = []

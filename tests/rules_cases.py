@@ -14,6 +14,7 @@ from rules_oracle_columns import first_bar
 
 import wfo
 from wfo.rules.program import Program
+from wfo.strategy.feed import is_groups
 
 Floats = NDArray[np.float64]
 Feeds = dict[str, dict[str, Floats]]
@@ -43,6 +44,27 @@ def bars(rng: np.random.Generator, n: int, kind: str) -> dict[str, Floats]:
     if lowest < 5:
         table += np.ceil(5 - lowest)
     return dict(zip(random_rules.PRICES, table.copy(), strict=True))
+
+
+def groups(rng: np.random.Generator, n: int) -> dict[str, Floats]:
+    """Return which bars make a higher one, some none, and how many are closed by each bar's end.
+
+    A higher bar is closed by its own last bar, or by the next bar that there is.
+    """
+    group, closed = np.full(n, np.nan), np.zeros(n)
+    # Numbers may begin anywhere.
+    number, bar = int(rng.integers(4)), 0
+    while bar < n:
+        if rng.random() < 0.2:
+            closed[bar] = number
+            bar += 1
+            continue
+        bars = min(int(rng.integers(1, 6)), n - bar)
+        group[bar : bar + bars] = closed[bar : bar + bars] = number
+        bar += bars
+        number += 1
+        closed[bar - 1] += rng.random() < 0.6
+    return {"group": group, "closed": closed}
 
 
 def settings(rng: np.random.Generator) -> wfo.AccountSettings:
@@ -93,7 +115,7 @@ class Case:
             parameters=self.drawn.parameters,
             kernel=kernel,
             lookback=lambda values: self.warmup,
-            feeds=tuple(wfo.strategy.Feed(name) for name in self.feeds),
+            feeds=tuple(wfo.strategy.Feed(name) for name in self.feeds if not is_groups(name)),
             shorts=bool(self.program.short),
             **more,
         )
@@ -112,5 +134,7 @@ def case(seed: int) -> Case:
     feeds = {"bars": bars(rng, n, kind)}
     if any(name.startswith("bars2.") for name in drawn.program.feeds):
         feeds["bars2"] = bars(rng, n, str(rng.choice(KINDS)))
+    for name in drawn.program.timeframes:
+        feeds[name] = groups(rng, n)
     split = int(rng.integers(warmup + 1, n))
     return Case(seed, drawn, feeds, drawn_sets, settings(rng), warmup, split)

@@ -325,6 +325,19 @@ MUTANTS = (
         "P4",
     ),
     Mutant("lookback", "parts[2] += 1  # [P4] It reads the close before.", "pass", "P4"),
+    # Higher bars
+    Mutant("groups", '"open": lambda before, _: before', '"open": lambda _, value: value', "G1"),
+    Mutant("groups", "value if value > before else before", "value", "G1"),
+    Mutant("groups", "value if value < before else before", "min(value, before) + 0.5", "G1"),
+    Mutant(
+        "columns",
+        "indicators.shift(parts[0], int(parts[1]))",
+        "indicators.shift(parts[0], int(parts[1]) * (2 if higher[place] else 1))",
+        "G2",
+    ),
+    Mutant("groups", "int(each - first) - 1 for", "int(each - first) - 2 for", "G3"),
+    Mutant("groups", "for at in self.seen", "for at in self.own", "G3"),
+    Mutant("lookback", "first + bar + 1", "first + bar", "G4"),
 )
 
 

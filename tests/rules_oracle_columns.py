@@ -165,14 +165,49 @@ def evaluate(
     """Return each node's value: a number, or one a bar."""
     kinds = kinds_of(program)
     found: list[float | Column] = []
+    for node, kind, higher in zip(program.nodes, kinds, program.higher, strict=True):
+        own = len(bars_of_higher(feeds[higher])) if higher else n
+        if node.op in ("resample", "latest"):
+            found.append(_of_higher(program, node, found, feeds))
+            continue
 
-    def column(place: int) -> Column:
-        value = found[place]
-        return value if isinstance(value, list) else [value] * n
+        def column(place: int, own: int = own) -> Column:
+            value = found[place]
+            return value if isinstance(value, list) else [value] * own
 
-    for node, kind in zip(program.nodes, kinds, strict=True):
-        found.append(_value(program, node, kind, found, column, feeds, values, n))
+        found.append(_value(program, node, kind, found, column, feeds, values, own))
     return found
+
+
+def bars_of_higher(groups: Mapping[str, Any]) -> list[list[int]]:
+    """Return the bars that each higher bar is made of [G1]."""
+    numbers = [float(v) for v in groups["group"]]
+    known_numbers = sorted({number for number in numbers if known(number)})
+    return [[t for t, own in enumerate(numbers) if own == number] for number in known_numbers]
+
+
+def closed_by(groups: Mapping[str, Any], t: int) -> int:
+    """Return how many higher bars are closed by the end of a bar [G3]."""
+    numbers = [float(v) for v in groups["group"] if known(float(v))]
+    return max(0, int(groups["closed"][t] - min(numbers, default=0)))
+
+
+def _of_higher(program: Program, node: Node, found: list[float | Column], feeds: Feeds) -> Column:
+    values = found[node.args[0]]
+    assert isinstance(values, list)
+    if node.op == "latest":
+        groups = feeds[program.higher[node.args[0]]]
+        counts = [closed_by(groups, t) for t in range(len(groups["closed"]))]
+        return [values[count - 1] if count else NAN for count in counts]
+    name = program.nodes[node.args[0]].text.split(".")[1]
+    each = [[values[t] for t in own] for own in bars_of_higher(feeds[node.text])]
+    taken: dict[str, Callable[[Column], float]] = {
+        "open": lambda own: own[0],
+        "high": max,
+        "low": min,
+        "volume": total,
+    }
+    return [taken.get(name, lambda own: own[-1])(own) for own in each]
 
 
 def _value(
@@ -222,9 +257,10 @@ def length(value: Any, least: int) -> int:
     return int(value)
 
 
-def first_bar(program: Program, values: Sequence[float]) -> int:
-    """Return the first bar in which all expressions of the orders can have a value [P4]."""
+def first_bar(program: Program, values: Sequence[float], feeds: Feeds | None = None) -> int:
+    """Return the first bar in which all expressions of the orders can have a value [P4] [G4]."""
     numbers = evaluate_numbers(program, values)
+    higher = program.higher
     first: list[int] = []
     for node, kind in zip(program.nodes, kinds_of(program), strict=True):
         latest = max((first[part] for part in node.args), default=0)
@@ -240,6 +276,10 @@ def first_bar(program: Program, values: Sequence[float]) -> int:
         elif node.op == "call":
             given = [numbers[part] for part in node.args if numbers[part] is not None]
             latest += program.functions[int(node.value)].lookback(*given)
+        elif node.op == "latest" and feeds is not None:
+            groups = feeds[higher[node.args[0]]]
+            bars = range(len(groups["closed"]))
+            latest = next((t for t in bars if closed_by(groups, t) > latest), len(bars))
         first.append(latest)
     orders = (*program.long, *program.short, *program.exit_long, *program.exit_short)
     used = [program.size, *(node for order in orders for node in (order.value, order.when))]

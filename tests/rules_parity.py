@@ -180,7 +180,8 @@ def oracle_differs(
     walk
         Called with a program, feeds, sets, settings and warm-up.
     first_bar
-        Called with a program and values: the first bar in which they have all values.
+        Called with a program and values, and with feeds where there are higher bars: the first bar
+        in which they have all values.
     """
     one, (sets, wanted, first_bars) = case(seed), reading(seed, number)
     found: Any = wfo.strategy.Walk(*walk(one.program, one.feeds, sets, one.settings, one.warmup))
@@ -202,6 +203,11 @@ def oracle_differs(
         bar = first_bar(one.program, values)
         if bar != wanted_bar:
             said.append(f"first bars {wanted_bar} and {bar}")
+        if one.program.timeframes:
+            known = rules_oracle_columns.first_bar(one.program, values, one.feeds)
+            bar = first_bar(one.program, values, one.feeds)
+            if bar != known:
+                said.append(f"first bars on these bars {known} and {bar}")
     return [f"{one}, set {number}: {s}" for s in said]
 
 

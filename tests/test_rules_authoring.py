@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,9 @@ from wfo.rules.program import Node, Order, Program
 from wfo.rules.record import from_record, to_record
 from wfo.rules.reference.columns import evaluate
 from wfo.rules.wording import worded
+
+#: Read by a function below.
+scale = 2.0
 
 
 def program(own: Any) -> Program:
@@ -519,6 +523,18 @@ def test_what_a_function_raises_names_the_line_and_the_numbers() -> None:
         _called(failing, "n").call(np.ones(3), 2.0)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_function_ends_the_program_by_an_interrupt_alone(error: Any) -> None:
+    def raising(*_: Any) -> Any:
+        raise error
+
+    called = _called(wfo.indicator(lookback=raising)(raising), "n")
+    kind = error if error is KeyboardInterrupt else InputError
+    for call in (lambda: called.call(np.ones(3), 2.0), lambda: called.lookback(2.0)):
+        with pytest.raises(kind):
+            call()
+
+
 @pytest.mark.parametrize(
     ("lookback", "said"),
     [
@@ -526,6 +542,7 @@ def test_what_a_function_raises_names_the_line_and_the_numbers() -> None:
         (lambda n: n / 4, "is 0.5"),
         (lambda n: None, "is None"),
         (lambda n: [][n], "raised IndexError"),
+        (sys.exit, "raised SystemExit: 2"),
         (lambda: 1, "raised TypeError"),
     ],
 )
@@ -567,6 +584,24 @@ def test_the_digest_tells_functions_apart_by_what_they_say_and_hold() -> None:
     assert digest(make(1)) != digest(make(2))
     assert digest(momentum, "n") == digest(momentum, "n")
     assert digest(momentum, "n") != digest(make(1))
+
+
+def test_the_digest_is_the_same_in_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(back: int) -> Any:
+        @wfo.indicator(lookback=lambda n: n + back)
+        def own(values: Any, bars: Any) -> Any:
+            return values * scale
+
+        return own
+
+    def digest(function: Any) -> str:
+        return str(_called(function, "n").digest)
+
+    # Functions are others each time they are made, as they are in each process.
+    before = digest(make(1))
+    assert digest(make(1)) == before != digest(make(2))
+    monkeypatch.setitem(globals(), "scale", 3.0)
+    assert digest(make(1)) != before
 
 
 # Records

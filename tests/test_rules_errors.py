@@ -91,7 +91,7 @@ LINES = {
     "c = float(x.close)": "has no value while the rules are made",
     "c = round(self.width)": "x.round_half_up",
     "c = [0] * self.length": "a part of * = [0] must be a column",
-    "c = list(range(self.length))": "x.choose",
+    "c = list(range(self.length))": "@wfo.indicator",
     "c = x.close ** 2": "a * a",
     "c = x.close // 2": "x.floor(a / b)",
     "c = x.close % 2": "a - b * x.floor(a / b)",
@@ -132,6 +132,25 @@ LINES = {
     "c = x.after(0)": "from 1 to",
     "c = x.loss()": "needs a distance or percent=",
     "c = x.loss(5, percent=2)": "one of them",
+    # Bars of another length.
+    "c = x.resample('1h')": "resample: unknown timeframe '1h'; did you mean '1hour'?",
+    "c = x.resample('60min')": "did you mean '1hour'?",
+    "c = x.resample('abc')": "'abc'; known: 1min, 5min, 15min, 30min, 1hour, 4hour, 1day, 1week",
+    "c = x.resample('1hour', calendar='NYSEE')": "unknown calendar 'NYSEE'",
+    "c = x.resample('1hour', calendar=1)": "must be the name of a calendar",
+    "c = x.resample('1day').resample('1week')": "these are 1day bars already",
+    "c = x.sma(x.resample('1day').close, 5)": (
+        "sma: 1day.close is of 1day bars, and sma here of the traded bars; write"
+        ' h = x.resample("1day") and h.sma(…)'
+    ),
+    "c = x.resample('1day').shift(x.close, 1)": "close is of the traded bars, and shift here of 1d",
+    "c = x.resample('1week').sma(x.resample('1day').close, 5)": "1day.close is of 1day bars",
+    "c = x.resample('1day').crosses_above(x.close, x.open)": "is of the traded bars",
+    "c = wfo.indicator(lambda a, b: a)(x.close, x.resample('1day').close)": (
+        "call takes columns of bars of one length, and close is of the traded bars; 1day.close is"
+    ),
+    "c = x.at_open(x.resample('1day').close)": "1day.close is a column of values and no condition",
+    "c = x.resample('1day').stop(5)": "has no 'stop'",
     # Names.
     "c = x.closes": "did you mean 'close'?",
     "c = x.average(x.close, 5)": "has no 'average'",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_rules import HIGHER
 from rules_cases import Case, case
 from rules_oracle_columns import kinds_of
 from rules_parity import Engines, oracle_differs, parity, reading
@@ -23,8 +24,11 @@ SUITE, SLOW = 100, 5_000
 #: Seeds of one test.
 CHUNK = 25
 
+#: Strategies that read higher bars, besides.
+OVER_HIGHER = range(HIGHER, HIGHER + CHUNK)
 
-@pytest.mark.parametrize("first", range(0, SUITE, CHUNK))
+
+@pytest.mark.parametrize("first", [*range(0, SUITE, CHUNK), HIGHER])
 def test_engines_agree(first: int) -> None:
     assert [said for k in range(first, first + CHUNK) for said in parity(case(k))] == []
 
@@ -45,7 +49,7 @@ def read_twice(seeds: range, sets: int) -> Counter[str]:
 
 
 def test_the_interpreter_reads_the_contract_as_the_oracle_does() -> None:
-    seen = read_twice(range(SUITE), 1)
+    seen = read_twice(OVER_HIGHER, 1) + read_twice(range(SUITE), 1)
     # A large share of what is drawn trades, and every event of the contract occurs.
     assert seen["runs that trade"] > 0.55 * seen["runs"]
     resting = ("stop", "limit", "trail", "loss", "target")
@@ -57,7 +61,7 @@ def test_the_interpreter_reads_the_contract_as_the_oracle_does() -> None:
 
 
 def test_the_grammar_draws_the_whole_language() -> None:
-    programs = [case(seed).program for seed in range(SUITE)]
+    programs = [case(seed).program for seed in (*range(SUITE), *OVER_HIGHER)]
     ops = Counter(node.op for program in programs for node in program.nodes)
     assert {op for op in OPERATIONS if ops[op] < 10} == set()
     for name in ("reverse_to_long", "reverse_to_short", "both", "risk", "size"):
@@ -76,7 +80,7 @@ def test_the_grammar_draws_the_whole_language() -> None:
     assert 0 < sum(percent) < len(percent)
 
 
-@pytest.mark.parametrize("first", range(0, SUITE, CHUNK))
+@pytest.mark.parametrize("first", [*range(0, SUITE, CHUNK), HIGHER])
 def test_later_bars_change_nothing_before(first: int) -> None:
     for seed in range(first, first + CHUNK, 5):
         one = case(seed)
@@ -133,7 +137,7 @@ def rows(result: EngineResult) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, SLOW, 250))
+@pytest.mark.parametrize("first", [*range(0, SLOW, 250), HIGHER, HIGHER + 250])
 def test_thousands_of_strategies(first: int) -> None:
     seeds = range(first, first + 250)
     said = [s for seed in seeds for s in parity(case(seed), simulated=2)]

@@ -35,6 +35,9 @@ class Draft:
             if op == "call":
                 function, *parts = parts
                 return Node(op, tuple(map(self.place, parts)), value=float(function))
+            if op == "resample":
+                column, timeframe = parts
+                return Node(op, (self.place(column),), text=timeframe)
             return Node(op, tuple(map(self.place, parts)))
         if isinstance(expression, str):
             if "." in expression:

@@ -2,7 +2,8 @@
 
 A scenario is a table of bars, ``open, high, low, close`` each, of which the first is the warm-up
 unless it says otherwise, and columns of the same length that stand for whatever a user computes:
-``hand.x`` is the column ``x``. So levels and conditions are written down, bar by bar, beside the
+``hand.x`` is the column ``x``. The columns ``group`` and ``closed`` of such a table say which bars
+make a higher one. So levels and conditions are written down, bar by bar, beside the
 prices. Capital is 1,000, and 10 shares at 100, unless a scenario says otherwise.
 """
 
@@ -30,6 +31,7 @@ from wfo.rules.strategy import strategy_of
 from wfo.settings import AccountSettings
 from wfo.strategy import Feed, Strategy
 from wfo.strategy.axes import Float
+from wfo.strategy.feed import GROUPS
 from wfo.testing.compare import all_figures, largest_mark, named_differences
 
 Bar = tuple[float, float, float, float]
@@ -83,6 +85,8 @@ def feeds_of(program: Program, bars: Sequence[Bar], columns: Columns) -> Feeds:
     assert all(column.shape == (len(bars),) for column in read.values())
     if read:
         feeds["hand"] = read
+    for name in program.timeframes:
+        feeds[name] = {key: np.array(columns[key], np.float64) for key in GROUPS}
     return Feeds(feeds)
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from wfo.bars import Prices, check_same_stamps, prices, series
 from wfo.data.foreign import polars_frame
 from wfo.data.frames import time_column
-from wfo.errors import InputError, did_you_mean
-from wfo.strategy import Strategy, get_strategy
+from wfo.data.higher_bars import higher_bars
+from wfo.errors import DataError, InputError, did_you_mean
+from wfo.strategy import Strategy, StrategyLike, get_strategy
 from wfo.text import brief
 
 if TYPE_CHECKING:
@@ -85,14 +86,15 @@ class Feeds(Mapping[str, Mapping[str, "FloatArray"]]):
 
 
 def read_feeds(
-    strategy: str | Strategy, bars: Any, bars2: Any = None, feeds: Mapping[str, Any] | None = None
+    strategy: StrategyLike, bars: Any, bars2: Any = None, feeds: Mapping[str, Any] | None = None
 ) -> Feeds:
     """Check the frames that a strategy reads, and return their columns.
 
     Parameters
     ----------
     strategy
-        What reads them: a name from `wfo.strategies`, or a `Strategy`.
+        What reads them: a name from `wfo.strategies`, a `Strategy`, or a class of rules or kernel
+        that is one.
     bars, bars2
         The bars of the first symbol, and of the second one where it has one: Polars, pandas or
         PyArrow frames.
@@ -102,12 +104,14 @@ def read_feeds(
     Returns
     -------
     Feeds
-        Their columns, float64[n] each.
+        Their columns, float64[n] each. Of a strategy that reads higher bars there is a feed for
+        each of their timeframes, which says which bars make one.
 
     Raises
     ------
     DataError
-        If a frame cannot be used, or does not have the stamps of the first one.
+        If a frame cannot be used, does not have the stamps of the first one, or has none that
+        higher bars could be made by.
     InputError
         If a feed is missing, or one too many.
     """
@@ -142,4 +146,15 @@ def read_feeds(
         columns[name] = own | {column: series(frame, column, name) for column in feed.columns}
         if name != FIRST:
             check_same_stamps(first, frame, name)
+    for name in getattr(strategy.kernel, "timeframes", ()):
+        columns[name] = _groups(strategy, first[stamp], name)
     return Feeds(columns, first[stamp])
+
+
+def _groups(strategy: Strategy, stamps: pl.Series, name: str) -> Mapping[str, FloatArray]:
+    """Return the columns of a feed that says which bars make a higher one."""
+    timeframe, _, calendar = name.partition(" ")
+    try:
+        return higher_bars(stamps, timeframe, calendar)._asdict()
+    except (InputError, DataError) as error:
+        raise type(error)(f"{strategy.name} reads {timeframe} bars: {error}") from None

@@ -14,7 +14,8 @@ from wfo.backtest.feeds import FIRST, read_feeds
 from wfo.backtest.figures import not_finite
 from wfo.errors import EngineError, InputError
 from wfo.settings import AccountSettings
-from wfo.strategy import Number, RustKernel, Strategy, get_strategy
+from wfo.strategy import Number, RustKernel, Strategy, StrategyLike, get_strategy
+from wfo.strategy.value import lookback_on
 from wfo.text import brief
 from wfo.windows import LEAST_WARMUP
 
@@ -213,7 +214,7 @@ class Working:
 
 
 def working_orders(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     bars: Any,
     params: Mapping[str, Any],
     *,
@@ -232,7 +233,7 @@ def working_orders(
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`, or a `Strategy`.
+        Name from `wfo.strategies`, a `Strategy`, or a class of rules or kernel that is one.
     bars, bars2, feeds
         As in `simulate`; n rows.
     params
@@ -260,9 +261,9 @@ def working_orders(
     """
     named = get_strategy(strategy)
     values = named.check_params(params)
-    need = named.lookback({n: (v,) for n, v in zip(named.names, values, strict=True)})
     require_engine(engine, named)
     read = read_feeds(named, bars, bars2, feeds)
+    need = lookback_on(named, {n: (v,) for n, v in zip(named.names, values, strict=True)}, read)
     stamps = read.stamps
     assert stamps is not None  # noqa: S101  # frames have them
     first = max(LEAST_WARMUP, need) if warmup is None else bar_index("warmup", warmup, stamps)

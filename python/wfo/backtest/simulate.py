@@ -24,7 +24,8 @@ from wfo.backtest.values import DatedSet, Simulation
 from wfo.bars import Prices
 from wfo.errors import InputError
 from wfo.settings import AccountSettings
-from wfo.strategy import Number, Strategy, get_strategy
+from wfo.strategy import Number, Strategy, StrategyLike, get_strategy
+from wfo.strategy.value import lookback_on
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +36,7 @@ Params = Mapping[str, Any]
 
 
 def simulate(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     bars: Any,
     params: Params | Sequence[tuple[BarOrDate, Params]],
     *,
@@ -52,7 +53,7 @@ def simulate(
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`, or a `Strategy`.
+        Name from `wfo.strategies`, a `Strategy`, or a class of rules or kernel that is one.
     bars
         ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first. A Polars, pandas
         or PyArrow frame.
@@ -91,13 +92,14 @@ def simulate(
     dated = not isinstance(params, Mapping) and _is_dated(params)
     given = [(0, params)] if not dated else list(params)
     values = [named.check_params(each) for _, each in given]  # type: ignore[arg-type]  # it refuses
-    need = max(
-        named.lookback({n: (v,) for n, v in zip(named.names, row, strict=True)}) for row in values
-    )
     if engine is None:
         engine = single_engine(named)
     require_engine(engine, named)
     read = read_feeds(named, bars, bars2, feeds)
+    need = max(
+        lookback_on(named, {n: (v,) for n, v in zip(named.names, row, strict=True)}, read)
+        for row in values
+    )
     assert read.stamps is not None  # noqa: S101  # frames have them
     first = None if warmup is None else bar_index("warmup", warmup, read.stamps)
     at = bar_index("split", split, read.stamps)

@@ -81,6 +81,21 @@ def require_calendar(name: str) -> str:
     return name
 
 
+def is_same_calendar(one: str, other: str) -> bool:
+    """Tell whether two names are of one calendar, as ``NYSE`` and ``XNYS`` are."""
+    if one == other:
+        return True
+    if NO_CALENDAR in (one, other):
+        return False
+    import exchange_calendars
+
+    known = exchange_calendars.get_calendar_names()
+    if one not in known or other not in known:
+        return False
+    first, second = map(exchange_calendars.resolve_alias, (one, other))
+    return bool(first == second)
+
+
 def calendar_timezone(name: str) -> str | None:
     """Return the IANA name of an exchange's time zone, ``None`` for the calendar ``none``.
 

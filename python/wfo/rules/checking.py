@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wfo.rules.program import Program
 from wfo.rules.wording import worded
-from wfo.strategy.feed import PRICES
+from wfo.strategy.feed import PRICES, is_groups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,6 +85,10 @@ def changed(feeds: Columns, cut: int, rng: np.random.Generator) -> dict[str, dic
     found: dict[str, dict[str, FloatArray]] = {}
     for name, feed in feeds.items():
         found[name] = {}
+        if is_groups(name):
+            # Which bars make a higher one follows from their times, which stay.
+            found[name] = dict(feed)
+            continue
         for column, values in feed.items():
             later = values[drawn] * factor if column in PRICES else values[drawn]
             found[name][column] = np.concatenate([values[:cut], later])
@@ -131,6 +135,7 @@ def first_leak(
     from wfo.rules.reference.columns import evaluate
 
     bars = next(len(c) for feed in feeds.values() for c in feed.values())
+    higher = {place: _Closed(feeds[name]) for place, name in enumerate(program.higher) if name}
     whole = evaluate(program, feeds, values, bars)
     others = [(bars, False, evaluate(program, feeds, values, bars))] if program.functions else []
     for cut in cuts:
@@ -147,18 +152,40 @@ def first_leak(
             if rounded[k].intersection(program.nodes[place].args):
                 rounded[k].add(place)
                 continue
-            bar = first_difference(whole[place][:cut], found[place][:cut], TOLERANCE)
-            if bar is not None:
-                leaks.append((bar, cut, replaced, found[place][bar]))
-            elif first_difference(whole[place][:cut], found[place][:cut], 0.0) is not None:
+            # Of higher bars those count that are closed before the cut [G3].
+            stop = higher[place].by(cut - 1) if place in higher else cut
+            at = first_difference(whole[place][:stop], found[place][:stop], TOLERANCE)
+            if at is not None:
+                bar = higher[place].bar(at) if place in higher else at
+                values_there = float(whole[place][at]), float(found[place][at])
+                leaks.append((bar, cut, replaced, *values_there))
+            elif first_difference(whole[place][:stop], found[place][:stop], 0.0) is not None:
                 rounded[k].add(place)
         if leaks:
             # What differs each time has not looked ahead.
             again = [leak for leak in leaks if leak[1] == bars]
-            bar, cut, replaced, value = min(again or leaks, key=lambda leak: leak[:3])
-            about = _about(program, place)
-            return Leak(*about, bar, cut, replaced, float(whole[place][bar]), float(value))
+            bar, cut, replaced, own, other = min(again or leaks, key=lambda leak: leak[:3])
+            return Leak(*_about(program, place), bar, cut, replaced, own, other)
     return None
+
+
+class _Closed:
+    """Which higher bars are closed by the end of a bar, by a feed that says it."""
+
+    def __init__(self, groups: Mapping[str, FloatArray]) -> None:
+        import numpy as np
+
+        numbers = groups["group"]
+        known = numbers[~np.isnan(numbers)]
+        self._counts = groups["closed"] - (known[0] if len(known) else 0.0)
+
+    def by(self, bar: int) -> int:
+        """Return how many are closed by the end of a bar."""
+        return max(0, int(self._counts[bar]))
+
+    def bar(self, number: int) -> int:
+        """Return the bar by whose end one is closed."""
+        return int(self._counts.searchsorted(number + 1))
 
 
 def first_difference(whole: Any, found: Any, tolerance: float) -> int | None:

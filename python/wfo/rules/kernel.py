@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from wfo.rules.lookback import lookback
 from wfo.rules.program import Program
 from wfo.rules.record import identity, to_record
+from wfo.rules.sizing import sized_by
 from wfo.strategy import RustKernel
 
 if TYPE_CHECKING:
@@ -35,6 +37,22 @@ class RulesKernel(RustKernel):
     def same_bar(self) -> str:
         """Which exits work in the bar of an entry, as the program says."""
         return self.program.same_bar
+
+    @property
+    def own_sizing(self) -> Literal["", "risk", "size"]:
+        """By what the program sizes its trades [Z1] [Z2]; empty where settings do."""
+        return sized_by(self.program)
+
+    @property
+    def timeframes(self) -> tuple[str, ...]:
+        """The higher bars that it reads, as `wfo.rules.program.Program` names them."""
+        return self.program.timeframes
+
+    def lookback_on(
+        self, values: Mapping[str, Sequence[float]], feeds: Mapping[str, Mapping[str, Any]]
+    ) -> int:
+        """Return the longest lookback on these bars, where it depends on them [G4]."""
+        return lookback(self.program, values, feeds if self.timeframes else None)
 
     def handle(self, name: str) -> RulesProgram:  # noqa: ARG002  # rules are said by their program
         """Return what the module takes for the strategy."""

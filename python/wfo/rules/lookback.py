@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from wfo.errors import InputError
 from wfo.rules.intervals import intervals_of
@@ -25,11 +26,14 @@ MOST_SETS = 2_000
 #: Mixes of one length that are gone through one by one; of more, an interval is taken.
 _MOST_OF_LENGTH = 20_000
 
+#: Columns of each feed by name, float64[n] each.
+Feeds = Mapping[str, Mapping[str, Any]]
+
 #: Bars by which an operation's first value lies behind its parts', by the place of the operation.
 Behind = Callable[[int], int]
 
 
-def first_bar(program: Program, values: Sequence[float]) -> int:
+def first_bar(program: Program, values: Sequence[float], feeds: Feeds | None = None) -> int:
     """Return the latest first bar of all expressions that the orders are made of [P4].
 
     Parameters
@@ -38,6 +42,9 @@ def first_bar(program: Program, values: Sequence[float]) -> int:
         The program.
     values
         One number a parameter, in canonical order.
+    feeds
+        What is read, where higher bars are counted by those that there are; without, each counts
+        as one bar, which is the least that it can be [G4].
 
     Returns
     -------
@@ -51,10 +58,12 @@ def first_bar(program: Program, values: Sequence[float]) -> int:
         If a length is none for these values.
     """
     numbers = numbers_of(program, values)
-    return _latest(program, lambda place: _behind(program, place, numbers))
+    return _latest(program, lambda place: _behind(program, place, numbers), feeds)
 
 
-def lookback(program: Program, values: Mapping[str, Sequence[float]]) -> int:
+def lookback(
+    program: Program, values: Mapping[str, Sequence[float]], feeds: Feeds | None = None
+) -> int:
     """Return how many warm-up bars the longest of many parameter sets needs [P4].
 
     Parameters
@@ -64,6 +73,8 @@ def lookback(program: Program, values: Mapping[str, Sequence[float]]) -> int:
     values
         The values of each parameter; every mix of them counts, but those with a length that is
         none, which no grid may hold.
+    feeds
+        As of `first_bar`.
 
     Returns
     -------
@@ -80,11 +91,11 @@ def lookback(program: Program, values: Mapping[str, Sequence[float]]) -> int:
     used = _parameters(program)
     some = [values[name] if place in used else values[name][:1] for place, name in enumerate(names)]
     if math.prod(map(len, some)) > MOST_SETS:
-        return _bound(program, some) + 1
+        return _bound(program, some, feeds) + 1
     found, refusal = -1, None
     for row in itertools.product(*some):
         try:
-            found = max(found, first_bar(program, row))
+            found = max(found, first_bar(program, row, feeds))
         except InputError as error:
             refusal = refusal or error
     if found < 0 and refusal is not None:
@@ -92,8 +103,8 @@ def lookback(program: Program, values: Mapping[str, Sequence[float]]) -> int:
     return found + 1
 
 
-def _latest(program: Program, behind: Behind) -> int:
-    kinds = program.kinds
+def _latest(program: Program, behind: Behind, feeds: Feeds | None = None) -> int:
+    kinds, higher = program.kinds, [] if feeds is None else program.higher
     first: dict[int, int] = {}
     for place in reached(program):
         node = program.nodes[place]
@@ -105,7 +116,19 @@ def _latest(program: Program, behind: Behind) -> int:
             parts[2] += 1  # [P4] It reads the close before.
         # [P4] All branches count, whichever is taken.
         first[place] = max(parts, default=0) + behind(place)
+        if node.op == "latest" and feeds is not None:
+            first[place] = _known_from(feeds[higher[node.args[0]]], first[place])
     return max(first.values(), default=0)
+
+
+def _known_from(groups: Mapping[str, Any], bar: int) -> int:
+    """Return the first bar by whose end a higher bar is closed [G4]; all bars where none is."""
+    import numpy as np
+
+    numbers, closed = groups["group"], groups["closed"]
+    known = numbers[~np.isnan(numbers)]
+    first = known[0] if len(known) else 0.0
+    return int(np.searchsorted(closed, first + bar + 1, side="left"))
 
 
 def _behind(program: Program, place: int, numbers: Mapping[int, float]) -> int:
@@ -136,7 +159,7 @@ def _parameters(program: Program) -> frozenset[int]:
     return frozenset().union(*(made_of[number] for number in numbers))
 
 
-def _bound(program: Program, values: Sequence[Sequence[float]]) -> int:
+def _bound(program: Program, values: Sequence[Sequence[float]], feeds: Feeds | None = None) -> int:
     """Return a latest first bar that no mix exceeds: each length is the longest of its own mixes.
 
     Lengths of many mixes are bounded by intervals. The lookback of a user's function is asked for
@@ -169,4 +192,4 @@ def _bound(program: Program, values: Sequence[Sequence[float]]) -> int:
         ]
         return int(max(allowed, default=length.least)) - length.least
 
-    return _latest(program, longest)
+    return _latest(program, longest, feeds)

@@ -1,4 +1,4 @@
-"""Values of a grid that a program cannot take: lengths that are none, and risks out of range."""
+"""Values of a grid that a program cannot take, as lengths that are none, or that are doubtful."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wfo.rules.numbers import (
     allows_risk,
     dependencies,
     lengths,
+    reached,
     shown_number,
     unchecked_numbers,
 )
@@ -59,20 +60,70 @@ def first_misfit(
         None where all fit, as far as 20,000 mixes of the parameters of each number tell.
     """
     for place, what, allowed, fits in _numbers(program):
-        own = [
-            name for at, name in enumerate(program.parameters) if at in dependencies(program)[place]
-        ]
-        if not all(name in values for name in own):
-            continue
-        mixes = itertools.product(*(values[name] for name in own))
-        for mix in itertools.islice(mixes, _MOST_TRIED):
-            row = dict(zip(own, mix, strict=True))
-            found = unchecked_numbers(program, [row.get(n, 1) for n in program.parameters])[place]
-            if not fits(found) and _may_be(row, program.parameters, constraints, values):
-                about = ", ".join(f"{name} = {shown_number(v)}" for name, v in row.items())
-                words = f" for {about}" if about else ""
-                return Misfit(tuple(own), f"{what} is {shown_number(found)}{words}; {allowed}")
+        found = _first(program, constraints, values, place, fits)
+        if found is not None:
+            row, number = found
+            text = f"{what} is {shown_number(number)}{_for(row)}; {allowed}"
+            return Misfit(tuple(row), text)
     return None
+
+
+def doubtful(
+    program: Program, constraints: Sequence[Constraint], values: Values
+) -> tuple[str, ...]:
+    """Return what of a grid is allowed and hardly meant, a sentence without a stop each.
+
+    That is a choice that ``choose`` does not have [E6], and a loss or target of 0 percent or less
+    [R13]. What is looked at is that of `first_misfit`.
+    """
+    said = []
+    for place, node in enumerate(program.nodes):
+        if node.op == "choose" and place in reached(program):
+            count = len(node.args) - 1
+            known = frozenset(map(float, range(count)))
+            found = _first(program, constraints, values, node.args[0], known.__contains__)
+            if found is not None:
+                said.append(
+                    f"choose has {count} choices, from 0 on, and none for {shown_number(found[1])}"
+                    f"{_for(found[0])}: an order made of it does not work then"
+                )
+    kinds = program.kinds
+    for name in ("exit_long", "exit_short"):
+        for order in getattr(program, name):
+            if not order.percent or kinds[order.value] != "number":
+                continue
+            found = _first(program, constraints, values, order.value, lambda v: not v <= 0)
+            if found is not None:
+                said.append(
+                    f"{order.kind} in {name} is {shown_number(found[1])} percent{_for(found[0])}:"
+                    " its level is not beyond the fill"
+                )
+    return tuple(dict.fromkeys(said))
+
+
+def _first(
+    program: Program,
+    constraints: Sequence[Constraint],
+    values: Values,
+    place: int,
+    fits: Callable[[float], bool],
+) -> tuple[dict[str, Number], float] | None:
+    """Return the first values of a grid with which a number does not fit, and the number."""
+    own = [n for at, n in enumerate(program.parameters) if at in dependencies(program)[place]]
+    if not all(name in values for name in own):
+        return None
+    mixes = itertools.product(*(values[name] for name in own))
+    for mix in itertools.islice(mixes, _MOST_TRIED):
+        row = dict(zip(own, mix, strict=True))
+        found = unchecked_numbers(program, [row.get(n, 1) for n in program.parameters])[place]
+        if not fits(found) and _may_be(row, program.parameters, constraints, values):
+            return row, found
+    return None
+
+
+def _for(row: Mapping[str, Number]) -> str:
+    about = ", ".join(f"{name} = {shown_number(value)}" for name, value in row.items())
+    return f" for {about}" if about else ""
 
 
 def _numbers(program: Program) -> list[tuple[int, str, str, Callable[[float], bool]]]:

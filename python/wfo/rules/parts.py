@@ -24,7 +24,7 @@ from wfo.text import wrap_text
 _LEAVES = (*WINDOWS, "shift", "true_range", "call")
 
 #: What is there already.
-_GIVEN = ("feed", "parameter", "constant")
+_GIVEN = ("feed", "parameter", "constant", "resample", "latest")
 
 #: Characters of an expression in a listing, and of a line.
 _LONGEST, _WIDTH = 400, 98
@@ -145,9 +145,13 @@ def described_parts(strategy: Strategy, grid: Values | None = None) -> list[str]
 def _lookback(strategy: Strategy, values: Values) -> str:
     """Return the lookback in words, or why there is none."""
     try:
-        return f"lookback {strategy.lookback(values):,} bars"
+        bars = f"{strategy.lookback(values):,} bars"
     except InputError as error:
         return f"no lookback: {error}"
+    program = program_of(strategy)
+    if program is not None and program.timeframes:
+        return f"lookback at least {bars}, and by the bars what higher bars take"
+    return f"lookback {bars}"
 
 
 def _is_between(program: Program, place: int) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from wfo.data.timeframes import TIMEFRAMES
 from wfo.errors import InputError
 from wfo.files.limits import RULES_NODES
 from wfo.text import brief
@@ -39,12 +40,17 @@ _LOGIC = {"and": 2, "or": 2, "not": 1}
 #: A column and a length, each.
 WINDOWS = ("sma", "wma", "stdev", "highest", "lowest", "rank", "ema", "rma")
 
+#: What makes the same of each bar's values, so that it makes no difference whether it is of higher
+#: bars or of what is known of them [G3].
+BY_BAR = (*_ARITHMETIC, *_COMPARISONS, *_LOGIC, "where", "choose")
+
 #: All operations. `parameter` has its place in `value`, `constant` its number, `feed` its name
-#: ``feed.column`` in `text`, `call` the place of its function in `value`.
+#: ``feed.column`` in `text`, `call` the place of its function in `value`, and `resample` the
+#: timeframe of its bars and the calendar in `text`, with a space between.
 OPERATIONS = (
     *("parameter", "constant", "feed"),
     *(*_ARITHMETIC, *_COMPARISONS, *_LOGIC),
-    *("where", "choose", "shift", "true_range", "call"),
+    *("where", "choose", "shift", "true_range", "call", "resample", "latest"),
     *WINDOWS,
 )
 
@@ -78,7 +84,7 @@ class Node:
     value
         Place of a parameter or function, number of a constant; else 0.
     text
-        ``feed.column`` of a feed; else empty.
+        ``feed.column`` of a feed, timeframe and calendar of ``resample``; else empty.
     """
 
     op: str
@@ -188,6 +194,7 @@ class Program:
                 " will do"
             )
         kinds = kinds_of(self.nodes, len(self.parameters), len(self.functions))
+        higher = higher_of(self.nodes, kinds)
         for name, known in (("long", ENTRIES), ("short", ENTRIES)):
             self._check_orders(name, known, tuple(ENTRIES), kinds)
         for name, known in (("exit_long", EXITS), ("exit_short", EXITS)):
@@ -209,6 +216,14 @@ class Program:
             )
         if self.risk is not None and self.size is not None:
             raise InputError("risk and size exclude each other; leave one out")
+        # [G2]
+        orders = (order for name in LISTS for order in getattr(self, name))
+        roots = [self.size, *(node for each in orders for node in (each.value, each.when))]
+        for root in roots:
+            if root is not None and higher[root]:
+                raise InputError(
+                    f"an order is made of expression {root}, a column of {higher[root]} bars"
+                )
 
     def _check_orders(
         self, name: str, known: dict[str, bool], conditional: Sequence[str], kinds: list[Kind]
@@ -245,6 +260,16 @@ class Program:
         """The columns that are read, as ``feed.column``, in order of their first use."""
         return tuple(dict.fromkeys(node.text for node in self.nodes if node.op == "feed"))
 
+    @property
+    def higher(self) -> list[str]:
+        """The higher bars that each node is a column of; empty for traded bars and numbers [G2]."""
+        return higher_of(self.nodes, self.kinds)
+
+    @property
+    def timeframes(self) -> tuple[str, ...]:
+        """The higher bars that are read, as ``resample`` names them, in order of first use."""
+        return tuple(dict.fromkeys(node.text for node in self.nodes if node.op == "resample"))
+
 
 def kinds_of(nodes: Sequence[Node], parameters: int, functions: int) -> list[Kind]:
     """Return what each node is, and check that each is one.
@@ -262,6 +287,53 @@ def kinds_of(nodes: Sequence[Node], parameters: int, functions: int) -> list[Kin
         parts = [kinds[part] for part in node.args]
         kinds.append(kind_of(node, parts, parameters, functions, where))
     return kinds
+
+
+def higher_of(nodes: Sequence[Node], kinds: Sequence[Kind]) -> list[str]:
+    """Return the higher bars that each node is a column of, and check that they fit [G2].
+
+    Raises
+    ------
+    InputError
+        With the place of the node, counted from 0.
+    """
+    found: list[str] = []
+    for place, node in enumerate(nodes):
+        where = f"expression {place} ({node.op})"
+        parts = [found[part] for part in node.args if kinds[part] != "number"]
+        if node.op == "resample" and nodes[node.args[0]].op != "feed":
+            raise InputError(f"{where}: it is of a column of a feed alone")
+        found.append(timeframe_of(node, parts, where))
+    return found
+
+
+def timeframe_of(node: Node, parts: Sequence[str], where: str) -> str:
+    """Return the higher bars that a node is a column of; empty for none.
+
+    Parameters
+    ----------
+    node
+        Its parts are not looked at.
+    parts
+        The higher bars of those of its parts that are columns.
+    where
+        What a message begins with.
+
+    Raises
+    ------
+    InputError
+        If the parts do not fit together.
+    """
+    if node.op == "resample":
+        return node.text
+    if len(set(parts)) > 1:
+        raise InputError(f"{where}: its parts are columns of bars of different lengths")
+    own = parts[0] if parts else ""
+    if node.op == "latest":
+        if not own:
+            raise InputError(f"{where}: it is of a column of higher bars alone")
+        return ""
+    return own
 
 
 def kind_of(node: Node, parts: Sequence[Kind], parameters: int, functions: int, where: str) -> Kind:
@@ -316,6 +388,15 @@ def kind_of(node: Node, parts: Sequence[Kind], parameters: int, functions: int, 
         case "true_range":
             _count(parts, 3, where)
             return "column"
+        case "resample":
+            _count(parts, 1, where)
+            timeframe, _, calendar = node.text.partition(" ")
+            if timeframe not in TIMEFRAMES or not calendar or " " in calendar:
+                raise InputError(f"{where}: {brief(node.text)} is no timeframe and calendar")
+            return "column"
+        case "latest":
+            _count(parts, 1, where)
+            return parts[0]
     if node.op in WINDOWS:
         _count(parts, 2, where)
         _length(parts[1], where)

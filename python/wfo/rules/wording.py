@@ -98,6 +98,10 @@ class _Words:
                 return f"{node.value:.15g}"
             case "feed":
                 return node.text.removeprefix("bars.")
+            case "resample":
+                return f"{node.text.partition(' ')[0]}.{self.of(node.args[0])}"
+            case "latest":
+                return self.of(node.args[0], binds, part=part)
         own = _BINDS.get(node.op, _TIGHTEST)
         if node.op in SIGNS:
             # From left to right; comparisons would be a chain.

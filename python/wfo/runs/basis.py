@@ -26,7 +26,9 @@ from wfo.runs.manifest import BarsRecord, Manifest
 from wfo.runs.slices import Slice, phases_of, slice_of, slice_of_split
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
+from wfo.strategy.loading import changed_file
 from wfo.strategy.record import loading
+from wfo.text import one_line
 from wfo.windows import Phases, Windows
 
 if TYPE_CHECKING:
@@ -380,7 +382,7 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
         store, strategy, plan.symbol, plan.symbol2, timeframe, allow_gaps=plan.allow_gaps
     )
     days = bar_dates(inputs.bars)
-    need = _need(strategy, params)
+    need = _need(strategy, params, inputs)
     if plan.split is not None:
         chosen = slice_of_split(days, plan.split, plan.begin, plan.as_of, need)
     else:
@@ -398,6 +400,14 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
     return Basis(
         strategy, params, inputs, days, (chosen,), False, settings, engine, year, assumed, notes
     )
+
+
+def _notes_of_file(strategy: Strategy) -> tuple[str, ...]:
+    """Return what is to be said of a file that has changed since the record of its strategy."""
+    file = changed_file(strategy)
+    if not file:
+        return ()
+    return (f"{one_line(file)} has changed since the run: this is computed from the run's record",)
 
 
 def _of_run(
@@ -432,7 +442,7 @@ def _of_run(
     inputs, source, said = run_inputs(plan, run, store)
     changed += said
     days = bar_dates(inputs.bars)
-    slices, words, said = _slices(plan, run, days, _need(strategy, params), own=not said)
+    slices, words, said = _slices(plan, run, days, _need(strategy, params, inputs), own=not said)
     changed += said
     own = own or manifest.settings_of(strategy)
     settings = planned_settings(plan, strategy, own)
@@ -445,7 +455,7 @@ def _of_run(
         assumed_of_year(year),
         Assumed("Windows", words),
     )
-    notes = (*inputs.notes, *(slices[0].notes))
+    notes = (*inputs.notes, *(slices[0].notes), *_notes_of_file(strategy))
     whole = plan.split is None and plan.phase is None
     return Basis(
         strategy, params, inputs, days, slices, whole, settings, engine, year, assumed, notes,
@@ -480,9 +490,9 @@ def checked_params(strategy: Strategy, given: Mapping[str, object]) -> dict[str,
     return dict(zip(strategy.names, strategy.check_params(given), strict=True))
 
 
-def _need(strategy: Strategy, params: Mapping[str, Number]) -> int:
+def _need(strategy: Strategy, params: Mapping[str, Number], inputs: Inputs) -> int:
     """Return the longest lookback of a set, in bars."""
-    return strategy.lookback({name: (value,) for name, value in params.items()})
+    return inputs.lookback(strategy, {name: (value,) for name, value in params.items()})
 
 
 def planned_settings(

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from wfo import bars as bars_module
 from wfo.backtest import Feeds, read_feeds
 from wfo.data import fingerprint
+from wfo.data.calendars import is_same_calendar
 from wfo.data.frames import time_column
 from wfo.errors import DataError, InputError
 from wfo.runs.holdout.kept import HoldoutBars, HoldoutSpan, cut
 from wfo.runs.manifest import BarsRecord, Dropped
-from wfo.strategy import Strategy
+from wfo.strategy import Number, Strategy
+from wfo.strategy.value import lookback_on
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,6 +77,12 @@ class Inputs:
         """Return the prices that a strategy reads."""
         return read_feeds(strategy, self.bars, self.second if strategy.dual_symbol else None)
 
+    def lookback(self, strategy: Strategy, values: Mapping[str, Sequence[Number]]) -> int:
+        """Return the longest lookback of any mix of values on these bars, in bars."""
+        if not getattr(strategy.kernel, "timeframes", ()):
+            return strategy.lookback(values)
+        return lookback_on(strategy, values, self.of(strategy))
+
 
 def load_inputs(
     store: DataStore,
@@ -110,7 +118,8 @@ def load_inputs(
     Raises
     ------
     InputError
-        If a second symbol is missing, or one too many, or `as_of` lies outside of the history.
+        If a second symbol is missing, or one too many, the strategy reads higher bars by another
+        calendar than that of the stored ones, or `as_of` lies outside of the history.
     DataError
         If bars cannot be loaded or joined, or none are held out or left.
     """
@@ -120,6 +129,8 @@ def load_inputs(
     # Bars and what is known about them are of one moment, whatever is imported meanwhile.
     found = [store.load_with_meta(each, timeframe) for each in symbols]
     metas = [each.meta for each in found]
+    for meta in metas:
+        check_calendar(strategy, meta)
     stored = [each.frame for each in found]
     out = None
     if holdout is not None:
@@ -190,6 +201,25 @@ def check_symbols(strategy: Strategy, symbol: str, symbol2: str | None) -> None:
         raise InputError(f"{strategy.name} reads one symbol only; leave --symbol2 out")
     if symbol2 == symbol:
         raise InputError(f"--symbol2 {symbol2} is the first symbol; name another one")
+
+
+def check_calendar(strategy: Strategy, meta: BarsMeta) -> None:
+    """Raise where rules read higher bars by another calendar than that of the stored bars.
+
+    Raises
+    ------
+    InputError
+        With both calendars.
+    """
+    for name in getattr(strategy.kernel, "timeframes", ()):
+        timeframe, _, calendar = name.partition(" ")
+        own = meta.origin.calendar
+        if not is_same_calendar(calendar, own):
+            raise InputError(
+                f"{strategy.name} reads {timeframe} bars by the calendar {calendar}, and"
+                f" {meta.symbol} is stored with {own}; write x.resample({timeframe!r},"
+                f" calendar={own!r}), or import the bars with --calendar {calendar}"
+            )
 
 
 def _describe(bars: pl.DataFrame, meta: BarsMeta, stale: Mapping[str, str]) -> BarsRecord:

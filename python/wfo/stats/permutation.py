@@ -22,6 +22,7 @@ from wfo.bars import Prices
 from wfo.data.frames import PRICES
 from wfo.errors import InputError
 from wfo.sampling import splitmix
+from wfo.strategy.feed import is_groups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,6 +98,10 @@ def permuted_feeds(
     order = move_order(feeds.bars, first, seed, end=end, classes=classes, block=block)
     columns: dict[str, dict[str, FloatArray]] = {}
     for name, feed in feeds.items():
+        if is_groups(name):
+            # Which bars make a higher one follows from their times, which stay.
+            columns[name] = dict(feed)
+            continue
         # Values of a bar belong to it, and go where its move goes.
         columns[name] = {key: values[order] for key, values in feed.items()}
         if set(PRICES) <= set(feed):

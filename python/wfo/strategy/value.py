@@ -349,7 +349,12 @@ class Strategy:
             self.parameter(name)
         filled = {name: value for name, value in self.defaults.items() if name not in given}
         values: dict[str, Any] = {**given, **filled}
-        self.check_names(values)
+        missing = [name for name in self.names if name not in values]
+        if missing:
+            raise InputError(
+                f"{self.name} also needs {', '.join(missing)}; only a parameter that has a default="
+                " may be left out"
+            )
         return {name: values[name] for name in self.names}, filled
 
     def check_params(self, params: Mapping[str, object]) -> tuple[Number, ...]:
@@ -406,3 +411,24 @@ class Strategy:
                     f" {', '.join(sorted(known))}"
                 )
         return self.settings(**taken)
+
+
+def lookback_on(
+    strategy: Strategy,
+    values: Mapping[str, Sequence[Number]],
+    feeds: Mapping[str, Mapping[str, Any]],
+) -> int:
+    """Return the longest lookback on bars that are known, in bars.
+
+    Parameters
+    ----------
+    strategy
+        Whose.
+    values
+        As the strategy's `lookback` takes them.
+    feeds
+        What is read, by feed and column. Of a strategy that reads higher bars they say how many
+        bars it takes until these are known; for others they make no difference.
+    """
+    own = getattr(strategy.kernel, "lookback_on", None)
+    return strategy.lookback(values) if own is None else int(own(values, feeds))

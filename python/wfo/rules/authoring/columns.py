@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from wfo.rules.authoring.draft import Draft
-from wfo.rules.authoring.expressions import Expression, Operand, condition_of, place_of, unknown
+from wfo.data.calendars import require_calendar
+from wfo.data.timeframes import require_timeframe
+from wfo.errors import InputError
+from wfo.rules.authoring.draft import bars_of
+from wfo.rules.authoring.expressions import Expression, Operand, condition_of, unknown
+from wfo.rules.authoring.making import Making
 from wfo.rules.authoring.sites import refused
-from wfo.rules.program import MOST_BARS
 from wfo.text import brief
+
+#: Known without asking the library of calendars, which takes half a second to load.
+_CALENDAR = "XNYS"
 
 
 class Bands(NamedTuple):
@@ -25,7 +31,7 @@ class Bands(NamedTuple):
     upper: Expression
 
 
-class Columns:
+class Columns(Making):
     """Columns of a feed over the bars, and indicators of them.
 
     A *column* has a value a bar, a *length* is a whole number, from 1 on, or an expression of
@@ -34,20 +40,13 @@ class Columns:
     that an indicator is of.
     """
 
-    __slots__ = ("_draft", "_feed")
-
-    def __init__(self, draft: Draft, feed: str = "bars") -> None:
-        self._draft = draft
-        self._feed = feed
-
-    def __repr__(self) -> str:
-        return f"<columns of {self._feed}>"
+    __slots__ = ()
 
     def __getattr__(self, name: str) -> Expression:
         if name.startswith("__"):
             raise AttributeError(name)
         known = [each for each in dir(type(self)) if not each.startswith("_")]
-        return unknown(f"x, the columns of {self._feed},", name, known)
+        return unknown(f"x, the columns of {self._named},", name, known)
 
     # Columns
 
@@ -114,7 +113,41 @@ class Columns:
         """
         if not isinstance(name, str) or not name.isidentifier():
             raise refused(f"feed({brief(name)}): a feed is named as Python's names are")
-        return Columns(self._draft, name)
+        return Columns(self._draft, name, self._higher)
+
+    def resample(self, timeframe: str, *, calendar: str = "XNYS") -> Columns:
+        """Return the same series in higher bars, with the same functions over these.
+
+        Its columns and indicators are computed over the higher bars, and their lengths count these.
+        What an order sees of them, or a column of the traded bars that is combined with one, is the
+        latest higher bar that is closed by the end of the bar, and never one in progress.
+
+        Parameters
+        ----------
+        timeframe
+            A name of `wfo.data.TIMEFRAMES`, longer than that of the bars: ``"15min"``, ``"1day"``.
+        calendar
+            The exchange calendar whose sessions bars are counted from, as in `wfo.data.resample`.
+
+        Raises
+        ------
+        InputError
+            If there is no such timeframe or calendar, or these are higher bars already.
+        """
+        if self._higher:
+            raise refused(
+                f"these are {bars_of(self._higher)} already; resample the bars themselves, as in"
+                f" x.resample({brief(timeframe)})"
+            )
+        try:
+            require_timeframe(timeframe)
+            if not isinstance(calendar, str):
+                raise InputError(f"calendar = {brief(calendar)} must be the name of a calendar")
+            if calendar != _CALENDAR:
+                require_calendar(calendar)
+        except InputError as error:
+            raise refused(f"resample: {error}") from None
+        return Columns(self._draft, self._feed, f"{timeframe} {calendar}")
 
     # By bar [E1 to E6]
 
@@ -320,78 +353,3 @@ class Columns:
         """Return where a column comes below another one, or a number, from at or above it."""
         first, second = self._two("crosses_below", a, b)
         return (first < second) & (self._before(first) >= self._before(second))
-
-    # Parts
-
-    def _made(self, op: str, *places: int) -> Expression:
-        return Expression(self._draft, self._draft.node(op, places))
-
-    def _expression(self, place: int) -> Expression:
-        return Expression(self._draft, place)
-
-    def _column(self, name: str) -> Expression:
-        return Expression(self._draft, self._draft.column(self._feed, name))
-
-    def _any(self, what: str, value: object) -> int:
-        return place_of(self._draft, value, what)
-
-    def _bars_of(self, what: str, column: object) -> int:
-        """Return the node of what must have a value a bar."""
-        place = self._any(f"{what}: the column", column)
-        if self._draft.kinds[place] == "number":
-            raise refused(
-                f"{what}: {self._draft.words(place)} is the same in every bar; it is of a column,"
-                f" as in x.{what}(x.close, length)"
-            )
-        return place
-
-    def _length(self, what: str, value: object, least: int = 1) -> int:
-        """Return the node of a number of bars."""
-        place = self._any(f"{what}: the length", value)
-        node = self._draft.nodes[place]
-        if self._draft.kinds[place] != "number":
-            raise refused(
-                f"{what}: the length {self._draft.words(place)} is a {self._draft.kinds[place]}; it"
-                " must be a whole number or an expression of parameters"
-            )
-        if node.op == "neg" and self._is_positive(node.args[0]):
-            future = ", which looks into the future" if what == "shift" else ""
-            raise refused(
-                f"{what}: the length {self._draft.words(place)} is below 0{future}; bars count"
-                " backwards"
-            )
-        if node.op == "constant" and not (
-            node.value.is_integer() and least <= node.value <= MOST_BARS
-        ):
-            raise refused(
-                f"{what}: the length {node.value:.15g} must be a whole number from {least} to"
-                f" {MOST_BARS:,}"
-            )
-        return place
-
-    def _is_positive(self, place: int) -> bool:
-        node = self._draft.nodes[place]
-        if node.op != "parameter":
-            return False
-        return self._draft.axes[self._draft.parameters[int(node.value)]].low > 0
-
-    def _window(self, op: str, column: object, length: object) -> Expression:
-        return self._made(op, self._bars_of(op, column), self._length(op, length))
-
-    def _folded(self, op: str, *values: object) -> Expression:
-        first, *others = (self._any(op, value) for value in values)
-        for place in others:
-            first = self._draft.node(op, (first, place))
-        return self._expression(first)
-
-    def _two(self, what: str, a: object, b: object) -> tuple[Expression, Expression]:
-        places = [self._any(what, a), self._any(what, b)]
-        if all(self._draft.kinds[place] == "number" for place in places):
-            raise refused(f"{what}: both are the same in every bar, and cross nowhere")
-        return self._expression(places[0]), self._expression(places[1])
-
-    def _before(self, value: Expression) -> Expression:
-        """Return the value a bar before, of a number itself."""
-        if self._draft.kinds[value._place] == "number":
-            return value
-        return self.shift(value, 1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from wfo.files.limits import RULES_NODES
 from wfo.rules.authoring.sites import Site, here, refused
-from wfo.rules.program import Function, Kind, Node, kind_of
+from wfo.rules.program import BY_BAR, Function, Kind, Node, kind_of, timeframe_of
 from wfo.rules.wording import worded
 from wfo.strategy.axes import Axis
 
@@ -30,6 +30,8 @@ class Draft:
         Each made of earlier ones.
     kinds
         What each is.
+    higher
+        The higher bars that each is a column of, as ``resample`` names them; empty for none.
     sites
         The line that made each first.
     functions
@@ -44,6 +46,7 @@ class Draft:
         self.parameters = tuple(axes)
         self.nodes: list[Node] = []
         self.kinds: list[Kind] = []
+        self.higher: list[str] = []
         self.sites: list[Site] = []
         self.functions: list[Function] = []
         self.feeds: dict[str, list[str]] = {}
@@ -51,6 +54,7 @@ class Draft:
         self._whole: list[bool] = []
         self._places: dict[tuple[str, tuple[int, ...], str, str], int] = {}
         self._functions: dict[object, int] = {}
+        self._latest: dict[int, int] = {}
 
     def node(self, op: str, args: Sequence[int] = (), *, value: float = 0.0, text: str = "") -> int:
         """Return the place of a node, which is made where there is none like it.
@@ -60,6 +64,8 @@ class Draft:
         InputError
             If its parts do not fit, or the rules become too large.
         """
+        if op in BY_BAR and len(self._among(args)) > 1:
+            args = [self.latest(part) for part in args]
         value = math.nan if math.isnan(value) else float(value)
         # The text of a number tells 0 from -0, and makes all NaN one.
         key = (op, tuple(args), value.hex(), text)
@@ -73,9 +79,11 @@ class Draft:
         made = Node(op, key[1], value, text)
         parts = [self.kinds[part] for part in args]
         site = here()
-        self.kinds.append(
-            kind_of(made, parts, len(self.parameters), len(self.functions), f"{site}: {op}")
-        )
+        where = f"{site}: {op}"
+        self._check_bars(op, args)
+        kind = kind_of(made, parts, len(self.parameters), len(self.functions), where)
+        self.higher.append(timeframe_of(made, self._among(args), where))
+        self.kinds.append(kind)
         self.nodes.append(made)
         self.sites.append(site)
         own = {int(value)} if op == "parameter" else set()
@@ -98,6 +106,49 @@ class Draft:
             names.append(name)
         return self.node("feed", text=f"{feed}.{name}")
 
+    def latest(self, place: int) -> int:
+        """Return the node of what traded bars know of a column of higher bars; others themselves.
+
+        What is made bar by bar is made of what is known of its parts: so each of these is computed
+        once for its own parameters, however they are combined.
+        """
+        if not self.higher[place]:
+            return place
+        waiting = [place]
+        while waiting:
+            at = waiting[-1]
+            node = self.nodes[at]
+            by_bar = node.op in BY_BAR
+            parts = [part for part in node.args if self.higher[part]] if by_bar else []
+            missing = [part for part in parts if part not in self._latest]
+            if missing:
+                waiting += reversed(missing)
+                continue
+            waiting.pop()
+            if by_bar:
+                known = [self._latest.get(part, part) for part in node.args]
+                self._latest[at] = self.node(node.op, known, value=node.value)
+            elif at not in self._latest:
+                self._latest[at] = self.node("latest", (at,))
+        return self._latest[place]
+
+    def _among(self, args: Sequence[int]) -> list[str]:
+        """Return the higher bars that the columns among some nodes are of, each once."""
+        return list(dict.fromkeys(self.higher[p] for p in args if self.kinds[p] != "number"))
+
+    def _check_bars(self, op: str, args: Sequence[int]) -> None:
+        """Raise where one computation is to go over bars of different lengths [G2]."""
+        if len(self._among(args)) > 1:
+            said = "; ".join(
+                f"{self.words(part)} is of {bars_of(self.higher[part])}"
+                for part in args
+                if self.kinds[part] != "number"
+            )
+            raise refused(
+                f"{op} takes columns of bars of one length, and {said}; compute it of each, and"
+                " combine what comes of it"
+            )
+
     def words(self, place: int) -> str:
         """Return a node as a message writes it."""
         return worded(self.nodes, place, self.parameters, self.functions)
@@ -119,3 +170,8 @@ class Draft:
             case "floor" | "round_half_up":
                 return kind == "number"
         return node.op in _WHOLE_IF_PARTS_ARE and all(self._whole[part] for part in node.args)
+
+
+def bars_of(higher: str) -> str:
+    """Return in words which bars a column is of."""
+    return f"{higher.partition(' ')[0]} bars" if higher else "the traded bars"

@@ -170,7 +170,8 @@ class Expression:
     def __index__(self) -> NoReturn:
         raise refused(
             f"{self!r} has no value while the rules are made, so that it cannot count or pick;"
-            " use x.choose to take one of several, and a plain number for a loop"
+            " use x.choose to take one of several, a plain number for a loop, and @wfo.indicator"
+            " above a function of your own, which is then called with arrays and numbers"
         )
 
     def __getitem__(self, key: object) -> NoReturn:
@@ -183,7 +184,10 @@ class Expression:
         raise refused(f"{self!r} is one expression, and no sequence to go through")
 
     def __len__(self) -> NoReturn:
-        raise refused(f"{self!r} has no length while the rules are made")
+        raise refused(
+            f"{self!r} has no length while the rules are made; a function with @wfo.indicator is"
+            " called with arrays"
+        )
 
     def __call__(self, *_: object, **__: object) -> NoReturn:
         """Refuse to be called: a column takes no arguments."""
@@ -269,6 +273,8 @@ def condition_of(draft: Draft, value: object, what: str) -> int:
     """
     place = place_of(draft, int(value) if isinstance(value, bool) else value, what)
     node = draft.nodes[place]
+    while node.op in ("latest", "resample"):
+        node = draft.nodes[node.args[0]]
     values = node.op in _VALUES or (node.op == "feed" and node.text.endswith(_PRICES))
     if values and draft.kinds[place] == "column":
         raise refused(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from wfo.arguments import whole
-from wfo.errors import InputError, is_panic
+from wfo.errors import InputError
+from wfo.held_values import held_digest, source_of
 from wfo.rules.authoring.draft import Draft
 from wfo.rules.authoring.expressions import Expression, place_of
 from wfo.rules.authoring.sites import Site, here, raised_at, refused
@@ -156,7 +156,9 @@ class _Called(NamedTuple):
             return stated
         try:
             found: Any = stated(*own)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise self._wrong(
                 f"{name}: its lookback for {own} raised {_said(error)}", error
             ) from error
@@ -173,9 +175,9 @@ class _Called(NamedTuple):
         named = dict(zip(self.keywords, values[count:], strict=True))
         try:
             return function(*values[:count], **named)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
-            if not isinstance(error, Exception) and not is_panic(error):
-                raise
             raise self._wrong(f"{self._written(values)} raised {_said(error)}", error) from error
 
     def _checked(self, found: Any, bars: int, values: Sequence[Any]) -> NDArray[np.float64]:
@@ -288,20 +290,11 @@ def _part(draft: Draft, place: int) -> _Part:
 
 def _digest(indicator: Indicator) -> str:
     """Return what tells a function from another one: its source, and what it holds beside it."""
-    function = indicator._function
-    try:
-        source = textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):
-        # Without a source it equals nothing but itself.
-        source = f"{indicator._name} {id(function)}"
-    held = [repr(getattr(function, "__defaults__", None)), repr(indicator._lookback)]
-    for cell in getattr(function, "__closure__", None) or ():
-        try:
-            held.append(repr(cell.cell_contents))
-        except ValueError:
-            # Not yet filled, as in a function that calls itself.
-            held.append("")
-    return hashlib.sha256("\0".join([source, *held]).encode()).hexdigest()
+    told = []
+    own: Any
+    for own in (indicator._function, indicator._lookback):
+        told += [source_of(own), repr(getattr(own, "__defaults__", None)), held_digest(own)]
+    return hashlib.sha256("\0".join(told).encode()).hexdigest()
 
 
 def _said(error: BaseException) -> str:

@@ -207,7 +207,10 @@ def _share(draft: Draft, name: str, value: object) -> int | None:
     """Return the node of a share of the equity."""
     if value is None:
         return None
-    place = place_of(draft, value, name) if name == "size" else _number(draft, name, value)
+    if name == "size":
+        place: int | None = draft.latest(place_of(draft, value, name))
+    else:
+        place = _number(draft, name, value)
     node = None if place is None else draft.nodes[place]
     if node is None or (node.op == "constant" and not 0 < node.value <= 1):
         raise refused(f"{name} = {brief(value)} must be above 0 and at most 1, a share of equity")

@@ -79,18 +79,22 @@ class Series(Columns):
         return DraftOrder(self._draft, Order("after", self._length("after", bars)), here())
 
     def _order(self, kind: str, value: object, when: object) -> DraftOrder:
-        place = None if kind == "at_open" else self._any(kind, value)
+        place = None if kind == "at_open" else self._seen(kind, value)
         if place is not None and self._draft.kinds[place] == "condition":
             raise refused(
                 f"{kind}: {self._draft.words(place)} is a condition and no price; give it as when="
             )
         condition = None
         if when is not None:
-            condition = condition_of(self._draft, when, f"{kind}: when")
+            condition = self._draft.latest(condition_of(self._draft, when, f"{kind}: when"))
         return DraftOrder(self._draft, Order(kind, place, condition), here())
 
     def _from_fill(self, kind: str, distance: object, percent: object) -> DraftOrder:
         if (distance is None) == (percent is None):
             raise refused(f"{kind} needs a distance or percent=, one of them")
-        place = self._any(kind, distance if percent is None else percent)
+        place = self._seen(kind, distance if percent is None else percent)
         return DraftOrder(self._draft, Order(kind, place, percent=percent is not None), here())
+
+    def _seen(self, what: str, value: object) -> int:
+        """Return the node of what traded bars know of a value."""
+        return self._draft.latest(self._any(what, value))

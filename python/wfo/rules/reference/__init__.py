@@ -3,7 +3,7 @@
 This package is the definition in code, `CONTRACT.md` beside it is the definition in words; the
 engines are tested against both. A file a subject:
 
-- `indicators`, `columns`: what the expressions come to (E, C);
+- `indicators`, `groups`, `columns`: what the expressions come to (E, C, G);
 - `lines`: the orders of a parameter set (R14 to R17);
 - `touches`: levels, and which touch of a bar comes first (R, B2);
 - `sizing`, `money`: shares (Z), and what they are worth;

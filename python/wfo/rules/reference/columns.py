@@ -12,6 +12,7 @@ from wfo.errors import EngineError
 from wfo.rules.numbers import numbers_of, reached
 from wfo.rules.program import Program
 from wfo.rules.reference import indicators
+from wfo.rules.reference.groups import Groups
 
 FloatArray = NDArray[np.float64]
 Feeds = Mapping[str, Mapping[str, FloatArray]]
@@ -45,7 +46,8 @@ def evaluate(program: Program, feeds: Feeds, values: Sequence[float], bars: int)
     Returns
     -------
     dict of place to float, or to float64[n]
-        A number, or a column [P2], of all that the orders are made of.
+        A number, or a column [P2], of all that the orders are made of. Columns of higher bars have
+        a value for each of these [G2].
 
     Raises
     ------
@@ -53,12 +55,15 @@ def evaluate(program: Program, feeds: Feeds, values: Sequence[float], bars: int)
         If a length is none for these values [P3], or what a user's function raises.
     """
     found: dict[int, Any] = dict(numbers_of(program, values))
+    higher = program.higher
+    groups = {name: Groups.of(feeds, name, bars) for name in program.timeframes}
     with np.errstate(all="ignore"):
         for place in reached(program):
             if place in found:
                 continue
             node = program.nodes[place]
             parts = [found[part] for part in node.args]
+            own = len(groups[higher[place]]) if higher[place] else bars
             column: Any
             if node.op == "feed":
                 feed, _, name = node.text.partition(".")
@@ -66,20 +71,25 @@ def evaluate(program: Program, feeds: Feeds, values: Sequence[float], bars: int)
             elif node.op == "shift":
                 column = indicators.shift(parts[0], int(parts[1]))
             elif node.op in _WINDOWS:
-                column = _WINDOWS[node.op](_column(parts[0], bars), int(parts[1]))
+                column = _WINDOWS[node.op](_column(parts[0], own), int(parts[1]))
             elif node.op == "true_range":
-                column = indicators.true_range(*(_column(part, bars) for part in parts))
+                column = indicators.true_range(*(_column(part, own) for part in parts))
+            elif node.op == "resample":
+                name = program.nodes[node.args[0]].text.partition(".")[2]
+                column = groups[node.text].gathered(parts[0], name)
+            elif node.op == "latest":
+                column = groups[higher[node.args[0]]].latest(parts[0])
             elif node.op == "call":
                 function = program.functions[int(node.value)]
                 # [C8] A number is given as a number.
                 column = np.asarray(function.call(*parts), dtype=np.float64)
-                if column.shape != (bars,):
+                if column.shape != (own,):
                     raise EngineError(
-                        f"{function.name} returned {column.shape} values, not one a bar, ({bars},)"
+                        f"{function.name} returned {column.shape} values, not one a bar, ({own},)"
                     )
             else:
                 column = combine(node.op, parts)
-            found[place] = _column(column, bars)
+            found[place] = _column(column, own)
     return found
 
 

@@ -157,7 +157,8 @@ impl Feeds {
         })
     }
 
-    /// Feeds of the same names and length, with other bars and other values of the other columns.
+    /// Feeds of the same names and length, with other bars and other values of the other columns. What
+    /// says which bars make a higher one, a feed whose name has a space in it, belongs to times and stays.
     ///
     /// # Errors
     /// An error of `bars`.
@@ -167,6 +168,9 @@ impl Feeds {
         values: impl Fn(&[f64]) -> Vec<f64>,
     ) -> Result<Self> {
         let feed = |feed: &Feed| {
+            if feed.name.contains(' ') {
+                return Ok(feed.clone());
+            }
             let own = feed.bars.as_ref().map(|own| bars(own)).transpose()?;
             let columns = feed.columns.iter();
             Ok(Feed {

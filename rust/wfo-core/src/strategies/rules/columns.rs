@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::elementwise::{self, Operand};
+use super::groups::Groups;
 use super::node::{Kind, Op, Window};
 use super::plan::{Doing, Place, Plan, Root, Source};
 use super::program::{Argument, Program};
@@ -37,6 +38,8 @@ pub struct Columns {
     plan: Arc<Plan>,
     bars: usize,
     feeds: Vec<Vec<f64>>,
+    /// Higher bars, one a timeframe of the program.
+    groups: Vec<Groups>,
     leaves: Vec<HashMap<Key, Vec<f64>>>,
     /// Leaves that are not kept.
     anew: Vec<usize>,
@@ -56,8 +59,8 @@ impl Columns {
     /// Runs on the rayon pool it is called in, and in its own thread outside of one.
     ///
     /// # Errors
-    /// A column that is missing, an error of a function of the user's, or more of its columns than can
-    /// be kept.
+    /// A column that is missing, higher bars that cannot be, an error of a function of the user's, or
+    /// more of its columns than can be kept.
     pub fn new(
         program: Arc<Program>,
         plan: Arc<Plan>,
@@ -68,9 +71,14 @@ impl Columns {
         let series =
             |(feed, column): &(String, String)| feeds.series(feed, column).map(<[f64]>::to_vec);
         let read = program.feeds.iter().map(series).collect::<Result<_>>()?;
+        let groups = |name: &String| {
+            Groups::new(name, feeds.series(name, "group")?, feeds.series(name, "closed")?)
+        };
+        let groups = program.timeframes.iter().map(groups).collect::<Result<_>>()?;
         let leaves = vec![HashMap::new(); program.nodes.len()];
         let bars = feeds.len();
-        let mut columns = Self { program, plan, bars, feeds: read, leaves, anew: Vec::new() };
+        let anew = Vec::new();
+        let mut columns = Self { program, plan, bars, feeds: read, groups, leaves, anew };
         columns.compute_all(sets, uncovered)?;
         Ok(columns)
     }
@@ -145,6 +153,11 @@ impl Columns {
         self.bars
     }
 
+    /// How many bars a column is of: the traded ones, or higher ones.
+    fn bars_of(&self, node: usize) -> usize {
+        self.program.higher(node).map_or(self.bars, |timeframe| self.groups[timeframe].len())
+    }
+
     /// Conditions within one, those that several share counted for each of them.
     pub(super) fn conditions_within(&self, node: usize) -> u32 {
         self.plan.conditions_within[node]
@@ -164,7 +177,8 @@ impl Columns {
         }
     }
 
-    /// The values of a column in all bars, of the numbers of a parameter set.
+    /// The values of a column in all bars, of the numbers of a parameter set; of a column of higher bars
+    /// in all of these.
     ///
     /// # Errors
     /// An error of a function of the user's.
@@ -222,11 +236,12 @@ impl Columns {
         arg: impl Fn(usize) -> Operand<'a>,
     ) -> Result<Vec<f64>> {
         let own = &self.program.nodes[node];
-        let mut out = vec![f64::NAN; self.bars];
+        let bars = self.bars_of(node);
+        let mut out = vec![f64::NAN; bars];
         let column = |i: usize| match arg(i) {
             Operand::Column(values) => std::borrow::Cow::Borrowed(values),
             // [R15]
-            Operand::Number(value) => std::borrow::Cow::Owned(vec![value; self.bars]),
+            Operand::Number(value) => std::borrow::Cow::Owned(vec![value; bars]),
         };
         let length = |i: usize| numbers[own.args[i]] as usize;
         match own.op {
@@ -250,13 +265,21 @@ impl Columns {
                 let function = &self.program.functions[function];
                 // [C8]
                 out = function.call(&arguments)?;
-                if out.len() != self.bars {
+                if out.len() != bars {
                     return Err(Error::Strategy(format!(
                         "{} returned {} values for {} bars",
                         function.name(),
                         out.len(),
-                        self.bars
+                        bars
                     )));
+                }
+            }
+            Op::Resample(timeframe, how) => {
+                out = self.groups[timeframe].gathered(&column(0), how);
+            }
+            Op::Latest => {
+                if let Some(timeframe) = self.program.higher(own.args[0]) {
+                    out = self.groups[timeframe].latest(&column(0));
                 }
             }
             Op::Parameter(_) | Op::Constant(_) => out.fill(numbers[node]),

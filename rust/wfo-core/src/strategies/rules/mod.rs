@@ -1,7 +1,7 @@
 //! Rules: strategies that their users write, as a program of expressions and orders.
 //!
 //! A [`program`] says which orders work, as expressions over columns of the bars and over parameters.
-//! [`node`] has the operations; [`elementwise`] and [`windows`] compute them; [`plan`] says what of a
+//! [`node`] has the operations; [`groups`] makes higher bars; [`elementwise`] and [`windows`] compute them; [`plan`] says what of a
 //! program is computed once for a whole grid and what per combination, and [`columns`] does it.
 //! [`kernel`] goes through bars with the [`orders`].
 //!
@@ -11,6 +11,7 @@ pub(crate) mod bar_loop;
 pub mod columns;
 pub mod elementwise;
 pub mod factored;
+pub mod groups;
 pub mod kernel;
 pub mod node;
 pub(crate) mod orders;

@@ -1,5 +1,6 @@
 //! Expressions: operations, the nodes that a program is made of, and what each of them is.
 
+use super::groups::Gather;
 use crate::error::{Error, Result};
 
 /// An operation on one value.
@@ -89,6 +90,10 @@ pub enum Op {
     Window(Window),
     /// A function of the user's, by its place.
     Call(usize),
+    /// The column of higher bars that a column of a feed makes, by the place of their timeframe.
+    Resample(usize, Gather),
+    /// What bars know of a column of higher bars.
+    Latest,
 }
 
 /// One expression.
@@ -161,6 +166,8 @@ impl Op {
             Self::Feed(_) => "feed",
             Self::Choose => "choose",
             Self::Call(_) => "call",
+            Self::Resample(..) => "resample",
+            Self::Latest => "latest",
             _ => NAMED.iter().chain([&RMA]).find(|(_, op, _)| *op == self).map_or("", |n| n.0),
         }
     }
@@ -208,8 +215,10 @@ pub(super) fn kind_of(place: usize, op: Op, parts: &[Kind]) -> Result<Kind> {
     Ok(match op {
         // [P2] What is made of numbers alone is a number.
         Op::Parameter(_) | Op::Constant(_) => Kind::Number,
-        Op::Feed(_) | Op::Call(_) | Op::TrueRange | Op::Window(_) => Kind::Column,
-        Op::Shift => parts[0],
+        Op::Feed(_) | Op::Call(_) | Op::TrueRange | Op::Window(_) | Op::Resample(..) => {
+            Kind::Column
+        }
+        Op::Shift | Op::Latest => parts[0],
         Op::Unary(_) | Op::Binary(_) if numbers => Kind::Number,
         Op::Unary(Unary::Not) => Kind::Condition,
         Op::Binary(op) if op.is_condition() => Kind::Condition,

@@ -1,7 +1,7 @@
 //! What of a program is computed once for a whole grid, and how the rest follows per combination.
 //!
 //! *Leaves* look at other bars than their own, or are functions of the user's: windows, averages, true
-//! ranges, calls. They are computed once for every distinct value of the numbers that they follow
+//! ranges, calls, higher bars and what is known of them. They are computed once for every distinct value of the numbers that they follow
 //! from. What stands between leaves and an order is computed bar by bar, in steps over blocks of bars.
 //! An order reads one column, its *root*: the level or distance, NaN where its condition does not hold.
 
@@ -183,7 +183,9 @@ fn leaves(program: &Program, shifts_inside: usize) -> Vec<bool> {
         }
         let below = node.args.iter().map(|&part| shifts[part]).max().unwrap_or(0);
         match node.op {
-            Op::Window(_) | Op::TrueRange | Op::Call(_) => is_leaf[place] = true,
+            Op::Window(_) | Op::TrueRange | Op::Call(_) | Op::Resample(..) | Op::Latest => {
+                is_leaf[place] = true;
+            }
             Op::Shift if below >= shifts_inside => is_leaf[place] = true,
             Op::Shift => shifts[place] = below + 1,
             _ => shifts[place] = below,

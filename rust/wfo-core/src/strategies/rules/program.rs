@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::elementwise::{Operand, binary, choose_block, either, unary};
+use super::groups::Gather;
 use super::node::{Kind, Node, Op, kind_of, named};
 use crate::error::{Error, Result};
 
@@ -52,7 +53,7 @@ pub struct RawNode {
     pub args: Vec<usize>,
     /// Place of a parameter or function, or a constant.
     pub value: f64,
-    /// `feed.column` of a feed.
+    /// `feed.column` of a feed, or timeframe and calendar of higher bars.
     pub text: String,
 }
 
@@ -153,6 +154,8 @@ pub struct Program {
     pub kinds: Vec<Kind>,
     /// Columns that are read: a feed and a column of it.
     pub feeds: Vec<(String, String)>,
+    /// Feeds that say which bars make a higher one, one a timeframe.
+    pub timeframes: Vec<String>,
     /// Entries of the long side, in order of the list.
     pub long: Vec<Entry>,
     /// Entries of the short side.
@@ -177,6 +180,7 @@ pub struct Program {
     pub functions: Vec<Arc<dyn Function>>,
     depends: Vec<Vec<usize>>,
     used: Vec<bool>,
+    higher: Vec<Option<usize>>,
 }
 
 fn wrong<T>(said: String) -> Result<T> {
@@ -208,11 +212,16 @@ impl Program {
                 given.len()
             ));
         }
-        let mut feeds = Vec::new();
+        let (mut feeds, mut timeframes) = (Vec::new(), Vec::new());
         let (mut nodes, mut kinds) = (Vec::with_capacity(given.len()), Vec::new());
+        let mut higher = Vec::with_capacity(given.len());
         let mut depends: Vec<Vec<usize>> = Vec::with_capacity(given.len());
         for (place, node) in given.into_iter().enumerate() {
-            let op = op_of(place, &node, parameters.len(), functions.len(), &mut feeds)?;
+            let mut op = op_of(place, &node, parameters.len(), functions.len(), &mut feeds)?;
+            if op == Op::Resample(0, Gather::Last) {
+                op = resampled(place, &node, &nodes, &feeds, &mut timeframes)?;
+            }
+            higher.push(higher_of(place, op, &node.args, &kinds, &higher)?);
             let parts: Vec<Kind> = node.args.iter().map(|&part| kinds[part]).collect();
             kinds.push(kind_of(place, op, &parts)?);
             let mut own: Vec<usize> =
@@ -237,6 +246,7 @@ impl Program {
             parameters,
             nodes,
             feeds,
+            timeframes,
             long: orders_of("long", raw.long, entry_kind, &kinds)?,
             short: orders_of("short", raw.short, entry_kind, &kinds)?,
             exit_long: orders_of("exit_long", raw.exit_long, exit_kind, &kinds)?,
@@ -251,6 +261,7 @@ impl Program {
             kinds,
             depends,
             used: Vec::new(),
+            higher,
         };
         program.check()?;
         program.used = program.used();
@@ -270,6 +281,12 @@ impl Program {
         }
         if self.risk.is_some() && self.size.is_some() {
             return wrong("risk and size exclude each other; leave one out".to_owned());
+        }
+        // [G2]
+        if let Some(node) = self.roots().find(|&node| self.higher[node].is_some()) {
+            return wrong(format!(
+                "an order is made of expression {node}, a column of higher bars"
+            ));
         }
         Ok(())
     }
@@ -307,6 +324,12 @@ impl Program {
     #[must_use]
     pub fn depends(&self, node: usize) -> &[usize] {
         &self.depends[node]
+    }
+
+    /// The timeframe whose bars a column is of, by its place; `None` of the traded bars and of numbers.
+    #[must_use]
+    pub fn higher(&self, node: usize) -> Option<usize> {
+        self.higher[node]
     }
 
     /// The value of every number of the program, of one value a parameter; NaN for columns.
@@ -408,6 +431,8 @@ impl Program {
                         self.numbers_among(node).map(|part| numbers[part]).collect();
                     lookback(function, &own)?
                 }
+                // [G4] Without the bars a higher bar counts as one of them.
+                Op::Latest => 0,
                 // It reads the close before.
                 Op::TrueRange if first[node.args[2]] > 0 => {
                     (first[node.args[2]] + 1).saturating_sub(parts)
@@ -442,7 +467,12 @@ fn number(node: &Node, values: &[f64], numbers: &[f64]) -> f64 {
         }
         // [R15] The same in every bar.
         Op::Shift => part(0),
-        Op::Feed(_) | Op::TrueRange | Op::Window(_) | Op::Call(_) => f64::NAN,
+        Op::Feed(_)
+        | Op::TrueRange
+        | Op::Window(_)
+        | Op::Call(_)
+        | Op::Resample(..)
+        | Op::Latest => f64::NAN,
     }
 }
 
@@ -481,6 +511,9 @@ fn op_of(
         }
         "call" => (Op::Call(nth(functions)?), None),
         "choose" => (Op::Choose, None),
+        // Which bars, and what is taken of them, follows from its part.
+        "resample" => (Op::Resample(0, Gather::Last), Some(1)),
+        "latest" => (Op::Latest, Some(1)),
         _ => match named(op) {
             Some((found, count)) => (found, Some(count)),
             None => return wrong(format!("expression {place}: there is no operation '{op}'")),
@@ -491,6 +524,54 @@ fn op_of(
             Err(said(format!("it has {} parts; {wanted} are needed", args.len())))
         }
         _ => Ok(found),
+    }
+}
+
+/// The operation that makes a column of higher bars.
+fn resampled(
+    place: usize,
+    node: &RawNode,
+    nodes: &[Node],
+    feeds: &[(String, String)],
+    timeframes: &mut Vec<String>,
+) -> Result<Op> {
+    let said = |what: &str| wrong(format!("expression {place} (resample): {what}"));
+    let Op::Feed(feed) = nodes[node.args[0]].op else {
+        return said("it is of a column of a feed alone");
+    };
+    if !node.text.contains(' ') {
+        return said(&format!("'{}' is no timeframe and calendar", node.text));
+    }
+    let known = timeframes.iter().position(|own| *own == node.text).unwrap_or_else(|| {
+        timeframes.push(node.text.clone());
+        timeframes.len() - 1
+    });
+    Ok(Op::Resample(known, Gather::of(&feeds[feed].1)))
+}
+
+/// The timeframe whose bars a node is a column of [G2].
+fn higher_of(
+    place: usize,
+    op: Op,
+    args: &[usize],
+    kinds: &[Kind],
+    higher: &[Option<usize>],
+) -> Result<Option<usize>> {
+    let said = |what: &str| wrong(format!("expression {place} ({}): {what}", op.name()));
+    if let Op::Resample(timeframe, _) = op {
+        return Ok(Some(timeframe));
+    }
+    let mut columns = args.iter().filter(|&&part| kinds[part] != Kind::Number);
+    let Some(&first) = columns.next() else {
+        return if op == Op::Latest { said("it is of higher bars alone") } else { Ok(None) };
+    };
+    if columns.any(|&part| higher[part] != higher[first]) {
+        return said("its parts are columns of bars of different lengths");
+    }
+    match (op, higher[first]) {
+        (Op::Latest, None) => said("it is of higher bars alone"),
+        (Op::Latest, Some(_)) => Ok(None),
+        (_, own) => Ok(own),
     }
 }
 
