@@ -32,14 +32,16 @@ from wfo.testing import StrategyConformance
 
 class TestSmaCross(StrategyConformance):
     strategy = SMA_CROSS
-    # It is there where the project's wheel is installed; see test_wheel.
+    # It is there where the project's wheel is installed; see test_wheel, which tries all cases.
     optional = ("direct",)
+    cases = 8
 
 
 class _AtrD(StrategyConformance):
     # Exponential averages remember the first bar.
     finite_memory = False
-    cases = 5
+    # Its engines agree in hundreds of cases of test_parity.
+    cases = 3
 
     def draw_params(self, rng: np.random.Generator) -> Mapping[str, Number]:
         return random_params(rng, self.strategy.name)
@@ -70,6 +72,26 @@ class TestAtrDDualSL(_AtrD):
 
 class TestAtrDDualSLS(_AtrD):
     strategy = get_strategy("atr_d_duals_ls")
+
+
+@pytest.mark.slow
+class TestMoreOfSmaCross(TestSmaCross):
+    cases = 20
+
+
+@pytest.mark.slow
+class TestMoreOfAtrDL(TestAtrDL):
+    cases = 20
+
+
+@pytest.mark.slow
+class TestMoreOfAtrDHmaLS(TestAtrDHmaLS):
+    cases = 20
+
+
+@pytest.mark.slow
+class TestMoreOfAtrDDualSLS(TestAtrDDualSLS):
+    cases = 20
 
 
 # Toys: what a strategy may also be.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,7 @@ from wfo.backtest.figures import WHOLE_RATIOS, concatenate
 from wfo.backtest.performance import performance
 from wfo.backtest.recount import Records, recount, recount_whole
 from wfo.data import BarsOrigin, DataStore
+from wfo.data.frames import time_column
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, RustKernel, Strategy, get_strategy
 from wfo.testing.compare import (
@@ -48,12 +49,21 @@ from wfo.testing.samples import (
     random_settings,
     random_value,
 )
+from wfo.testing.stamps import (
+    bar_calendar,
+    bar_timeframe,
+    bar_timezone,
+    dated,
+    first_of_higher,
+    higher_timeframes,
+    history_bars,
+    history_windows,
+    needed,
+)
+from wfo.windows import Windows
 
 #: How often values are drawn until they meet a strategy's constraints.
 _DRAWS = 10_000
-
-#: Bars of a history that schedules of phases, shrunk ones at least, can be laid over.
-_HISTORY = 900
 
 
 class StrategyConformance:
@@ -116,8 +126,13 @@ class StrategyConformance:
         return random_settings(self.strategy, rng)
 
     def draw_frames(self, rng: np.random.Generator, n: int) -> Frames:
-        """Return n bars of every feed; by default random walks, and positive further columns."""
-        return random_frames(self.strategy, rng, n)
+        """Return n bars of every feed, always at the same stamps.
+
+        By default they are random walks, and positive further columns: one bar a day, or where
+        higher bars are read, shorter ones in sessions of the calendar that these are read by.
+        """
+        frames = random_frames(self.strategy, rng, n)
+        return dated(self.strategy, frames) if higher_timeframes(self.strategy) else frames
 
     # Tests
 
@@ -292,7 +307,9 @@ class StrategyConformance:
                 short = replace(case, warmup=need - 1)
                 self._refused("warmup", functools.partial(short.simulate, "auto"))
             rng = self._rng(case.number, 2)
-            surplus = int(rng.integers(1, 40))
+            surplus = first_of_higher(self.strategy, self._probe, int(rng.integers(1, 40)))
+            # How many bars higher ones take depends on where a history begins.
+            need = self._need(case.params, surplus)
             frames = self.draw_frames(rng, need + surplus + 150)
             whole = Case(
                 case.number,
@@ -320,8 +337,9 @@ class StrategyConformance:
         for number in range(3):
             rng = self._rng(number, 3)
             grid, settings = self._grid(rng), self.draw_settings(rng)
-            frames = self.draw_frames(rng, grid.need + 160)
-            first, n = grid.need, grid.need + 160
+            first = self._need_of(grid.values)
+            n = first + 160
+            frames = self.draw_frames(rng, n)
             phases = [(first, first + 90, n), (first + 9, first + 70, n - 30), (n - 50, n - 9, n)]
             feeds = read_feeds(self.strategy, **arguments(frames))
             labels = np.arange(n) // 7 % 3
@@ -363,7 +381,10 @@ class StrategyConformance:
             need = max(self._need(one), self._need(two))
             frames = self.draw_frames(rng, need + 120)
             here = Case(case.number, self.strategy, frames, one, case.settings, need, need + 70)
-            days, change = frames[FIRST]["date"], need + int(rng.integers(1, 119))
+            days, change = (
+                frames[FIRST][time_column(frames[FIRST])],
+                need + int(rng.integers(1, 119)),
+            )
             engines = self._engines(case.settings, dated=True)
             for engine in engines:
                 plain = here.simulate(engine)
@@ -435,8 +456,8 @@ class StrategyConformance:
         """A sweep is scored, and plateaus are looked for; the best candidate is a simulation."""
         rng = self._rng(0, 7)
         grid = self._grid(rng, wide=self.strategy.map_axes or ())
-        frames = self.draw_frames(rng, grid.need + _HISTORY)
-        results = wfo.sweep(self.strategy, grid=grid, windows="default", **arguments(frames))
+        frames, windows = self._history(rng, grid)
+        results = wfo.sweep(self.strategy, grid=grid, windows=windows, **arguments(frames))
         assert all(len(phase) == len(grid) for phase in results)
         with warnings.catch_warnings():
             # That fewer are stable than a schedule asks for is to be expected of chance.
@@ -473,12 +494,14 @@ class StrategyConformance:
             return
         rng = self._rng(0, 8)
         grid = self._grid(rng, wide=self.strategy.map_axes or ())
-        frames = self.draw_frames(rng, grid.need + _HISTORY)
+        frames, windows = self._history(rng, grid)
         with tempfile.TemporaryDirectory() as folder:
             store = DataStore(Path(folder) / "data")
             symbols = {FIRST: "ONE", SECOND: "TWO"}
+            timeframe, calendar = bar_timeframe(self.strategy), bar_calendar(self.strategy)
+            origin = BarsOrigin("wfo.testing", calendar, bar_timezone(self.strategy))
             for name, frame in frames.items():
-                store.save(symbols[name], "1day", frame, BarsOrigin("wfo.testing"))
+                store.save(symbols[name], timeframe, frame, origin)
             pages = []
             # Names of one length, so that lines break at the same words.
             for out in ("results", "another"):
@@ -486,7 +509,9 @@ class StrategyConformance:
                     "ONE",
                     self.strategy,
                     symbol2="TWO" if SECOND in frames else None,
+                    timeframe=timeframe,
                     grid=grid,
+                    windows=windows,
                     expand=False,
                     data_dir=store.folder,
                     out=Path(folder) / out,
@@ -498,7 +523,7 @@ class StrategyConformance:
             for text in (
                 f"{self.strategy.name}, grid",
                 f"{len(grid):,} combinations",
-                "Windows 'default'",
+                f"Windows {windows.name!r}",
                 "lateaus",
             ):
                 assert text in page, f"{text!r} is not on the page:\n{page}"
@@ -508,8 +533,15 @@ class StrategyConformance:
     def _rng(self, *numbers: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *numbers])
 
-    def _need(self, params: Mapping[str, Number]) -> int:
-        return self.strategy.lookback({name: (value,) for name, value in params.items()})
+    def _probe(self, n: int) -> Frames:
+        """Return bars of which only the stamps are of interest."""
+        return self.draw_frames(self._rng(0, 9), n)
+
+    def _need(self, params: Mapping[str, Number], first: int = 0) -> int:
+        return self._need_of({name: (value,) for name, value in params.items()}, first)
+
+    def _need_of(self, values: Mapping[str, Sequence[Number]], first: int = 0) -> int:
+        return needed(self.strategy, values, self._probe, first)
 
     def _cases(self) -> Iterator[Case]:
         for number in range(self.cases):
@@ -578,6 +610,12 @@ class StrategyConformance:
             values[name], size = axis, size * len(axis)
         return wfo.Grid(values, strategy=self.strategy, name="drawn")
 
+    def _history(self, rng: np.random.Generator, grid: wfo.Grid) -> tuple[Frames, Windows]:
+        """Return bars, and a schedule of phases that can be laid over them."""
+        need = self._need_of(grid.values)
+        frames = self.draw_frames(rng, need + history_bars(self.strategy))
+        return frames, history_windows(self.strategy, frames[FIRST], need)
+
     def _refused(self, name: str, call: Callable[[], Any]) -> None:
         said = None
         try:
@@ -623,7 +661,7 @@ def _other_close(
 
 
 def _columns(frame: pl.DataFrame, t: int) -> dict[str, pl.Series]:
-    known = {"date", "open", "high", "low", "close"}
+    known = {"date", "datetime", "open", "high", "low", "close"}
     return {name: frame[name][t : t + 1] for name in frame.columns if name not in known}
 
 
