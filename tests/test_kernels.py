@@ -5,10 +5,13 @@ One function is compiled once for all tests: its last parameter says what is wro
 
 from __future__ import annotations
 
+import _thread
 import dataclasses
 import math
 import pickle
 import re
+import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,7 @@ from sma_cross import plain
 import wfo
 from wfo.backtest import Evaluator, kernel_calls, read_feeds
 from wfo.backtest.performance import performance
+from wfo.backtest.threads import in_threads
 from wfo.kernels import arguments
 from wfo.runs import identity
 from wfo.settings import AccountSettings
@@ -232,6 +236,8 @@ def test_further_feeds_reversals_and_settings(shift: float) -> None:
 def test_types_of_kept_code_are_found_again() -> None:
     row = arguments.set_columns(SMA, np.ones((1, 4)))
     assert pickle.loads(pickle.dumps(type(row))) is type(row)
+    other = arguments.set_columns(SMA, np.ones((1, 4)), "0123")
+    assert pickle.loads(pickle.dumps(type(other))) is type(other) is not type(row)
     with pytest.raises(AttributeError, match=r"no attribute 'Sets\(fast\)'"):
         getattr(arguments, "Sets(fast)")
 
@@ -384,6 +390,11 @@ NONE: list[tuple[str, str, str]] = [
         r"own takes \(bars, sets, fills\); .* start, fills\)",
     ),
     ("n=INT, lookback=1", "*bars", r"own takes \(\*bars\)"),
+    (
+        "n=INT, lookback=1",
+        "bars, sets, start, *, fills",
+        r"own takes \(bars, sets, start, \*, fills\)",
+    ),
     ("n=INT, lookback=1, constraints=('n < m',)", "bars, sets, start, fills", "'m'"),
     ("n=INT, lookback=1)\n@numba.njit(parallel=True", "bars, sets, start, fills", "parallel=True"),
     ("{'class': INT}, lookback=1", "bars, sets, start, fills", "parameter 'class' cannot be read"),
@@ -410,12 +421,15 @@ def test_what_no_kernel_is_made_of_is_named(
 @pytest.mark.parametrize(
     ("lookback", "said"),
     [
+        # What calls it is not its place.
+        (lambda: 3, r"lookback fails: TypeError: .* but 1 was given$"),
         (
             lambda values: values["slwo"],
             r"lookback fails: KeyError: 'slwo' \(test_kernels\.py, line",
         ),
         (lambda values: 2.5, "lookback returns 2.5; it must be a whole number"),
         (lambda values: None, "lookback returns None"),
+        (lambda values: sys.exit(3), r"lookback fails: it ends itself by sys.exit\(3\)"),
     ],
 )
 def test_a_lookback_that_fails_is_named(lookback: Callable[..., Any], said: str) -> None:
@@ -424,6 +438,10 @@ def test_a_lookback_that_fails_is_named(lookback: Callable[..., Any], said: str)
     strategy = wfo.kernel(n=wfo.Int(1, 3), lookback=lookback)(own).strategy
     with pytest.raises(wfo.InputError, match=rf"test_kernels\.py, line \d+: {said}"):
         _ = wfo.Grid({"n": [1, 2]}, strategy=strategy).need
+
+
+def test_a_kernel_goes_to_another_process_by_its_name() -> None:
+    assert pickle.loads(pickle.dumps(sma)) is sma
 
 
 def test_only_functions_are_kernels() -> None:
@@ -439,6 +457,52 @@ def test_an_edited_kernel_has_another_digest(tmp_path: Path) -> None:
     assert found[0] != found[1]
     assert all(each is not None and len(each) == 64 for each in found)
     assert identity.kernel_digest(SMA) == identity.kernel_digest(two_feeds.strategy)
+
+
+def test_what_has_changed_since_it_was_compiled_is_not_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wfo.simulate(sma, bars_of(160), PARAMS, split=130)
+    monkeypatch.setitem(globals(), "ENDS", ENDS + 1)
+    with pytest.raises(wfo.EngineError, match=r"add_wrong reads something .* define it again"):
+        wfo.simulate(sma, bars_of(160), PARAMS, split=130)
+
+
+def test_a_fill_that_is_counted_and_not_written_is_none_of_another_set() -> None:
+    room = arguments.room_for(2, 3)
+    room.add(1, 7, 1.0, 1)
+    room.add(1, 8, 1.0, 0)
+    again = arguments.room_of(room, 2)
+    assert again.used.tolist() == [0, 0]
+    # No trading bar is the first one.
+    assert not again.bar.any()
+
+
+def test_an_interrupt_does_not_wait_for_a_function() -> None:
+    running, let_go = threading.Event(), threading.Event()
+
+    def endless(item: int) -> None:
+        if item:
+            # The first thread waits for this one.
+            running.wait()
+            _thread.interrupt_main()
+        running.set()
+        let_go.wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(endless, (0, 1, 2), 2, "endless")
+    let_go.set()
+
+
+def test_a_run_fails_before_it_writes(tmp_path: Path) -> None:
+    store = wfo.DataStore(tmp_path / "data")
+    store.save("ONE", "1day", wfo.load_sample("NASDAQ").tail(1200), wfo.data.BarsOrigin("tests"))
+    with registry.separate([SMA]), pytest.raises(wfo.EngineError, match=r"fault=3.* no luck"):
+        wfo.run(
+            "ONE", sma, grid=grid_of(fault=[RIGHT, RAISES]), out=tmp_path / "out",
+            data_dir=tmp_path / "data", expand=False,
+        )  # fmt: skip
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_is_resumed_and_tested_by_permutations(tmp_path: Path) -> None:

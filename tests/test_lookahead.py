@@ -6,6 +6,7 @@ import inspect
 import itertools
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from wfo import InputError
 from wfo.backtest import lookahead
 from wfo.backtest.feeds import Feeds, read_feeds
 from wfo.backtest.lookahead import check_lookahead, quick_check
+from wfo.backtest.own_bar import first_peek
 from wfo.rules.checking import Leak, changed, first_leak
 from wfo.rules.parts import program_of
 from wfo.strategy import Parameter, PythonKernel, Strategy, Walk, get_strategy
@@ -134,9 +136,14 @@ def test_changed_bars_are_bars() -> None:
 
 
 def test_a_run_of_rules_that_know_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    strategy = rules(tomorrow)
-    with pytest.raises(InputError, match=r"test_lookahead\.py:\d+: tomorrow\(close\), by tomorrow"):
-        wfo.simulate(strategy, BARS, {"length": 4}, split=300)
+    strategy, grid = rules(tomorrow), {"length": [2, 4]}
+    for call in (
+        lambda: wfo.simulate(strategy, BARS, {"length": 4}, split=300),
+        lambda: wfo.sweep(strategy, BARS, grid, split=300),
+        lambda: wfo.walk_forward(strategy, BARS, grid, in_sample="6m", out_of_sample="3m"),
+    ):
+        with pytest.raises(InputError, match=r"test_lookahead\.py:\d+: tomorrow\(close\), by tom"):
+            call()
     # What has passed is not looked at again, and what has no function of the user's never.
     honest = rules(rounded_otherwise)
     feeds = read_feeds(honest, BARS)
@@ -186,6 +193,78 @@ def test_trades_of_any_strategy_are_looked_at(name: str) -> None:
     assert checked.found is not None
     assert checked.found.bar == checked.found.cut - 1
     assert "own looks ahead: what it has traded by" in checked.page()
+
+
+def by_close_of(own: int) -> Any:
+    """Return a kernel that holds after a rise: to the close before a bar, or to the bar's own."""
+
+    @wfo.kernel(length=wfo.Int(2, 9), lookback=lambda values: int(max(values["length"])) + 1)
+    def follows(bars, sets, start, fills):  # type: ignore[no-untyped-def]  # compiled functions
+        for k in range(sets.length.size):
+            side, stop = start.side, 0.0
+            for t in range(start.bar, bars.close.size):
+                until = t - 1 + own
+                rises = bars.close[until] > bars.close[until - sets.length[k]]
+                if rises != (side == 1):
+                    side = 1 if rises else 0
+                    fills.add(k, t, bars.open[t], side)
+                    stop = bars.open[t] * 0.98
+                if side == 1 and bars.low[t] <= stop:
+                    side = 0
+                    fills.add(k, t, min(stop, bars.open[t]), 0)
+
+    return follows
+
+
+def test_a_fill_at_the_open_that_knows_its_own_bar() -> None:
+    pytest.importorskip("numba")
+    for own in (0, 1):
+        kernel = by_close_of(own)
+        strategy = get_strategy(kernel)
+        feeds, grid = read_feeds(strategy, BARS), wfo.Grid({"length": [2, 5]}, strategy=strategy)
+        # Closes before and after do not tell: the fill is in the bar that it knows.
+        checked = check_lookahead(strategy, feeds, grid, sets=2, cuts=4)
+        if own == 0:
+            assert checked.found is None
+            assert "No fill at an open changed" in checked.page()
+            wfo.sweep(kernel, BARS, grid, split=300)
+            continue
+        assert checked.found is not None
+        bar, stamp = checked.found.bar, str(BARS["date"][checked.found.bar])
+        said = f"a fill at the open of {stamp} (bar {bar}) knows the rest of its own bar"
+        assert said in checked.page()
+        for call in (
+            lambda: wfo.sweep(kernel, BARS, grid, split=300),  # noqa: B023  # called at once
+            lambda: wfo.simulate(kernel, BARS, {"length": 4}, split=300),  # noqa: B023
+        ):
+            with pytest.raises(InputError, match=r"test_lookahead\.py:\d+: follows looks ahead: a"):
+                call()
+
+
+@pytest.mark.parametrize("what", ["a long entry", "a long exit"])
+def test_entries_and_exits_at_an_open_are_told_apart(what: str) -> None:
+    """A function in Python whose entry, or exit, alone knows the close of its bar."""
+
+    def simulate(feeds: Feeds) -> Any:
+        start, close = feeds["bars"]["open"], feeds["bars"]["close"]
+        rises = close > start
+        rows, since = [], -1
+        for t in range(10, len(close)):
+            if since < 0 and (rises[t] if what == "a long entry" else rises[t - 1]):
+                since = t
+            elif since >= 0 and (rises[t] if what == "a long exit" else t - since == 3):
+                rows.append((1, since, start[since], t, start[t]))
+                since = -1
+        names = ("side", "entry_bar", "entry_price", "exit_bar", "exit_price")
+        columns = (np.array(column) for column in zip(*rows, strict=True))
+        trades = dict(zip(names, columns, strict=True))
+        return SimpleNamespace(trades=trades, equity=np.arange(len(close), dtype=float))
+
+    peek = first_peek(
+        simulate, read_feeds(get_strategy("atr_d_l"), BARS), 10, 40, np.random.default_rng(3)
+    )
+    assert peek is not None
+    assert peek.what == what
 
 
 def test_too_few_bars_and_wrong_numbers_are_refused() -> None:

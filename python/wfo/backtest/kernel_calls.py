@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wfo.backtest.threads import in_threads
 from wfo.errors import EngineError
 from wfo.kernels.arguments import (
     FILLS_IN_A_BAR,
@@ -42,6 +42,9 @@ BATCH = 128
 _ROOM_BYTES = 64 << 20
 FILL_BYTES = 24
 
+#: Of the threads in which functions run.
+_THREADS = "wfo-kernel"
+
 
 def sets_of_batch(room: int) -> int:
     """Return the sets of a batch, each with room for so many fills."""
@@ -65,6 +68,7 @@ class KernelCalls:
         self._feeds = feeds
         self._function = kernel.load()
         self._last = (setting_values(settings),) if kernel.takes_settings else ()
+        self._held = kernel.digest
         self._file = Path(kernel.file)
         self._place = f"{self._file.name}, line {kernel.line}"
 
@@ -113,14 +117,7 @@ class KernelCalls:
         if not firsts:
             return []
         self._compile(columns, rows[:1], start)
-        if threads == 1 or len(firsts) == 1:
-            return [compute(first) for first in firsts]
-        with ThreadPoolExecutor(min(threads, len(firsts)), "wfo-kernel") as pool:
-            try:
-                return list(pool.map(compute, firsts))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        return in_threads(compute, firsts, threads, _THREADS)
 
     def rows(
         self,
@@ -156,8 +153,11 @@ class KernelCalls:
             columns, row = self._columns(until), np.array([values], np.float64)
             fills = room_for(1, room)
             self._compile(columns, row, start)
-            self._decide(columns, row, start, fills)
-            used = min(int(fills.used[0]), room)
+            self._decide_beside(columns, row, start, fills)
+            used = int(fills.used[0])
+            if used > room:
+                why = f"there is room for {room}, two a bar, and it is one more"
+                raise self.refused(values, room, why)
             own = fills.bar[0, :used]
             outside = np.flatnonzero((own < begin) | (own >= until))
             if outside.size:
@@ -195,9 +195,15 @@ class KernelCalls:
         """
         from wfo.kernels.compiling import compile_for
 
-        sets = set_columns(self._strategy, row)
+        sets = set_columns(self._strategy, row, self._held)
         given = (*columns, sets, start, room_for(1, 1), *self._last)
         compile_for(self._function, given, self._strategy.name)  # type: ignore[arg-type]  # compiled
+
+    def _decide_beside(
+        self, columns: tuple[Any, ...], rows: FloatArray, start: Start, fills: Fills
+    ) -> None:
+        """Call the function as `_decide` does, in a thread that an interrupt does not wait for."""
+        in_threads(lambda _: self._decide(columns, rows, start, fills), (0,), 1, _THREADS)
 
     def _decide(
         self, columns: tuple[Any, ...], rows: FloatArray, start: Start, fills: Fills
@@ -210,9 +216,11 @@ class KernelCalls:
             If it fails; of a batch the first set is named that fails alone.
         """
         try:
-            sets = set_columns(self._strategy, rows)
+            sets = set_columns(self._strategy, rows, self._held)
             self._function(*columns, sets, start, fills, *self._last)
-        except Exception as error:  # noqa: BLE001  # whatever a user's function raises
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # whatever a user's function raises
             if len(rows) > 1:
                 for row in rows:
                     own = room_for(1, fills.bar.shape[1])

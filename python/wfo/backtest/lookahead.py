@@ -1,12 +1,13 @@
 """Whether a strategy looks ahead: columns and trades on truncated and on changed bars.
 
 A change of later bars may change nothing before it. Columns of rules are looked at one by one, so
-that the one that does is named; of every strategy the trades and marks are.
+that the one that does is named; of every strategy the trades and marks are. Of what is no rules,
+whose orders are made before their bar, fills at the open are looked at on bars that end otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,16 @@ from wfo.arguments import whole_number
 from wfo.backtest.checks import Bounds
 from wfo.backtest.engines import choose_engine
 from wfo.backtest.feeds import Feeds
+from wfo.backtest.own_bar import first_peek
 from wfo.backtest.values import DatedSet
-from wfo.errors import InputError
+from wfo.errors import EngineError, InputError
 from wfo.grid import Grid
 from wfo.rules.checking import Leak, changed, first_leak, truncated
 from wfo.rules.misfits import first_misfit
 from wfo.rules.parts import program_of
-from wfo.rules.program import Program
 from wfo.settings import AccountSettings
-from wfo.strategy import Number, Strategy
+from wfo.strategy import BatchKernel, Number, Strategy
+from wfo.strategy.value import lookback_on
 from wfo.text import params_lines
 
 if TYPE_CHECKING:
@@ -36,18 +38,14 @@ MOST_BARS = 10_000
 SETS, CUTS = 6, 6
 
 #: Bars of a short check, beside those that a warm-up takes.
-_SHORT = 300
+_SHORT_BARS = 300
 
 #: Relative to the largest mark.
 _TOLERANCE = 1e-9
 
-#: Programs that a short check has passed, the latest ones.
-_PASSED: dict[Program, None] = {}
+#: Programs and compiled functions that a short check has passed, the latest ones.
+_PASSED: dict[object, None] = {}
 _MOST_PASSED = 100
-
-
-#: What a kernel may do that rules cannot, and that other bars behind a bar do not show.
-_OWN_BAR = "Whether a fill at the open knows the rest of its own bar is not looked at."
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class Checked:
         if self.found is None:
             lines.append("No value and no trade changed that lies before.")
             if not self.columns:
-                lines.append(_OWN_BAR)
+                lines.append("No fill at an open changed with the rest of its own bar.")
         else:
             lines += [self.found.what, "", *params_lines(self.found.params, 80)]
         return "\n".join(lines) + "\n"
@@ -173,7 +171,7 @@ def check_lookahead(
         )
     rng = np.random.default_rng(seed)
     used = strategy.settings_of(settings)
-    need = max(1, grid.need)
+    need = max(1, lookback_on(strategy, grid.values, feeds))
     read = _latest(feeds, need + MOST_BARS)
     if read.bars < need + 3:
         raise InputError(
@@ -192,6 +190,8 @@ def check_lookahead(
             found = None if leak is None else _of_column(leak, params, read)
         if found is None:
             found = _of_trades(strategy, read, params, used, need, places, rng)
+        if found is None and program is None:
+            found = _of_own_bar(strategy, read, params, used, need, cuts, rng)
         if found is not None:
             break
     columns = 0 if program is None else sum(kind != "number" for kind in program.kinds)
@@ -208,11 +208,37 @@ def check_lookahead(
     )
 
 
+def try_kernel(
+    strategy: Strategy, feeds: Feeds, grid: Grid, settings: AccountSettings | None
+) -> None:
+    """Raise if a compiled function of the user's fails on some hundred bars.
+
+    Other strategies are not looked at.
+
+    Parameters
+    ----------
+    strategy, feeds, settings
+        What is to run, what it reads, and with which settings.
+    grid
+        Its grid, of which the first and the last set are taken.
+
+    Raises
+    ------
+    EngineError
+        If it cannot be compiled, fails, or adds a fill that cannot be.
+    """
+    if isinstance(strategy.kernel, BatchKernel):
+        used = strategy.settings_of(settings)
+        for params, need, read in _short(strategy, feeds, grid):
+            _simulated(strategy, read, params, used, need)
+
+
 def quick_check(strategy: Strategy, feeds: Feeds, grid: Grid | Mapping[str, Number]) -> None:
     """Raise if rules with functions of the user's look ahead, as some hundred bars tell.
 
-    So does a grid with lengths that are none. Other strategies are not looked at, and a program
-    that has passed is not checked for look-ahead again.
+    So does a compiled function of the user's with a fill at the open that knows the rest of its own
+    bar, and a grid with lengths that are none. Other strategies are not looked at, and a program or
+    function that has passed is not checked for look-ahead again.
 
     Parameters
     ----------
@@ -226,7 +252,7 @@ def quick_check(strategy: Strategy, feeds: Feeds, grid: Grid | Mapping[str, Numb
     Raises
     ------
     InputError
-        With the column, the bar, and the user's line.
+        With the column or the fill, the bar, and the user's line.
     """
     import numpy as np
 
@@ -235,25 +261,62 @@ def quick_check(strategy: Strategy, feeds: Feeds, grid: Grid | Mapping[str, Numb
         misfit = first_misfit(program, strategy.rules, grid.values)
         if misfit is not None:
             raise InputError(f"{strategy.name}: {misfit.text}")
-    if program is None or not program.functions or program in _PASSED:
+    kernel = strategy.kernel
+    passed: object = program
+    if isinstance(kernel, BatchKernel):
+        # A function that is written anew under its name is another one.
+        passed = kernel.function
+    elif program is None or not program.functions:
         return
-    chosen = [grid.params(0), grid.params(len(grid) - 1)] if isinstance(grid, Grid) else [grid]
+    if passed in _PASSED:
+        return
     rng = np.random.default_rng(0)
-    for params in chosen:
-        need = max(1, strategy.lookback({name: (value,) for name, value in params.items()}))
-        bars = min(feeds.bars, need + _SHORT)
-        if bars < need + 3:
-            # The run itself says that they are too few.
+    for params, need, read in _short(strategy, feeds, grid):
+        if program is None:
+            _try_own_bar(strategy, read, params, need, rng)
             continue
-        values = tuple(params[name] for name in strategy.names)
-        read = feeds.until(bars)
+        values, bars = tuple(params[name] for name in strategy.names), read.bars
         leak = first_leak(program, read, values, _places(need, bars, 2, rng), rng)
         if leak is not None:
             about = _of_column(leak, params, read)
             raise InputError(f"{about.what}; 'wfo check' looks closer")
     while len(_PASSED) >= _MOST_PASSED:
         del _PASSED[next(iter(_PASSED))]
-    _PASSED[program] = None
+    _PASSED[passed] = None
+
+
+def _try_own_bar(
+    strategy: Strategy,
+    feeds: Feeds,
+    params: Mapping[str, Number],
+    need: int,
+    rng: np.random.Generator,
+) -> None:
+    """Raise if a fill at the open of a compiled function knows the rest of its own bar."""
+    kernel = strategy.kernel
+    try:
+        settings = strategy.settings_of(None)
+        found = _of_own_bar(strategy, feeds, params, settings, need, CUTS, rng)
+    except EngineError:
+        # It fails: the run itself says so, of its own bars.
+        return
+    if found is not None:
+        where = f"{kernel.file}:{kernel.line}: " if isinstance(kernel, BatchKernel) else ""
+        raise InputError(f"{where}{found.what}; 'wfo check' looks closer")
+
+
+def _short(
+    strategy: Strategy, feeds: Feeds, grid: Grid | Mapping[str, Number]
+) -> Iterator[tuple[Mapping[str, Number], int, Feeds]]:
+    """Yield the sets of a short check, each with its lookback and its bars."""
+    chosen = [grid.params(0), grid.params(len(grid) - 1)] if isinstance(grid, Grid) else [grid]
+    for params in chosen:
+        look = {name: (value,) for name, value in params.items()}
+        need = max(1, lookback_on(strategy, look, feeds))
+        bars = min(feeds.bars, need + _SHORT_BARS)
+        if bars >= need + 3:
+            # Of too few the run itself says so.
+            yield params, need, feeds.until(bars)
 
 
 def _latest(feeds: Feeds, most: int) -> Feeds:
@@ -319,6 +382,32 @@ def _of_trades(
         f" something else with {how} from {_stamp(feeds, cut)} on"
     )
     return Found(params, None, bar, cut, _stamp(feeds, bar), what)
+
+
+def _of_own_bar(
+    strategy: Strategy,
+    feeds: Feeds,
+    params: Mapping[str, Number],
+    settings: AccountSettings,
+    warmup: int,
+    count: int,
+    rng: np.random.Generator,
+) -> Found | None:
+    """Return a fill at the open that knows the rest of its own bar; None if none is found."""
+
+    def simulate(read: Feeds) -> Any:
+        return _simulated(strategy, read, params, settings, warmup)
+
+    peek = first_peek(simulate, feeds, warmup, count, rng)
+    if peek is None:
+        return None
+    stamp = _stamp(feeds, peek.bar)
+    where = f"bar {peek.bar:,}" if feeds.stamps is None else f"{stamp} (bar {peek.bar:,})"
+    what = (
+        f"{strategy.name} looks ahead: a fill at the open of {where} knows the rest of its own bar:"
+        f" {peek.what} there comes and goes with that bar's high, low and close"
+    )
+    return Found(params, None, peek.bar, peek.bar, stamp, what)
 
 
 def _simulated(

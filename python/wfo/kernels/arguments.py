@@ -100,12 +100,12 @@ _ADDING = hashlib.sha256(
 
 
 def room_for(sets: int, room: int) -> Fills:
-    """Return room for so many fills of each set."""
+    """Return room for so many fills of each set; where none is, the bar is 0, which has no fill."""
     import numpy as np
 
     shape = (sets, room)
     return Fills(
-        np.empty(shape, np.int64),
+        np.zeros(shape, np.int64),
         np.empty(shape),
         np.empty(shape, np.int64),
         np.zeros(sets, np.int64),
@@ -115,7 +115,10 @@ def room_for(sets: int, room: int) -> Fills:
 def room_of(fills: Fills, sets: int) -> Fills:
     """Return the room of the first sets, emptied."""
     bar, price, side, used = fills
-    used[:sets] = 0
+    # A function that counts a fill and does not write it must not find one of another set there.
+    for own, end in zip(bar, used.tolist(), strict=True):
+        own[:end] = 0
+    used[:] = 0
     return Fills(bar[:sets], price[:sets], side[:sets], used[:sets])
 
 
@@ -142,15 +145,19 @@ def feed_columns(columns: Mapping[str, NDArray[np.float64]], end: int) -> Any:
     return kind(*(_read_only(column[:end]) for column in columns.values()))
 
 
-def set_columns(strategy: Strategy, rows: NDArray[np.float64]) -> Any:
-    """Return parameter sets, float64[m, parameters], by name: int64[m] or float64[m] each."""
+def set_columns(strategy: Strategy, rows: NDArray[np.float64], held: str = "") -> Any:
+    """Return parameter sets, float64[m, parameters], by name: int64[m] or float64[m] each.
+
+    By `held`, a digest of what a function reads beside its arguments, they are of another type
+    where that is something else: compiled code has those values in it, and is found by its types.
+    """
     import numpy as np
 
     columns = (
         column.astype(np.int64 if parameter.whole else np.float64)
         for parameter, column in zip(strategy.parameters, rows.T, strict=True)
     )
-    return named("Sets", strategy.names)(*map(_read_only, columns))
+    return named("Sets", strategy.names, held[:16])(*map(_read_only, columns))
 
 
 def setting_values(settings: AccountSettings) -> Any:
@@ -178,22 +185,23 @@ def check_names(what: str, names: Sequence[str]) -> None:
 
 
 @functools.cache
-def named(name: str, fields: tuple[str, ...]) -> Any:
+def named(name: str, fields: tuple[str, ...], held: str = "") -> Any:
     """Return the type of these names; the same one each time, as compiled code asks for."""
     make: Any = namedtuple  # its names are a user's
     kind = make(name, fields)
     # Compiled code that is kept on disk is found again by its types, and types by where they are.
     # It holds a copy of what adds fills, whose digest stands for it.
-    kind.__qualname__ = f"{name}:{_ADDING}({','.join(fields)})"
+    kind.__qualname__ = f"{name}:{_ADDING}{held}({','.join(fields)})"
     return kind
 
 
 def __getattr__(name: str) -> Any:
     """Return a type that was kept on disk by its name."""
-    kind, colon, fields = name.partition(f":{_ADDING}(")
-    if not colon or not fields.endswith(")"):
+    kind, colon, rest = name.partition(f":{_ADDING}")
+    held, bracket, fields = rest.partition("(")
+    if not (colon and bracket and fields.endswith(")")):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return named(kind, tuple(fields[:-1].split(",")))
+    return named(kind, tuple(fields[:-1].split(",")), held)
 
 
 def _read_only(column: NDArray[Any]) -> NDArray[Any]:

@@ -49,6 +49,11 @@ class KernelFunction:
         """The strategy that it is."""
         return self.__wfo_strategy__
 
+    def __reduce__(self) -> str:
+        # By its name, which stands for it where it is defined: another process imports it.
+        found: str = vars(self)["__qualname__"]
+        return found
+
     def __repr__(self) -> str:
         return f"KernelFunction({self.__wfo_strategy__!r})"
 
@@ -89,7 +94,12 @@ def kernel(
         May be left out: fields of the settings, for a strategy that has some of its own.
 
     Whether a bar has a fill follows from bars before it and from whether its prices reach a level.
-    A function is not held to that; `wfo.testing.StrategyConformance` finds one that looks ahead.
+    A function is not held to that: ``wfo check`` tries whether it looks ahead, before a run some
+    hundred bars are tried, and `wfo.testing.StrategyConformance` looks at random bars.
+    Nor are its indices checked: one below 0 counts from the end, which is the future, and one
+    beyond it reads anything, of which ``NUMBA_BOUNDSCHECK=1`` in the environment makes an error.
+    Globals that it reads are part of what it is; one that changes after it was compiled is an
+    error.
 
     Parameters
     ----------
@@ -200,12 +210,13 @@ def _check_arguments(function: Callable[..., Any], wanted: tuple[str, ...], wher
     """Raise unless a function takes exactly these, by position."""
     if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
         raise _placed(f"{where}: {function.__name__} yields or awaits; it must add fills instead")
-    taken = inspect.signature(function).parameters.values()
+    signature = inspect.signature(function)
+    taken = signature.parameters.values()
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = tuple(p.name for p in taken)
     if names not in {wanted, (*wanted, SETTINGS)} or any(p.kind not in plain for p in taken):
         raise _placed(
-            f"{where}: {function.__name__} takes ({', '.join(map(str, taken))}); a kernel takes"
+            f"{where}: {function.__name__} takes {signature}; a kernel takes"
             f" ({', '.join(wanted)}), its feeds first, and {SETTINGS} last if it needs them"
         )
 
@@ -229,7 +240,9 @@ def _counted(lookback: int | Lookback, where: str, file: str) -> Lookback:
     def counted(values: Mapping[str, Sequence[Number]]) -> int:
         try:
             found = lookback(values)
-        except Exception as error:  # noqa: BLE001  # whatever a user's function raises
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # whatever a user's function raises
             said = described(error, Path(file).parent, Path(file))
             raise InputError(f"{where}: lookback fails: {said}") from None
         bars = whole(found)

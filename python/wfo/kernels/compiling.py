@@ -17,11 +17,15 @@ from numba.core.errors import TypingError
 from numba.extending import overload_method
 
 from wfo.errors import EngineError, InputError
+from wfo.held_values import held_digest, held_functions
 from wfo.kernels.arguments import Fills
 from wfo.text import one_line
 
 #: Most letters of what the compiler says.
 _SAID = 300
+
+#: Attribute of a compiled function: the digest of what it read when it was compiled.
+_HELD = "__wfo_held__"
 
 #: Colours of a terminal.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -44,7 +48,8 @@ def _add(self, k, bar, price, side):  # type: ignore[no-untyped-def]  # see belo
     for name, value in (("k", k), ("bar", bar), ("side", side)):
         if not isinstance(value, numba.types.Integer | numba.types.IntegerLiteral):
             raise TypingError(f"fills.add: {name} must be a whole number, and is {value}")
-    if not isinstance(price, numba.types.Number | numba.types.IntegerLiteral):
+    real = numba.types.Integer | numba.types.IntegerLiteral | numba.types.Float
+    if not isinstance(price, real):
         raise TypingError(f"fills.add: price must be a number, and is {price}")
     # Neither has annotations, since the compiler compares them.
     return FunctionType(Fills.add.__code__, Fills.add.__globals__)
@@ -90,9 +95,20 @@ def compile_for(function: Dispatcher, arguments: Iterable[Any], name: str) -> No
     Raises
     ------
     EngineError
-        If it cannot be compiled, with the line that is at fault.
+        If it cannot be compiled, with the line that is at fault; or if it, or a function that it
+        calls, reads globals that have changed since it was compiled.
     """
     code = function.py_func.__code__
+    # What is called comes last, and is the one to name.
+    for each in reversed(held_functions(function)):
+        held = held_digest(each)
+        if each.__dict__.setdefault(_HELD, held) != held:
+            own = each.py_func.__code__
+            raise EngineError(
+                f"{Path(own.co_filename).name}, line {own.co_firstlineno}: {each.__name__} reads"
+                " something beside its arguments that has changed since it was compiled, which"
+                " compiled code does not see; define it again"
+            )
     try:
         function.compile(tuple(map(numba.typeof, arguments)))
     except Exception as error:  # noqa: BLE001  # compilers raise all kinds

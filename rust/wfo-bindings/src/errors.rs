@@ -1,6 +1,7 @@
 //! The one bridge from the core's errors to the package's.
 
 use pyo3::PyErr;
+use pyo3::exceptions::PyKeyboardInterrupt;
 
 mod classes {
     pyo3::import_exception!(wfo.errors, EngineError);
@@ -12,6 +13,7 @@ mod classes {
 pub fn raise(error: wfo_core::Error) -> PyErr {
     match error {
         wfo_core::Error::Lacks { .. } => classes::EngineError::new_err(error.to_string()),
+        wfo_core::Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         _ => classes::InputError::new_err(error.to_string()),
     }
 }

@@ -251,6 +251,9 @@ pub enum Error {
     /// Any other error of a strategy outside this crate.
     #[error("{0}")]
     Strategy(String),
+    /// An interrupt of the user's, seen while a strategy outside this crate was asked.
+    #[error("interrupted")]
+    Interrupted,
     /// A value that cannot be ranked.
     #[error("value {index} = {value} cannot be ranked; a distribution takes finite values above 0")]
     NotRankable {

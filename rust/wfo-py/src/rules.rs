@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use numpy::PyArray1;
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyTuple};
 use wfo_bindings::Family;
@@ -94,8 +95,11 @@ impl fmt::Debug for Called {
     }
 }
 
-/// The text of an exception.
+/// What an exception is to the core: its text, but of an interrupt, which ends the program.
 fn said(py: Python<'_>, error: &PyErr) -> Error {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        return Error::Interrupted;
+    }
     Error::Strategy(error.value(py).to_string())
 }
 
