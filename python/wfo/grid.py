@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wfo.arguments import instance, items, rebuilt, text
 from wfo.errors import InputError, did_you_mean
 from wfo.files.limits import AXIS_VALUES, CONSTRAINED_POINTS, MAP_CELLS
-from wfo.strategy import Constraint, Number, Strategy, get_strategy, is_built_in, strategies
+from wfo.strategy import (
+    Constraint,
+    Number,
+    Strategy,
+    StrategyLike,
+    get_strategy,
+    is_built_in,
+    strategies,
+)
 from wfo.strategy.constraints import groups, meeting, nowhere
 from wfo.text import brief, listed, one_line, shown
 from wfo.yaml_text import read_yaml
@@ -190,7 +198,7 @@ class Grid:
     __slots__ = ("_axes", "_lengths", "_values", "filled", "name", "strategy")
 
     def __init__(
-        self, values: Mapping[str, Any], *, strategy: str | Strategy | None = None, name: str = ""
+        self, values: Mapping[str, Any], *, strategy: StrategyLike | None = None, name: str = ""
     ) -> None:
         if not isinstance(values, Mapping):
             raise InputError(
@@ -539,7 +547,7 @@ class Grid:
         return grid
 
     @classmethod
-    def load(cls, grid: str | Path, strategy: str | Strategy) -> Grid:
+    def load(cls, grid: str | Path, strategy: StrategyLike) -> Grid:
         """Load a grid that ships with the package, by name, or one of your own, by path.
 
         Parameters
@@ -587,7 +595,7 @@ class GridText:
         path = _find(grid)
         return cls(path.stem, _read(path), one_line(path.name))
 
-    def of(self, strategy: str | Strategy, *, part: bool = False) -> Grid:
+    def of(self, strategy: StrategyLike, *, part: bool = False) -> Grid:
         """Return the grid of a strategy.
 
         Parameters
@@ -689,7 +697,13 @@ def _strategy_of(values: Mapping[str, Any]) -> Strategy:
     # Nothing fits: the error of the nearest strategy names the parameter that is wrong.
     nearest = max(strategies().values(), key=lambda s: len(set(s.names) & set(values)))
     for name in values:
-        nearest.parameter(name)
+        try:
+            nearest.parameter(name)
+        except InputError as error:
+            raise InputError(
+                f"{error}; strategy= says which strategy a grid is of, a name, a class or a"
+                f" function: without it {nearest.name} is the nearest that is known"
+            ) from None
     missing = [name for name in nearest.names if name not in values]
     if all(name in nearest.defaults for name in missing):
         raise InputError(

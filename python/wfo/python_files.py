@@ -23,6 +23,9 @@ PLACED = "__wfo_place__"
 #: Where frames begin that call code of users and are none of theirs.
 _OWN = (__file__, f"{Path(__file__).parent / 'search' / 'runner'}{os.sep}", "<frozen")
 
+#: Where no code of users is, but for what they take over from examples.
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
+
 
 @dataclass(frozen=True, slots=True)
 class PythonFile:
@@ -57,7 +60,7 @@ class _Exactly(SourceFileLoader):
         return self.source_to_code(self._source, self.path)
 
 
-def import_file(path: Path) -> PythonFile:
+def import_file(path: Path, name: str | None = None) -> PythonFile:
     """Import a file, with those beside it as modules.
 
     Its module has the name of the file, by which processes that it starts find it, unless a module
@@ -67,6 +70,8 @@ def import_file(path: Path) -> PythonFile:
     ----------
     path
         The file, absolute.
+    name
+        Another name of its module, in the place of one that is there.
 
     Raises
     ------
@@ -82,7 +87,7 @@ def import_file(path: Path) -> PythonFile:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{said} cannot be read: {reason}") from None
     sha256 = hashlib.sha256(source).hexdigest()
-    name = _module_name(path, sha256)
+    name = _module_name(path, sha256) if name is None else name
     if str(path.parent) not in sys.path[:2]:
         sys.path.insert(1, str(path.parent))
     loader = _Exactly(name, str(path), source)
@@ -161,11 +166,12 @@ def _place(trace: TracebackType | None, folder: Path, file: Path | None) -> str:
         for frame, line in traceback.walk_tb(trace)
         if not frame.f_code.co_filename.startswith(_OWN)
     ]
-    if not frames:
-        return ""
     own = [frame for frame in frames if frame[0] == str(file)]
     below = [f for f in frames if f[0].startswith(f"{folder}/") and "site-packages" not in f[0]]
-    name, line, function = (own or below or frames)[-1]
+    others = [frame for frame in frames if not frame[0].startswith(_PACKAGE)]
+    if not (own or below or others):
+        return ""
+    name, line, function = (own or below or others)[-1]
     inside = "" if function == "<module>" else f", in {function}"
     return f" ({_short(name, folder)}, line {line}{inside})"
 

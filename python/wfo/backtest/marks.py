@@ -25,7 +25,7 @@ from wfo.data.foreign import polars_frame
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import Strategy, StrategyLike, get_strategy
 from wfo.text import brief
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def period_ends(stamps: pl.Series, warmup: int, end: int) -> IndexArray:
 
 
 def period_returns(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     feeds: Feeds | Any,
     sets: Grid | ArrayLike,
     indices: ArrayLike | None = None,
@@ -110,7 +110,7 @@ def period_returns(
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`, or a `Strategy`.
+        Name from `wfo.strategies`, a `Strategy`, or a class of rules or kernel that is one.
     feeds
         What the strategy reads, from `wfo.read_feeds`; of one that reads bars alone, their frame
         will do.
@@ -147,7 +147,7 @@ def period_returns(
 
 
 def period_marks(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     feeds: Feeds | Any,
     sets: Grid | ArrayLike,
     indices: ArrayLike | None = None,
@@ -218,7 +218,7 @@ def held_returns(
 
 
 def _marks(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     feeds: Feeds | Any,
     sets: Grid | ArrayLike,
     indices: ArrayLike | None,

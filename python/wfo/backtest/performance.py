@@ -26,7 +26,7 @@ from wfo.backtest.spaces import GridSpace, SetSpace, Space
 from wfo.errors import InputError, did_you_mean
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
-from wfo.strategy import Number, Strategy, get_strategy
+from wfo.strategy import Number, Strategy, StrategyLike, get_strategy
 from wfo.text import brief
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class PerformanceEvaluator:
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`, or a `Strategy`.
+        Name from `wfo.strategies`, a `Strategy`, or a class of rules or kernel that is one.
     feeds
         What the strategy reads, from `wfo.read_feeds`; of one that reads bars alone, their frame
         will do.
@@ -249,7 +249,7 @@ class PerformanceEvaluator:
 
     def __init__(
         self,
-        strategy: str | Strategy,
+        strategy: StrategyLike,
         feeds: Feeds | Any,
         sets: Grid | ArrayLike,
         settings: AccountSettings | None = None,
@@ -323,7 +323,7 @@ def _require_finite(found: Performance, first: int) -> None:
 
 
 def performance(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     feeds: Feeds | Any,
     params: Mapping[str, Any],
     settings: AccountSettings | None = None,

@@ -12,15 +12,18 @@ from wfo.backtest.checks import BarOrDate, Bounds, bar_index, check_grid, checke
 from wfo.backtest.evaluate import Evaluator, iter_blocks, largest_block
 from wfo.backtest.feeds import read_feeds
 from wfo.backtest.figures import Choice, cell_bytes, empty, is_extended
+from wfo.backtest.lookahead import quick_check
 from wfo.backtest.memory import available_memory
 from wfo.backtest.values import SweepResult
 from wfo.bars import days
 from wfo.data.years import checked_bars_per_year
+from wfo.default_grids import default_grid
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.metrics import inferred_bars_per_year
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import Strategy, StrategyLike, get_strategy
+from wfo.strategy.value import lookback_on
 from wfo.text import brief
 from wfo.windows import LEAST_WARMUP, Phase, Phases, Windows
 
@@ -34,9 +37,9 @@ Schedule = str | Path | Windows | Sequence[Phase]
 
 @overload
 def sweep(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     bars: Any,
-    grid: Grid | Mapping[str, Any] | str | Path,
+    grid: Grid | Mapping[str, Any] | str | Path | None = None,
     *,
     split: BarOrDate,
     warmup: BarOrDate | None = None,
@@ -55,9 +58,9 @@ def sweep(
 
 @overload
 def sweep(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     bars: Any,
-    grid: Grid | Mapping[str, Any] | str | Path,
+    grid: Grid | Mapping[str, Any] | str | Path | None = None,
     *,
     split: None = None,
     warmup: None = None,
@@ -75,9 +78,9 @@ def sweep(
 
 
 def sweep(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     bars: Any,
-    grid: Grid | Mapping[str, Any] | str | Path,
+    grid: Grid | Mapping[str, Any] | str | Path | None = None,
     *,
     split: BarOrDate | None = None,
     warmup: BarOrDate | None = None,
@@ -100,12 +103,13 @@ def sweep(
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`, or a `Strategy`.
+        Name from `wfo.strategies`, a `Strategy`, or a class of rules or kernel that is one.
     bars
         ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first. A Polars, pandas
         or PyArrow frame.
     grid
-        A `Grid`, the values of one, or the name or file of one.
+        A `Grid`, the values of one, or the name or file of one; by default the grid that the ranges
+        of a strategy's parameters make.
     split
         First out-of-sample bar, its index or a date; the phase ends with the last bar.
     warmup
@@ -152,6 +156,7 @@ def sweep(
     read = read_feeds(named, bars, bars2, feeds)
     stamps = read.stamps
     assert stamps is not None  # noqa: S101  # frames have them
+    need = lookback_on(named, grid.values, read)
     phases: Sequence[Phase | None]
     bounds: list[Bounds]
     if windows is None:
@@ -160,14 +165,15 @@ def sweep(
         phases = [None]
         first = None if warmup is None else bar_index("warmup", warmup, stamps)
         at = bar_index("split", split, stamps)
-        bounds = [checked_bounds(at, first, grid.need, read.bars, stamps=stamps)]
+        bounds = [checked_bounds(at, first, need, read.bars, stamps=stamps)]
     else:
         if split is not None or warmup is not None:
             raise InputError("windows= brings its own split and warmup; leave those out")
-        phases = windows = _phases(windows, stamps, grid.need)
-        bounds = [checked_bounds(p.split, p.warmup, grid.need, read.bars, p.end) for p in windows]
+        phases = windows = _phases(windows, stamps, need)
+        bounds = [checked_bounds(p.split, p.warmup, need, read.bars, p.end) for p in windows]
     room = available_memory() if memory_limit is None else real_number("memory_limit", memory_limit)
     _require_room(grid, len(bounds), cell_bytes(extended=extended), figures, room)
+    quick_check(named, read, grid)
     evaluator = Evaluator(named, read, grid, bounds, settings, engine, threads, figures, labels)
     count = evaluator.label_count
     _require_room(grid, len(bounds), cell_bytes(extended=extended, labels=count), figures, room)
@@ -197,15 +203,19 @@ def sweep(
     return results if windows is not None else results[0]
 
 
-def grid_of(strategy: Strategy, grid: Grid | Mapping[str, Any] | str | Path) -> Grid:
+def grid_of(strategy: Strategy, grid: Grid | Mapping[str, Any] | str | Path | None) -> Grid:
     """Return a grid of a strategy that is given as one, by its values, or by name or file.
+
+    None is the strategy's default grid.
 
     Raises
     ------
     InputError
         If it is none of the strategy.
     """
-    if isinstance(grid, str | Path):
+    if grid is None:
+        grid = default_grid(strategy, argument="grid=")
+    elif isinstance(grid, str | Path):
         grid = Grid.load(grid, strategy)
     elif not isinstance(grid, Grid):
         grid = Grid(grid, strategy=strategy)

@@ -82,10 +82,11 @@ def check(
     STRATEGY is a name, or FILE.py:NAME. It is computed again on bars that end earlier, and on bars
     that are others from some bar on: no value and no trade before may change. Of rules every column
     is tried, functions of your own and whole expressions, and the first one that looked is named
-    with the bar, and with file and line of its function; of every strategy the trades are. The
-    latest 10,000 bars are used. That nothing is found does not prove that there is nothing; other
-    seeds look elsewhere. A run of rules with functions of your own does a short form of this before
-    it starts.
+    with the bar, and with file and line of its function; of every strategy the trades are. Where it
+    is no rules, some bars also keep their open and end otherwise, which may change no fill at that
+    open. The latest 10,000 bars are used. That nothing is found does not prove that there is
+    nothing; other seeds look elsewhere. A run of rules with functions of your own, or of a compiled
+    function, does a short form of this before it starts.
 
     \b
     Examples:

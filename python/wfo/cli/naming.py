@@ -21,14 +21,9 @@ def load_strategies(ctx: click.Context, _: click.Parameter, value: tuple[str, ..
     """Load strategies of files, so that what a command opens finds them by their names."""
     if not value or ctx.resilient_parsing:
         return
-    from wfo.errors import InputError
     from wfo.strategy import get_strategy
-    from wfo.strategy.loading import is_target
-    from wfo.text import brief
+    from wfo.strategy.loading import split_target
 
     for target in value:
-        if not is_target(target):
-            raise InputError(
-                f"--load {brief(target)} names no strategy of a file; write FILE.py:NAME"
-            )
+        split_target(target, "--load")
         get_strategy(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -9,7 +10,15 @@ from typing import Final
 from wfo.errors import InputError, did_you_mean
 from wfo.text import brief
 
-#: Name of each timeframe and its length in seconds.
+#: Names that units of time have elsewhere, in seconds.
+_UNITS: Final[Mapping[str, int]] = MappingProxyType(
+    dict.fromkeys(("m", "min", "mins", "minute", "minutes", "t"), 60)
+    | dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3_600)
+    | dict.fromkeys(("d", "day", "days"), 86_400)
+    | dict.fromkeys(("w", "wk", "week", "weeks"), 604_800)
+)
+
+#: Name of each timeframe and its length in seconds, in order of length.
 TIMEFRAMES: Final[Mapping[str, int]] = MappingProxyType(
     {
         "1min": 60,
@@ -34,9 +43,29 @@ def require_timeframe(name: str) -> str:
     """
     if isinstance(name, str) and name in TIMEFRAMES:
         return name
-    hint = did_you_mean(name, TIMEFRAMES)
-    known = "" if "known:" in hint else f" (known: {', '.join(TIMEFRAMES)})"
+    hint = _nearest(name)
+    known = f" (known: {', '.join(TIMEFRAMES)})" if hint else f"; known: {', '.join(TIMEFRAMES)}"
     raise InputError(f"unknown timeframe {brief(name)}{hint}{known}")
+
+
+def _nearest(name: object) -> str:
+    """Return a hint at the timeframe that is meant, by its length or its letters; or nothing."""
+    found = re.fullmatch(r"([0-9]{1,6}) ?([A-Za-z]{1,8})", name) if isinstance(name, str) else None
+    if found is not None:
+        # A month is no minute: of single letters the small one is.
+        unit = found[2] if found[2] == "M" else found[2].casefold()
+        seconds = int(found[1]) * _UNITS.get(unit, 0)
+        for known, length in TIMEFRAMES.items():
+            if length == seconds:
+                return f"; did you mean {known!r}?"
+    hint = did_you_mean(name, TIMEFRAMES)
+    return "" if "known:" in hint else hint
+
+
+def only_longer(base: str) -> str:
+    """Return which bars can be made of those of a timeframe, as the end of an error."""
+    longer = [name for name, length in TIMEFRAMES.items() if length > TIMEFRAMES[base]]
+    return f"only longer ones: {', '.join(longer)}" if longer else "and no longer ones are known"
 
 
 def is_intraday(timeframe: str) -> bool:

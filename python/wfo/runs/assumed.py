@@ -8,10 +8,10 @@ from dataclasses import fields
 from typing import NamedTuple
 
 from wfo.data.years import Year
-from wfo.rules.sizing import own_sizing
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy
+from wfo.strategy.record import own_sizing
 
 _WIDTH, _LABEL = 80, 9
 
@@ -34,7 +34,7 @@ class Assumed(NamedTuple):
 
 
 def assumed_of_settings(
-    settings: AccountSettings, strategy: Strategy | None = None, *, command: str = ""
+    settings: AccountSettings, strategy: Strategy | None, *, command: str = ""
 ) -> list[Assumed]:
     """Return what settings come to: costs, capital, sizing, lots, and those of the strategy.
 
@@ -43,7 +43,7 @@ def assumed_of_settings(
     settings
         Which ones.
     strategy
-        Whose, where it may size its trades itself.
+        Whose, which may size its trades itself; None where it is not known.
     command
         The command that takes costs, where it is another one than that whose page says this.
     """
@@ -65,7 +65,8 @@ def assumed_of_settings(
         " at most all of it goes into a trade",
         "size": f"by the strategy's size, a share of {of_base} for each trade",
     }
-    sizing = own.get(own_sizing(strategy), sizing)
+    if strategy is not None:
+        sizing = own.get(own_sizing(strategy), sizing)
     lots = (
         f"shares are rounded down to a multiple of {settings.lot_size:g}"
         if settings.lot_size

@@ -37,7 +37,7 @@ from wfo.runs.verdict.sampled import SAMPLES
 from wfo.runs.walkforward.folder import is_walk_forward
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import StrategyLike, get_strategy
 from wfo.text import brief
 from wfo.tradestation.ranges import FIXES, MAX_TESTS, Fix, RangeOptions
 from wfo.windows import Windows
@@ -52,7 +52,7 @@ _MOST_SAMPLES = 1_000_000
 
 def run(
     symbol: str,
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     *,
     symbol2: str | None = None,
     allow_gaps: bool = False,

@@ -146,7 +146,7 @@ def estimate(
     task = Task.of(plan, store, machine.version(), fetching=fetching, progress=progress)
     folder = plan.folder
     job = going_on(task, folder, machine)
-    phases, threads = len(task.phases), task.threads
+    phases, threads, bars = len(task.phases), task.threads, len(task.inputs.bars)
     # Those of the job: a run that goes on has its own bars.
     gates = [g.core(job.task.benchmarks) for g in gate_sets(plan.gates)]
     found = []
@@ -156,7 +156,7 @@ def estimate(
             task.data(grid.strategy), grid, task.settings, task.bounds, gates, threads
         )
         disk = bytes_needed(kind, len(grid), phases, len(gates))
-        memory = memory_needed(grid, phases, threads, sets=len(gates))
+        memory = memory_needed(grid, phases, threads, bars=bars, sets=len(gates))
         found.append(Estimate(grid, kind, measured, seconds, disk, memory))
     obstacle = None
     try:

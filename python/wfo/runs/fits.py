@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wfo.backtest import largest_block
+from wfo.backtest.evaluate import returned_bytes
 from wfo.backtest.figures import CELL_BYTES, cell_bytes
 from wfo.grid import Grid
 from wfo.runs.options import RunOptions
@@ -34,10 +35,13 @@ def bytes_needed(
     return SurvivorStore.bytes_needed(combinations, phases, options.store.kept, sets) + candidates
 
 
-def memory_needed(grid: Grid, phases: int, threads: int, kept: int = KEPT, *, sets: int = 2) -> int:
-    """Return the bytes that a run of this grid holds at most.
+def memory_needed(
+    grid: Grid, phases: int, threads: int, kept: int = KEPT, *, bars: int, sets: int = 2
+) -> int:
+    """Return the bytes that a run of this grid over so many bars holds at most.
 
-    While it sweeps, figures are in flight: those that are computed, and two stored blocks. While it
+    While it sweeps, figures are in flight: those that are computed, and two stored blocks; so are
+    columns that functions of the user's return. While it
     scores, there are ranks, what every combination responds with to its parameters, and candidates
     in a selection, as its columns, and as a frame. The distributions, for each set of gates, are
     there all along. None of it grows with a grid beyond some hundred millions.
@@ -51,5 +55,5 @@ def memory_needed(grid: Grid, phases: int, threads: int, kept: int = KEPT, *, se
     frame = 8 * (len(grid.strategy.parameters) + 6 + 8 * phases) + 20 * phases
     responses = sum(min(len(grid) * size, RESPONSE_BYTES) for size in (8, 1))
     candidates = min(len(grid), kept) * (row * 3 // 2 + columns + frame)
-    workers = threads * 16_000_000
+    workers = threads * 16_000_000 + returned_bytes(grid, bars)
     return _BASE_BYTES + statistics + max(figures + workers, ranks + responses + candidates)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from wfo.default_grids import default_grid
 from wfo.errors import InputError
 from wfo.files.limits import MAP_CELLS
 from wfo.grid import Grid, GridText
 from wfo.runs.folder import RunFolder
-from wfo.strategy import Parameter, Strategy, is_built_in
-from wfo.text import listed
+from wfo.strategy import Strategy, is_built_in
 from wfo.windows import Windows
 
-#: Name of a grid that has none, and of the one that a strategy has of itself.
-_UNNAMED, _DEFAULT = "grid", "default"
+#: Name of a grid that has none.
+_UNNAMED = "grid"
 
 
 def load_grids(
@@ -99,51 +98,6 @@ def _load_grids(
         values = {n: grid.values[n] for n in strategy.names}
         found.append(Grid(values, strategy=strategy, name=name))
     return tuple(found)
-
-
-def default_grid(strategy: Strategy) -> Grid:
-    """Return the grid that a strategy has of itself.
-
-    Raises
-    ------
-    InputError
-        If it has none, or a parameter of it has no values.
-    """
-    if strategy.grid is None:
-        example = "\n".join(f"  {p.name}: {_example(p)}" for p in strategy.parameters)
-        raise InputError(
-            f"{strategy.name} has no default grid; name a .yaml file with values by --grid, such"
-            f" as\n{example}"
-        )
-    missing = [n for n in strategy.names if n not in strategy.grid and n not in strategy.defaults]
-    if missing:
-        have = "has" if len(missing) == 1 else "have"
-        raise InputError(
-            f"{listed(missing)} of {_named(strategy)} {have} no default values; give a step to"
-            " Float, or --grid"
-        )
-    return Grid(strategy.grid, strategy=strategy, name=_DEFAULT)
-
-
-def _named(strategy: Strategy) -> str:
-    """Return what a message calls a strategy: its name, with its file where it has one."""
-    source = strategy.source
-    return strategy.name if source is None else f"{strategy.name} in {source.file}"
-
-
-def _example(parameter: Parameter) -> str:
-    """Return values that a parameter may have, as a grid file has them."""
-    low, high = parameter.low, parameter.high
-    if parameter.kind == "choice":
-        tried: Sequence[float] = range(int(low), int(min(high, low + 2)) + 1)
-    elif math.isfinite(low) and math.isfinite(high):
-        step = (high - low) / 4
-        tried = [low + step, low + 2 * step, low + 3 * step]
-    else:
-        usual = (5, 10, 20) if parameter.whole else (1, 1.5, 2)
-        tried = [v if low <= 1 else low + v for v in usual]
-    values = dict.fromkeys(int(v) if parameter.whole else float(f"{v:.4g}") for v in tried)
-    return str(list(values))
 
 
 def load_windows(windows: str | Path | Windows) -> Windows:

@@ -151,7 +151,10 @@ def check_fits(job: Job, folder: RunFolder, machine: Machine) -> None:
         )
     sets = len(gate_sets(task.plan.gates))
     kept = job.options.score.kept
-    memory = max(memory_needed(g, phases, task.threads, kept, sets=sets) for g in task.grids)
+    bars = len(task.inputs.bars)
+    memory = max(
+        memory_needed(g, phases, task.threads, kept, bars=bars, sets=sets) for g in task.grids
+    )
     there = machine.memory()
     if there is not None and memory > there:
         raise ResultsError(

@@ -15,7 +15,6 @@ from dataclasses import replace
 from wfo.errors import WfoError
 from wfo.grid import Grid
 from wfo.progress import duration
-from wfo.rules.sizing import own_sizing
 from wfo.runs import sentences as say
 from wfo.runs.found import Findings, OtherFound, StrategyReport, compare_reports
 from wfo.runs.holdout.lines import holdout_lines
@@ -36,7 +35,7 @@ from wfo.selection.regions import (
 )
 from wfo.selection.scoring import FALLBACK_PHASES, Cells, Scores, gate_words
 from wfo.strategy import Strategy
-from wfo.strategy.record import loading
+from wfo.strategy.record import loading, own_sizing
 from wfo.sweeps import DenseStore
 from wfo.text import params_lines, percent, table, wrap_items, wrap_text
 from wfo.tradestation.ranges import PlateauRanges

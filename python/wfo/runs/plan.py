@@ -11,7 +11,7 @@ from wfo.runs.folder import RunFolder
 from wfo.runs.holdout.kept import HoldoutSpan
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy
+from wfo.strategy import StrategyLike
 from wfo.tradestation.ranges import RangeOptions
 from wfo.windows import Windows
 
@@ -81,7 +81,7 @@ class RunPlan:
     """
 
     symbol: str
-    strategy: str | Strategy
+    strategy: StrategyLike
     timeframe: str = "1day"
     symbol2: str | None = None
     allow_gaps: bool = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wfo.errors import InputError, did_you_mean
 from wfo.runs.found import Findings
 from wfo.runs.page import text
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import StrategyLike, get_strategy
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +38,7 @@ class RunReport(Findings):
         """Windows, gates, plateaus and files as text: the page that the command line prints."""
         return text(self)
 
-    def candidates(self, strategy: str | Strategy | None = None) -> pl.DataFrame:
+    def candidates(self, strategy: StrategyLike | None = None) -> pl.DataFrame:
         """Return the candidates of a strategy, best first, as the run has written them.
 
         Parameters

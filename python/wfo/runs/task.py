@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from wfo import bars as bars_module
 from wfo.backtest import Feeds, thread_count
 from wfo.backtest.benchmark import Benchmark, benchmark
-from wfo.backtest.lookahead import quick_check
+from wfo.backtest.lookahead import quick_check, try_kernel
 from wfo.data.years import Year, checked_bars_per_year, year_of
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.progress import Progress
+from wfo.rules.misfits import doubtful
+from wfo.rules.parts import program_of
 from wfo.runs.fetching import Fetching
 from wfo.runs.given import check_given, load_grids, load_windows
 from wfo.runs.inputs import Inputs, check_symbols, load_inputs
@@ -121,7 +123,9 @@ class Task:
         )
         phases = _resolve(schedule, grids, inputs, plan)
         for grid in grids:
-            quick_check(grid.strategy, inputs.of(grid.strategy), grid)
+            feeds = inputs.of(grid.strategy)
+            quick_check(grid.strategy, feeds, grid)
+            try_kernel(grid.strategy, feeds, grid, plan.settings)
         plan.gates.required(len(phases), phases.min_phases)
         settings = requested.settings_of(plan.settings)
         year = year_of(plan.timeframe, bars_module.dates(inputs.bars), plan.bars_per_year)
@@ -161,8 +165,15 @@ class Task:
 
     @property
     def notes(self) -> list[str]:
-        """Notes on the grids for the page: which parameters they leave out."""
-        return [f"{g.strategy.name}: {'; '.join(g.notes)}" for g in self.grids if g.notes]
+        """Notes on the grids for the page: what they leave out, and what is hardly meant."""
+        found = []
+        for grid in self.grids:
+            strategy, notes = grid.strategy, [*grid.notes]
+            program = program_of(strategy)
+            if program is not None:
+                notes += doubtful(program, strategy.rules, grid.values)
+            found += [f"{strategy.name}: {'; '.join(notes)}"] if notes else []
+        return found
 
     @property
     def least(self) -> int:
@@ -211,7 +222,7 @@ def phase_benchmarks(
 
 def _resolve(schedule: Windows, grids: tuple[Grid, ...], inputs: Inputs, plan: RunPlan) -> Phases:
     """Lay the windows over the bars."""
-    warmup = max([LEAST_WARMUP, *(g.need for g in grids)])
+    warmup = max([LEAST_WARMUP, *(inputs.lookback(g.strategy, g.values) for g in grids)])
     # Of what is held out only the dates count, and these only up to today, which may be none of a
     # bar.
     today = plan.as_of if inputs.holdout is None else inputs.holdout.today

@@ -10,6 +10,7 @@ from wfo.strategy.axes import Axis, Float, Int
 from wfo.strategy.constraints import Constraint
 from wfo.strategy.feed import Feed
 from wfo.strategy.kernel import BatchKernel, Kernel, NumbaKernel, PythonKernel, RustKernel, Walk
+from wfo.strategy.loading import StandsForStrategy, StrategyLike
 from wfo.strategy.parameter import Number, Parameter
 from wfo.strategy.registry import get_strategy, is_built_in, register, strategies
 from wfo.strategy.source import Source
@@ -33,9 +34,11 @@ __all__ = [
     "PythonKernel",
     "RustKernel",
     "Source",
+    "StandsForStrategy",
     "StopClass",
     "StopClasses",
     "Strategy",
+    "StrategyLike",
     "TradeStation",
     "Walk",
     "get_strategy",

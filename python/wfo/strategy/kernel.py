@@ -9,6 +9,7 @@ from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wfo.errors import EngineError, InputError
+from wfo.held_values import held_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -210,6 +211,11 @@ class BatchKernel:
     def line(self) -> int:
         """The line of that file on which the function, or its first decorator, begins."""
         return self._code.co_firstlineno
+
+    @property
+    def digest(self) -> str:
+        """A hash of what the function reads beside its arguments, such as globals; or empty."""
+        return held_digest(self.function)
 
     @property
     def takes_settings(self) -> bool:

@@ -15,7 +15,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from wfo.arguments import file_path
 from wfo.errors import InputError, did_you_mean
@@ -35,6 +35,18 @@ STRATEGY = "__wfo_strategy__"
 #: What a strategy in a file is, for messages.
 KINDS = "a wfo.Strategy, a class of wfo.Rules, or a function under @wfo.kernel"
 
+
+class StandsForStrategy(Protocol):
+    """What stands for a strategy: a class of rules, or a function under `wfo.kernel`."""
+
+    @property
+    def __wfo_strategy__(self) -> Strategy:
+        """The strategy."""
+
+
+#: What is taken where a strategy is asked for: its name, itself, or what stands for it.
+StrategyLike = str | Strategy | StandsForStrategy
+
 _TARGET = re.compile(r"(?P<file>.*\.py):(?P<name>[^:/\\]*)", re.DOTALL)
 
 #: Files by their place, as they were imported last; strategies by file as given, place and name.
@@ -48,6 +60,28 @@ _SOURCED: dict[int, tuple[Strategy, Strategy]] = {}
 def is_target(text: str) -> bool:
     """Return whether a text is ``FILE.py:NAME``, be there such a file or not."""
     return _TARGET.fullmatch(text) is not None
+
+
+def split_target(text: str, option: str = "") -> tuple[str, str]:
+    """Return the file and the name of ``FILE.py:NAME``.
+
+    Parameters
+    ----------
+    text
+        What was given.
+    option
+        The option that it was given by, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    match = _TARGET.fullmatch(text)
+    if match is None or not match["name"]:
+        named = " ".join(part for part in (option, brief(text)) if part)
+        raise InputError(f"{named} names no strategy of a file; write FILE.py:NAME")
+    return match["file"], match["name"]
 
 
 def load_strategy(target: str) -> Strategy:
@@ -65,10 +99,7 @@ def load_strategy(target: str) -> Strategy:
     InputError
         If there is no such file, it fails when it is imported, or what it calls so is no strategy.
     """
-    match = _TARGET.fullmatch(target)
-    if match is None or not match["name"]:
-        raise InputError(f"{one_line(target)} names no strategy of a file; write FILE.py:NAME")
-    given, name = match["file"], match["name"]
+    given, name = split_target(target)
     path = file_path("strategy", given).expanduser().absolute()
     file = _FILES.get(path)
     if file is None or _digest(path) != file.sha256:
@@ -129,6 +160,19 @@ def _with_file(found: Strategy, value: object) -> Strategy:
             sourced = replace(found, source=source)
     _SOURCED[id(found)] = found, sourced
     return sourced
+
+
+def changed_file(strategy: Strategy) -> str:
+    """Return the file of a strategy that only a record describes, if it says something else now.
+
+    Nothing is executed: the file is compared with the hash in the record. Empty for a file that is
+    the same or not there, and for a strategy that has its code.
+    """
+    source = strategy.source
+    if source is None or source.path or not source.file.endswith(".py"):
+        return ""
+    now = _digest(Path(source.file))
+    return "" if now in {None, source.sha256} else source.file
 
 
 def _digest(path: Path) -> str | None:

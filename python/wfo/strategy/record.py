@@ -92,6 +92,7 @@ class StrategyShape(TypedDict):
     file: NotRequired[FileShape]
     program: NotRequired[dict[str, Any]]
     digest: NotRequired[HexDigest]
+    own_sizing: NotRequired[Literal["risk", "size"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,13 @@ class RecordedKernel(PythonKernel):
         How its code is given.
     digest
         Of its program, where it has one that is partly code.
+    own_sizing
+        By what that program sizes its trades; empty where settings do.
     """
 
     remedy: str = field(default="", compare=False)
     digest: str = ""
+    own_sizing: Literal["", "risk", "size"] = ""
 
     def load(self) -> Callable[..., Any]:
         """Raise an `EngineError` that says how the code is given."""
@@ -145,6 +149,8 @@ def to_record(strategy: Strategy) -> dict[str, Any]:
         found["program"] = dict(program)
     elif digest is not None:
         found["digest"] = digest
+    if program is None and own_sizing(strategy):
+        found["own_sizing"] = own_sizing(strategy)
     return found
 
 
@@ -180,7 +186,11 @@ def _made(data: Mapping[str, Any]) -> Strategy:
     if program is None:
         remedy = code_of(data["name"], source)
         kernel = RecordedKernel(
-            data["kernel"], tuple(data["engines"]), remedy, data.get("digest", "")
+            data["kernel"],
+            tuple(data["engines"]),
+            remedy,
+            data.get("digest", ""),
+            data.get("own_sizing", ""),
         )
 
         def lookback(values: Mapping[str, Any]) -> int:
@@ -248,10 +258,19 @@ def require_code(strategy: Strategy) -> None:
         strategy.kernel.load()
 
 
+def own_sizing(strategy: Strategy) -> Literal["", "risk", "size"]:
+    """Return by what a strategy itself sizes its trades; empty where settings do.
+
+    Its kernel says so, by an attribute ``own_sizing``, where it has one.
+    """
+    found: Literal["", "risk", "size"] = getattr(strategy.kernel, "own_sizing", "")
+    return found
+
+
 def same_strategy(first: Strategy, second: Strategy) -> bool:
     """Return whether two are one strategy by their records, whatever their files are called."""
     records = [to_record(each) for each in (first, second)]
-    views = ("file", "map_axes", "stop_classes", "title", "engines")
+    views = ("file", "map_axes", "stop_classes", "title", "engines", "own_sizing")
     one, other = ({k: v for k, v in each.items() if k not in views} for each in records)
     return one == other
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from wfo.errors import InputError, did_you_mean
-from wfo.strategy.loading import KINDS, is_target, load_strategy, stood_for
+from wfo.strategy.loading import KINDS, StrategyLike, is_target, load_strategy, stood_for
 from wfo.strategy.record import same_strategy, to_record
 from wfo.strategy.value import Strategy
 from wfo.text import brief, one_line
@@ -249,7 +249,7 @@ def is_built_in(strategy: Strategy) -> bool:
     return _REGISTRIES[-1].own.get(strategy.name) == strategy
 
 
-def get_strategy(strategy: str | Strategy | Any) -> Strategy:
+def get_strategy(strategy: StrategyLike) -> Strategy:
     """Return the strategy that is meant.
 
     Parameters

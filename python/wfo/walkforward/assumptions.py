@@ -7,7 +7,7 @@ from typing import Final
 
 from wfo.backtest import Simulation
 from wfo.backtest.values import Unfilled
-from wfo.rules.sizing import own_sizing
+from wfo.rules.sizing import into_a_trade
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy
 from wfo.text import percent
@@ -78,12 +78,7 @@ def _costs(settings: AccountSettings, strategy: Strategy) -> str:
     costs = "neither slippage nor fees"
     if settings.slip or settings.fee:
         costs = f"{percent(settings.slip)} of slippage and {percent(settings.fee)} of fees"
-    size = "the whole equity"
-    if settings.sizing == "fixed":
-        size = "the starting capital, or what is left of it"
-    own = own_sizing(strategy)
-    if own:
-        size = f"what the {own} of the strategy says"
+    size = into_a_trade(settings.sizing, strategy)
     lots = f" in lots of {settings.lot_size:g}" if settings.lot_size else ""
     return (
         f"A fill pays {costs}; a trade takes {size}{lots}. What is open at the end is worth its"

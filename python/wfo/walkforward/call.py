@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from wfo.arguments import progress_of
+from wfo.backtest.lookahead import quick_check
 from wfo.backtest.sweep import grid_of
 from wfo.grid import Grid
 from wfo.progress import Progress
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy
+from wfo.strategy import StrategyLike
+from wfo.strategy.value import lookback_on
 from wfo.walkforward.choosing import GridChooser
 from wfo.walkforward.criteria import resolved_by
 from wfo.walkforward.history import History
@@ -26,7 +28,7 @@ from wfo.windows.dates import written_day
 
 
 def walk_forward(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     bars: Any,
     grid: Grid | Mapping[str, Any] | str | Path,
     *,
@@ -55,7 +57,7 @@ def walk_forward(
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`, or a `Strategy`.
+        Name from `wfo.strategies`, a `Strategy`, or a class of rules or kernel that is one.
     bars
         ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first. A Polars, pandas
         or PyArrow frame.
@@ -125,12 +127,15 @@ def walk_forward(
     # Before the search, which may take long.
     dated_engine(history)
     grid = grid_of(history.strategy, grid)
+    quick_check(history.strategy, history.feeds, grid)
     chooser = GridChooser(
         history, grid, criterion, gates=gates, min_trades=min_trades, progress=progress
     )
     days = history.days
     windows = schedule.resolve(
-        days, begin=written_day(begin, "begin"), warmup=max(LEAST_WARMUP, grid.need)
+        days,
+        begin=written_day(begin, "begin"),
+        warmup=max(LEAST_WARMUP, lookback_on(history.strategy, grid.values, history.feeds)),
     )
     asked = [*windows, hindsight_window(windows, days)]
     *decisions, hindsight = chooser.choose(asked)

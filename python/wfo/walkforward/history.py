@@ -12,7 +12,7 @@ from wfo.backtest import Feeds, read_feeds, thread_count
 from wfo.data.years import checked_bars_per_year
 from wfo.metrics import inferred_bars_per_year
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import Strategy, StrategyLike, get_strategy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class History:
     @classmethod
     def of_frames(
         cls,
-        strategy: str | Strategy,
+        strategy: StrategyLike,
         bars: Any,
         bars2: Any = None,
         feeds: Mapping[str, Any] | None = None,

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from wfo.arguments import one_of, progress_of
+from wfo.backtest.lookahead import quick_check
 from wfo.backtest.sweep import grid_of
 from wfo.grid import Grid
 from wfo.progress import Progress
 from wfo.selection.gates import Gates
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy
+from wfo.strategy import StrategyLike
+from wfo.strategy.value import lookback_on
 from wfo.walkforward.choosing import GridChooser
 from wfo.walkforward.history import History
 from wfo.walkforward.matrix import WalkForwardMatrix
@@ -28,7 +30,7 @@ from wfo.windows.dates import written_day
 
 
 def walk_forward_matrix(
-    strategy: str | Strategy,
+    strategy: StrategyLike,
     bars: Any,
     grid: Grid | Mapping[str, Any] | str | Path,
     in_samples: Sequence[str | Length],
@@ -108,6 +110,7 @@ def walk_forward_matrix(
     # Before the search, which may take long.
     dated_engine(history)
     grid = grid_of(history.strategy, grid)
+    quick_check(history.strategy, history.feeds, grid)
     chooser = GridChooser(
         history, grid, criterion, gates=gates, min_trades=min_trades, progress=progress
     )
@@ -118,7 +121,7 @@ def walk_forward_matrix(
         named,
         purge=purge,
         begin=written_day(begin, "begin"),
-        warmup=max(LEAST_WARMUP, grid.need),
+        warmup=max(LEAST_WARMUP, lookback_on(history.strategy, grid.values, history.feeds)),
         by=criterion,
     )
     return walk_matrix(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from wfo.data.sources.clock import Clock
 from wfo.data.sources.source import Source, require_members
 from wfo.errors import InputError, did_you_mean
+from wfo.python_files import import_file
 
 if TYPE_CHECKING:
     from wfo.data.sources.config import SourcesConfig
@@ -155,21 +154,7 @@ def _class_of(name: str) -> type:
 
 def _own(path: Path, name: str) -> type:
     """Load a user's class from a file."""
-    if not path.is_file():
-        raise InputError(f"there is no {path}, in which {name} should be")
-    module_name = f"wfo_source_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path} cannot be loaded as Python")
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(f"{path} fails when it is loaded: {type(error).__name__}: {error}") from (
-            error
-        )
+    module = import_file(path, f"wfo_source_{path.stem}").module
     kind = getattr(module, name, None)
     if not isinstance(kind, type):
         classes = [n for n, v in vars(module).items() if isinstance(v, type)]

@@ -18,8 +18,9 @@ from typing import Any
 from wfo.arguments import file_path, flag, instance
 from wfo.errors import InputError, did_you_mean
 from wfo.files import parse_json, read_bytes, write_text
+from wfo.files.limits import YAML_BYTES
 from wfo.runs.handover.parameter_set import FORMAT, ParameterSet
-from wfo.strategy import Strategy, get_strategy, strategies
+from wfo.strategy import Strategy, StrategyLike, get_strategy, strategies
 from wfo.text import brief, listed, one_line, plain_json, shown
 from wfo.tradestation.easylanguage import (
     params_of_inputs,
@@ -37,8 +38,9 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
     "easylanguage-inputs": (".txt", ".el", ".els"),
 }
 
-#: Bytes of a set file at most; one of four phases has some 5,000.
-_LARGEST = 128 * 1024
+#: Bytes of a set file at most; one of four phases has some 5,000, and one of rules that are made of
+#: 10,000 expressions, which it states, a million.
+_LARGEST = 2 << 20
 
 #: How deep objects lie within each other at most.
 _DEEPEST = 8
@@ -107,7 +109,8 @@ def write_set(
     Raises
     ------
     InputError
-        If the file is there, or its ending is that of another format.
+        If the file is there, its ending is that of another format, or it would be too large to be
+        read.
     ResultsError
         If it cannot be written.
     """
@@ -115,7 +118,14 @@ def write_set(
     instance("chosen", chosen, ParameterSet, "what wfo.export_set or wfo.read_set returns")
     if not path.name:
         raise InputError(f"path = {brief(str(path))} is no name of a file")
-    text = set_text(chosen, format_of(path, form))
+    own = format_of(path, form)
+    text = set_text(chosen, own)
+    size, most = len(text.encode()), _LARGEST if own == "json" else min(_LARGEST, YAML_BYTES)
+    if size > most:
+        raise InputError(
+            f"the set would have {size:,} bytes, and {most:,} are read: {chosen.strategy.name} is"
+            f" made of more expressions than a set file of {own} can state"
+        )
     if not flag("replace", replace):
         require_absent(path, "replace=True")
     write_text(path, text, remedy="choose another file with --output")
@@ -147,7 +157,7 @@ def format_of(path: Path | None, form: str | None = None) -> str:
     return form or own or "json"
 
 
-def read_set(path: str | Path, *, strategy: str | Strategy | None = None) -> ParameterSet:
+def read_set(path: str | Path, *, strategy: StrategyLike | None = None) -> ParameterSet:
     """Read a set file of any of the three formats.
 
     Parameters
@@ -293,7 +303,7 @@ def _plain(value: Any, depth: int = _DEEPEST) -> Any:
 
 
 def _easylanguage(
-    text: str, strategy: str | Strategy | None
+    text: str, strategy: StrategyLike | None
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the contents of EasyLanguage text, and warnings where it has no provenance."""
     read = read_inputs(text)
@@ -322,7 +332,7 @@ def _easylanguage(
     return content, warnings
 
 
-def _strategy_of(values: Mapping[str, Any], strategy: str | Strategy | None) -> Strategy:
+def _strategy_of(values: Mapping[str, Any], strategy: StrategyLike | None) -> Strategy:
     """Return the strategy whose inputs they are."""
     if strategy is not None:
         return get_strategy(strategy)

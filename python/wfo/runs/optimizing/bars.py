@@ -13,8 +13,9 @@ from wfo.backtest import Feeds, read_feeds
 from wfo.data import fingerprint
 from wfo.errors import DataError, InputError
 from wfo.runs.holdout.kept import HoldoutSpan, cut
+from wfo.runs.inputs import check_calendar
 from wfo.runs.manifest import HoldoutRecord
-from wfo.strategy import Strategy
+from wfo.strategy import Strategy, get_strategy
 from wfo.text import one_line
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def load_bars(store: DataStore, plan: SearchPlan) -> SearchBars:
     Raises
     ------
     InputError
-        If something is held out of no bars.
+        If something is held out of no bars, or rules read higher bars by another calendar than
+        that of the stored ones.
     DataError
         If bars are missing, or too few are left.
     """
@@ -104,6 +106,9 @@ def load_bars(store: DataStore, plan: SearchPlan) -> SearchBars:
         return SearchBars()
     span = None if plan.holdout is None else HoldoutSpan.of(plan.holdout)
     found = {s: store.load_with_meta(s, plan.timeframe) for s in plan.symbols}
+    if plan.kind == "strategy":
+        for each in found.values():
+            check_calendar(get_strategy(str(plan.target)), each.meta)
     frames = {s: within(s, each.frame, *plan.period) for s, each in found.items()}
     # Of several symbols today is the last day that all of them have.
     today = min(bars_module.dates(frame)[-1] for frame in frames.values())

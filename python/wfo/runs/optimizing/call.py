@@ -30,7 +30,7 @@ from wfo.runs.optimizing.reporting import read_report
 from wfo.search.objective import Guardrails, Limits
 from wfo.search.plan_file import read_plan
 from wfo.search.study import study_name
-from wfo.strategy import Strategy, get_strategy, register
+from wfo.strategy import Strategy, StrategyLike, get_strategy, register
 from wfo.text import brief
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def optimize(
     timeframe: str | None = None,
     start: dt.date | str | None = None,
     end: dt.date | str | None = None,
-    strategy: str | Strategy | None = None,
+    strategy: StrategyLike | None = None,
     method: str | None = None,
     trials: int | None = None,
     workers: int | None = None,

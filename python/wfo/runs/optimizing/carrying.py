@@ -129,7 +129,9 @@ def carry_out(
             report = replace(report, warnings=(*report.warnings, *warnings))
             earlier = _summary(folder, table.record)
             seconds = 0.0 if earlier is None else float(earlier["seconds"])
-            report = replace(report, seconds=seconds + time.perf_counter() - begun)
+            # To the millisecond, as the record keeps them, which is read again.
+            seconds = round(seconds + time.perf_counter() - begun, 3)
+            report = replace(report, seconds=seconds)
             write_artefacts(report, machine.stamp(), asked.command, store.folder)
     return report
 

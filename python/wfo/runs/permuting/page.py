@@ -207,7 +207,8 @@ def _searched(
         f"1 to {test.runs:,} of a fixed sequence (SplitMix64), the same for every strategy"
         + ("" if manifest.data2 is None else " and for both symbols"),
     )
-    yield from assumed_of_settings(settings, command="wfo run")
+    strategy = manifest.strategy_of(next(iter(manifest.sweeps)))
+    yield from assumed_of_settings(settings, strategy, command="wfo run")
     yield Assumed(
         "Trials", "none are counted: these searches are of other bars, and choose nothing"
     )

@@ -305,6 +305,7 @@ class _Stage:
             end=self.history.end,
             held=self.held,
             settings=self.history.settings(),
+            strategy=self.history.strategies[0],
             jobs=tuple(outcomes),
             skipped=tuple(skipped),
             failed=tuple(failed),

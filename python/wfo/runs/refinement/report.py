@@ -18,7 +18,7 @@ from wfo.text import html_table, percent, table, wrap_text
 if TYPE_CHECKING:
     from wfo.runs.folder import RunFolder
     from wfo.settings import AccountSettings
-    from wfo.strategy import Number
+    from wfo.strategy import Number, Strategy
 
 #: Columns of what is wrapped, and of tables.
 _WIDTH, _WIDEST = 98, 100
@@ -140,8 +140,8 @@ class RefineReport:
         Dates of the first and last trading bar, the index of the first, and one past the last.
     held
         Buy-and-hold over the same bars.
-    settings
-        Those of the run.
+    settings, strategy
+        Those of the run; of several strategies the one that was asked for.
     jobs
         What each job that is complete came to, in the order of the job list.
     skipped, failed
@@ -167,6 +167,7 @@ class RefineReport:
     end: int
     held: Metrics
     settings: AccountSettings
+    strategy: Strategy
     jobs: tuple[JobOutcome, ...]
     skipped: tuple[SkippedJob, ...]
     failed: tuple[FailedJob, ...]
@@ -207,7 +208,7 @@ class RefineReport:
     def page(self) -> str:
         """What was computed, what it is worth, and what comes next, as text."""
         lines = ["", *self._head(), "", "What was assumed"]
-        lines += assumed_lines(assumed_of_settings(self.settings, command="wfo run"))
+        lines += assumed_lines(assumed_of_settings(self.settings, self.strategy, command="wfo run"))
         if self.jobs:
             lines += ["", "Rows", *self._table()]
             lines += [*self._best(), *self._worth()]

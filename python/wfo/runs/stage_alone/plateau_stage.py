@@ -15,7 +15,7 @@ from wfo.errors import InputError, ResultsError
 from wfo.files import write_text
 from wfo.grid import Grid, no_map
 from wfo.progress import Progress, Silent
-from wfo.rules.sizing import own_sizing
+from wfo.rules.sizing import into_a_trade
 from wfo.runs import page
 from wfo.runs import sentences as say
 from wfo.runs.folder import RunFolder
@@ -467,13 +467,8 @@ def _panel(found: FoundPlateaus, manifest: Manifest) -> MapPanel:
 def _notes(found: FoundPlateaus, manifest: Manifest) -> tuple[str, ...]:
     """Return what a map assumes."""
     settings = manifest.settings
-    sizing = "the whole equity" if settings["sizing"] == "compound" else "the starting capital"
-    own = own_sizing(manifest.strategy_of(found.name))
-    if own:
-        sizing = f"what the {own} of the strategy says"
-    assumed = (
-        f"{costs_text(settings)}; capital {settings['capital']:,.0f}, {sizing} goes into a trade"
-    )
+    sizing = into_a_trade(settings["sizing"], manifest.strategy_of(found.name))
+    assumed = f"{costs_text(settings)}; capital {settings['capital']:,.0f}, a trade takes {sizing}"
     records = [r for r in (manifest.data, manifest.data2) if r is not None]
     bars = "; ".join(
         f"{r.symbol} {r.rows:,} bars, {r.first} to {r.last}, {r.provenance}" for r in records

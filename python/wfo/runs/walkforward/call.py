@@ -31,7 +31,7 @@ from wfo.runs.walkforward.report import WalkForwardReport
 from wfo.search.plan_file import read_plan
 from wfo.selection.gates import PRESETS
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy, is_built_in
+from wfo.strategy import StrategyLike, get_strategy, is_built_in
 from wfo.text import brief
 from wfo.walkforward.matrix_lengths import checked_kinds, matrix_lengths
 from wfo.windows import Length, WalkSchedule, Windows
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 def run_walk_forward(
     symbol: str | None = None,
-    strategy: str | Strategy | None = None,
+    strategy: StrategyLike | None = None,
     *,
     space: str | Path | None = None,
     symbol2: str | None = None,
@@ -279,9 +279,9 @@ def walk_plan(given: Mapping[str, Any]) -> WalkPlan:
     )
 
 
-def _strategy(options: Mapping[str, Any]) -> str | Strategy:
+def _strategy(options: Mapping[str, Any]) -> StrategyLike:
     get_strategy(options["strategy"])
-    found: str | Strategy = options["strategy"]
+    found: StrategyLike = options["strategy"]
     return found
 
 

@@ -108,6 +108,7 @@ def carry_out(
                 by_reason=made.by_reason,
                 rules=made.rules,
                 year=made.year,
+                strategy=made.history.strategy,
             )
             return _written(made, found, clock)
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wfo.data.years import Year
     from wfo.runs.manifest import BarsRecord, HoldoutRecord
     from wfo.runs.walkforward.program_walk import ProgramWalk
+    from wfo.strategy import Strategy
     from wfo.walkforward.matrix import WalkForwardMatrix
     from wfo.walkforward.values import WalkForward
 
@@ -66,6 +67,8 @@ class WalkFindings:
         What a set must have besides, such as trades or gates, in words; empty without.
     year
         What annual figures count in; None of a program, and where an earlier version has not said.
+    strategy
+        What is walked forward; None of a program, and where it is not there any more.
     """
 
     folder: Path
@@ -91,3 +94,4 @@ class WalkFindings:
     rules: str = ""
     program: ProgramWalk | None = None
     year: Year | None = None
+    strategy: Strategy | None = None

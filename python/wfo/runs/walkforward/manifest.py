@@ -49,7 +49,7 @@ from wfo.runs.walkforward.program_walk import ProgramWalk
 from wfo.runs.walkforward.record import WalkShape, walk_of
 from wfo.runs.walkforward.report import WalkForwardReport
 from wfo.strategy.record import StrategyShape
-from wfo.strategy.registry import remember
+from wfo.strategy.registry import get_strategy, knows, remember
 from wfo.walkforward.matrix import WalkForwardMatrix
 
 if TYPE_CHECKING:
@@ -231,6 +231,7 @@ def read_found(folder: WalkFolder) -> WalkForwardReport:
                 f"{folder.record}: bars_per_year.value = {year['value']:,.10g} is not what its"
                 f" figures count in, {each.bars_per_year:,.10g}; {again}"
             )
+    name = next((each.strategy for each in (walk, matrix) if each is not None), None)
     return WalkForwardReport(
         folder=folder.path,
         walk=walk,
@@ -255,6 +256,7 @@ def read_found(folder: WalkFolder) -> WalkForwardReport:
         by_reason=data["by_reason"],
         rules=data["rules"],
         year=None if year is None else Year.from_dict(year),
+        strategy=None if name is None or not knows(name) else get_strategy(name),
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wfo.grid import Grid, GridText
     from wfo.search.plan import SearchPlan
     from wfo.settings import AccountSettings
-    from wfo.strategy import Strategy
+    from wfo.strategy import StrategyLike
     from wfo.windows import Length, WalkSchedule
 
 
@@ -101,7 +101,7 @@ class WalkPlan:
     symbol: str
     schedule: WalkSchedule | None = None
     matrix: MatrixAsked | None = None
-    strategy: str | Strategy = ""
+    strategy: StrategyLike = ""
     grid: str | Path | Grid | GridText | None = None
     study: tuple[str, SearchPlan] | None = None
     symbol2: str | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from wfo import bars as bars_module
 from wfo.backtest import thread_count
+from wfo.backtest.lookahead import quick_check, try_kernel
 from wfo.data.years import Year, year_of
 from wfo.errors import InputError
 from wfo.files.limits import JSON_BYTES
@@ -158,11 +159,13 @@ def prepare(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
     criterion = Criterion.of(by, gates=gates, min_trades=plan.min_trades)
     inputs = load(plan, store, strategy)
     days = bars_module.dates(inputs.bars)
-    warmup = max(LEAST_WARMUP, grid.need)
+    warmup = max(LEAST_WARMUP, inputs.lookback(strategy, grid.values))
     year = year_of(plan.timeframe, days, plan.bars_per_year)
     history = history_of(plan, inputs, settings, year)
     # Before a search that may take long.
     dated_engine(history)
+    quick_check(strategy, history.feeds, grid)
+    try_kernel(strategy, history.feeds, grid, settings)
     windows, layout = lay(plan, days, warmup, len(strategy.names), by)
     choice = {
         "version": version,

@@ -176,7 +176,7 @@ def assumed_of_findings(
     if account:
         # They are those of a backtest that was made, and so are allowed ones.
         made = AccountSettings(**account)  # type: ignore[arg-type]
-        yield from ((item.what, item.text) for item in assumed_of_settings(made))
+        yield from ((item.what, item.text) for item in assumed_of_settings(made, found.strategy))
     further = [f"{name} {value}" for name, value in settings.items() if name not in _ACCOUNT]
     if further:
         yield "Settings", ", ".join(further)

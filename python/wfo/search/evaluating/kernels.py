@@ -27,7 +27,7 @@ from wfo.search.evaluating.windows import Bounds, SymbolWindow, symbol_windows
 from wfo.search.objective import ALIASES
 from wfo.search.values import FigureValues, Finished, Outcome, Params, Task
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy, get_strategy
+from wfo.strategy import StrategyLike, get_strategy
 from wfo.text import one_line
 from wfo.windows import Phase
 
@@ -68,7 +68,7 @@ class StrategyEvaluator:
     Parameters
     ----------
     strategy
-        Name from `wfo.strategies`, or a `Strategy`.
+        Name from `wfo.strategies`, a `Strategy`, or a class of rules or kernel that is one.
     feeds
         What the strategy reads by symbol, from `wfo.read_feeds`; of a strategy of two symbols the
         pairs have names, whichever they are.
@@ -118,7 +118,7 @@ class StrategyEvaluator:
 
     def __init__(
         self,
-        strategy: str | Strategy,
+        strategy: StrategyLike,
         feeds: Mapping[str, Feeds],
         space: SearchSpace,
         phases: Mapping[str, Sequence[Bounds | Phase]],

@@ -11,14 +11,13 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType
 from typing import Any, Final
 
 from wfo.errors import InputError, did_you_mean
 from wfo.files.limits import TEXT_BYTES
 from wfo.files.opening import read_bytes
+from wfo.python_files import described, import_file
 from wfo.text import brief, one_line, shown
 
 _MODULE: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -59,7 +58,7 @@ def load_function(name: str, folder: Path | None = None) -> Function:
     except (Exception, SystemExit) as error:
         raise InputError(
             f"the objective {shown(name)} cannot be loaded from {one_line(at)}:"
-            f" {type(error).__name__}: {one_line(error):.200}"
+            f" {described(error, at)}"
         ) from error
     found = getattr(loaded, function, None)
     if not callable(found):
@@ -149,22 +148,8 @@ def _load(module: str, folder: Path) -> Any:
 
 def _load_file(path: Path) -> Any:
     name = f"wfo_objective_{hashlib.sha256(str(path).encode(errors='replace')).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path, loader=_Fresh(name, str(path)))
-    if spec is None or spec.loader is None:
-        raise InputError(f"{one_line(path)} cannot be loaded as Python")
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    sys.modules[name] = module
     with _beside(path.parent):
-        spec.loader.exec_module(module)
-    return module
-
-
-class _Fresh(SourceFileLoader):
-    """Compiles what the file says now: a compiled copy can be older, and is told by its second."""
-
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  # as its base has it
-        return self.source_to_code(self.get_data(self.path), self.path)
+        return import_file(path, name).module
 
 
 class _Nowhere(io.TextIOBase):

@@ -167,7 +167,8 @@ def _searched(walked: Walked, test: WalkPermutations) -> Iterable[Assumed]:
         f"1 to {test.runs:,} of a fixed sequence (SplitMix64)"
         + (", the same for both symbols" if len(walked.symbols) > 1 else ""),
     )
-    yield from assumed_of_settings(walked.history.settings, command="wfo walkforward")
+    history = walked.history
+    yield from assumed_of_settings(history.settings, history.strategy, command="wfo walkforward")
     yield Assumed("Trials", "none are counted: what is chosen on permuted bars is not traded")
 
 
