@@ -62,7 +62,7 @@ def _set(folder: Path) -> Callable[[], Any]:
     path = folder / "set.yaml"
     text = "format: wfo parameter set\nversion: 1\nstrategy: atr_d_l\nparameters:\n"
     text += "".join(f"  {name}: {value}\n" for name, value in L.defaults.items())
-    path.write_text(_padded(text, 128 << 10))
+    path.write_text(_padded(text, limits.YAML_BYTES))
     return lambda: wfo.read_set(path)
 
 
@@ -131,7 +131,7 @@ ROWS: dict[str, Callable[[Path], Callable[[], Any]]] = {
         "atr_d_hma_l",
     ),
     "schedule: 255 phases": _schedule,
-    "set file: 128 KiB": _set,
+    "set file: 1 MiB of YAML": _set,
     "job list: 9,998 jobs of 10,000,000 tests": _ranges,
     "report: 500,000 rows, all quoted": _report,
     "JSON: 2,000,000 numbers": _json(lambda: json.dumps([1] * (limits.JSON_VALUES - 1))),

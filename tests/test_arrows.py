@@ -22,7 +22,7 @@ PYTHON = (
     ("wfo/errors.py", "wfo/text.py", "wfo/sampling.py"),
     ("wfo/arguments.py", "wfo/forks.py", "wfo/progress.py"),
     ("wfo/_core.pyi", "wfo/files/", "wfo/settings.py", "wfo/text_files.py"),
-    ("wfo/python_files.py", "wfo/yaml_text.py"),
+    ("wfo/held_values.py", "wfo/python_files.py", "wfo/yaml_text.py"),
     ("wfo/data/", "wfo/strategy/"),
     (
         "wfo/atr_d/",
@@ -33,7 +33,7 @@ PYTHON = (
         "wfo/metrics.py",
         "wfo/windows/",
     ),
-    ("wfo/charts.py", "wfo/colours.py", "wfo/grid_yaml.py"),
+    ("wfo/charts.py", "wfo/colours.py", "wfo/default_grids.py", "wfo/grid_yaml.py"),
     ("wfo/backtest/",),
     ("wfo/build.py", "wfo/stats/"),
     ("wfo/selection/",),

@@ -651,7 +651,7 @@ def test_a_class_of_ones_own_is_loaded_from_its_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no"):
         open_source(f"{tmp_path / 'other.py'}:Mine", config)
     path.write_text("1 / 0\n", encoding="utf-8")
-    with pytest.raises(InputError, match="fails when it is loaded: ZeroDivisionError"):
+    with pytest.raises(InputError, match="fails when it is imported: ZeroDivisionError"):
         open_source(f"{path}:Mine", config)
 
 

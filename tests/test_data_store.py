@@ -910,10 +910,11 @@ def test_a_writer_killed_while_it_sets_a_file_aside_loses_none(tmp_path: Path) -
     assert set(left) == {OLD, NEW}
 
 
-def test_a_writer_killed_at_random_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(12, marks=pytest.mark.slow)])
+def test_a_writer_killed_at_random_leaves_the_old_or_the_new(kills: int, tmp_path: Path) -> None:
     store = DataStore(tmp_path)
     chance = random.Random(15)
-    for _ in range(6):
+    for _ in range(kills):
         with start("loop", tmp_path) as writer:
             assert writer.stdout is not None
             for _ in range(chance.randint(1, 25)):
@@ -989,7 +990,7 @@ def test_a_folder_that_its_maker_took_away_is_made_again(tmp_path: Path) -> None
 
 def test_two_processes_lose_none_of_their_writes(tmp_path: Path) -> None:
     store = DataStore(tmp_path)
-    each = 15
+    each = 8
     with start("count", tmp_path, each) as one, start("count", tmp_path, each) as two:
         seen = [0]
         while one.poll() is None or two.poll() is None:

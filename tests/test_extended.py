@@ -378,10 +378,10 @@ def test_dates_that_cannot_be(bars: pl.DataFrame, grid: wfo.Grid) -> None:
 
 
 def test_what_does_not_fit_is_refused_at_once(bars: pl.DataFrame) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(wfo.InputError) as caught:
         wfo.sweep("atr_d_ls", bars, "phase1_slim", windows="default", memory_limit=8_000_000_000)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
     said = str(caught.value)
     grid = wfo.Grid.load("phase1_slim", "atr_d_ls")
     size = (len(grid) + (1 << 21)) * 4 * 40

@@ -14,8 +14,9 @@ from calling import call_cli
 from strategies import strategy
 
 import wfo
+from wfo.default_grids import default_grid
 from wfo.python_files import import_file
-from wfo.runs.given import default_grid, load_grids
+from wfo.runs.given import load_grids
 from wfo.runs.identity import kernel_digest
 from wfo.strategy import PythonKernel, get_strategy
 from wfo.strategy.registry import separate
@@ -209,6 +210,31 @@ def test_a_strategy_without_a_grid_says_what_one_looks_like() -> None:
     # What it shows is a grid.
     grid = wfo.Grid(load_yaml(example, "example"), strategy=own)
     assert all(len(axis) > 1 for axis in grid.values.values())
+
+
+def test_a_sweep_takes_the_default_grid() -> None:
+    class Own(wfo.Rules):
+        length = wfo.Int(5, 20, 5)
+        width = wfo.Float(1, 2, 0.5)
+
+        def rules(self, x: Any) -> Any:
+            up = x.close > x.sma(x.close, self.length) * self.width
+            return wfo.orders(long=x.at_open(up), exit_long=x.after(self.length))
+
+    class Lacking(Own):
+        width = wfo.Float(1, 2)
+
+    bars = wfo.load_sample("NASDAQ").tail(300)
+    found = wfo.sweep(Own, bars, split=200)
+    assert found.grid.values == {"length": (5, 10, 15, 20), "width": (1.0, 1.5, 2.0)}
+    with pytest.raises(
+        wfo.InputError, match=r"^width of .*Lacking.* give a step to Float, or grid=$"
+    ):
+        wfo.sweep(Lacking, bars, split=200)
+    with pytest.raises(
+        wfo.InputError, match=r"toy has no default grid; give values by grid=.*'fast'"
+    ):
+        wfo.sweep(strategy("fast"), bars, split=200)
 
 
 def test_the_strategies_of_this_package_keep_their_usual_grid() -> None:

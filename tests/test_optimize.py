@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime as dt
 import json
 import math
@@ -192,7 +193,9 @@ def test_the_summary_says_what_was_searched(tmp_path: Path, out: Path) -> None:
 def test_what_is_read_back_is_what_was_returned(tmp_path: Path, out: Path) -> None:
     report = wfo.optimize(_made(tmp_path, SPACE, PROGRAM, FAILS=(3,)), out=out)
     again = wfo.read_study(report.folder)
-    assert again.page == report.page
+    # Of the time that it took milliseconds are kept, and the page rounds both.
+    assert again.seconds == pytest.approx(report.seconds, abs=1e-3)
+    assert dataclasses.replace(again, seconds=report.seconds).page == report.page
     assert again.best == report.best
     assert again.table.equals(report.table)
     assert (again.counts, again.errors, again.state) == (

@@ -60,7 +60,7 @@ def test_cases_are_hard_enough(strategy: str) -> None:
     """Agreement means something only if the cases trade, gap, tie, reverse, lose and stop."""
     trades = gaps = ties = without = losses = shorts = reversals = visits = ruined = 0
     money = set()
-    for seed in range(300):
+    for seed in range(100):
         c = cases.case(seed, strategy)
         sim = c.simulate("direct")
         used = c.settings
@@ -80,15 +80,15 @@ def test_cases_are_hard_enough(strategy: str) -> None:
         ruined += sim.equity[-1] <= 0
     has = wfo.strategies()[strategy]
     assert len(money) == 16
-    assert trades > 1_000
-    assert gaps > 100
-    assert ties > 20
-    assert 5 < without < 250
-    assert losses > 2
-    assert (shorts > 500) == has.shorts
+    assert trades > 300
+    assert gaps > 30
+    assert ties > 6
+    assert 2 < without < 80
+    assert losses > 0
+    assert (shorts > 150) == has.shorts
     if "entry_mode" in has.names:
-        assert reversals > 100
-        assert visits > 20
+        assert reversals > 30
+        assert visits > 6
         assert ruined > 0
 
 

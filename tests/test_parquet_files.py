@@ -156,9 +156,9 @@ def test_a_small_file_is_not_unpacked_into_a_large_frame() -> None:
     bomb = frame.with_columns(pl.col("a").alias(f"{i}") for i in range(8))
     content = parquet_inputs._polars(bomb, compression="zstd")
     assert len(content) < 500_000
-    start = time.monotonic()
+    start = time.process_time()
     refused(content, r"unpacked it has more than the 268\.4 MB that are read of a file of its size")
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     # A column of it is no more than is read of any file.
     with ParquetFile(content) as file:
         assert file.read(["a"]).equals(frame)

@@ -34,7 +34,7 @@ _DAY = dt.timedelta(days=1)
 
 #: Sequences by default, each series with each kind of sequence, and of those that the long tests
 #: add.
-QUICK, SLOW, BATCH = 80, 10_000, 250
+QUICK, SLOW, BATCH = 42, 10_000, 250
 
 #: Of faults in a row, and attempts that outlast them.
 MOST, ATTEMPTS = 3, 5
@@ -266,7 +266,12 @@ def test_faults_that_pass_leave_no_trace_in_many_sequences(batch: int) -> None:
 # What does not pass
 
 
-@pytest.mark.parametrize("number", range(24))
+def numbers(quick: int, of: int) -> list[Any]:
+    """Numbers of sequences, of which the first so many are tried in every run of the tests."""
+    return [pytest.param(k, marks=() if k < quick else pytest.mark.slow) for k in range(of)]
+
+
+@pytest.mark.parametrize("number", numbers(12, of=24))
 def test_a_revised_past_is_fetched_anew(number: int) -> None:
     """Between two updates the last stored bar changes, or all bars by a split."""
     rng = random.Random(number)
@@ -302,7 +307,7 @@ def test_a_revised_past_is_fetched_anew(number: int) -> None:
         same(undisturbed(series, market, series.first, series.last), now)
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", numbers(16, of=24))
 def test_revoked_credentials_end_updates_and_harm_nothing(number: int) -> None:
     rng = random.Random(number)
     series = SERIES[(0, 1, 3, 4)[number % 4]]

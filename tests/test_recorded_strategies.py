@@ -21,6 +21,7 @@ import wfo
 from wfo.data import sample_store
 from wfo.files import read_sealed, write_sealed
 from wfo.runs.folder import RunFolder
+from wfo.runs.handover import set_file
 from wfo.runs.identity import kernel_digest, sweep_key
 from wfo.runs.job import Job
 from wfo.runs.machine import Machine
@@ -281,6 +282,35 @@ def test_an_edited_file_is_another_run(here: Path, folder: RunFolder) -> None:
     assert print_of() != before
 
 
+RULES = """
+import wfo
+
+
+class Calm(wfo.Rules):
+    length = wfo.Int(2, 4, 2)
+
+    def rules(self, x):
+        return wfo.orders(long=x.at_open(x.close > x.open), exit_long=x.after(self.length))
+"""
+
+
+def test_a_page_of_recorded_rules_says_that_their_file_has_changed(here: Path) -> None:
+    file = here / "calm.py"
+    file.write_text(RULES)
+    with separate():
+        run(plan(here, strategy="calm.py:Calm", grid=None), sample_store())
+    said = "calm.py has changed since the run"
+    for text, times in ((RULES, 0), (f"{RULES}\n# edited\n", 1), ("raise SystemExit", 1)):
+        file.write_text(text)
+        with separate():
+            asked = call_cli("simulate", here / "NASDAQ", "--set", "length=4")
+        assert asked.code == 0, asked.err
+        assert asked.out.count(said) == times
+    file.unlink()
+    with separate():
+        assert said not in call_cli("simulate", here / "NASDAQ", "--set", "length=4").out
+
+
 def task_of(out: Path, **options: Any) -> Task:
     return Task.of(plan(out, **options), sample_store(), Machine().version())
 
@@ -319,6 +349,45 @@ def test_a_map_is_no_other_strategy() -> None:
     for wrong in (("atr_period",), ("atr_period", "atr_period"), ("atr_period", "a"), "ab", 3):
         with pytest.raises(wfo.InputError, match=r"map_axes|no parameter"):
             own.with_map(wrong)  # type: ignore[arg-type]  # on purpose
+
+
+class Wide(wfo.Rules):
+    """Thirty parameters, and a thousand expressions."""
+
+    for _place in range(30):
+        locals()[f"a_parameter_with_a_long_name_{_place:02d}"] = wfo.Float(0.001, 9.5, 0.5)
+    del _place
+
+    def rules(self, x: Any) -> Any:
+        level = x.close
+        for place in range(450):
+            level = level + getattr(self, f"a_parameter_with_a_long_name_{place % 30:02d}") / (
+                place + 7
+            )
+        return wfo.orders(long=x.stop(level), exit_long=x.after(5))
+
+
+@pytest.mark.parametrize("name", ["set.json", "set.yaml"])
+def test_a_set_file_of_many_parameters_is_computed(tmp_path: Path, name: str) -> None:
+    own = get_strategy(Wide)
+    values = {parameter.name: 1.5 + at / 8 for at, parameter in enumerate(own.parameters)}
+    wfo.write_set(wfo.ParameterSet(own, values), tmp_path / name)
+    read = wfo.read_set(tmp_path / name)
+    assert dict(read.params) == values
+    bars = wfo.load_sample("NASDAQ").tail(300)
+    found = wfo.simulate(read.strategy, bars, read.params, split=200)
+    assert found.trades.equals(wfo.simulate(Wide, bars, values, split=200).trades)
+
+
+def test_a_set_file_that_could_not_be_read_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = get_strategy(Wide)
+    values = dict.fromkeys(own.names, 1.0)
+    monkeypatch.setattr(set_file, "_LARGEST", 10_000)
+    with pytest.raises(wfo.InputError, match=r"would have [\d,]+ bytes, and 10,000 are read: Wide"):
+        wfo.write_set(wfo.ParameterSet(own, values), tmp_path / "set.json")
+    assert not (tmp_path / "set.json").exists()
 
 
 def test_set_files_describe_the_strategy(here: Path) -> None:

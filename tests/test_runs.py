@@ -66,6 +66,23 @@ def plan(tiny: str, tmp_path: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run of the tiny grid; its folder is for reading only."""
+    place = tmp_path_factory.mktemp("whole")
+    (place / "tiny.yaml").write_text(TINY)
+    each = RunPlan("NASDAQ", "atr_d_l", grid=str(place / "tiny.yaml"), out=place / "out")
+    return run(each, sample_store()).folder.path
+
+
+@pytest.fixture
+def earlier(whole: Path, plan: Any) -> RunFolder:
+    """The folder of plans, where a run of the tiny grid has come to its end; a copy."""
+    folder = RunFolder.of(plan().out, "NASDAQ")
+    shutil.copytree(whole, folder.path)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> RunReport:
     """One run of the smoke grid; its folder is for reading only."""
     out = tmp_path_factory.mktemp("smoke")
@@ -292,8 +309,8 @@ def test_csv_holds_the_best_unless_all_are_asked_for(rows: int | None, plan: Any
     check_text(folder / "candidates_atr_d_l_tiny.csv", frame if rows is None else frame.head(rows))
 
 
-def test_nothing_stable_leaves_headings(plan: Any) -> None:
-    usual = run(plan(), sample_store()).folder.path
+def test_nothing_stable_leaves_headings(plan: Any, earlier: RunFolder) -> None:
+    usual = earlier.path
     headings = {p.name: p.read_text().splitlines()[0] for p in usual.glob("*.csv")}
     report = run(plan(gates=Gates(wfe=1000)), sample_store())
     scores = report.strategies[0].scores
@@ -398,9 +415,10 @@ def changed_bars(tmp_path: Path) -> wfo.DataStore:
 
 
 @pytest.mark.parametrize("what", ["settings", "windows", "as_of", "grid", "data"])
-def test_another_run_moves_the_earlier_one_whole(what: str, plan: Any, tmp_path: Path) -> None:
-    first = run(plan(), sample_store())
-    folder = first.folder.path
+def test_another_run_moves_the_earlier_one_whole(
+    what: str, plan: Any, earlier: RunFolder, tmp_path: Path
+) -> None:
+    folder = earlier.path
     before = contents(folder, "trials.json")
     changes: dict[str, dict[str, Any]] = {
         "settings": {"settings": Settings(fee=0.0001)},
@@ -426,13 +444,12 @@ def before_hash(before: dict[str, bytes]) -> str:
     return str(json.loads(before["run.json"])["fingerprint"])[:8]
 
 
-def test_the_same_run_again_stays_where_it_is(plan: Any) -> None:
-    first = run(plan(), sample_store())
-    before = contents(first.folder.path, "run.json")
+def test_the_same_run_again_stays_where_it_is(plan: Any, earlier: RunFolder) -> None:
+    before = contents(earlier.path, "run.json")
     again = run(plan(), sample_store())
     assert again.moved is None
-    assert not (first.folder.path / HISTORY).exists()
-    assert contents(first.folder.path, "run.json") == before
+    assert not (earlier.path / HISTORY).exists()
+    assert contents(earlier.path, "run.json") == before
 
 
 def test_other_gates_are_the_same_run_scored_otherwise(plan: Any, tmp_path: Path) -> None:
@@ -463,8 +480,8 @@ def test_runs_can_take_turns_and_are_swept_once(plan: Any) -> None:
     assert contents(folder, "run.json", "trials.json") == before
 
 
-def test_a_run_of_the_history_is_never_replaced(plan: Any) -> None:
-    folder = run(plan(), sample_store()).folder.path
+def test_a_run_of_the_history_is_never_replaced(plan: Any, earlier: RunFolder) -> None:
+    folder = earlier.path
     before = contents(folder, "trials.json")
     for number in ("", "-2", "-3"):
         moved = run(plan(fresh=True), sample_store()).moved
@@ -477,8 +494,8 @@ def test_a_run_of_the_history_is_never_replaced(plan: Any) -> None:
 
 
 @pytest.mark.parametrize("gone", [1, 2, 3])
-def test_move_that_was_cut_short_is_taken_back(gone: int, plan: Any) -> None:
-    folder = run(plan(), sample_store()).folder.path
+def test_move_that_was_cut_short_is_taken_back(gone: int, plan: Any, earlier: RunFolder) -> None:
+    folder = earlier.path
     before = contents(folder, "run.json")
     target = folder / HISTORY / manifest(folder)["fingerprint"][:8]
     target.mkdir(parents=True)
@@ -506,8 +523,8 @@ def test_figures_of_an_unfinished_run_survive_in_the_history(plan: Any, tmp_path
     assert contents(back, "run.json", "trials.json") == contents(alone, "run.json", "trials.json")
 
 
-def test_move_that_was_cut_short_is_completed(plan: Any) -> None:
-    folder = run(plan(), sample_store()).folder.path
+def test_move_that_was_cut_short_is_completed(plan: Any, earlier: RunFolder) -> None:
+    folder = earlier.path
     before = contents(folder, "trials.json")
     # As a kill between two renames leaves it: some files are over, the manifest is still here.
     target = folder / HISTORY / before_hash(before)
@@ -519,8 +536,10 @@ def test_move_that_was_cut_short_is_completed(plan: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", ""])
-def test_manifest_that_cannot_be_read_is_moved_with_its_files(text: str, plan: Any) -> None:
-    folder = run(plan(), sample_store()).folder.path
+def test_manifest_that_cannot_be_read_is_moved_with_its_files(
+    text: str, plan: Any, earlier: RunFolder
+) -> None:
+    folder = earlier.path
     (folder / "run.json").write_text(text)
     (folder / "note.txt").write_text("of the earlier run")
     report = run(plan(settings=Settings(slip=0.001)), sample_store())
@@ -535,8 +554,10 @@ def test_manifest_that_cannot_be_read_is_moved_with_its_files(text: str, plan: A
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", "", None])
-def test_manifest_that_cannot_be_read_does_not_cost_the_sweep(text: str | None, plan: Any) -> None:
-    folder = run(plan(), sample_store()).folder.path
+def test_manifest_that_cannot_be_read_does_not_cost_the_sweep(
+    text: str | None, plan: Any, earlier: RunFolder
+) -> None:
+    folder = earlier.path
     before = contents(folder, "run.json")
     if text is None:
         (folder / "run.json").unlink()
@@ -548,8 +569,8 @@ def test_manifest_that_cannot_be_read_does_not_cost_the_sweep(text: str | None, 
     assert manifest(folder)["status"] == "complete"
 
 
-def test_files_of_a_killed_process_are_removed(plan: Any) -> None:
-    folder = run(plan(), sample_store()).folder.path
+def test_files_of_a_killed_process_are_removed(plan: Any, earlier: RunFolder) -> None:
+    folder = earlier.path
     # None of them is a name that the next run writes to.
     names = (
         "candidates_atr_d_l_other.csv.part",
@@ -795,22 +816,20 @@ ARRAY = r"phase3/oos_dd\.npy"
         (lambda f: shutil.rmtree(f / "wfo"), r"there is no .*meta\.json; 'wfo run' computes"),
     ],
 )
-def test_rescore_of_a_broken_run(spoil: Any, message: str, plan: Any) -> None:
-    folder = run(plan(), sample_store()).folder
-    assert (folder.path / "wfo/atr_d_l/phase3/oos_dd.npy").stat().st_size == 128 + 4 * 128
-    spoil(folder.path)
-    before = contents(folder.path)
+def test_rescore_of_a_broken_run(spoil: Any, message: str, earlier: RunFolder) -> None:
+    assert (earlier.path / "wfo/atr_d_l/phase3/oos_dd.npy").stat().st_size == 128 + 4 * 128
+    spoil(earlier.path)
+    before = contents(earlier.path)
     with pytest.raises(ResultsError, match=message):
-        rescore(folder, gates=Gates(wfe=0.5))
-    assert contents(folder.path) == before
+        rescore(earlier, gates=Gates(wfe=0.5))
+    assert contents(earlier.path) == before
 
 
-def test_rescore_refuses_more_phases_than_there_are(plan: Any) -> None:
-    folder = run(plan(), sample_store()).folder
-    before = contents(folder.path)
+def test_rescore_refuses_more_phases_than_there_are(earlier: RunFolder) -> None:
+    before = contents(earlier.path)
     with pytest.raises(InputError, match=r"min_phases = 5 .* 4 phases"):
-        rescore(folder, gates=Gates(min_phases=5))
-    assert contents(folder.path) == before
+        rescore(earlier, gates=Gates(min_phases=5))
+    assert contents(earlier.path) == before
 
 
 def test_rescore_that_fails_can_be_repeated(
@@ -889,23 +908,23 @@ def test_a_run_that_is_stopped_while_it_is_looked_at_goes_on(two: RunPlan) -> No
     assert report.moved is None
 
 
-def test_a_damaged_count_of_trials_is_found_before_anything_is_done(plan: Any) -> None:
-    done = run(plan(), sample_store())
-    done.folder.trials.write_text("{}")
-    before = contents(done.folder.path)
+def test_a_damaged_count_of_trials_is_found_before_anything_is_done(
+    plan: Any, earlier: RunFolder
+) -> None:
+    earlier.trials.write_text("{}")
+    before = contents(earlier.path)
     with pytest.raises(
         ResultsError, match=r"trials\.json is damaged.*the count of a symbol's trials"
     ):
         run(plan(settings=Settings(slip=0.001)), sample_store())
-    assert contents(done.folder.path) == before
+    assert contents(earlier.path) == before
 
 
-def test_a_folder_in_use_is_left_alone(plan: Any) -> None:
-    done = run(plan(), sample_store())
-    before = contents(done.folder.path)
-    with done.folder.hold("somebody else"):
+def test_a_folder_in_use_is_left_alone(plan: Any, earlier: RunFolder) -> None:
+    before = contents(earlier.path)
+    with earlier.hold("somebody else"):
         with pytest.raises(ResultsError, match=r"in use by .* somebody else"):
             run(plan(settings=Settings(slip=0.001)), sample_store())
         with pytest.raises(ResultsError, match="in use"):
-            rescore(done.folder)
-    assert contents(done.folder.path) == before
+            rescore(earlier)
+    assert contents(earlier.path) == before

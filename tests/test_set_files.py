@@ -444,7 +444,7 @@ def changed_json(**changed: Any) -> str:
             changed_json().replace('"atr_period": 14', '"atr_period": 14, "atr_period": 15'),
             "'atr_period' is there twice",
         ),
-        (" " * 200_000, "has 200,000 bytes; 131,072 are read"),
+        (" " * 2_500_000, "has 2,500,000 bytes; 2,097,152 are read"),
     ],
 )  # fmt: skip
 def test_json_that_is_no_set_is_refused(text: str | bytes, message: str, tmp_path: Path) -> None:

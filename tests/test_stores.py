@@ -134,6 +134,7 @@ def test_coarse_grids_come_to_the_same(strategy: str, tmp_path: Path) -> None:
     check_the_cut(found, strategy, total, sure=strategy != "atr_d_hma_l")
 
 
+@pytest.mark.slow  # what test_stages compares both stores of fits too
 def test_where_all_stable_ones_fit_nothing_is_cut(sparse: Path, tmp_path: Path) -> None:
     found = both("atr_d_l", str(sparse), tmp_path)
     scores = agree(found)

@@ -1,0 +1,77 @@
+"""Strategies that size their trades themselves: every page says so where it says the sizing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from made_walk import made_findings, made_matrix, made_walk
+
+import wfo
+from wfo.rules.sizing import into_a_trade
+from wfo.runs.assumed import assumed_of_settings
+from wfo.runs.walkforward import artefacts
+from wfo.settings import AccountSettings
+from wfo.strategy import Strategy, get_strategy
+from wfo.strategy.record import from_record, own_sizing, same_strategy, to_record
+
+
+@wfo.indicator
+def own(column: Any) -> Any:
+    return np.asarray(column)
+
+
+class ByRisk(wfo.Rules):
+    """Buys where a function of the user's says so, by a share that is put at risk."""
+
+    share = wfo.Float(0.01, 0.02, 0.01)
+
+    def rules(self, x: Any) -> Any:
+        up = own(x.close) > x.shift(x.close, 1)
+        return wfo.orders(long=x.at_open(up), exit_long=x.loss(percent=2), risk=self.share)
+
+
+class BySize(wfo.Rules):
+    """Buys for a share of the equity."""
+
+    share = wfo.Float(0.5, 1, 0.5)
+
+    def rules(self, x: Any) -> Any:
+        up = x.close > x.open
+        return wfo.orders(long=x.at_open(up), exit_long=x.after(3), size=self.share)
+
+
+#: A strategy, by what it sizes, and what a page says of it.
+CASES = [
+    (ByRisk, "risk", "by the strategy's risk, the share of the equity that its nearest stop"),
+    (BySize, "size", "by the strategy's size, a share of the equity for each trade"),
+    ("atr_d_l", "", "compound: the whole equity goes into a trade"),
+]
+
+
+@pytest.mark.parametrize(("given", "how", "said"), CASES)
+def test_every_page_says_what_sizes(given: Any, how: str, said: str) -> None:
+    strategy: Strategy = get_strategy(given)
+    assert own_sizing(strategy) == how
+    rows = {row.what: row.text for row in assumed_of_settings(AccountSettings(), strategy)}
+    assert rows["Sizing"].startswith(said)
+    walk = made_findings(made_walk(), strategy=strategy)
+    matrix = made_findings(None, matrix=made_matrix(), strategy=strategy)
+    for found in (walk, matrix):
+        page = " ".join(artefacts.text_page(found).split())
+        assert f"Sizing {said}" in page
+    words = f"what the {how} of the strategy says" if how else "the whole equity"
+    assert into_a_trade("compound", strategy) == words
+
+
+def test_a_record_of_rules_with_functions_says_what_sizes() -> None:
+    strategy = get_strategy(ByRisk)
+    data = to_record(strategy)
+    assert "program" not in data
+    stated = from_record(data)
+    assert own_sizing(stated) == "risk"
+    # Records of before say nothing, and are of the same strategy.
+    del data["own_sizing"]
+    assert own_sizing(from_record(data)) == ""
+    assert same_strategy(from_record(data), strategy)
