@@ -504,7 +504,7 @@ def test_the_page_of_the_map_shows_every_cell(again: plateau_stage.PlateauReport
             assert any(t.startswith(begin) for t in found.titles), begin
     item = stated(again.folder.path)["results"][1]
     assert f"atr_d_l, grid small: {item['stable']:,} of 3,360 stable by v4" in text
-    assert "no costs; capital 100,000, the whole equity" in text
+    assert "no costs; capital 100,000, a trade takes the whole equity" in text
     assert "No plateaus: " in text, "of the strategy that has none"
     assert text.count("orange: plateaus") == 1, "frames are explained where there are some"
 

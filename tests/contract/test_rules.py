@@ -33,7 +33,26 @@ DIRECT = (
     CORE / "execution" / "intraday.rs",
     CORE / "execution" / "performance.rs",
 )
-FACTORED = tuple(sorted((FAMILY / "factored").rglob("*.rs")))
+PARTS = (
+    "boundary",
+    "excursion",
+    "intrabar_time",
+    "lane_accounts",
+    "lane_parts",
+    "lookup",
+    "per_unit",
+    "ruin",
+)
+#: Besides its own, what it is made of: touches, what a trade makes of a unit of equity, accounts.
+FACTORED = tuple(
+    sorted(
+        [
+            *(FAMILY / "factored").rglob("*.rs"),
+            *(CORE / "engine" / "first_touch").rglob("*.rs"),
+            *(CORE / "engine" / f"{name}.rs" for name in PARTS),
+        ]
+    )
+)
 TESTS = tuple(sorted(Path(__file__).parent.glob("test_*.py")))
 
 #: What an engine cannot show, and why.

@@ -242,8 +242,9 @@ def _whole(value: Any) -> Any:
 
 def _text(path: Path) -> str:
     """Return the text of a file, which is not too large to be one."""
+    is_yaml = path.suffix.lower() in {".yaml", ".yml"}
     try:
-        data = read_bytes(path, most=_LARGEST)
+        data = read_bytes(path, most=min(_LARGEST, YAML_BYTES) if is_yaml else _LARGEST)
     except FileNotFoundError:
         raise InputError(f"there is no set file {one_line(path)}") from None
     except OSError as error:
