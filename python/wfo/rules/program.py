@@ -7,6 +7,7 @@ brackets are those of `CONTRACT.md`.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -253,7 +254,7 @@ class Program:
     @property
     def kinds(self) -> list[Kind]:
         """What each node is."""
-        return kinds_of(self.nodes, len(self.parameters), len(self.functions))
+        return list(_kinds(self.nodes, len(self.parameters), len(self.functions)))
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -269,6 +270,12 @@ class Program:
     def timeframes(self) -> tuple[str, ...]:
         """The higher bars that are read, as ``resample`` names them, in order of first use."""
         return tuple(dict.fromkeys(node.text for node in self.nodes if node.op == "resample"))
+
+
+@functools.lru_cache(maxsize=64)
+def _kinds(nodes: tuple[Node, ...], parameters: int, functions: int) -> tuple[Kind, ...]:
+    """Return the same as `kinds_of`, once: lookbacks of a grid ask for it set by set."""
+    return tuple(kinds_of(nodes, parameters, functions))
 
 
 def kinds_of(nodes: Sequence[Node], parameters: int, functions: int) -> list[Kind]:
