@@ -159,6 +159,28 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return (cores or 1) + 1
 
 
+# What the command line handles: interrupts, and an alarm that repeats one that was swallowed.
+HANDLED = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Handle signals after a test as before it.
+
+    A command that a test calls in its process leaves its handlers there. An interrupt that a later
+    test makes on purpose would be repeated by an alarm, in whichever test runs by then.
+    """
+    before = [(number, signal.getsignal(number)) for number in HANDLED]
+    try:
+        return (yield)
+    finally:
+        for number, handler in before:
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, since ``make test`` gives whole files to processes.
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,14 +47,11 @@ class Called:
 @pytest.fixture
 def wfo_(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., Called]]:
+) -> Callable[..., Called]:
     """Calls the command line in an empty folder, in this process."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("WFO_DATA_DIR", raising=False)
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    numbers += [signal.SIGALRM] if sys.platform != "win32" else []
-    before = {n: signal.getsignal(n) for n in numbers}
 
     def call(*arguments: object) -> Called:
         capsys.readouterr()
@@ -64,9 +61,7 @@ def wfo_(
         assert isinstance(code, int)
         return Called(code, *capsys.readouterr())
 
-    yield call
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return call
 
 
 @pytest.fixture

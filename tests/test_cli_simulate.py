@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
-import signal
 import struct
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 from zoneinfo import ZoneInfo
@@ -54,17 +53,6 @@ class Called:
 
     def __repr__(self) -> str:
         return f"exit {self.code}\n{self.out}\n{self.err}"
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Puts back the handlers that the command line sets."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    numbers += [signal.SIGALRM] if sys.platform != "win32" else []
-    before = {n: signal.getsignal(n) for n in numbers}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

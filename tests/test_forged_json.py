@@ -12,7 +12,6 @@ import json
 import random
 import re
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -421,22 +420,17 @@ def test_names_of_files_do_not_steer_a_terminal(
     character: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     place = tmp_path / f"a{character}b"
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)}
-    try:
-        for arguments in (
-            ["verify", str(place)],
-            ["results", "--out", str(place)],
-            ["simulate", "--set-file", str(place / "set.json")],
-            ["grids", str(place / "own.yaml")],
-            ["data", "list", "--data-dir", str(place)],
-            ["run", "--symbol", f"Q{character}", "--data-dir", str(place), "--out", str(place)],
-            [f"no{character}"],
-        ):
-            with pytest.raises(SystemExit) as ended:
-                main(arguments)
-            said = "".join(capfd.readouterr())
-            assert ended.value.code in {0, 1, 2}, said
-            assert not any(each in said for each in character), arguments
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    for arguments in (
+        ["verify", str(place)],
+        ["results", "--out", str(place)],
+        ["simulate", "--set-file", str(place / "set.json")],
+        ["grids", str(place / "own.yaml")],
+        ["data", "list", "--data-dir", str(place)],
+        ["run", "--symbol", f"Q{character}", "--data-dir", str(place), "--out", str(place)],
+        [f"no{character}"],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        said = "".join(capfd.readouterr())
+        assert ended.value.code in {0, 1, 2}, said
+        assert not any(each in said for each in character), arguments

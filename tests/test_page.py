@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +57,8 @@ def found(tmp_path: Path) -> Callable[..., RunReport]:
 
 
 @pytest.fixture
-def typed(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], tuple[int, str]]]:
+def typed(capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, str]]:
     """Types a command line, in this process; returns its exit code and what it printed."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    numbers += [signal.SIGALRM] if sys.platform != "win32" else []
-    before = {n: signal.getsignal(n) for n in numbers}
 
     def call(line: str) -> tuple[int, str]:
         program, *arguments = shlex.split(line)
@@ -77,9 +73,7 @@ def typed(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], tuple[
         out, err = capsys.readouterr()
         return code, out if code == 0 else err
 
-    yield call
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return call
 
 
 def words(page: str) -> str:

@@ -9,9 +9,8 @@ import io
 import json
 import re
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -106,14 +105,9 @@ class Command:
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
-    """Calls of command lines, after which signals are handled as before."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    numbers += [signal.SIGALRM] if sys.platform != "win32" else []
-    before = {n: signal.getsignal(n) for n in numbers}
-    yield Command(capsys)
-    for number, handler in before.items():
-        signal.signal(number, handler)
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Calls of command lines."""
+    return Command(capsys)
 
 
 TIMES = ("started", "finished", "timings", "seal", "command")
