@@ -21,8 +21,8 @@ from wfo.metrics import inferred_bars_per_year
 from wfo.search.evaluating import (
     FIGURES,
     StrategyEvaluator,
+    StrategyPoints,
     keeping_to,
-    lookback_of,
     score_of,
 )
 from wfo.search.evaluating.figures import STANDARD
@@ -735,9 +735,15 @@ def test_symbols_need_as_many_windows() -> None:
 
 def test_the_longest_lookback_of_a_space() -> None:
     own = wfo.strategies()["atr_d_l"]
-    assert lookback_of(own, space(listed("atr_period", 10, 500, 20))) == 500
-    assert lookback_of(own, space(Dimension("bb_length", "int", low=5, high=90_000))) == 90_000
-    assert lookback_of(own, space(Dimension("vol_threshold", "float", low=0.1, high=0.2))) == 70
+    assert StrategyPoints(own, space(listed("atr_period", 10, 500, 20))).least == 500
+    assert (
+        StrategyPoints(own, space(Dimension("bb_length", "int", low=5, high=90_000))).least
+        == 90_000
+    )
+    assert (
+        StrategyPoints(own, space(Dimension("vol_threshold", "float", low=0.1, high=0.2))).least
+        == 70
+    )
 
 
 # After the search

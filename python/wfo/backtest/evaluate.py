@@ -26,6 +26,7 @@ from wfo.rules.parts import program_of
 from wfo.rules.returned import returned_columns
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, StrategyLike, get_strategy
+from wfo.strategy.value import lookback_on
 from wfo.text import brief, size_text
 from wfo.windows import Phase
 
@@ -185,10 +186,11 @@ class Evaluator:
         if not isinstance(grid, Grid):
             grid = Grid(grid, strategy=named)
         check_grid(named, grid)
+        read = feeds if isinstance(feeds, Feeds) else read_feeds(named, feeds)
+        need = lookback_on(named, grid.values, read)
         self._open(
-            named, feeds, GridSpace(grid), grid.need, phases, settings, engine, threads, figures,
-            labels,
-        )  # fmt: skip
+            named, read, GridSpace(grid), need, phases, settings, engine, threads, figures, labels
+        )
 
     @classmethod
     def of_sets(
@@ -221,18 +223,20 @@ class Evaluator:
         ]
         if not rows:
             raise InputError("there are no parameter sets to evaluate")
+        read = feeds if isinstance(feeds, Feeds) else read_feeds(named, feeds)
         need = max(
-            named.lookback({n: (v,) for n, v in zip(named.names, r, strict=True)}) for r in rows
+            lookback_on(named, {n: (v,) for n, v in zip(named.names, r, strict=True)}, read)
+            for r in rows
         )
         found = cls.__new__(cls)
         space = SetSpace(np.array(rows, dtype=np.float64))
-        found._open(named, feeds, space, need, phases, settings, engine, threads, figures, labels)
+        found._open(named, read, space, need, phases, settings, engine, threads, figures, labels)
         return found
 
     def _open(
         self,
         strategy: Strategy,
-        feeds: Feeds | Any,
+        read: Feeds,
         space: Space,
         need: int,
         phases: Sequence[Bounds | Phase],
@@ -246,7 +250,6 @@ class Evaluator:
         if labels is not None and not extended:
             raise InputError("labels= goes with figures='extended'")
         used = strategy.settings_of(settings)
-        read = feeds if isinstance(feeds, Feeds) else read_feeds(strategy, feeds)
         bounds = [
             checked_bounds(split, warmup, need, read.bars, end, read.stamps)
             for warmup, split, end in _all_bounds(phases)

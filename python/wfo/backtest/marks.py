@@ -26,6 +26,7 @@ from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, StrategyLike, get_strategy
+from wfo.strategy.value import lookback_on
 from wfo.text import brief
 
 if TYPE_CHECKING:
@@ -232,11 +233,13 @@ def _marks(
     import numpy as np
 
     named = get_strategy(strategy)
-    space, need = space_of(named, sets)
+    space, values = space_of(named, sets)
+    read = feeds if isinstance(feeds, Feeds) else read_feeds(named, feeds)
     if isinstance(space, SetSpace):
         # That of values from several sets would be longer than any set's own.
-        need = max(_lookback(named, row) for row in space.table.tolist())
-    read = feeds if isinstance(feeds, Feeds) else read_feeds(named, feeds)
+        need = max(_lookback(named, row, read) for row in space.table.tolist())
+    else:
+        need = lookback_on(named, values, read)
     used = named.settings_of(settings)
     first, stop = checked_range(warmup, end, need, read)
     ends = _checked_ends(at, first, stop)
@@ -253,10 +256,11 @@ def _marks(
     return used.capital, marks
 
 
-def _lookback(strategy: Strategy, row: Sequence[float]) -> int:
+def _lookback(strategy: Strategy, row: Sequence[float], read: Feeds) -> int:
     """Return the longest lookback of one set, in bars."""
     pairs = zip(strategy.parameters, row, strict=True)
-    return strategy.lookback({p.name: (int(v) if p.whole else v,) for p, v in pairs})
+    values = {p.name: (int(v) if p.whole else v,) for p, v in pairs}
+    return lookback_on(strategy, values, read)
 
 
 def _engine(strategy: Strategy, settings: AccountSettings) -> Engine:

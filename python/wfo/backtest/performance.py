@@ -27,6 +27,7 @@ from wfo.errors import InputError, did_you_mean
 from wfo.grid import Grid
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, StrategyLike, get_strategy
+from wfo.strategy.value import lookback_on
 from wfo.text import brief
 
 if TYPE_CHECKING:
@@ -260,8 +261,9 @@ class PerformanceEvaluator:
         engine: str = "auto",
     ) -> None:
         named = get_strategy(strategy)
-        space, need = space_of(named, sets)
+        space, values = space_of(named, sets)
         read = feeds if isinstance(feeds, Feeds) else read_feeds(named, feeds)
+        need = lookback_on(named, values, read)
         used = named.settings_of(settings)
         first, stop = checked_range(warmup, end, need, read)
         chosen = choose_engine(engine, named, used, performance=True, space=space)
@@ -354,8 +356,10 @@ def performance(
     return evaluator.range(0, 1).row(0)
 
 
-def space_of(strategy: Strategy, sets: Grid | ArrayLike) -> tuple[Space, int]:
-    """Return the parameter sets, and the bars that the longest lookback of them needs.
+def space_of(
+    strategy: Strategy, sets: Grid | ArrayLike
+) -> tuple[Space, Mapping[str, Sequence[Number]]]:
+    """Return the parameter sets, and the values that each parameter has in some of them.
 
     Raises
     ------
@@ -364,7 +368,7 @@ def space_of(strategy: Strategy, sets: Grid | ArrayLike) -> tuple[Space, int]:
     """
     if isinstance(sets, Grid):
         check_grid(strategy, sets)
-        return GridSpace(sets), sets.need
+        return GridSpace(sets), sets.values
     import numpy as np
 
     try:
@@ -379,7 +383,7 @@ def space_of(strategy: Strategy, sets: Grid | ArrayLike) -> tuple[Space, int]:
         )
     if not len(table):
         raise InputError("there are no parameter sets to evaluate")
-    return SetSpace(table), strategy.lookback(_checked_values(strategy, table))
+    return SetSpace(table), _checked_values(strategy, table)
 
 
 def _checked_values(strategy: Strategy, table: FloatArray) -> dict[str, list[Number]]:

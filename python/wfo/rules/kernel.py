@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from wfo.errors import InputError
 from wfo.rules.lookback import lookback
 from wfo.rules.program import Program
 from wfo.rules.record import identity, to_record
@@ -51,7 +52,19 @@ class RulesKernel(RustKernel):
     def lookback_on(
         self, values: Mapping[str, Sequence[float]], feeds: Mapping[str, Mapping[str, Any]]
     ) -> int:
-        """Return the longest lookback on these bars, where it depends on them [G4]."""
+        """Return the longest lookback on these bars, where it depends on them [G4].
+
+        Raises
+        ------
+        InputError
+            If the bars have no dates that higher bars were found by.
+        """
+        for name in self.timeframes:
+            if name not in feeds:
+                raise InputError(
+                    f"the feeds do not say how many bars pass until one of {name} is known;"
+                    " wfo.read_feeds finds it from the dates of the bars"
+                )
         return lookback(self.program, values, feeds if self.timeframes else None)
 
     def handle(self, name: str) -> RulesProgram:  # noqa: ARG002  # rules are said by their program

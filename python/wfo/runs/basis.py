@@ -442,7 +442,8 @@ def _of_run(
     inputs, source, said = run_inputs(plan, run, store)
     changed += said
     days = bar_dates(inputs.bars)
-    slices, words, said = _slices(plan, run, days, _need(strategy, params, inputs), own=not said)
+    need = _need(strategy, params, inputs)
+    slices, words, said = _slices(plan, run, inputs, days, need, own=not said)
     changed += said
     own = own or manifest.settings_of(strategy)
     settings = planned_settings(plan, strategy, own)
@@ -492,7 +493,7 @@ def checked_params(strategy: Strategy, given: Mapping[str, object]) -> dict[str,
 
 def _need(strategy: Strategy, params: Mapping[str, Number], inputs: Inputs) -> int:
     """Return the longest lookback of a set, in bars."""
-    return inputs.lookback(strategy, {name: (value,) for name, value in params.items()})
+    return inputs.lookback(strategy)({name: (value,) for name, value in params.items()})
 
 
 def planned_settings(
@@ -588,7 +589,7 @@ def _source(store: DataStore, inputs: Inputs) -> str:
 
 
 def _slices(
-    plan: SimulationPlan, run: Run, days: list[dt.date], need: int, *, own: bool
+    plan: SimulationPlan, run: Run, inputs: Inputs, days: list[dt.date], need: int, *, own: bool
 ) -> tuple[tuple[Slice, ...], str, list[str]]:
     """Return the slices, the schedule in words, and how they differ from the run's."""
     kept = run.manifest.phases
@@ -606,7 +607,8 @@ def _slices(
                 f"{run.folder.manifest} has no schedule that can be read: {error!r}"
             ) from error
         # As a run does, by the longest lookback of its grids: a short history shrinks alike.
-        longest = max(need, *(g.need for g in run.manifest.load_grids()))
+        grids = run.manifest.load_grids()
+        longest = max(need, *(inputs.lookback(g.strategy)(g.values) for g in grids))
         phases = phases_of(days, plan.windows or schedule, plan.as_of, longest)
     numbers = [plan.phase] if plan.phase is not None else [p.number for p in phases]
     slices = tuple(slice_of(phases, number) for number in numbers)

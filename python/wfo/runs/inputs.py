@@ -16,8 +16,8 @@ from wfo.data.frames import time_column
 from wfo.errors import DataError, InputError
 from wfo.runs.holdout.kept import HoldoutBars, HoldoutSpan, cut
 from wfo.runs.manifest import BarsRecord, Dropped
-from wfo.strategy import Number, Strategy
-from wfo.strategy.value import lookback_on
+from wfo.strategy import Strategy
+from wfo.strategy.value import Lookback, lookback_for
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,11 +77,9 @@ class Inputs:
         """Return the prices that a strategy reads."""
         return read_feeds(strategy, self.bars, self.second if strategy.dual_symbol else None)
 
-    def lookback(self, strategy: Strategy, values: Mapping[str, Sequence[Number]]) -> int:
-        """Return the longest lookback of any mix of values on these bars, in bars."""
-        if not getattr(strategy.kernel, "timeframes", ()):
-            return strategy.lookback(values)
-        return lookback_on(strategy, values, self.of(strategy))
+    def lookback(self, strategy: Strategy) -> Lookback:
+        """Return the lookback of a strategy on these bars."""
+        return lookback_for(strategy, lambda: self.of(strategy))
 
 
 def load_inputs(

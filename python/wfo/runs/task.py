@@ -222,7 +222,7 @@ def phase_benchmarks(
 
 def _resolve(schedule: Windows, grids: tuple[Grid, ...], inputs: Inputs, plan: RunPlan) -> Phases:
     """Lay the windows over the bars."""
-    warmup = max([LEAST_WARMUP, *(inputs.lookback(g.strategy, g.values) for g in grids)])
+    warmup = max([LEAST_WARMUP, *(inputs.lookback(g.strategy)(g.values) for g in grids)])
     # Of what is held out only the dates count, and these only up to today, which may be none of a
     # bar.
     today = plan.as_of if inputs.holdout is None else inputs.holdout.today

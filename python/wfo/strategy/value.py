@@ -432,3 +432,26 @@ def lookback_on(
     """
     own = getattr(strategy.kernel, "lookback_on", None)
     return strategy.lookback(values) if own is None else int(own(values, feeds))
+
+
+def reads_higher_bars(strategy: Strategy) -> bool:
+    """Whether the lookback of a strategy depends on the bars that it reads."""
+    return bool(getattr(strategy.kernel, "timeframes", ()))
+
+
+def lookback_for(
+    strategy: Strategy, read: Callable[[], Mapping[str, Mapping[str, Any]]]
+) -> Lookback:
+    """Return the lookback of a strategy on bars that are known, for values that are asked later.
+
+    Parameters
+    ----------
+    strategy
+        Whose.
+    read
+        Returns what is read, by feed and column; called only where it makes a difference.
+    """
+    if not reads_higher_bars(strategy):
+        return strategy.lookback
+    feeds = read()
+    return lambda values: lookback_on(strategy, values, feeds)

@@ -13,6 +13,7 @@ from wfo.backtest.engines import engines_of
 from wfo.backtest.simulate import simulate_feeds
 from wfo.backtest.values import DatedSet
 from wfo.errors import InputError
+from wfo.strategy.value import lookback_on
 from wfo.walkforward.components import Decision, Params
 from wfo.walkforward.history import History
 from wfo.windows import WalkWindow
@@ -103,7 +104,7 @@ def simulate_sets(
     if any(a >= b for a, b in pairwise(bars)):
         raise InputError(f"sets must ascend, at least a bar apart, not begin with bars {bars}")
     need = max(
-        strategy.lookback({n: (v,) for n, v in zip(strategy.names, row, strict=True)})
+        lookback_on(strategy, {n: (v,) for n, v in zip(strategy.names, row, strict=True)}, feeds)
         for row in values
     )
     # What would hold before the first trading bar alone holds never.

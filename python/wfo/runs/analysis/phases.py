@@ -58,10 +58,11 @@ class RunPhases:
         """
         phases = self.history.manifest.phases
         least = min(phase.warmup for phase in phases)
+        lookback = self.history.lookback(strategy)
         fits = [
             i
             for i, params in enumerate(sets)
-            if strategy.lookback({n: (v,) for n, v in params.items()}) <= least
+            if lookback({n: (v,) for n, v in params.items()}) <= least
         ]
         found: list[tuple[SetPhase, ...]] = [()] * len(sets)
         if not fits:

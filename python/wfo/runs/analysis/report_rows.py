@@ -190,11 +190,12 @@ class ReportRows:
         """Take one first trading bar for all rows of all files, and all jobs of the run."""
         import numpy as np
 
-        needs = [job.strategy.lookback(job.values) for job in jobs]
+        needs = [self.history.lookback(job.strategy)(job.values) for job in jobs]
         for each in self.rows:
             complete = each.piece.params[~np.isnan(each.piece.params).any(axis=1)]
             if len(complete):
-                needs.append(_need(each.strategy, complete))
+                lookback = self.history.lookback(each.strategy)
+                needs.append(lookback(_values(each.strategy, complete)))
         self.warmup = self.history.warmup(max(needs, default=0))
 
     def _refined(self, path: Path, job: RefinedJob, jobs: Sequence[Job]) -> Rows | None:
@@ -322,7 +323,7 @@ def _foreign(history: History, path: Path, jobs: Sequence[Job], *, own: bool) ->
         [frame[n].cast(float).fill_null(np.nan).to_numpy() for n in strategy.names]
     )
     met, broken = _met(strategy, params)
-    long = _too_long(strategy, params, met, history.end)
+    long = _too_long(history, strategy, params, met)
     met &= ~long
     broken += [(int(row), _TOO_LONG.format(history.end)) for row in np.flatnonzero(long)]
     broken.sort()
@@ -355,7 +356,7 @@ def _foreign(history: History, path: Path, jobs: Sequence[Job], *, own: bool) ->
 
 
 def _too_long(
-    strategy: Strategy, params: NDArray[np.float64], among: NDArray[np.bool_], end: int
+    history: History, strategy: Strategy, params: NDArray[np.float64], among: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Tell which rows need more bars before the first trading bar than there are."""
     import numpy as np
@@ -363,15 +364,17 @@ def _too_long(
     found = np.zeros(len(params), np.bool_)
     complete = np.flatnonzero(among & ~np.isnan(params).any(axis=1))
     # A backtest needs two bars to trade in.
-    if not complete.size or _need(strategy, params[complete]) <= end - 2:
+    most = history.end - 2
+    lookback = history.lookback(strategy)
+    if not complete.size or lookback(_values(strategy, params[complete])) <= most:
         return found
     for row in complete:
-        found[row] = _need(strategy, params[row : row + 1]) > end - 2
+        found[row] = lookback(_values(strategy, params[row : row + 1])) > most
     return found
 
 
-def _need(strategy: Strategy, params: NDArray[np.float64]) -> int:
-    """Return the longest lookback of some rows, in bars."""
+def _values(strategy: Strategy, params: NDArray[np.float64]) -> dict[str, list[Any]]:
+    """Return the values that each parameter has in some rows."""
     import numpy as np
 
     values: dict[str, list[Any]] = {}
@@ -380,7 +383,7 @@ def _need(strategy: Strategy, params: NDArray[np.float64]) -> int:
         # Most inputs of a report have one value.
         own = axis[:1].tolist() if (axis == axis[0]).all() else np.unique(axis).tolist()
         values[parameter.name] = [int(v) for v in own] if parameter.whole else own
-    return strategy.lookback(values)
+    return values
 
 
 def _met(

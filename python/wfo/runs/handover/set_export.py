@@ -92,7 +92,7 @@ def export_set(
     store = DataStore(path)
     basis = basis_of(plan, store)
     # A refined set may look back further than any that was searched.
-    need = basis.strategy.lookback({name: (v,) for name, v in basis.params.items()})
+    need = basis.inputs.lookback(basis.strategy)({name: (v,) for name, v in basis.params.items()})
     fits = all(need <= chosen.warmup for chosen in basis.slices)
     slices = tuple(simulated(basis, chosen) for chosen in basis.slices if fits)
     claim = claim_of(basis, slices)

@@ -102,7 +102,7 @@ class _Chosen:
     symbol, symbol2, timeframe
         Which bars; the second symbol only where the strategy reads one.
     warmup
-        First trading bar, counted from `first`.
+        First trading bar, counted from `first`; a later one where the set looks back further.
     first
         Stamp of the first bar; None where the first one of the store is taken.
     own
@@ -160,11 +160,12 @@ def signal(plan: SignalPlan, store: DataStore, *, clock: Clock | None = None) ->
     inputs, source = _newest(chosen, store, plan.allow_gaps, warnings)
     inputs = _from_first(chosen, inputs, warnings)
     _compare(chosen, inputs, warnings)
+    values = {name: (value,) for name, value in chosen.params.items()}
     working = working_orders(
         chosen.strategy,
         inputs.bars,
         chosen.params,
-        warmup=chosen.warmup,
+        warmup=max(chosen.warmup, inputs.lookback(chosen.strategy)(values)),
         bars2=inputs.second,
         settings=chosen.settings,
     )
@@ -222,19 +223,14 @@ def _chosen(plan: SignalPlan) -> _Chosen:
     run = Run.of(folder, plan.strategy)
     candidate = run.candidate((plan.candidate or 1) - 1)
     named = f"{candidate.title} of {candidate.count:,}"
-    return _of_run(run, candidate.params, named, _warmup(run.strategy, candidate.params))
-
-
-def _warmup(strategy: Strategy, params: Mapping[str, Number]) -> int:
-    """Return the first trading bar of a set that is looked at alone."""
-    return max(LEAST_WARMUP, strategy.lookback({n: (v,) for n, v in params.items()}))
+    return _of_run(run, candidate.params, named)
 
 
 def _of_run(
     run: Run,
     params: Mapping[str, Number],
     named: str,
-    warmup: int,
+    warmup: int = LEAST_WARMUP,
     settings: AccountSettings | None = None,
     notes: tuple[str, ...] = (),
 ) -> _Chosen:
@@ -265,11 +261,10 @@ def _of_file(plan: SignalPlan, path: Path) -> _Chosen:
     strategy = given.strategy
     named = f"set file {path.name}"
     notes = (*given.warnings, *(f"{path}: {text}" for text in given.assumed))
-    need = _warmup(strategy, given.params)
     stated = given.history.get("warmup")
-    warmup = need
+    warmup = LEAST_WARMUP
     if isinstance(stated, int) and not isinstance(stated, bool):
-        warmup = max(need, stated)
+        warmup = max(warmup, stated)
     if plan.run is not None:
         run = Run.of(RunFolder(plan.run), strategy.name)
         own = None if given.settings is None else strategy.settings_of(given.settings)

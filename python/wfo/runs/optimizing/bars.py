@@ -16,12 +16,14 @@ from wfo.runs.holdout.kept import HoldoutSpan, cut
 from wfo.runs.inputs import check_calendar
 from wfo.runs.manifest import HoldoutRecord
 from wfo.strategy import Strategy, get_strategy
+from wfo.strategy.value import reads_higher_bars
 from wfo.text import one_line
 
 if TYPE_CHECKING:
     import polars as pl
 
     from wfo.data import DataStore
+    from wfo.search.evaluating.points import StrategyPoints
     from wfo.search.plan import SearchPlan
 
 
@@ -77,6 +79,12 @@ class SearchBars:
                 " other; 'wfo run' searches its grid"
             )
         return {symbol: read_feeds(strategy, frame) for symbol, frame in self.frames.items()}
+
+    def need(self, points: StrategyPoints) -> int:
+        """Return the longest lookback of a space on the bars of any symbol, in bars."""
+        if not reads_higher_bars(points.strategy):
+            return points.least
+        return max(map(points.need, self.feeds(points.strategy).values()), default=0)
 
 
 def load_bars(store: DataStore, plan: SearchPlan) -> SearchBars:

@@ -17,7 +17,7 @@ from wfo.search.batches import Patience, program_seed
 from wfo.search.driver import Search
 from wfo.search.evaluating.judging import keeping_to
 from wfo.search.evaluating.kernels import StrategyEvaluator
-from wfo.search.evaluating.points import lookback_of
+from wfo.search.evaluating.points import StrategyPoints
 from wfo.search.methods import choose, make_method
 from wfo.search.methods.restarting import Restarting
 from wfo.search.objective import Pruner, Scoring
@@ -214,7 +214,9 @@ def prepared(plan: SearchPlan, store: DataStore) -> Iterator[Prepared]:
     require_choice(plan)
     bars = load_bars(store, plan)
     strategy = _strategy(plan)
-    need = None if strategy is None else lookback_of(strategy, plan.space)
+    need = None
+    if strategy is not None:
+        need = bars.need(StrategyPoints(strategy, plan.space))
     with prepared_on(plan, bars, resolve(plan.windows, bars.days, need=need)) as made:
         yield made
 

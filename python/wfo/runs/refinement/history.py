@@ -21,6 +21,7 @@ from wfo.runs.inputs import Inputs
 from wfo.runs.stored import read_kept
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy
+from wfo.strategy.value import Lookback
 from wfo.tradestation.range_files import JobFault, JobList
 from wfo.windows import LEAST_WARMUP
 
@@ -204,6 +205,10 @@ class History:
         bars = self.inputs.bars[: self.end]
         return bars, None if second is None else second[: self.end]
 
+    def lookback(self, strategy: Strategy) -> Lookback:
+        """Return the lookback of a strategy on the bars that the run has kept."""
+        return self.inputs.lookback(strategy)
+
     def warmup(self, need: int) -> int:
         """Return the first trading bar for sets whose longest lookback is `need` bars.
 
@@ -229,7 +234,7 @@ class History:
         kept, faults = [], list(listed.faults)
         for job in listed.jobs:
             try:
-                self.warmup(job.strategy.lookback(job.values))
+                self.warmup(self.lookback(job.strategy)(job.values))
             except InputError as error:
                 what = f"{job.range_file}: {error}; give its inputs a lower Max"
                 faults.append(JobFault(0, what))

@@ -248,7 +248,7 @@ class _Stage:
         options: RefineOptions,
     ) -> _Stage:
         """Return the stage before anything is written."""
-        need = max(job.strategy.lookback(job.values) for job in listed.jobs)
+        need = max(history.lookback(job.strategy)(job.values) for job in listed.jobs)
         warmup = history.warmup(need)
         basis = Basis.of(history, warmup, machine.version())
         before = Refinement.read(history.folder)

@@ -28,6 +28,7 @@ from wfo.runs.verdict.stress_values import BreakEven, CaseName, Stress, StressCa
 from wfo.sampling import uniform
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy
+from wfo.strategy.value import lookback_on
 
 __all__ = ["BreakEven", "Stress", "StressCase", "stress"]
 
@@ -125,7 +126,9 @@ def stress(
         )
     used = strategy.settings_of(settings)
     values = strategy.check_params(params)
-    need = strategy.lookback({n: (v,) for n, v in zip(strategy.names, values, strict=True)})
+    need = lookback_on(
+        strategy, {n: (v,) for n, v in zip(strategy.names, values, strict=True)}, feeds
+    )
     first, stop = checked_range(warmup, end, need, feeds)
     test = _Backtest(strategy, values, feeds.until(stop), used, first)
     year = bars_per_year / (stop - first)

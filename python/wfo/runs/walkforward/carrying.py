@@ -200,7 +200,7 @@ def _walked(
     hindsight = hindsight_window(windows, made.history.days)
     # In one go, so that work is shared with it too.
     *decisions, seen = chooser.choose([*windows, hindsight])
-    best, note = run_set(plan, made.history.strategy.name, windows[0].split)
+    best, note = run_set(plan, made.history.strategy.name, made.inputs, windows[0].split)
     walk = stitch(
         made.history,
         windows,

@@ -11,11 +11,14 @@ from wfo.runs.folder import RunFolder
 from wfo.text import one_line
 
 if TYPE_CHECKING:
+    from wfo.runs.inputs import Inputs
     from wfo.runs.walkforward.plan import WalkPlan
     from wfo.walkforward.values import Params
 
 
-def run_set(plan: WalkPlan, strategy: str, before: int) -> tuple[tuple[str, Params] | None, str]:
+def run_set(
+    plan: WalkPlan, strategy: str, inputs: Inputs, before: int
+) -> tuple[tuple[str, Params] | None, str]:
     """Return the best outcome of the run that lies where one of these bars does.
 
     Parameters
@@ -24,8 +27,9 @@ def run_set(plan: WalkPlan, strategy: str, before: int) -> tuple[tuple[str, Para
         Which bars, and below which folder.
     strategy
         Name of the strategy.
-    before
-        Bars before the first one that is traded; a set that looks back further cannot be simulated.
+    inputs, before
+        The bars, and how many of them lie before the first one that is traded; a set that looks
+        back further cannot be simulated.
 
     Returns
     -------
@@ -40,7 +44,9 @@ def run_set(plan: WalkPlan, strategy: str, before: int) -> tuple[tuple[str, Para
         run = Run.of(folder, strategy)
         _check_bars(run, plan)
         best = run.candidate(0)
-        need = run.strategy.lookback({name: (value,) for name, value in best.params.items()})
+        need = inputs.lookback(run.strategy)(
+            {name: (value,) for name, value in best.params.items()}
+        )
         if need > before:
             raise InputError(
                 f"its best outcome looks back {need:,} bars, and {before:,} come before the first"

@@ -21,6 +21,7 @@ from wfo.runs.walkforward.identity import LAYOUT, grid_identity, walk_fingerprin
 from wfo.runs.walkforward.plan import GRID
 from wfo.selection.gates import Gates
 from wfo.strategy import get_strategy
+from wfo.strategy.value import lookback_on
 from wfo.text import size_text
 from wfo.walkforward.choosing import GridChooser
 from wfo.walkforward.criteria import Criterion, resolved_by
@@ -135,7 +136,8 @@ class Prepared:
             self.history.strategy.check_params(params)
         except InputError as error:
             return f"a decision has another set than its strategy: {error}"
-        need = self.history.strategy.lookback({name: (v,) for name, v in params.items()})
+        history, values = self.history, {name: (v,) for name, v in params.items()}
+        need = lookback_on(history.strategy, values, history.feeds)
         parts = self.windows if self.layout is None else self.layout.parts()
         first = min(window.first for window in parts or ())
         return "" if need <= first else f"a decision has a set that looks back {need:,} bars"
@@ -159,7 +161,7 @@ def prepare(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
     criterion = Criterion.of(by, gates=gates, min_trades=plan.min_trades)
     inputs = load(plan, store, strategy)
     days = bars_module.dates(inputs.bars)
-    warmup = max(LEAST_WARMUP, inputs.lookback(strategy, grid.values))
+    warmup = max(LEAST_WARMUP, inputs.lookback(strategy)(grid.values))
     year = year_of(plan.timeframe, days, plan.bars_per_year)
     history = history_of(plan, inputs, settings, year)
     # Before a search that may take long.

@@ -113,7 +113,8 @@ class StudyChooser:
         self._progress = progress or Silent()
         self.strategy: Strategy = get_strategy(str(plan.target))
         self._points = StrategyPoints(self.strategy, plan.space)
-        self.warmup: int = max(LEAST_WARMUP, self._points.need)
+        need = bars.need(self._points)
+        self.warmup: int = max(LEAST_WARMUP, need)
         self.frame: pl.DataFrame = bars.frames[plan.symbols[0]]
         self.days: list[dt.date] = bars_module.dates(self.frame)
         self.by = by_of(plan)
@@ -122,7 +123,7 @@ class StudyChooser:
         if begins is None or begins >= self.days[-1]:
             raise DataError(
                 f"{one_line(plan.symbols[0])} has {len(self.days):,} bars, and the space looks"
-                f" back {self._points.need:,}; get earlier bars, or search shorter lengths"
+                f" back {need:,}; get earlier bars, or search shorter lengths"
             )
         # What cannot be searched is found before the first window.
         with self._searches.prepared(InSample.of(bars, (begins, self.days[-1]))) as made:

@@ -12,14 +12,14 @@ from wfo.search.evaluating.blocks import BLOCK_FIGURES, BlockSpace
 from wfo.search.evaluating.figures import FIGURES
 from wfo.search.evaluating.judging import keeping_to, score_of
 from wfo.search.evaluating.kernels import StrategyEvaluator
-from wfo.search.evaluating.points import lookback_of
+from wfo.search.evaluating.points import StrategyPoints
 
 __all__ = [
     "BLOCK_FIGURES",
     "FIGURES",
     "BlockSpace",
     "StrategyEvaluator",
+    "StrategyPoints",
     "keeping_to",
-    "lookback_of",
     "score_of",
 ]

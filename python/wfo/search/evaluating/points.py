@@ -12,12 +12,14 @@ from wfo.errors import InputError
 from wfo.files.limits import CONSTRAINED_POINTS
 from wfo.search.space import ParameterConstraint
 from wfo.strategy.constraints import groups, meeting, nowhere
+from wfo.strategy.value import lookback_on, reads_higher_bars
 from wfo.text import brief, shown
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from wfo.backtest.feeds import Feeds
     from wfo.search.space import Dimension, SearchSpace
     from wfo.strategy import Constraint, Number, Strategy
 
@@ -113,10 +115,17 @@ class StrategyPoints:
             assert end is not None  # noqa: S101  # what has no values has a range
             parameter.check(int(end) if parameter.whole else end)
 
-    @property
-    def need(self) -> int:
-        """The longest lookback of the space, in bars."""
+    @functools.cached_property
+    def least(self) -> int:
+        """The longest lookback of the space, in bars, where the bars are not known."""
         return self.strategy.lookback({name: self._ends(name) for name in self.strategy.names})
+
+    def need(self, feeds: Feeds) -> int:
+        """Return the longest lookback of the space on these bars, in bars."""
+        if not reads_higher_bars(self.strategy):
+            return self.least
+        ends = {name: self._ends(name) for name in self.strategy.names}
+        return lookback_on(self.strategy, ends, feeds)
 
     def _ends(self, name: str) -> Sequence[Number]:
         dimension = self.dimensions.get(name)
@@ -216,8 +225,3 @@ class StrategyPoints:
             else:
                 found[name] = tuple(dimension.values)
         return found
-
-
-def lookback_of(strategy: Strategy, space: SearchSpace) -> int:
-    """Return the longest lookback of any point of a space, in bars; windows begin after it."""
-    return StrategyPoints(strategy, space).need

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wfo.backtest.feeds import FIRST, Feeds
@@ -82,7 +82,7 @@ class SymbolWindow:
 def symbol_windows(
     feeds: Mapping[str, Feeds],
     phases: Mapping[str, Sequence[Bounds | Phase]],
-    need: int,
+    need: Callable[[Feeds], int],
     bars_per_year: Mapping[str, float] | None,
 ) -> dict[str, tuple[SymbolWindow, ...]]:
     """Return the windows of each symbol, checked.
@@ -94,7 +94,7 @@ def symbol_windows(
     phases
         Phases by symbol, as many of each.
     need
-        The longest lookback of the space, in bars.
+        Returns the longest lookback of the space on bars, in bars.
     bars_per_year
         By symbol; those that are left out follow from the bars' dates.
 
@@ -116,8 +116,9 @@ def symbol_windows(
             raise InputError(f"there are no windows for {shown(symbol)}")
         bounds = [p.bounds if isinstance(p, Phase) else p for p in phases[symbol]]
         year = (bars_per_year or {}).get(symbol)
+        longest = need(own)
         found[symbol] = tuple(
-            SymbolWindow.of(symbol, own, _checked(symbol, i, b, need, own.bars), year)
+            SymbolWindow.of(symbol, own, _checked(symbol, i, b, longest, own.bars), year)
             for i, b in enumerate(bounds, 1)
         )
     counts = {symbol: len(windows) for symbol, windows in found.items()}
