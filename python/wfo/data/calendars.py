@@ -137,9 +137,11 @@ def load_sessions(name: str, first: dt.date, last: dt.date) -> Sessions:
         empty = pl.DataFrame(schema={"session": pl.Date, **dict.fromkeys(_TIMES, utc)})
         return Sessions(empty, first, last, timezone)
 
-    # The library refuses ranges without a session. Whole years are shared by many ranges.
-    wide_first = max(low, dt.date(max((first - dt.timedelta(days=40)).year, 1), 1, 1))
-    wide_last = min(high, dt.date((last + dt.timedelta(days=40)).year, 12, 31))
+    # The library refuses ranges without a session. What it takes for a range depends little on its
+    # length, so that many share one of whole decades.
+    begin, end = (first - dt.timedelta(days=40)).year, (last + dt.timedelta(days=40)).year
+    wide_first = max(low, dt.date(max(begin // 10 * 10, 1), 1, 1))
+    wide_last = min(high, dt.date(end // 10 * 10 + 9, 12, 31))
     frame = _schedule(name, wide_first, wide_last)
     return Sessions(frame.filter(pl.col("session").is_between(first, last)), first, last, timezone)
 
@@ -147,7 +149,7 @@ def load_sessions(name: str, first: dt.date, last: dt.date) -> Sessions:
 # The library keeps one calendar of a name, and takes some tenths of a second to build another.
 @functools.lru_cache(maxsize=16)
 def _schedule(name: str, first: dt.date, last: dt.date) -> pl.DataFrame:
-    """Return the sessions of whole years, as `Sessions` has them."""
+    """Return the sessions of whole decades, as `Sessions` has them."""
     import polars as pl
 
     if name == _ALWAYS_OPEN:
