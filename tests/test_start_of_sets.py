@@ -39,6 +39,7 @@ from wfo.runs.refinement.refining import refine
 from wfo.runs.run import run
 from wfo.runs.simulate import simulate
 from wfo.runs.stored import run_benchmarks
+from wfo.runs.task import Task
 from wfo.runs.verdict.stress import stress
 from wfo.runs.walkforward.studies import StudyChooser
 from wfo.search.evaluating import StrategyEvaluator
@@ -106,6 +107,10 @@ class Ran(NamedTuple):
     @property
     def history(self) -> WalkHistory:
         return WalkHistory(self.strategy, self.feeds, self.strategy.settings_of(None), 252.0)
+
+    @property
+    def grid(self) -> wfo.Grid:
+        return wfo.Grid(VALUES, strategy=get_strategy(self.target), name="grid")
 
     def candidate(self, weeks: int) -> tuple[int, dict[str, Any]]:
         """The best one with an average of so many weeks: its number, and its row."""
@@ -216,6 +221,31 @@ def test_a_candidate_is_simulated_in_other_phases_as_a_run_would_have_them(ran: 
     plan = SimulationPlan(run=ran.folder.path, row=number - 1, windows="default", stored=True)
     found = simulate(replace(plan, as_of=ran.manifest.phases.as_of), ran.store)
     assert [each.chosen.bounds for each in found.slices] == ran.bounds
+
+
+def test_a_set_file_is_simulated_in_the_phases_of_its_run(ran: Ran, tmp_path: Path) -> None:
+    """Its own lookback is short, that of the run's grid is not."""
+    number, _ = ran.candidate(10)
+    file = tmp_path / "set.json"
+    write_set(export_set(ran.folder.path, candidate=number), file)
+    found = simulate(SimulationPlan(set_file=file), ran.store)
+    assert found.simulated.chosen.bounds == ran.bounds[-1]
+    assert found.claim is not None
+    assert found.claim.compared > 0
+    assert not found.claim.differences
+    # On bars of another symbol they begin with the first one that the set itself may trade.
+    ran.store.save("TWO", "1day", ran.bars, BarsOrigin("a test", "XNYS"))
+    other = simulate(SimulationPlan(set_file=file, symbol="TWO"), ran.store)
+    assert other.simulated.chosen.bounds == wfo.Windows.preset().resolve(ran.bars["date"])[2].bounds
+
+
+def test_a_search_that_holds_bars_out_has_the_phases_of_a_run_that_does(ran: Ran) -> None:
+    """These are counted back from a date that may be none of a bar."""
+    plan = RunPlan("ONE", ran.target, grid=ran.grid, holdout="6m")
+    task = Task.of(plan, ran.store, "any")
+    assert task.phases.as_of not in ran.bars["date"].to_list()
+    with prepared(read_plan(ran.space(holdout="6m")), ran.store) as made:
+        assert list(made.windows.bounds["ONE"]) == task.bounds
 
 
 def test_refined_sets_begin_by_the_longest_of_them(ran: Ran) -> None:

@@ -126,8 +126,7 @@ def _known_from(groups: Mapping[str, Any], bar: int) -> int:
     import numpy as np
 
     numbers, closed = groups["group"], groups["closed"]
-    known = numbers[~np.isnan(numbers)]
-    first = known[0] if len(known) else 0.0
+    first = next((number for number in numbers if number == number), 0.0)  # noqa: PLR0124  # no NaN
     return int(np.searchsorted(closed, first + bar + 1, side="left"))
 
 

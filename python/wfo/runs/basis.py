@@ -297,7 +297,7 @@ def _of_file(plan: SimulationPlan, path: Path, store: DataStore) -> Basis:
             settings=planned_settings(plan, strategy, own),
             bars_per_year=_year_of_file(plan, given),
         )
-        basis = _of_nothing(whole, store)
+        basis = _of_nothing(whole, store, 0 if kept is None else _warmup_of_file(plan, given))
     return replace(
         basis,
         notes=(*notes, *basis.notes),
@@ -307,11 +307,23 @@ def _of_file(plan: SimulationPlan, path: Path, store: DataStore) -> Basis:
     )
 
 
+def _is_of_its_bars(plan: SimulationPlan, given: ParameterSet) -> bool:
+    """Whether a set is to be simulated on bars of the symbol and length that it is for."""
+    asked = (plan.symbol or given.symbol, plan.timeframe or given.timeframe)
+    return asked == (given.symbol, given.timeframe)
+
+
 def _year_of_file(plan: SimulationPlan, given: ParameterSet) -> float | None:
     """Return what is given of a year, else what a set says, which other bars than its have not."""
-    asked = (plan.symbol or given.symbol, plan.timeframe or given.timeframe)
-    alike = asked == (given.symbol, given.timeframe)
-    return given.bars_per_year if plan.bars_per_year is None and alike else plan.bars_per_year
+    own = plan.bars_per_year is None and _is_of_its_bars(plan, given)
+    return given.bars_per_year if own else plan.bars_per_year
+
+
+def _warmup_of_file(plan: SimulationPlan, given: ParameterSet) -> int:
+    """Return the warm-up that a set's phases were laid with; 0 of other bars, or if not stated."""
+    stated = given.windows.get("warmup")
+    known = isinstance(stated, int) and not isinstance(stated, bool)
+    return stated if known and _is_of_its_bars(plan, given) else 0
 
 
 def _schedule_of(given: ParameterSet, path: Path) -> Windows | None:
@@ -352,8 +364,16 @@ def _differences(given: ParameterSet, basis: Basis) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
-    """Return the basis of a plan that names all that is needed."""
+def _of_nothing(plan: SimulationPlan, store: DataStore, warmup: int = 0) -> Basis:
+    """Return the basis of a plan that names all that is needed.
+
+    Parameters
+    ----------
+    plan, store
+        What is asked for.
+    warmup
+        Bars before the first one that a schedule's phases may trade, at least.
+    """
     missing = [n for n in ("symbol", "strategy") if getattr(plan, n) is None]
     if missing or plan.symbol is None or plan.strategy is None:
         needed = " and ".join(f"--{n}" for n in missing)
@@ -386,7 +406,7 @@ def _of_nothing(plan: SimulationPlan, store: DataStore) -> Basis:
     if plan.split is not None:
         chosen = slice_of_split(days, plan.split, plan.begin, plan.as_of, need)
     else:
-        phases = phases_of(days, plan.windows or "default", plan.as_of, need)
+        phases = phases_of(days, plan.windows or "default", plan.as_of, max(need, warmup))
         chosen = slice_of(phases, plan.phase)
     settings = planned_settings(plan, strategy, strategy.settings_of(AccountSettings()))
     source = _source(store, inputs)
@@ -607,8 +627,7 @@ def _slices(
                 f"{run.folder.manifest} has no schedule that can be read: {error!r}"
             ) from error
         # As a run does, by the longest lookback of its grids: a short history shrinks alike.
-        grids = run.manifest.load_grids()
-        longest = max(need, *(inputs.lookback(g.strategy)(g.values) for g in grids))
+        longest = max(need, inputs.warmup(run.manifest.load_grids()))
         phases = phases_of(days, plan.windows or schedule, plan.as_of, longest)
     numbers = [plan.phase] if plan.phase is not None else [p.number for p in phases]
     slices = tuple(slice_of(phases, number) for number in numbers)

@@ -18,11 +18,13 @@ from wfo.runs.holdout.kept import HoldoutBars, HoldoutSpan, cut
 from wfo.runs.manifest import BarsRecord, Dropped
 from wfo.strategy import Strategy
 from wfo.strategy.value import Lookback, lookback_for
+from wfo.windows import LEAST_WARMUP
 
 if TYPE_CHECKING:
     import polars as pl
 
     from wfo.data import BarsMeta, DataStore
+    from wfo.grid import Grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +82,10 @@ class Inputs:
     def lookback(self, strategy: Strategy) -> Lookback:
         """Return the lookback of a strategy on these bars."""
         return lookback_for(strategy, lambda: self.of(strategy))
+
+    def warmup(self, grids: Sequence[Grid]) -> int:
+        """Return how many bars the longest set of some grids warms up for, or any set at least."""
+        return max([LEAST_WARMUP, *(self.lookback(g.strategy)(g.values) for g in grids)])
 
 
 def load_inputs(

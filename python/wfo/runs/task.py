@@ -21,7 +21,7 @@ from wfo.runs.inputs import Inputs, check_symbols, load_inputs
 from wfo.runs.plan import GRID, STORES, RunPlan
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
-from wfo.windows import LEAST_WARMUP, Phases, Windows
+from wfo.windows import Phases, Windows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -222,8 +222,7 @@ def phase_benchmarks(
 
 def _resolve(schedule: Windows, grids: tuple[Grid, ...], inputs: Inputs, plan: RunPlan) -> Phases:
     """Lay the windows over the bars."""
-    warmup = max([LEAST_WARMUP, *(inputs.lookback(g.strategy)(g.values) for g in grids)])
     # Of what is held out only the dates count, and these only up to today, which may be none of a
     # bar.
     today = plan.as_of if inputs.holdout is None else inputs.holdout.today
-    return schedule.resolve(inputs.dates, as_of=today, warmup=warmup)
+    return schedule.resolve(inputs.dates, as_of=today, warmup=inputs.warmup(grids))

@@ -56,7 +56,8 @@ class ParameterSet:
     data, data2
         The bars that its scores are of.
     windows
-        ``name``, ``as_of``, ``schedule`` as a windows file has it, and ``phases`` with their dates.
+        ``name``, ``as_of``, ``schedule`` as a windows file has it, ``warmup``, the bars before the
+        first one that its phases may trade, and ``phases`` with their dates.
     history
         Of a refined set ``first`` and ``last`` trading date and ``warmup``, in bars.
     scores

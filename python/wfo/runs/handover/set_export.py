@@ -131,7 +131,7 @@ def export_set(
         origin=origin | own,
         data=manifest.data,
         data2=data2,
-        windows=_windows(manifest),
+        windows=_windows(manifest, basis.inputs.warmup(manifest.load_grids())),
         history=history,
         scores={**scores, "phases": phases},
         versions={"wfo": build["version"], "commit": build["commit"]},
@@ -143,13 +143,14 @@ def export_set(
     )
 
 
-def _windows(manifest: Manifest) -> dict[str, Any]:
-    """Return the schedule and the dates that it came to."""
+def _windows(manifest: Manifest, warmup: int) -> dict[str, Any]:
+    """Return the schedule, the warm-up that it was laid with, and the dates that it came to."""
     phases = manifest.phases
     return {
         "name": phases.name,
         "as_of": phases.as_of.isoformat(),
         "schedule": dict(manifest.windows),
+        "warmup": warmup,
         "phases": [
             {
                 "phase": p.number,

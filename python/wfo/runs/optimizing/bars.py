@@ -43,6 +43,8 @@ class SearchBars:
         What their sources say of them.
     holdouts
         What is held out, by symbol; empty where nothing is.
+    today
+        The last date that is not held out; None where nothing is.
     """
 
     frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class SearchBars:
     lines: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     holdouts: Mapping[str, HoldoutRecord] = field(default_factory=dict)
+    today: dt.date | None = None
 
     @property
     def days(self) -> dict[str, list[dt.date]]:
@@ -121,6 +124,7 @@ def load_bars(store: DataStore, plan: SearchPlan) -> SearchBars:
     # Of several symbols today is the last day that all of them have.
     today = min(bars_module.dates(frame)[-1] for frame in frames.values())
     holdouts = {}
+    before = None if span is None else span.before(today)
     if span is not None:
         for symbol, frame in frames.items():
             divided = cut(frame, None, span, today)
@@ -136,7 +140,7 @@ def load_bars(store: DataStore, plan: SearchPlan) -> SearchBars:
         )
         warnings += [f"{one_line(symbol)}: {one_line(each)}" for each in origin.warnings]
     prints = {symbol: fingerprint(frame) for symbol, frame in frames.items()}
-    return SearchBars(frames, prints, tuple(lines), tuple(warnings), holdouts)
+    return SearchBars(frames, prints, tuple(lines), tuple(warnings), holdouts, before)
 
 
 def within(

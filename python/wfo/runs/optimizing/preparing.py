@@ -217,7 +217,8 @@ def prepared(plan: SearchPlan, store: DataStore) -> Iterator[Prepared]:
     need = None
     if strategy is not None:
         need = bars.need(StrategyPoints(strategy, plan.space))
-    with prepared_on(plan, bars, resolve(plan.windows, bars.days, need=need)) as made:
+    windows = resolve(plan.windows, bars.days, need=need, today=bars.today)
+    with prepared_on(plan, bars, windows) as made:
         yield made
 
 

@@ -117,6 +117,7 @@ def resolve(
     days: Mapping[str, Sequence[dt.date]],
     *,
     need: int | None = None,
+    today: dt.date | None = None,
 ) -> Resolved:
     """Lay the windows of a plan over its bars.
 
@@ -132,6 +133,9 @@ def resolve(
     need
         Bars that a strategy looks back; None of a program, which gets the bars of a window and no
         others.
+    today
+        Date that a schedule is counted back from, as of a run: where bars are held out, the last
+        one before them, which may be none of a bar. By default that of the last bar.
 
     Raises
     ------
@@ -158,7 +162,7 @@ def resolve(
         share = windows.share if windows.share is not None else 1.0
         found = (_shared(days, share),)
     else:
-        found, note = _scheduled(windows, days, need)
+        found, note = _scheduled(windows, days, need, today)
     return Resolved(found, _bounds(found, days, need), note)
 
 
@@ -194,11 +198,17 @@ def _shared(days: Mapping[str, Sequence[dt.date]], share: float) -> Window:
 
 
 def _scheduled(
-    windows: SearchWindows, days: Mapping[str, Sequence[dt.date]], need: int | None
+    windows: SearchWindows,
+    days: Mapping[str, Sequence[dt.date]],
+    need: int | None,
+    today: dt.date | None,
 ) -> tuple[tuple[Window, ...], str]:
     assert windows.schedule is not None  # noqa: S101  # it goes with the kind
     own = _shortest(days)
-    phases = windows.schedule.resolve(own, warmup=max(LEAST_WARMUP, need or 0))
+    # A history reaches today; a later day is left out again.
+    later = [] if today is None else [today + dt.timedelta(1)]
+    warmup = max(LEAST_WARMUP, need or 0)
+    phases = windows.schedule.resolve([*own, *later], as_of=today, warmup=warmup)
     after = own[-1] + dt.timedelta(1)
     found = tuple(
         Window(

@@ -29,7 +29,7 @@ from wfo.walkforward.history import History
 from wfo.walkforward.matrix_layout import MatrixLayout, lay_matrix, matrix_by
 from wfo.walkforward.simulating import dated_engine
 from wfo.walkforward.values import Chooser, Decision
-from wfo.windows import LEAST_WARMUP, WalkWindows
+from wfo.windows import WalkWindows
 
 if TYPE_CHECKING:
     from wfo.data import DataStore
@@ -161,14 +161,13 @@ def prepare(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
     criterion = Criterion.of(by, gates=gates, min_trades=plan.min_trades)
     inputs = load(plan, store, strategy)
     days = bars_module.dates(inputs.bars)
-    warmup = max(LEAST_WARMUP, inputs.lookback(strategy)(grid.values))
     year = year_of(plan.timeframe, days, plan.bars_per_year)
     history = history_of(plan, inputs, settings, year)
     # Before a search that may take long.
     dated_engine(history)
     quick_check(strategy, history.feeds, grid)
     try_kernel(strategy, history.feeds, grid, settings)
-    windows, layout = lay(plan, days, warmup, len(strategy.names), by)
+    windows, layout = lay(plan, days, inputs.warmup([grid]), len(strategy.names), by)
     choice = {
         "version": version,
         "layout": LAYOUT,
