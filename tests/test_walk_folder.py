@@ -22,6 +22,7 @@ import wfo
 from wfo.data import BarsOrigin, DataStore, load_sample, sample_store
 from wfo.errors import ResultsError, WfoError
 from wfo.runs.folder import RunFolder
+from wfo.runs.inputs import load_inputs
 from wfo.runs.manifest import HoldoutRecord
 from wfo.runs.results import list_results
 from wfo.runs.walkforward import curves, matrix_page
@@ -520,13 +521,14 @@ def test_the_best_outcome_of_a_run_is_compared_with(tmp_path: Path) -> None:
     assert "has seen its windows" in own.label
 
     # One that cannot trade from the first bar on, or is of other bars, costs a note, not the rest.
-    assert run_set(plan(tmp_path), "atr_d_l", 2000)[1] == ""
-    best_set, note = run_set(plan(tmp_path), "atr_d_l", 5)
+    inputs = load_inputs(store, wfo.strategies()["atr_d_l"], "NASDAQ")
+    assert run_set(plan(tmp_path), "atr_d_l", inputs, 2000)[1] == ""
+    best_set, note = run_set(plan(tmp_path), "atr_d_l", inputs, 5)
     assert best_set is None
     assert "bars, and 5 come before the first one that is traded" in note
     manifest = tmp_path / "NASDAQ" / "run.json"
     forge(manifest, read(manifest) | {"timeframe": "5min"})
-    best_set, note = run_set(plan(tmp_path), "atr_d_l", 2000)
+    best_set, note = run_set(plan(tmp_path), "atr_d_l", inputs, 2000)
     assert best_set is None
     assert "it is of NASDAQ, 5min bars" in note
 

@@ -322,8 +322,9 @@ def _year_of_file(plan: SimulationPlan, given: ParameterSet) -> float | None:
 def _warmup_of_file(plan: SimulationPlan, given: ParameterSet) -> int:
     """Return the warm-up that a set's phases were laid with; 0 of other bars, or if not stated."""
     stated = given.windows.get("warmup")
-    known = isinstance(stated, int) and not isinstance(stated, bool)
-    return stated if known and _is_of_its_bars(plan, given) else 0
+    if not isinstance(stated, int) or isinstance(stated, bool):
+        return 0
+    return stated if _is_of_its_bars(plan, given) else 0
 
 
 def _schedule_of(given: ParameterSet, path: Path) -> Windows | None:
