@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,6 +75,21 @@ def installed(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
 def test_what_is_no_strategy(options: dict[str, Any], message: str) -> None:
     with pytest.raises(wfo.InputError, match=message):
         dataclasses.replace(TOY, **options)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ((1, 0, 1), "from 1 to 0 in steps of 1 has no value"),
+        ((0, 1, 0), "a step above 0"),
+        (("1", 2, 1), "low = '1' must be a number"),
+        ((0, math.nan, 1), "high = nan must be a number"),
+    ],
+)
+def test_what_is_no_fine_grid(limits: tuple[Any, Any, Any], said: str) -> None:
+    assert Fine(0.5, 4, 0.1) == Fine.of("0.5", "4", "0.1")  # type: ignore[arg-type]  # numbers will do
+    with pytest.raises(wfo.InputError, match=re.escape(said)):
+        Fine(*limits)
 
 
 def test_what_is_no_feed_or_stop_class() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from wfo.arguments import finite_number, whole
 from wfo.errors import InputError, did_you_mean
 
 StopClass = Literal["TIGHT", "MEDIUM", "WIDE"]
@@ -46,11 +47,35 @@ class StopClasses:
 
 @dataclass(frozen=True, slots=True)
 class Fine:
-    """Limits and step of the finest grid that is worth a test in TradeStation."""
+    """Limits and step of the finest grid that is worth a test in TradeStation.
+
+    Attributes
+    ----------
+    low, high, step
+        Exact decimals; of a float the one that it is shown as.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers, `low` lies above `high`, or `step` is not above 0.
+    """
 
     low: Decimal
     high: Decimal
     step: Decimal
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "step"):
+            value = getattr(self, name)
+            if not isinstance(value, Decimal) or not value.is_finite():
+                number = whole(value)
+                own = Decimal(repr(finite_number(name, value)) if number is None else number)
+                object.__setattr__(self, name, own)
+        if not (self.low <= self.high and self.step > 0):
+            raise InputError(
+                f"a fine grid from {self.low} to {self.high} in steps of {self.step} has no value;"
+                " it needs low <= high and a step above 0"
+            )
 
     @classmethod
     def of(cls, low: str, high: str, step: str) -> Fine:
