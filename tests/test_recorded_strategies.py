@@ -30,7 +30,17 @@ from wfo.runs.plan import RunPlan
 from wfo.runs.run import run
 from wfo.runs.stage_alone.plateau_stage import plateaus
 from wfo.runs.task import Task
-from wfo.strategy import Feed, Source, StopClasses, Strategy, get_strategy, record
+from wfo.strategy import (
+    Feed,
+    Fine,
+    Input,
+    Source,
+    StopClasses,
+    Strategy,
+    TradeStation,
+    get_strategy,
+    record,
+)
 from wfo.strategy.record import from_record, same_strategy, to_record
 from wfo.strategy.registry import remember, separate
 
@@ -86,6 +96,14 @@ def full() -> Strategy:
         shorts=True,
         map_axes=("fast", "slow"),
         stop_classes=StopClasses("slow", 2, 5),
+        tradestation=TradeStation(
+            "Toy_TS",
+            {
+                "fast": Input("Fast Length", Fine.of("1", "90", "1"), True),
+                "slow": Input("Width", Fine.of("0.1", "9.95", "0.05"), True),
+                "mode": Input("Mode", Fine.of("0", "2", "1"), False),
+            },
+        ),
         source=Source("my files/own.py", "Toy", SHA),
     )
 
@@ -97,6 +115,7 @@ def test_a_record_describes_a_strategy_whole() -> None:
     assert found.parameters == full().parameters
     assert (found.rules, found.feeds, found.shorts) == (full().rules, full().feeds, True)
     assert (found.map_axes, found.stop_classes) == (("fast", "slow"), StopClasses("slow", 2, 5))
+    assert found.tradestation == full().tradestation
     assert found.source == full().source
     assert same_strategy(found, full())
     assert found.definition == full().definition
@@ -124,6 +143,11 @@ def _set(*keys: Any) -> Callable[[Any, Any], None]:
         (("name",), "../x", "cannot be called"),
         (("map_axes",), ["fast", "nix"], "has no parameter 'nix'"),
         (("map_axes",), ["fast"], "map_axes"),
+        (("tradestation", "name"), "../x", "can be called '../x' in TradeStation"),
+        (("tradestation", "inputs", 0, "name"), "a,b", "can be called 'a,b' in TradeStation"),
+        (("tradestation", "inputs", 0, "parameter"), "nix", "has no input for the parameter"),
+        (("tradestation", "inputs", 0, "step"), 1e-9, "more than 100,000 values"),
+        (("tradestation", "inputs", 0, "step"), "1", r"inputs\[0\]\.step"),
         (("kernel",), "no_colon", "module:function"),
         (("kernel",), "a" * 2_000, "kernel"),
         (("engines",), [], "engines"),

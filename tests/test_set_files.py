@@ -180,9 +180,9 @@ def test_numbers_are_written_without_exponents() -> None:
 
 
 def test_an_input_needs_a_name_that_easylanguage_can_have() -> None:
-    input_ = Input("ATR Period } ", Fine.of("1", "9", "1"), True)
+    input_ = Input("ATR Period", Fine.of("1", "9", "1"), True)
     view = TradeStation("X", {"atr_period": input_})
-    with pytest.raises(InputError, match=r"'ATR Period } '.*is no name in EasyLanguage"):
+    with pytest.raises(InputError, match=r"'ATR Period'.*is no name in EasyLanguage"):
         write_inputs(view, {"atr_period": 3})
 
 

@@ -23,7 +23,7 @@ from wfo.strategy.kernel import Kernel, PythonKernel
 from wfo.strategy.parameter import Parameter
 from wfo.strategy.source import Source
 from wfo.strategy.value import Lookback, Strategy
-from wfo.strategy.views import StopClasses
+from wfo.strategy.views import Fine, Input, StopClasses, TradeStation
 from wfo.text import one_line
 
 #: Functions that make a kernel and a lookback of a program that is data, by the program's kind.
@@ -70,6 +70,27 @@ class ClassesShape(TypedDict):
     wide_above: FiniteNumber
 
 
+class InputShape(TypedDict):
+    """An input in TradeStation, by the parameter that it is."""
+
+    parameter: ShortText
+    name: ShortText
+    low: FiniteNumber
+    high: FiniteNumber
+    step: FiniteNumber
+    refined: bool
+
+
+class TradeStationShape(TypedDict):
+    """A strategy in TradeStation."""
+
+    name: ShortText
+    inputs: Annotated[
+        list[InputShape],
+        Limits(f"a list of up to {SEARCH_DIMENSIONS:,} inputs", most=SEARCH_DIMENSIONS),
+    ]
+
+
 class StrategyShape(TypedDict):
     """A strategy that is none of this package's."""
 
@@ -89,6 +110,7 @@ class StrategyShape(TypedDict):
     engines: Annotated[list[ShortText], Limits(f"a list of 1 to {_MOST}", most=_MOST, least=1)]
     map_axes: NotRequired[tuple[ShortText, ShortText]]
     stop_classes: NotRequired[ClassesShape]
+    tradestation: NotRequired[TradeStationShape]
     file: NotRequired[FileShape]
     program: NotRequired[dict[str, Any]]
     digest: NotRequired[HexDigest]
@@ -141,6 +163,8 @@ def to_record(strategy: Strategy) -> dict[str, Any]:
             "tight_below": classes.tight_below,
             "wide_above": classes.wide_above,
         }
+    if strategy.tradestation is not None:
+        found["tradestation"] = _tradestation(strategy.tradestation)
     source = strategy.source
     if source is not None:
         found["file"] = {"path": source.file, "name": source.name, "sha256": source.sha256}
@@ -180,6 +204,7 @@ def from_record(data: Any, where: str = "strategies") -> Strategy:
 
 def _made(data: Mapping[str, Any]) -> Strategy:
     file, program, classes = data.get("file"), data.get("program"), data.get("stop_classes")
+    view = data.get("tradestation")
     source = None if file is None else Source(file["path"], file["name"], file["sha256"])
     names = tuple(p["name"] for p in data["parameters"])
     kernel: Kernel
@@ -211,6 +236,7 @@ def _made(data: Mapping[str, Any]) -> Strategy:
         shorts=data["shorts"],
         map_axes=None if "map_axes" not in data else tuple(data["map_axes"]),
         stop_classes=None if classes is None else StopClasses(**classes),
+        tradestation=None if view is None else _read_tradestation(view),
         source=source,
     )
 
@@ -270,9 +296,38 @@ def own_sizing(strategy: Strategy) -> Literal["", "risk", "size"]:
 def same_strategy(first: Strategy, second: Strategy) -> bool:
     """Return whether two are one strategy by their records, whatever their files are called."""
     records = [to_record(each) for each in (first, second)]
-    views = ("file", "map_axes", "stop_classes", "title", "engines", "own_sizing")
+    views = {"file", "map_axes", "stop_classes", "tradestation", "title", "engines", "own_sizing"}
     one, other = ({k: v for k, v in each.items() if k not in views} for each in records)
     return one == other
+
+
+def _tradestation(view: TradeStation) -> dict[str, Any]:
+    return {
+        "name": view.name,
+        "inputs": [
+            {
+                "parameter": parameter,
+                "name": own.name,
+                "low": float(own.fine.low),
+                "high": float(own.fine.high),
+                "step": float(own.fine.step),
+                "refined": own.refined,
+            }
+            for parameter, own in view.inputs.items()
+        ],
+    }
+
+
+def _read_tradestation(data: Mapping[str, Any]) -> TradeStation:
+    return TradeStation(
+        data["name"],
+        {
+            each["parameter"]: Input(
+                each["name"], Fine(each["low"], each["high"], each["step"]), each["refined"]
+            )
+            for each in data["inputs"]
+        },
+    )
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,8 +10,15 @@ from typing import Literal
 
 from wfo.arguments import finite_number, whole
 from wfo.errors import InputError, did_you_mean
+from wfo.text import brief
 
 StopClass = Literal["TIGHT", "MEDIUM", "WIDE"]
+
+#: Values of a fine grid, at most.
+MOST_FINE = 100_000
+
+# They stand in the names and, without quotes, in the lines of range files.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,8 @@ class Fine:
     Raises
     ------
     InputError
-        If they are no numbers, `low` lies above `high`, or `step` is not above 0.
+        If they are no numbers, `low` lies above `high`, `step` is not above 0, or so small that
+        there are more than `MOST_FINE` values.
     """
 
     low: Decimal
@@ -68,19 +77,29 @@ class Fine:
         for name in ("low", "high", "step"):
             value = getattr(self, name)
             if not isinstance(value, Decimal) or not value.is_finite():
-                number = whole(value)
-                own = Decimal(repr(finite_number(name, value)) if number is None else number)
-                object.__setattr__(self, name, own)
+                object.__setattr__(self, name, _decimal(name, value))
         if not (self.low <= self.high and self.step > 0):
             raise InputError(
                 f"a fine grid from {self.low} to {self.high} in steps of {self.step} has no value;"
                 " it needs low <= high and a step above 0"
+            )
+        if self.high - self.low >= MOST_FINE * self.step:
+            raise InputError(
+                f"a fine grid from {self.low} to {self.high} in steps of {self.step} has more than"
+                f" {MOST_FINE:,} values; take a wider step"
             )
 
     @classmethod
     def of(cls, low: str, high: str, step: str) -> Fine:
         """Build from decimal texts, so that .02 is .02."""
         return cls(Decimal(low), Decimal(high), Decimal(step))
+
+
+def _decimal(name: str, value: object) -> Decimal:
+    """Return a number as an exact decimal, whole ones without decimals."""
+    real = finite_number(name, value)
+    number = int(real) if whole(value) is None and real.is_integer() else whole(value)
+    return Decimal(repr(real) if number is None else number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +131,23 @@ class TradeStation:
         Its name there.
     inputs
         One for each parameter.
+
+    Raises
+    ------
+    InputError
+        If a name has other signs than letters, digits, blanks, ``.``, ``_`` and ``-``.
     """
 
     name: str
     inputs: Mapping[str, Input] = field(hash=False)
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *(own.name for own in self.inputs.values())):
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise InputError(
+                    f"nothing can be called {brief(name)} in TradeStation; a name has letters,"
+                    " digits, blanks, ., _ and -"
+                )
 
     def input(self, parameter: str) -> Input:
         """Return the input of a parameter.
