@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wfo.arguments import whole
 from wfo.errors import InputError
+from wfo.strategy.value import lookback_on, reads_higher_bars
 from wfo.text import brief
 from wfo.windows import LEAST_WARMUP
 
@@ -204,6 +206,13 @@ def check_grid(strategy: Strategy, grid: Grid) -> None:
             f"the grid is one of another strategy called {strategy.name}; make it with"
             " Grid(values, strategy=…) of this one"
         )
+
+
+def need_of(grid: Grid, feeds: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return the longest lookback of a grid on bars that are known, in bars."""
+    if not reads_higher_bars(grid.strategy):
+        return grid.need
+    return lookback_on(grid.strategy, grid.values, feeds)
 
 
 def checked_labels(labels: Any, bars: int, first: int) -> Labels | None:

@@ -13,6 +13,7 @@ from wfo.backtest.checks import (
     check_grid,
     checked_bounds,
     checked_labels,
+    need_of,
     thread_count,
 )
 from wfo.backtest.engines import choose_engine, single_engine
@@ -187,10 +188,10 @@ class Evaluator:
             grid = Grid(grid, strategy=named)
         check_grid(named, grid)
         read = feeds if isinstance(feeds, Feeds) else read_feeds(named, feeds)
-        need = lookback_on(named, grid.values, read)
         self._open(
-            named, read, GridSpace(grid), need, phases, settings, engine, threads, figures, labels
-        )
+            named, read, GridSpace(grid), need_of(grid, read), phases, settings, engine, threads,
+            figures, labels,
+        )  # fmt: skip
 
     @classmethod
     def of_sets(

@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from wfo.backtest.checks import need_of
 from wfo.errors import InputError
 from wfo.grid import Grid, no_map
 from wfo.progress import Progress, Silent
 from wfo.search.evaluating.timing import sweep_seconds
-from wfo.strategy.value import lookback_on
 from wfo.walkforward.best_figure import BestByFigure, ties_within
 from wfo.walkforward.best_scored import BestByPhases
 from wfo.walkforward.criteria import Criterion
@@ -110,7 +110,7 @@ class GridChooser:
         self.by = criterion.by
         self.combinations = len(grid)
         self.engine, self.reason = sweeper.chosen
-        self._need = lookback_on(grid.strategy, grid.values, history.feeds)
+        self._need = need_of(grid, history.feeds)
         if criterion.by == "plateau" and grid.strategy.map_axes is None:
             raise InputError(f"by = 'plateau': {no_map(grid.strategy)}; take 'region' instead")
         self._sweeper, self._criterion = sweeper, criterion
