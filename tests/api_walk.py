@@ -423,7 +423,7 @@ def _backtests() -> Iterator[Entry]:
     )  # fmt: skip
     order = {
         "action": "buy", "kind": "limit", "level": 9.5, "shares": 3.0, "obstacle": None,
-        "numbers": None,
+        "numbers": None, "fills_beyond": 9.0,
     }  # fmt: skip
     yield Entry("WorkingOrder", wfo.WorkingOrder, order)
 

@@ -120,13 +120,20 @@ def fills(stated: Any, feeds: Feeds, t: int) -> list[float]:
         buys = order["action"] in ("buy", "cover_short", "reverse_to_long")
         if order["obstacle"] is not None:
             continue
+        fill = bar["open"]
         if order["kind"] == "market":
-            found.append(bar["open"])
+            pass
         elif buys == (order["kind"] == "stop"):
-            if bar["high"] >= order["level"]:
-                found.append(max(bar["open"], order["level"]))
-        elif bar["low"] <= order["level"]:
-            found.append(min(bar["open"], order["level"]))
+            if bar["high"] < order["level"]:
+                continue
+            fill = max(fill, order["level"])
+        else:
+            if bar["low"] > order["level"]:
+                continue
+            fill = min(fill, order["level"])
+        beyond = order["fills_beyond"]
+        if beyond is None or (fill > beyond if buys else fill < beyond):
+            found.append(fill)
     return found
 
 

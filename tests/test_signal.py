@@ -453,6 +453,35 @@ def test_the_page_says_what_an_order_is_worth(single: Path, newest: DataStore) -
     page = lines(report, **flat, orders=(cross,))
     assert "buy market open 2 yes" in page
     assert "filled at the open, whatever that is" in page
+    assert "counted at its level" not in page
+
+    for order, row, text in (
+        (
+            WorkingOrder("buy", "stop", 6700.0, 0.0, fills_beyond=6800.0),
+            "by fill above 6,800.00",
+            "Buy: filled at an open above 6,800.00 alone, and not at 6,700.00: such a fill has no",
+        ),
+        (
+            WorkingOrder("sell_short", "limit", 6700.0, 2.0, fills_beyond=6800.0),
+            "2 below 6,800.00",
+            "filled where the price rises to 6,700.00, but not at an open of 6,800.00 or higher,",
+        ),
+        (
+            WorkingOrder("sell_short", "market", None, 0.0, fills_beyond=close - 1),
+            f"by fill below {close - 1:,.2f}",
+            f"at the open where that lies below {close - 1:,.2f}; any other fill has no",
+        ),
+        (
+            WorkingOrder("buy", "market", None, 2.0, fills_beyond=close - 1),
+            f"2 above {close - 1:,.2f}",
+            "Its shares follow from the open.",
+        ),
+    ):
+        page = lines(report, **flat, orders=(order,))
+        assert row in page
+        assert text in page
+        assert "does not work" not in page
+        assert ("counted at its level" in page) == (order.level is not None)
 
     page = lines(report, **(flat | {"equity": -5.0, "mark": -5.0}), ruined=True, orders=())
     assert "None, now or later: a fill has left no equity" in page

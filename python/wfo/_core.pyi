@@ -217,7 +217,8 @@ def orders(
     orders
         Of each order ``action``, ``kind``, ``level`` (None of a market order), ``shares``,
         ``obstacle`` (why it does not work; None if it does), ``obstacle_numbers`` (a value and what
-        it must exceed, or None).
+        it must exceed, or None), ``fills_beyond`` (what its fill must lie above where it buys, and
+        below where it sells; None where any will do).
     """
 
 @final

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from contract_rules.programs import (
+    Wanted,
     after,
     at_open,
     breakout,
@@ -26,12 +27,16 @@ V, W = "hand.v", "hand.w"
 Said = tuple[str, str, float | None, Any, str | None]
 
 
-def said(orders: list[dict[str, Any]]) -> list[Said]:
-    """Return action, kind, level, shares and obstacle of each order; each can be one."""
+def said(orders: list[dict[str, Any]], *, fills: bool = False) -> list[Said]:
+    """Return action, kind, level, shares and obstacle of each order; each can be one.
+
+    None works with some `fills` alone unless told otherwise.
+    """
     found = []
     for order in orders:
-        WorkingOrder(*(order[name] for name in WorkingOrder.__match_args__[:-1]))
-        assert order["obstacle_numbers"] is None
+        given = {"numbers" if name == "obstacle_numbers" else name: order[name] for name in order}
+        assert WorkingOrder(**given).numbers is None
+        assert fills or order["fills_beyond"] is None
         found.append(
             (
                 order["action"],
@@ -165,6 +170,98 @@ def test_what_does_not_work_says_why(engine: Engine) -> None:
     given: dict[str, Any] = {"exits": [loss(V)], "risk": 0.01}
     assert one(limit(100), 4, 1, **given) == ("buy", "limit", 100, 2.5, None)
     assert one(at_open(), -4, 1, **given) == ("buy", "market", None, 0, NO_RISK)
+
+
+#: What is stated: level, shares, obstacle, and what fills lie beyond.
+Stated = tuple[float | None, float, str | None, float | None]
+
+#: By the open of the next bar, whose high is 113 and whose low is 94, the fill and the distance to
+#: what protects it, None where nothing is filled.
+Filled = dict[float, tuple[float, float] | None]
+
+#: Of an entry and its exits.
+AT_FILLS: list[tuple[Wanted, list[Wanted], Stated, Filled]] = [
+    # At its level no stop protects it; at an open above the stop one does.
+    (stop(105), [stop(110)], (105, 0, None, 110), {100: None, 108: None, 110: None, 112: (112, 2)}),
+    (stop(105), [stop(105)], (105, 0, None, 105), {100: None, 105: None, 107: (107, 2)}),
+    (breakout(5), [stop(110), stop(108)], (105, 0, None, 108), {108: None, 112: (112, 2)}),
+    # What protects its level protects an open beyond it, which is farther away.
+    (stop(105), [stop(101)], (105, 2.5, None, None), {100: (105, 4), 111: (111, 10)}),
+    (stop(105), [stop(110), loss(2)], (105, 5, None, None), {100: (105, 2), 114: (114, 2)}),
+    # A limit order works at its level, and not at an open beyond the stop.
+    (
+        limit(101),
+        [stop(97)],
+        (101, 2.5, None, 97),
+        {105: (101, 4), 99: (99, 2), 97: None, 95: None},
+    ),
+    (pullback(0), [stop(103), stop(97)], (101, 2.5, None, 97), {105: (101, 4), 97: None}),
+    (limit(101), [stop(101)], (101, 0, NO_RISK, None), {105: None, 101: None, 95: None}),
+    (limit(101), [], (101, 0, NO_RISK, None), {105: None, 95: None}),
+    # At the open, which lies on the one side of the stop or on the other.
+    (at_open(), [stop(96)], (None, 2.5, None, 96), {98: (98, 2), 96: None, 95: None}),
+    (at_open(), [stop(104)], (None, 0, None, 104), {103: None, 104: None, 106: (106, 2)}),
+    (at_open(), [stop(104), trail(5)], (None, 2, None, None), {103: (103, 5), 106: (106, 2)}),
+    (at_open(), [stop(104, 0)], (None, 0, NO_RISK, None), {106: None}),
+]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.rule("Z3", "Z5")
+def test_what_works_with_some_fills_says_with_which(engine: Engine, sign: int) -> None:
+    """As the next bar then does. A short mirrors a long about 100."""
+    side = "long" if sign > 0 else "short"
+
+    def price(of: Any) -> Any:
+        return of if of is None or sign > 0 else 200 - of
+
+    def mirrored(wanted: Wanted, condition: Any = None) -> Wanted:
+        kind, value, when, percent = wanted
+        own = price(value) if kind in {"stop", "limit"} else value
+        return (kind, own, when if condition is None else condition, percent)
+
+    columns = {"w": [1, 1, 0, 0]}
+    for entry, exits, (level, shares, obstacle, beyond), opens in AT_FILLS:
+        leaving = [*map(mirrored, exits), after(1)]
+        program = rules(
+            **{side: [mirrored(entry, W)], f"exit_{side}": leaving},  # type: ignore[arg-type]  # lists of orders
+            risk=0.01,
+        )
+        (order,) = engine.next_bar(program, [QUIET] * 2, {"w": [1, 1]}, warmup=2)[1]
+        ((_, _, *found),) = said([order], fills=True)
+        assert found == [price(level), shares, obstacle]
+        assert order["fills_beyond"] == price(beyond)
+        for at, filled in opens.items():
+            first, *ends = (price(each) for each in (at, max(at, 113), 94))
+            bars = [QUIET, QUIET, (first, max(ends), min(ends), first), QUIET]
+            trades = engine.run(program, bars, columns, warmup=2).trades
+            if filled is None:
+                assert trades == []
+                continue
+            fill, distance = filled
+            pnl = 10 / distance * (100 - fill)
+            assert trades == [(sign, 2, price(fill), 3, 100, pytest.approx(pnl))]
+
+
+@pytest.mark.rule("Z5", "R2", "R3")
+def test_prices_are_above_0(engine: Engine) -> None:
+    def one(exits: list[Wanted], risk: float = 0.01, **entries: Any) -> Said:
+        program = rules(**entries, exit_long=exits, exit_short=exits, risk=risk)
+        (found,) = said(engine.next_bar(program, [QUIET] * 2, warmup=2)[1])
+        return found
+
+    # All lie above a stop of -3, none below it.
+    assert one([stop(-3)], long=[at_open()]) == ("buy", "market", None, 10 / 103, None)
+    assert one([stop(-3)], short=[at_open()]) == ("sell_short", "market", None, 0, NO_RISK)
+    # What rises has reached such a level at the open, what falls does not reach it.
+    for entry, exits, wanted in (
+        ({"long": [stop(-5)]}, [loss(4)], ("buy", "stop", -5, 2.5, None)),
+        ({"long": [stop(-5)]}, [stop(-7)], ("buy", "stop", -5, 10 / 107, None)),
+        ({"short": [limit(-5)]}, [loss(4)], ("sell_short", "limit", -5, 2.5, None)),
+        ({"short": [stop(-5)]}, [loss(4)], ("sell_short", "stop", -5, 0, None)),
+    ):
+        assert one(exits, **entry) == wanted
+        assert WorkingOrder(*wanted).can_touch == (wanted[3] > 0)
 
 
 @pytest.mark.rule("R14")

@@ -65,12 +65,18 @@ class WorkingOrder:
         In price units; None of a market order, and of one that does not work as its level is no
         number. A bar that opens beyond it is filled at its open.
     shares
-        What it trades if it is filled at its level, or at the last close where it has none: those
-        held of an exit, those opened of an entry and of a reversal, by the backtest's equity.
+        What it trades if it is filled at its level, or at the last close where it has none, or
+        where every price has risen to it: those held of an exit, those opened of an entry and of a
+        reversal, by the backtest's equity. A fill at an open beyond the level opens others; where
+        that alone can fill it, `fills_beyond` says where, and these are 0.
     obstacle
-        The filter that keeps it from working, in words; None if it works.
+        The filter that keeps it from working, whatever its fill, in words; None if it works.
     numbers
         What that filter looks at, and what it must exceed, where they are numbers.
+    fills_beyond
+        In price units. It works with fills above it alone where it buys, and below it where it
+        sells, as others have no protective level that its risk could be sized by; None where any
+        fill will do.
 
     Raises
     ------
@@ -84,6 +90,7 @@ class WorkingOrder:
     shares: float
     obstacle: str | None = None
     numbers: tuple[float, float] | None = None
+    fills_beyond: float | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.action, str) and self.action in ACTIONS):
@@ -95,6 +102,8 @@ class WorkingOrder:
             raise InputError(f"a {self.kind} order cannot have level = {brief(self.level)}")
         if self.level is not None and not _is_finite(self.level):
             raise InputError(f"level = {brief(self.level)} must be a finite price")
+        if self.fills_beyond is not None and not _is_finite(self.fills_beyond):
+            raise InputError(f"fills_beyond = {brief(self.fills_beyond)} must be a finite price")
         if not _is_finite(self.shares):
             raise InputError(f"shares = {brief(self.shares)} must be a finite number")
 
@@ -116,7 +125,7 @@ class WorkingOrder:
     @property
     def can_touch(self) -> bool:
         """Whether a price can reach it; no price falls to a level of 0 or less."""
-        return self.level is None or self.level > 0
+        return self.level is None or self.level > 0 or self.above
 
     @property
     def works(self) -> bool:
@@ -135,6 +144,7 @@ class WorkingOrder:
             "obstacle": self.obstacle,
             "obstacle_value": None if self.numbers is None else self.numbers[0],
             "obstacle_bound": None if self.numbers is None else self.numbers[1],
+            "fills_beyond": self.fills_beyond,
         }
 
 
@@ -304,7 +314,7 @@ def working_orders(
         orders=tuple(
             WorkingOrder(
                 o["action"], o["kind"], o["level"], o["shares"], o["obstacle"],
-                o["obstacle_numbers"],
+                o["obstacle_numbers"], o.get("fills_beyond"),
             )
             for o in orders
         ),

@@ -60,6 +60,7 @@ fn written(py: Python<'_>, found: Working) -> PyResult<Orders<'_>> {
         item.set_item("obstacle", order.obstacle.map(|obstacle| obstacle.reason))?;
         let numbers = order.obstacle.and_then(|obstacle| obstacle.numbers);
         item.set_item("obstacle_numbers", numbers)?;
+        item.set_item("fills_beyond", order.fills_beyond)?;
         orders.append(item)?;
     }
     Ok((state, orders))

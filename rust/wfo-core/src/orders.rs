@@ -86,8 +86,22 @@ pub struct Order {
     pub action: Action,
     /// How it is filled.
     pub kind: Kind,
-    /// Why it does not work in the bar; `None` of an order that works.
+    /// Why it does not work in the bar, whatever the fill; `None` of an order that works.
     pub obstacle: Option<Obstacle>,
+    /// What its fill must lie above where it buys, and below where it sells, for it to work; `None`
+    /// where any fill will do.
+    pub fills_beyond: Option<f64>,
+}
+
+impl Order {
+    /// Where it is taken to be filled, by the last close: at its level, or at that close where it has
+    /// none, or where a rising price reaches it from the start, as it is not above 0.
+    #[must_use]
+    pub fn fill(&self, close: f64) -> f64 {
+        let rises = self.action.buys() == matches!(self.kind, Kind::Stop(_));
+        let is_passed = |level: f64| rises && level.is_finite() && level <= 0.0;
+        self.kind.level().filter(|&level| !is_passed(level)).unwrap_or(close)
+    }
 }
 
 /// What a kernel says of the bar after the last one.

@@ -289,7 +289,8 @@ def orders(
         ``side`` (+1, -1, or 0 for flat), ``since`` (a bar), ``entry_price``, ``shares``, ``equity``
         (after the last closed trade), ``mark``, ``ruined``, ``both_fill``.
     orders : list of dict
-        ``action``, ``kind``, ``level``, ``shares``, ``obstacle``, ``obstacle_numbers``.
+        ``action``, ``kind``, ``level``, ``shares``, ``obstacle``, ``obstacle_numbers``,
+        ``fills_beyond``.
 
     Raises
     ------

@@ -198,6 +198,7 @@ def _order(
         "shares": float(shares),
         "obstacle": obstacle,
         "obstacle_numbers": numbers,
+        "fills_beyond": None,
     }
 
 

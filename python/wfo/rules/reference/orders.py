@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wfo.rules.program import Program
 from wfo.rules.reference import money
 from wfo.rules.reference.lines import Line, Lines
-from wfo.rules.reference.sizing import may_enter, shares_of
+from wfo.rules.reference.sizing import fills_beyond, may_enter, shares_of
 from wfo.rules.reference.touches import FLAT, LONG, SHORT, entry_level
 from wfo.rules.reference.walk import Path
 
@@ -109,9 +109,15 @@ def _entry(path: Path, lines: Lines, side: int, line: Line) -> dict[str, Any]:
     level, price = None, close
     if line.kind != "at_open":
         level = price = entry_level(line.kind, side, line.value[last], now.extreme(side), close)
-    obstacle = _obstacle(line, level, last)
-    if obstacle is None and not may_enter(lines, side, price, last):
-        obstacle = OBSTACLES["size" if lines.size is not None else "risk"]  # [Z1] [Z3]
+        rises = (_FILLED[line.kind] == "stop") == (side == LONG)
+        if rises and math.isfinite(level) and level <= 0.0:
+            price = close
+    obstacle, beyond = _obstacle(line, level, last), None
+    if obstacle is None and lines.risk is not None:
+        able, beyond = _fills(lines, side, line.kind, level, price, last)
+        obstacle = None if able else OBSTACLES["risk"]  # [Z3]
+    elif obstacle is None and not may_enter(lines, side, price, last):
+        obstacle = OBSTACLES["size"]  # [Z1]
     shares = 0.0
     if price > 0.0 and math.isfinite(price):
         q = now.equity
@@ -120,7 +126,28 @@ def _entry(path: Path, lines: Lines, side: int, line: Line) -> dict[str, Any]:
             q = money.after_exit(now.side, q, now.shares, now.at_entry, price, *costs)
         if q > 0.0:  # [M8]
             shares = shares_of(lines, side, price, last, q, path.settings)
-    return _said(_ENTRIES[now.side, side], line.kind, level, shares, obstacle)
+    return _said(_ENTRIES[now.side, side], line.kind, level, shares, obstacle, beyond)
+
+
+def _fills(
+    lines: Lines, side: int, kind: str, level: float | None, price: float, last: int
+) -> tuple[bool, float | None]:
+    """Return whether an entry works at some fill, and what fills must lie beyond [Z5].
+
+    The latter is None where all of them do.
+    """
+    bound = fills_beyond(lines, side, price, last)
+    if bound is None:
+        return False, None
+    if bound <= 0.0:  # All prices are above.
+        return side == LONG, None
+    if level is not None:
+        is_beyond = side * level > side * bound
+        if _FILLED[kind] == "stop" and is_beyond:  # Filled at the level, or farther beyond.
+            return True, None
+        if _FILLED[kind] == "limit" and not is_beyond:  # At the level, or farther before.
+            return False, None
+    return True, (bound if math.isfinite(bound) else None)
 
 
 def _obstacle(line: Line, level: float | None, last: int) -> str | None:
@@ -136,7 +163,12 @@ def _obstacle(line: Line, level: float | None, last: int) -> str | None:
 
 
 def _said(
-    action: str, kind: str, level: float | None, shares: float, obstacle: str | None
+    action: str,
+    kind: str,
+    level: float | None,
+    shares: float,
+    obstacle: str | None,
+    beyond: float | None = None,
 ) -> dict[str, Any]:
     return {
         "action": action,
@@ -145,4 +177,5 @@ def _said(
         "shares": shares,
         "obstacle": obstacle,
         "obstacle_numbers": None,
+        "fills_beyond": beyond,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 from wfo.rules.reference import money
@@ -38,15 +40,38 @@ def risk_distance(lines: Lines, side: int, fill: float, before: int) -> float | 
     lines, side, fill, before
         As in `may_enter`.
     """
-    found = []
+    distances = [side * (fill - level) for _, level in _levels(lines, side, fill, before)]
+    # Below the fill of a long, above that of a short; not NaN.
+    return min((distance for distance in distances if distance > 0.0), default=None)
+
+
+def fills_beyond(lines: Lines, side: int, fill: float, before: int) -> float | None:
+    """Return what a fill must lie beyond to have a protective level [Z5]; None if none has one.
+
+    Beyond is above for a long, below for a short: any fill is beyond the infinity of its other end.
+
+    Parameters
+    ----------
+    lines, side, before
+        As in `may_enter`.
+    fill
+        One that may be: whether levels that move with the fill protect is seen there.
+    """
+    bounds = []
+    for kind, level in _levels(lines, side, fill, before):
+        if kind == "stop":
+            bounds.append(side * level)
+        elif side * (fill - level) > 0.0:
+            bounds.append(-math.inf)
+    return side * min(bounds) if bounds else None
+
+
+def _levels(lines: Lines, side: int, fill: float, before: int) -> Iterator[tuple[str, float]]:
+    """Yield kind and level of the exits that may protect [Z2]."""
     for line in lines.protective[side]:
         if line.works[before]:
             value = line.value[before]
-            level = exit_level(line.kind, side, value, value, fill, fill, line.percent)
-            distance = side * (fill - level)
-            if distance > 0.0:  # Below the fill of a long, above that of a short; not NaN.
-                found.append(distance)
-    return min(found, default=None)
+            yield line.kind, exit_level(line.kind, side, value, value, fill, fill, line.percent)
 
 
 def shares_of(lines: Lines, side: int, fill: float, before: int, q: float, settings: Any) -> float:

@@ -24,6 +24,14 @@ _GAPS = {
     " the last close.",
 }
 
+#: Orders that open nothing.
+_EXITS = ("exit_long", "cover_short")
+
+#: What a fill at the open means for the shares of an entry that has a level.
+_SHARES_AT_LEVEL = (
+    "The shares of an entry are counted at its level; a fill at the open trades others."
+)
+
 #: What may happen in the bar of an entry, by `Working.same_bar`.
 _AT_ENTRY = {
     "next": "A bar brings one event: the stop of a new position works from the bar after its"
@@ -199,8 +207,14 @@ class SignalReport:
                     self._price(order.level),
                     f"{100 * (order.level / w.close - 1):+.2f} %",
                 )
-            works = "yes" if order.works and order.can_touch else "no"
-            rows.append((order.words, order.kind, level, away, _shares(order.shares), works))
+            shares, works = _shares(order.shares), "yes"
+            if not (order.works and order.can_touch):
+                works = "no"
+            elif order.fills_beyond is not None:
+                works = f"{_beyond(order)} {self._price(order.fills_beyond)}"
+                if not _lies_beyond(order, w.close if order.level is None else order.level):
+                    shares = "by fill"
+            rows.append((order.words, order.kind, level, away, shares, works))
         lines += table(rows, "<<>>><")
         for order in w.orders:
             lines += [line for text in self._said(order) for line in _wrapped(text, "  ", "  ")]
@@ -214,6 +228,8 @@ class SignalReport:
             if order.numbers is not None:
                 numbers = f" ({order.numbers[0]:.4g}, and it must exceed {order.numbers[1]:.4g})"
             return [f"{name}: does not work in this bar, since {order.obstacle}{numbers}."]
+        if order.fills_beyond is not None and order.can_touch:
+            return [self._said_of_fills(order, order.fills_beyond)]
         if order.level is None:
             return [f"{name}: at the open, without a level."]
         level = self._price(order.level)
@@ -228,13 +244,35 @@ class SignalReport:
             text += f" The last close is {beyond} it or on it: an open there fills at once."
         return [text]
 
+    def _said_of_fills(self, order: WorkingOrder, bound: float) -> str:
+        """Return what is to be known of an order that works with some fills alone."""
+        name, beyond = order.words.capitalize(), f"{_beyond(order)} {self._price(bound)}"
+        without = "has no protective level that a risk could be sized by"
+        if order.level is None:
+            text = f"{name}: at the open where that lies {beyond}; any other fill {without}."
+        elif _lies_beyond(order, order.level):
+            moves, end = ("rises", "higher") if order.above else ("falls", "lower")
+            return (
+                f"{name}: filled where the price {moves} to {self._price(order.level)}, but not at"
+                f" an open of {self._price(bound)} or {end}, which {without}."
+            )
+        else:
+            text = (
+                f"{name}: filled at an open {beyond} alone, and not at {self._price(order.level)}:"
+                f" such a fill {without}."
+            )
+        return f"{text} Its shares follow from the open."
+
     def _meaning_lines(self) -> list[str]:
         """Return what becomes of the orders, and what they are not."""
         w = self.working
         texts = []
         if w.orders:
             kinds = dict.fromkeys(order.kind for order in w.orders)
-            texts.append(" ".join(_GAPS[kind] for kind in kinds))
+            gaps = [_GAPS[kind] for kind in kinds]
+            if any(o.level is not None and o.action not in _EXITS for o in w.orders):
+                gaps.append(_SHARES_AT_LEVEL)
+            texts.append(" ".join(gaps))
             able = [order for order in w.orders if order.works and order.can_touch]
             if w.side == "flat" and w.both_fill and len({order.buys for order in able}) > 1:
                 texts.append(
@@ -265,6 +303,17 @@ class SignalReport:
             " has them in full."
         )
         return ["What becomes of them", *(line for t in texts for line in _wrapped(t, "  "))]
+
+
+def _beyond(order: WorkingOrder) -> str:
+    """Return on which side of a price an order's fill must lie."""
+    return "above" if order.buys else "below"
+
+
+def _lies_beyond(order: WorkingOrder, fill: float) -> bool:
+    """Return whether an order works with a fill at this price."""
+    bound = order.fills_beyond
+    return bound is None or (fill > bound if order.buys else fill < bound)
 
 
 def _shares(count: float) -> str:

@@ -12,8 +12,8 @@ use crate::orders::{Action, Order, Standing};
 pub struct Working {
     /// What the kernel says.
     pub standing: Standing,
-    /// Shares that each order trades if it is filled at its level, or at the last close where it has
-    /// none: those held of an exit, those opened of an entry and of a reversal.
+    /// Shares that each order trades if it is filled where `Order::fill` says: those held of an exit,
+    /// those opened of an entry and of a reversal.
     pub shares: Vec<f64>,
     /// Equity after the last closed trade.
     pub equity: f64,
@@ -70,7 +70,7 @@ pub fn working<K: Kernel>(
     let traded = kernel.feeds().first().copied().unwrap_or("bars");
     let last = feeds.bars(traded)?.close()[end - 1];
     let mut shares_of = |order: &Order| {
-        let price = order.kind.level().unwrap_or(last);
+        let price = order.fill(last);
         let amount = kernel.amount(&shared, &mut scratch, params, end, order, price);
         shares(order, amount, price, &standing, &account)
     };
@@ -182,7 +182,7 @@ mod tests {
             bar: usize,
             &(since, holding): &(usize, Option<Holding>),
         ) -> Option<Standing> {
-            let order = |action, kind| Order { action, kind, obstacle: None };
+            let order = |action, kind| Order { action, kind, obstacle: None, fills_beyond: None };
             let orders = match holding {
                 None => vec![
                     order(Action::Enter(Side::Long), Kind::Market),

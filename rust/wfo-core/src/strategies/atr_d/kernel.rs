@@ -529,6 +529,7 @@ impl<'a> BarLoop<'a> {
                     action: Action::Exit(Side::Long),
                     kind: Kind::Stop(level),
                     obstacle: None,
+                    fills_beyond: None,
                 };
                 let reverses = self.shorts && self.entry_mode == EntryMode::FullReversal;
                 let sell = || self.entry(Action::ReverseTo(Side::Short), before, state);
@@ -541,6 +542,7 @@ impl<'a> BarLoop<'a> {
                     action: Action::Exit(Side::Short),
                     kind: Kind::Stop(level),
                     obstacle: None,
+                    fills_beyond: None,
                 };
                 let reverses = self.entry_mode >= EntryMode::LongPriority;
                 let buy = || self.entry(Action::ReverseTo(Side::Long), before, state);
@@ -560,7 +562,7 @@ impl<'a> BarLoop<'a> {
             (false, false) => self.sell_level::<false>(smoothed, close, state),
         };
         let kind = if self.breakout { Kind::Stop(level) } else { Kind::Limit(level) };
-        let order = |kind, obstacle| Order { action, kind, obstacle };
+        let order = |kind, obstacle| Order { action, kind, obstacle, fills_beyond: None };
         if let Some(states) = self.hull_states {
             let (wanted, reason) = if buys {
                 (HullState::Up, "the fast Hull average is not above the slow one")

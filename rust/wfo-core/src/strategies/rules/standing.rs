@@ -85,7 +85,56 @@ impl Reader<'_> {
         }
     }
 
-    /// What an entry of a side takes at a fill; `None` where it does not work.
+    /// The protective levels of a position that is entered at a fill, and whether each moves with it.
+    fn protective(&self, side: Side, price: f64, bar: usize) -> impl Iterator<Item = (f64, bool)> {
+        let is_protecting =
+            |exit: &&Exit| matches!(exit.kind, ExitKind::Stop | ExitKind::Trail | ExitKind::Loss);
+        let protecting = self.exits(side).iter().filter(is_protecting);
+        let works = protecting.filter(move |exit| self.obstacle(exit.when, None, bar).is_none());
+        let levels = works.filter_map(move |exit| {
+            let moves = !matches!(exit.kind, ExitKind::Stop);
+            self.level(exit, side, price, price, bar).map(|level| (level, moves))
+        });
+        levels.filter(|(level, _)| level.is_finite())
+    }
+
+    /// What a fill of an entry must lie beyond for it to work; `None` where any fill will do. The
+    /// error is why none will.
+    fn fills_beyond(
+        &self,
+        order: &Order,
+        side: Side,
+        close: f64,
+        bar: usize,
+    ) -> Result<Option<f64>, &'static str> {
+        let price = order.fill(close);
+        if self.program.risk.is_none() {
+            return self.amount(side, price, bar).map(|_| None);
+        }
+        // [Z5]
+        let is_beyond = |fill: f64, bound: f64| match side {
+            Side::Long => fill > bound,
+            Side::Short => fill < bound,
+        };
+        let (moving, fixed): (Vec<_>, Vec<_>) =
+            self.protective(side, price, bar).partition(|&(_, moves)| moves);
+        if moving.iter().any(|&(level, _)| is_beyond(price, level)) {
+            return Ok(None);
+        }
+        let levels = fixed.into_iter().map(|(level, _)| level);
+        let farthest = levels.reduce(|a, b| if is_beyond(a, b) { b } else { a });
+        let bound = farthest.ok_or(NO_PROTECTION)?;
+        // A stop is filled at its level or beyond it, a limit order at its level or before it.
+        match (side, order.kind) {
+            (Side::Long, _) if bound <= 0.0 => Ok(None),
+            (Side::Short, _) if bound <= 0.0 => Err(NO_PROTECTION),
+            (_, Kind::Stop(level)) if is_beyond(level, bound) => Ok(None),
+            (_, Kind::Limit(level)) if !is_beyond(level, bound) => Err(NO_PROTECTION),
+            _ => Ok(Some(bound)),
+        }
+    }
+
+    /// What an entry of a side takes at a fill; the error is why it does not work there.
     fn amount(&self, side: Side, price: f64, bar: usize) -> Result<Amount, &'static str> {
         if let Some(size) = self.program.size {
             // [Z1]
@@ -95,12 +144,7 @@ impl Reader<'_> {
         }
         let Some(risk) = self.program.risk else { return Ok(Amount::All) };
         // [Z2]
-        let is_protecting =
-            |exit: &&Exit| matches!(exit.kind, ExitKind::Stop | ExitKind::Trail | ExitKind::Loss);
-        let protecting = self.exits(side).iter().filter(is_protecting);
-        let works = protecting.filter(|exit| self.obstacle(exit.when, None, bar).is_none());
-        let levels = works.filter_map(|exit| self.level(exit, side, price, price, bar));
-        let distances = levels.filter(|level| level.is_finite()).map(|level| match side {
+        let distances = self.protective(side, price, bar).map(|(level, _)| match side {
             Side::Long => price - level,
             Side::Short => level - price,
         });
@@ -125,9 +169,16 @@ impl Reader<'_> {
             EntryKind::Breakout if is_long => Kind::Stop(close + value),
             EntryKind::Breakout => Kind::Stop(close - value),
         };
-        let sizing = || self.amount(side, kind.level().unwrap_or(close), before).err();
-        let reason = self.obstacle(order.when, kind.level(), before).or_else(sizing);
-        Order { action, kind, obstacle: reason.map(obstacle) }
+        let mut found = Order { action, kind, obstacle: None, fills_beyond: None };
+        let fills = match self.obstacle(order.when, kind.level(), before) {
+            Some(reason) => Err(reason),
+            None => self.fills_beyond(&found, side, close, before),
+        };
+        match fills {
+            Ok(bound) => found.fills_beyond = bound,
+            Err(reason) => found.obstacle = Some(obstacle(reason)),
+        }
+        found
     }
 
     /// The exits of the position that is held, in bar `n`.
@@ -158,7 +209,8 @@ impl Reader<'_> {
             (_, None) => Kind::Market,
         };
         let reason = self.obstacle(order.when, level, before);
-        Some(Order { action: Action::Exit(side), kind, obstacle: reason.map(obstacle) })
+        let action = Action::Exit(side);
+        Some(Order { action, kind, obstacle: reason.map(obstacle), fills_beyond: None })
     }
 }
 
