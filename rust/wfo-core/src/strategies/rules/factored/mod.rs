@@ -20,19 +20,21 @@
 //! Only the marks between two fills are summed up at once.
 //!
 //! Where one side alone is traded, and what is entered says when it is left, tables lead the paths
-//! ([`tabled`], [`tables`], [`lockstep`]); all others are walked one after the other ([`listed`],
-//! [`walk`]). Trades of both are entered in the accounts of four paths at a time, by the same operations
-//! in the same order, so that no figure says which way it came. Where rounding could decide a ruin, and
-//! where shares are counted in lots, the account itself goes from fill to fill ([`money`]).
+//! ([`tabled`], [`tables`], [`making`], [`leading`], [`lockstep`]); all others are walked one after
+//! the other ([`listed`], [`walk`]). Trades of both are entered in the accounts of four paths at a
+//! time, by the same operations in the same order, so that no figure says which way it came. Where
+//! rounding could decide a ruin, and where shares are counted in lots, the account itself goes from
+//! fill to fill ([`money`]).
 //!
 //! Files use those below them:
 //!
 //! ```text
 //! simulate                        one parameter set, with its trades
 //! sweep                           a grid in pieces, on all threads
-//! tabled    listed                boxes that share tables, other combinations
+//! leading  listed                 boxes that share tables, other combinations
+//! making                          the tables of a combination
 //! worker                          parts and orders of a combination
-//! prepared                        what all of them share
+//! prepared  tabled                what all of them share, whether tables lead and which
 //! lockstep  cache                 eight paths through tables, tables that are kept
 //! tables    written               entries and exits by row, cells in any order
 //! money  paths  parts             figures by the account, listed trades, parts of a program
@@ -46,8 +48,10 @@ mod bits;
 mod boxes;
 mod cache;
 mod conditions;
+mod leading;
 mod listed;
 mod lockstep;
+mod making;
 mod money;
 mod orders;
 mod parts;
