@@ -23,7 +23,10 @@ REFERENCE = (
 #: Code that both Rust engines run: what it decides, it decides for both.
 SHARED = tuple(
     ENGINES / f"{name}.rs"
-    for name in ("program", "node", "plan", "columns", "elementwise", "windows", "groups")
+    for name in (
+        *("program", "raw", "numbers", "lookback", "node"),
+        *("plan", "columns", "elementwise", "windows", "groups"),
+    )
 )
 DIRECT = tuple(
     sorted(ENGINES / f"{name}.rs" for name in ("bar_loop", "kernel", "orders", "standing"))

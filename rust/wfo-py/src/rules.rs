@@ -12,7 +12,8 @@ use wfo_bindings::errors::raise;
 use wfo_bindings::kernel::{Handle, SimulationInput, Wanted};
 use wfo_core::engine::direct;
 use wfo_core::figures::Simulation;
-use wfo_core::strategies::rules::program::{Argument, Function, Program, Raw, RawNode, RawOrder};
+use wfo_core::strategies::rules::program::{Argument, Function, Program};
+use wfo_core::strategies::rules::raw::{Raw, RawNode, RawOrder};
 use wfo_core::strategies::rules::{Rules, factored};
 use wfo_core::{Error, PreparedSweep, Result, Task};
 

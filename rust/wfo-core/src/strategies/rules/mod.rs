@@ -1,8 +1,10 @@
 //! Rules: strategies that their users write, as a program of expressions and orders.
 //!
-//! A [`program`] says which orders work, as expressions over columns of the bars and over parameters.
-//! [`node`] has the operations; [`groups`] makes higher bars; [`elementwise`] and [`windows`] compute them; [`plan`] says what of a
-//! program is computed once for a whole grid and what per combination, and [`columns`] does it.
+//! A [`program`] says which orders work, as expressions over columns of the bars and over parameters;
+//! [`raw`] reads and checks it, [`numbers`] has the values of its numbers and [`lookback`] its first
+//! bar. [`node`] has the operations; [`groups`] makes higher bars; [`elementwise`] and [`windows`]
+//! compute them; [`plan`] says what of a program is computed once for a whole grid and what per
+//! combination, and [`columns`] does it.
 //! [`kernel`] goes through bars with the [`orders`].
 //!
 //! What it means is fixed by `python/wfo/rules/CONTRACT.md`; the reference in Python stands next to it.
@@ -13,10 +15,13 @@ pub mod elementwise;
 pub mod factored;
 pub mod groups;
 pub mod kernel;
+mod lookback;
 pub mod node;
+mod numbers;
 pub(crate) mod orders;
 pub mod plan;
 pub mod program;
+pub mod raw;
 pub(crate) mod standing;
 pub mod windows;
 

@@ -17,7 +17,8 @@ use crate::market::bars::Bars;
 use crate::market::feeds::Feeds;
 use crate::market::slice::Slice;
 use crate::strategies::rules::Rules;
-use crate::strategies::rules::program::{Program, Raw, RawNode, RawOrder};
+use crate::strategies::rules::program::Program;
+use crate::strategies::rules::raw::{Raw, RawNode, RawOrder};
 use crate::task::Task;
 
 /// Numbers that follow from a seed.
