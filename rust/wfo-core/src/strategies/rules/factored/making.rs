@@ -8,7 +8,7 @@ use super::prepared::Prepared;
 use super::tabled::{Kept, Tabled};
 use super::tables::{Entries, Rows};
 use super::worker::Scratch;
-use super::{bits, touch_set::TouchSet};
+use super::{bits, touch_set::TouchSet, trail};
 use crate::engine::f64x4::F64x4;
 use crate::engine::first_touch::StartRange;
 use crate::engine::intrabar_time::IntrabarTime;
@@ -119,8 +119,7 @@ impl Tabled {
             }
             Found::Trail(part) => {
                 let distance = prepared.trail_distance(part, conditions)?;
-                let mut ranges = Vec::new();
-                market.signed(self.entry.way).trailing_ranges(&distance, |own| ranges.push(own));
+                let ranges = trail::ranges(&distance, market.signed(self.entry.way));
                 out.set_ranges((&prepared.per_unit, self.side), bars, &ranges);
             }
             Found::After(_) | Found::Fixed(..) => {}
@@ -219,9 +218,7 @@ impl Tabled {
             }
             Found::Trail(part) => {
                 let distance = prepared.trail_distance(part, conditions)?;
-                let mut ranges = Vec::new();
-                market.signed(way).trailing_ranges(&distance, |own| ranges.push(own));
-                return Ok(ranges);
+                return Ok(trail::ranges(&distance, market.signed(way)));
             }
             Found::Fixed(..) => Vec::new(),
         };

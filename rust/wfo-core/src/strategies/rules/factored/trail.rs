@@ -1,6 +1,6 @@
 //! First touches of a level that follows the extreme since the state began, by its first bar.
 
-use crate::engine::first_touch::SignedBars;
+use crate::engine::first_touch::{SignedBars, StartRange};
 
 /// When a level that follows an extreme is first touched, and the fill, by the bar since which it
 /// follows.
@@ -31,4 +31,12 @@ impl Trail {
             start = end;
         });
     }
+}
+
+/// The first touches of a level that stays such distances behind an extreme, by intervals of the bars
+/// since which it follows.
+pub(super) fn ranges(distance: &[f64], bars: &SignedBars) -> Vec<StartRange> {
+    let mut found = Vec::new();
+    bars.trailing_ranges(distance, |range| found.push(range));
+    found
 }
