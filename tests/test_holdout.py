@@ -33,7 +33,7 @@ from wfo.progress import Tick
 from wfo.runs.analysis.analyzing import analyze
 from wfo.runs.basis import SimulationPlan, basis_of
 from wfo.runs.call import command_line
-from wfo.runs.finalists import Final, finalists
+from wfo.runs.finalists import Final, finalists, is_peak
 from wfo.runs.folder import RunFolder
 from wfo.runs.handover.signaling import SignalPlan, signal
 from wfo.runs.holdout import evaluating, spendings
@@ -49,6 +49,8 @@ from wfo.runs.refinement.refining import refine
 from wfo.runs.results import list_results
 from wfo.runs.run import run
 from wfo.runs.stage_alone.plateau_stage import plateaus
+from wfo.runs.stage_alone.stated import Stated
+from wfo.runs.verdict.searched import hold_out_of
 from wfo.runs.verify import verify
 from wfo.selection.plateaus import PlateauOptions
 from wfo.strategy import get_strategy
@@ -492,13 +494,40 @@ def test_finalists_are_of_the_analysis_or_else_of_the_plateaus(folder: RunFolder
         finalists(folder, manifest)
 
 
-def test_without_plateaus_there_are_none(plain: RunFolder) -> None:
-    assert finalists(plain, plain.read_manifest()) == ()
+def test_where_nothing_is_stable_there_are_none(
+    plain: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, read = plain.read_manifest(), Stated.candidates
+    assert len(finalists(plain, manifest)) == 1
+    monkeypatch.setattr(Stated, "candidates", lambda *args: read(*args).clear())
+    assert finalists(plain, manifest) == ()
 
 
-def test_without_finalists_nothing_is_spent(folder: RunFolder) -> None:
+def test_without_plateaus_the_most_stable_outcome_is_judged_and_called_a_peak(
+    folder: RunFolder,
+) -> None:
     (folder.path / "analysis.json").unlink()
+    (of_plateau,) = finalists(folder, folder.read_manifest())
+    assert not is_peak(of_plateau.origin)
     restate(folder, results=[stated(folder)["results"][0] | {"plateaus": _NO_PLATEAUS}])
+    manifest = folder.read_manifest()
+    (only,) = finalists(folder, manifest)
+    assert dict(only.params) == stated(folder)["results"][0]["best"]["params"]
+    assert only.origin == "peak, no plateau: the most stable outcome of atr_d_l"
+    assert is_peak(only.origin)
+    spent = spend_holdout(folder)
+    (one,) = spent.finalists
+    assert (dict(one.params), one.origin) == (dict(only.params), only.origin)
+    text = " ".join(" ".join(holdout_lines(holdout_state(folder, manifest))).split())
+    assert "1 atr_d_l, peak, no plateau: the most stable outcome of atr_d_l:" in text
+    assert "The run had found NO PLATEAU: what was evaluated is the most stable outcome" in text
+    assert hold_out_of(folder, manifest).peaks
+
+
+def test_without_finalists_nothing_is_spent(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating, "finalists", lambda *_: ())
     with pytest.raises(ResultsError, match=r"has no finalists.*its hold-out stays unspent"):
         spend_holdout(folder)
     assert not folder.holdouts.exists()
@@ -927,6 +956,7 @@ def test_a_page_says_what_was_spent(real: RunFolder) -> None:
         "The finalists of the run are others now",
     ):
         assert words in text
+    assert "NO PLATEAU" not in text
     whole = replace(SPENT, first=D(2025, 1, 2))
     text = " ".join(holdout_lines(HoldoutState(record, ("QQQ",), spent=whole)))
     assert "made of" not in text

@@ -156,7 +156,7 @@ def test_the_best_outcome_stands_beside_buy_and_hold_by_phase(
     found: Callable[..., RunReport],
 ) -> None:
     report = found(settings=wfo.Settings(slip=0.001))
-    best = report.strategies[0].finalist
+    best = report.strategies[0].most_stable
     assert best is not None
     own = block(narrow(report), "The most stable outcome")
     table = [line for line in own if re.match(r" +[1-4]  ", line)]
@@ -322,7 +322,7 @@ def test_the_next_command_works(
     report = found(store=store, out=tmp_path / out, name="mine", settings=wfo.Settings(slip=0.001))
     code, said = typed(last(report))
     assert code == 0, said
-    best = report.strategies[0].finalist
+    best = report.strategies[0].most_stable
     assert best is not None
     assert f"Reproduces candidate {best.row + 1} of" in said
     for value in (p.oos_return for p in best.phases):
@@ -341,7 +341,7 @@ def test_the_next_command_is_about_the_strategy_that_was_asked_for(
     both = TINY + TINY.replace("atr_d_l:", "atr_d_duals_l:")
     report = found(both, "atr_d_duals_l", symbol2="SP500", settings=wfo.Settings(fee=0.001))
     assert [item.strategy.name for item in report.strategies] == ["atr_d_duals_l", "atr_d_l"]
-    best = report.strategies[0].finalist
+    best = report.strategies[0].most_stable
     assert best is not None
     code, said = typed(last(report))
     assert code == 0, said

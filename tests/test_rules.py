@@ -472,6 +472,31 @@ def test_a_hold_out_that_no_finalist_beat_holding_on_says_none() -> None:
     assert "On the hold-out the one finalist beat holding: it returned 12.0 %, holding" in won
 
 
+@pytest.mark.parametrize(
+    "known",
+    [{"deflated": 0.1}, {"deflated_excess": 0.1}, {}, {"trials": "nobody counted"}],
+)
+def test_whatever_is_said_of_a_finalist_on_no_plateau_says_so(known: dict[str, Any]) -> None:
+    def said(**changes: Any) -> str:
+        return " ".join(first_lines(facts(**known, **changes)))
+
+    one = said(finalists=1, peaks=True)
+    assert "The one finalist stands on NO PLATEAU: it is a peak, which is more likely luck; " in one
+    two = said(finalists=2, peaks=True)
+    assert "The finalists stand on NO PLATEAU: they are peaks, which are more likely luck; " in two
+    assert "PLATEAU" not in said()
+
+
+@pytest.mark.parametrize("beating", [0, 1])
+def test_a_hold_out_of_a_peak_says_so(beating: int) -> None:
+    spent = replace(SPENT, finalists=1, beating=beating, peaks=True)
+    # As a run's page says it too, which has no room for the trials.
+    said = " ".join(first_lines(facts(hold_out=spent), brief=True))
+    assert "; it stands on NO PLATEAU, so that this is more likely luck" in said
+    plain = replace(spent, peaks=False)
+    assert "PLATEAU" not in " ".join(first_lines(facts(hold_out=plain), brief=True))
+
+
 def test_a_hold_out_that_other_finalists_were_tried_on_confirms_none_of_the_present_ones() -> None:
     said = " ".join(first_lines(facts(hold_out=replace(SPENT, changed=True))))
     assert "of the finalists of that time beat holding" in said

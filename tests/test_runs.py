@@ -237,7 +237,7 @@ def test_manifest_says_what_was_done_with_what(smoke: RunReport) -> None:
     assert {"version", "commit", "numpy", "polars"} <= set(found["build"])
     assert found["host"]["cores"] == os.cpu_count()
     stages = ("sweep", "score", "candidates", "plateaus", "regions", "sensitivity", "ranges")
-    timed = {f"{s} atr_d_l" for s in (*stages, "finalist")}
+    timed = {f"{s} atr_d_l" for s in (*stages, "most stable")}
     assert set(found["timings"]) == timed | {"bars"}
     assert all(t >= 0 for t in found["timings"].values())
     assert found["timings"]["sweep atr_d_l"] > 0

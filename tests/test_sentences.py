@@ -220,6 +220,7 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         "not against holding",
         {"medians": [0.1, 0.3], "held": 0.2},
     ),
+    "best_on_no_plateau": ({"plateaus": 0}, "NO PLATEAU: it is a peak", {"plateaus": 1}),
     "best_of_many": ({"count": 20_368}, "best of 20,368 outcomes", {"count": 1}),
     "small_cells": (
         {"largest": 12, "least": 50},

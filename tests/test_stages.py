@@ -24,8 +24,8 @@ import wfo
 from wfo.backtest import read_feeds
 from wfo.data import sample_store
 from wfo.runs import gathered
-from wfo.runs.finalist import Finalist, FinalistPhase, finalist
 from wfo.runs.market import Market
+from wfo.runs.most_stable import MostStable, MostStablePhase, most_stable
 from wfo.runs.options import RunOptions
 from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
@@ -417,7 +417,7 @@ def test_a_strategy_without_a_map_whose_equity_is_lost(tmp_path: Path) -> None:
     assert found["plateaus"]["note"]
     assert found["plateaus"]["plateaus"] == found["regions"] == []
     assert pl.read_csv(report.folder.plateaus("lost", "grid")).is_empty()
-    # The finalist is the best one; ask for the one that lost, too.
+    # The most stable one is known; ask for the one that lost, too.
     only = wfo.Grid({"gain": [1, 2], "worst": [second]}, strategy=own, name="only")
     report = run(RunPlan("NASDAQ", own, grid=only, out=tmp_path / "only"), sample_store())
     (found,) = results(report)
@@ -455,8 +455,8 @@ def test_duals_shorts_fixed_sizing_lots_and_costs(name: str, tmp_path: Path) -> 
     )  # fmt: skip
     report = run(plan, sample_store())
     (item,) = report.strategies
-    assert item.finalist is not None
-    check_finalist(report, Market.of_run(report.folder, report.manifest, report.benchmarks, 2))
+    assert item.most_stable is not None
+    check_most_stable(report, Market.of_run(report.folder, report.manifest, report.benchmarks, 2))
     found = results(report)
     assert found[0]["sensitivity"]["return"]["variance"] > 0
     again = rescore(report.folder)
@@ -514,13 +514,13 @@ def test_a_short_schedule_has_no_phase_to_judge_by(
     assert report.strategies[0].scores.min_phases == min(2, phases)
 
 
-# The finalist
+# The most stable outcome
 
 
-def check_finalist(report: RunReport, market: Market) -> Finalist:
-    """The finalist is its row of the candidates, and buy-and-hold that of the phases."""
+def check_most_stable(report: RunReport, market: Market) -> MostStable:
+    """The most stable outcome is its row of the candidates, and buy-and-hold that of the phases."""
     (item,) = report.strategies
-    best = item.finalist
+    best = item.most_stable
     assert best is not None
     row = pl.read_parquet(
         report.folder.candidates(item.strategy.name, item.grid.name, "parquet")
@@ -546,14 +546,14 @@ def check_finalist(report: RunReport, market: Market) -> Finalist:
         assert own.held_dd_share == held.held.oos_dd_share
         assert 0 <= own.exposure <= 1
         assert own.same_exposure == own.held_return * own.exposure
-    assert finalist(market, item.strategy, report.candidates()) == best
+    assert most_stable(market, item.strategy, report.candidates()) == best
     return best
 
 
-def test_the_finalist_is_its_row_and_holds_as_often_as_its_trades(whole: Made) -> None:
+def test_the_most_stable_outcome_is_its_row_and_holds_as_often_as_its_trades(whole: Made) -> None:
     for report in (whole.dense[2], whole.survivors[2]):
         market = Market.of_run(report.folder, report.manifest, report.benchmarks, 1)
-        best = check_finalist(report, market)
+        best = check_most_stable(report, market)
         simulated = market.simulate(report.strategies[0].strategy, best.params)
         for own, phase, sim in zip(best.phases, report.phases, simulated, strict=True):
             held = 0
@@ -567,7 +567,7 @@ def test_the_finalist_is_its_row_and_holds_as_often_as_its_trades(whole: Made) -
             if moves.size:
                 held += phase.end - max(last, phase.split - 1) - 1 - int(moves[0])
             assert own.exposure == pytest.approx(held / (phase.end - phase.split), abs=2.5e-3)
-        # The row that is not the most central of its outcome is no finalist, and has its figures.
+        # The row that is not the most central of its outcome is not shown, and has its figures.
         found = report.candidates().filter(pl.col("Outcome") == 1)
         assert found["Outcome_Central"].sum() == 1
         assert len(found) == best.members
@@ -575,7 +575,7 @@ def test_the_finalist_is_its_row_and_holds_as_often_as_its_trades(whole: Made) -
 
 def test_exposure_and_what_a_figure_is_in_json() -> None:
     nan, inf = math.nan, math.inf
-    own = FinalistPhase(0.2, inf, nan, 3, 0.25, None, nan, 0.4, 0.1, 0.3, True)
+    own = MostStablePhase(0.2, inf, nan, 3, 0.25, None, nan, 0.4, 0.1, 0.3, True)
     assert own.same_exposure == pytest.approx(0.1)
     assert own.to_dict() == {
         "oos_return": 0.2,
@@ -591,7 +591,7 @@ def test_exposure_and_what_a_figure_is_in_json() -> None:
         "valid": True,
         "same_exposure": pytest.approx(0.1),
     }
-    both = Finalist({"a": 1}, 0, 1, (own, own))
+    both = MostStable({"a": 1}, 0, 1, (own, own))
     assert both.to_dict()["oos_return_annual"] is None
     assert both.to_dict()["buy_and_hold_annual"] == pytest.approx(0.1)
     json.dumps(both.to_dict(), allow_nan=False)

@@ -196,6 +196,19 @@ def test_every_statistic_stands_with_what_it_means_and_where_it_misleads(
     assert "193,536 combinations were ever searched on QQQ" in block_of(page, "Trials")
 
 
+def test_a_finalist_on_no_plateau_is_called_a_peak(made: Callable[..., VerdictReport]) -> None:
+    peak = replace(
+        made_finalist(1, "atr_d_l"),
+        origin="peak, no plateau: the most stable outcome of atr_d_l",
+    )
+    report = made(made_verdict(finalists=(peak,)))
+    finalists = block_of(report.page, "Finalists")
+    assert "1 atr_d_l peak, no plateau: the most stable outcome of atr_d_l" in finalists
+    assert "NO PLATEAU was found" in finalists
+    assert "is a peak" in " ".join(report.first_lines)
+    assert "NO PLATEAU" not in made(made_verdict()).page
+
+
 def stressed(number: int, slip: float, origin: str = "") -> FinalistStatistics:
     """A finalist with a case of slippage, doubled."""
     found = made_finalist(number, "atr_d_l")
@@ -290,10 +303,7 @@ def test_what_is_not_known_is_said_with_its_reason(made: Callable[..., VerdictRe
     combinations = block_of(page, "All combinations")
     assert "Not known: rank correlation of atr_d_l: no figures are kept." in combinations
     assert "The profile of atr_d_l is not known" in combinations
-    # Combinations are stable, and no plateau is.
-    assert "None: no map has a plateau to choose from" in block_of(page, "Finalists")
-    nothing = replace(verdict, strategies=(replace(bare, stable=0, candidates=0, beaten=0),))
-    assert "None: nothing is stable." in block_of(made(nothing).page, "Finalists")
+    assert "None: nothing is stable." in block_of(page, "Finalists")
     assert "Not known: there is one phase." in page
     assert "permutation-test" in block_of(page, "What chance gives")
     words = " ".join(report.first_lines)

@@ -53,6 +53,9 @@ def verdict(
     from has changed. verdict.html is the page with charts, for a browser; it loads nothing. What
     chance gives is found by 'wfo permutation-test', before or after.
 
+    Finalists are the first sets of an analysis, else the first outcome of each plateau. Where there
+    is neither, it is the most stable outcome, and the page says that it stands on NO PLATEAU.
+
     A hold-out can be looked at once. With --spend-holdout it is evaluated and recorded, for this
     run and for every other run of the symbol.
 

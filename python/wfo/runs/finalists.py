@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Finalists of an analysis, and of one strategy's plateaus, at most.
 MOST = 10
 
+#: How the origin of a finalist begins that stands on no plateau.
+_PEAK = "peak, no plateau:"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Final:
@@ -32,7 +35,7 @@ class Final:
     strategy, params
         The set; parameters in canonical order.
     origin
-        Where it is from: ``refined set 3``, or ``plateau 2 of atr_d_l``.
+        Where it is from: ``refined set 3``, ``plateau 2 of atr_d_l``, or what `is_peak` knows.
     """
 
     number: int
@@ -91,7 +94,8 @@ def finalists(folder: RunFolder, manifest: Manifest) -> tuple[Final, ...]:
     Where there is an analysis of the run, they are the first ten of its combined table that can be
     simulated. Otherwise they are the first outcome of each plateau, by its most central member: of
     each strategy the ten best plateaus, in the order of the strategies. An outcome that is the
-    first of several plateaus counts once.
+    first of several plateaus counts once. Where no strategy of the run has a plateau, they are
+    peaks: the most stable outcome of each, by its most central member.
 
     Parameters
     ----------
@@ -101,7 +105,7 @@ def finalists(folder: RunFolder, manifest: Manifest) -> tuple[Final, ...]:
     Returns
     -------
     tuple
-        None where nothing is stable, or no map has plateaus.
+        None where nothing is stable.
 
     Raises
     ------
@@ -116,9 +120,18 @@ def finalists(folder: RunFolder, manifest: Manifest) -> tuple[Final, ...]:
             for number, each in enumerate(sets, 1)
         )
     found: list[Final] = []
-    for stated in stated_results(folder, manifest):
+    results = stated_results(folder, manifest)
+    for stated in results:
         found += _of_plateaus(stated, manifest, len(found))
+    if not found:
+        for stated in results:
+            found += _of_peak(stated, manifest, len(found))
     return tuple(found)
+
+
+def is_peak(origin: str) -> bool:
+    """Whether a finalist of this origin stands on no plateau: the most stable outcome alone."""
+    return origin.startswith(_PEAK)
 
 
 def _is_analyzed(folder: RunFolder, manifest: Manifest) -> bool:
@@ -150,3 +163,17 @@ def _of_plateaus(stated: Stated, manifest: Manifest, before: int) -> list[Final]
         if len(found) == MOST:
             break
     return list(found.values())
+
+
+def _of_peak(stated: Stated, manifest: Manifest, before: int) -> list[Final]:
+    """Return the most stable outcome of one strategy, numbered on from `before`."""
+    grid = stated.grid
+    columns = (*grid.strategy.names, "Outcome", "Outcome_Central")
+    frame = stated.candidates(manifest.sums, columns)
+    if frame.is_empty():
+        return []
+    central = (frame["Outcome"] == frame["Outcome"][0]) & frame["Outcome_Central"]
+    row = int(central.arg_true()[0])
+    params = {name: frame[name][row] for name in grid.strategy.names}
+    origin = f"{_PEAK} the most stable outcome of {stated.name}"
+    return [Final(before + 1, grid.strategy, params, origin)]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from wfo.backtest.benchmark import Benchmark
 from wfo.grid import Grid
-from wfo.runs.finalist import Finalist
 from wfo.runs.folder import RunFolder
 from wfo.runs.judged import Judged
 from wfo.runs.lots import LotFacts
 from wfo.runs.manifest import Manifest
+from wfo.runs.most_stable import MostStable
 from wfo.selection.comparison import Comparison, Standing, compare
 from wfo.selection.explained import Sensitivity
 from wfo.selection.plateaus import Plateaus
@@ -134,8 +134,8 @@ class StrategyReport:
         The same inside each region, where ranges are exported.
     ranges
         One item a file.
-    finalist
-        The most stable outcome by phase; None where nothing is stable.
+    most_stable
+        The most stable outcome by phase, on a plateau or not; None where nothing is stable.
     others
         What is stable by the gates that do not rule.
     facts
@@ -157,7 +157,7 @@ class StrategyReport:
     sensitivity: Sensitivity
     inside: tuple[Sensitivity, ...]
     ranges: tuple[PlateauRanges, ...]
-    finalist: Finalist | None
+    most_stable: MostStable | None
     others: tuple[OtherFound, ...]
     facts: Facts
     standing: Standing
@@ -165,7 +165,7 @@ class StrategyReport:
     profile: Profile | None = None
 
     def __repr__(self) -> str:
-        best = self.finalist
+        best = self.most_stable
         earned = (
             ""
             if best is None

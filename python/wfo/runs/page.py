@@ -322,7 +322,7 @@ def _outcomes(scores: Scores) -> tuple[str, ...]:
 
 
 def _best(item: StrategyReport) -> list[str]:
-    best = item.finalist
+    best = item.most_stable
     if best is None:
         return []
     heads = (
@@ -371,6 +371,7 @@ def _best(item: StrategyReport) -> list[str]:
             say.best_never_sells(
                 sum(p.trades for p in best.phases), [p.exposure for p in best.phases]
             ),
+            say.best_on_no_plateau(len(item.plateaus)),
             say.best_of_many(_many(item.scores)),
         ),
     ]
@@ -792,8 +793,8 @@ def _next(report: Findings) -> list[str]:
     folder = shlex.quote(str(report.folder.path))
     item = report.strategies[0]
     wfo = shlex.join(["wfo", *loading(item.strategy)])
-    if item.finalist is not None:
-        candidate = item.finalist.row + 1
+    if item.most_stable is not None:
+        candidate = item.most_stable.row + 1
         ranges = any(each.ranges for each in report.strategies)
         refine = [
             "To search the plateaus between the values of the grid, over the whole history:",

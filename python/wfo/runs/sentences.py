@@ -566,6 +566,23 @@ def best_never_sells(trades: int, exposure: Sequence[float]) -> str:
 
 
 @_sentence
+def best_on_no_plateau(plateaus: int) -> str:
+    """Say that the best outcome stands alone.
+
+    Parameters
+    ----------
+    plateaus
+        Those of its strategy.
+    """
+    if plateaus:
+        return ""
+    return (
+        "It stands on NO PLATEAU: it is a peak, which is more likely luck. Where no strategy of the"
+        " run has one, it is the finalist that 'wfo verdict' judges all the same."
+    )
+
+
+@_sentence
 def best_of_many(count: float) -> str:
     """Say what being the best of many means."""
     if count <= 1:

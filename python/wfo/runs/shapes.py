@@ -357,7 +357,7 @@ _Sensitivity = TypedDict(
 )
 
 
-class _FinalistPhase(TypedDict):
+class _BestPhase(TypedDict):
     oos_return: FiniteNumber | None
     oos_return_annual: FiniteNumber | None
     dd_share: FiniteNumber | None
@@ -378,7 +378,7 @@ class _Best(TypedDict):
     members: NotRequired[Count]
     oos_return_annual: NotRequired[FiniteNumber | None]
     buy_and_hold_annual: NotRequired[FiniteNumber | None]
-    phases: NotRequired[list[_FinalistPhase]]
+    phases: NotRequired[list[_BestPhase]]
 
 
 class SpreadShape(TypedDict):

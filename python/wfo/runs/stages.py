@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from wfo.files import write_frame, write_text
 from wfo.grid import Grid
 from wfo.progress import Progress
-from wfo.runs.finalist import finalist
 from wfo.runs.folder import RunFolder
 from wfo.runs.found import Facts, OtherFound, StrategyReport, compare_reports
 from wfo.runs.judged import Judged, judge
@@ -20,6 +19,7 @@ from wfo.runs.lots import lot_facts
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.manifest import Completion, Manifest
 from wfo.runs.market import Market
+from wfo.runs.most_stable import most_stable
 from wfo.runs.stage_alone.exporting import make_ranges, total_effects
 from wfo.runs.whole import Whole
 from wfo.selection.comparable import rounded, with_drawdown_shares
@@ -55,7 +55,7 @@ class Stages:
     folder
         Where the files go.
     market
-        What finalists, samples and regions are backtested on.
+        What the most stable outcomes, samples and regions are backtested on.
     gates
         Those that rule.
     csv_rows
@@ -115,8 +115,8 @@ class Stages:
                 self.market, self.gates, grid, scores.min_phases, judged.regions
             )
             ranges = self._export(grid, plateaus, judged.regions, inside, scores)
-        with self.clock.stage(f"finalist {name}"):
-            best = finalist(self.market, strategy, frame)
+        with self.clock.stage(f"most stable {name}"):
+            best = most_stable(self.market, strategy, frame)
         return StrategyReport(
             strategy=strategy,
             grid=grid,
@@ -126,7 +126,7 @@ class Stages:
             sensitivity=found,
             inside=inside,
             ranges=ranges,
-            finalist=best,
+            most_stable=best,
             others=tuple(
                 OtherFound(*each) for each in zip(scores.others, others, of_others, strict=True)
             ),
@@ -341,7 +341,7 @@ def _describe(report: StrategyReport, options: RangeOptions) -> dict[str, Any]:
                 for o in report.others
             },
         },
-        "best": None if report.finalist is None else report.finalist.to_dict(),
+        "best": None if report.most_stable is None else report.most_stable.to_dict(),
         "profile": None if report.profile is None else report.profile.to_dict(),
         "at_risk": scores.at_risk,
         "warnings": list(scores.warnings),

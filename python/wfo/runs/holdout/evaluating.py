@@ -128,8 +128,8 @@ def _evaluated(
     chosen = finalists(folder, manifest)
     if not chosen:
         raise ResultsError(
-            f"the run in {folder.path} has no finalists: no plateau was found, and there is no"
-            " analysis, so that there is nothing to evaluate; its hold-out stays unspent"
+            f"the run in {folder.path} has no finalists: nothing in it is stable, so that there is"
+            " nothing to evaluate; its hold-out stays unspent"
         )
     market = _Whole(folder, manifest, record)
     with progress.stage("the bars that are held out", len(chosen)) as tick:

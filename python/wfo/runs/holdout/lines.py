@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wfo.runs.finalists import is_peak
 from wfo.runs.holdout.spent import HoldoutFigures, Spent
 from wfo.runs.holdout.state import HoldoutState
 from wfo.runs.manifest import HoldoutRecord
@@ -128,6 +129,10 @@ def spent_lines(spent: Spent, *, changed: bool = False) -> list[str]:
         "It is one stretch of one market, and so few bars tell apart little."
         + (" The best of several finalists on them is lucky too." if count > 1 else "")
         + _short(spent),
+        "The run had found NO PLATEAU: what was evaluated is the most stable outcome alone, a peak,"
+        " and whatever it came to here is more likely luck."
+        if any(is_peak(each.origin) for each in spent.finalists)
+        else "",
         *_seen(state),
         "The finalists of the run are others now; these are those that were evaluated, and the bars"
         " are not looked at again."

@@ -160,6 +160,8 @@ class HoldOut:
         Return of the first finalist on it, and of buy-and-hold.
     changed
         Whether the finalists of the run are others now than those that were evaluated.
+    peaks
+        Whether those that were evaluated stand on no plateau.
     """
 
     state: HoldOutState = "none"
@@ -172,6 +174,7 @@ class HoldOut:
     best_return: float = math.nan
     held_return: float = math.nan
     changed: bool = False
+    peaks: bool = False
 
     def __post_init__(self) -> None:
         if self.state not in get_args(HoldOutState):
@@ -215,6 +218,8 @@ class Facts:
         Permutation tests of this run by these gates.
     finalists
         How many there are.
+    peaks
+        Whether they stand on no plateau: the most stable outcome of each strategy alone.
     trades
         Trades that the first finalist closed from the first phase's first trading bar to the end of
         the last one.
@@ -258,6 +263,7 @@ class Facts:
     trials: int | None = None
     tests: tuple[Chance, ...] = ()
     finalists: int = 0
+    peaks: bool = False
     trades: int | None = None
     deflated: float | None = None
     deflated_excess: float | None = None

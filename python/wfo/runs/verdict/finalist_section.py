@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from wfo.runs.finalists import is_peak
 from wfo.runs.verdict.finalist_figures import FinalistFigures, Significance
 from wfo.runs.verdict.parts import Bars, Explained, Mark, Part, Section, Table, Words, reasons_words
 from wfo.runs.verdict.record import FinalistStatistics, Verdict
@@ -69,14 +70,7 @@ def finalists_section(verdict: Verdict) -> Section:
     """Return what a page says of finalists."""
     found = verdict.finalists
     if not found:
-        stable = any(s.stable for s in verdict.strategies)
-        why = (
-            "no map has a plateau to choose from, and no analysis a set; a finer"
-            " grid has more stable combinations in a cell, and may have plateaus"
-            if stable
-            else "nothing is stable"
-        )
-        return Section("Finalists", (Words(f"None: {why}."),))
+        return Section("Finalists", (Words("None: nothing is stable."),))
     known = [(f, f.figures) for f in found if f.figures is not None]
     parts: list[Part] = [
         Table(
@@ -91,6 +85,16 @@ def finalists_section(verdict: Verdict) -> Section:
                 " searches have refined nothing: their p-values say nothing of these sets. Sets"
                 " that stand together in the table are much alike, and several that agree say"
                 " hardly more than one."
+            )
+        )
+    if any(is_peak(f.origin) for f in found):
+        parts.append(
+            Words(
+                "NO PLATEAU was found, and no analysis has ranked a set: of each strategy the most"
+                " stable outcome stands here alone. It is a peak; what lies beside it in the grid"
+                " may well fail, so that its figures are more likely luck than those of a plateau."
+                " A finer grid has more stable combinations in a cell of the map, and may have"
+                " plateaus."
             )
         )
     parts += [

@@ -392,17 +392,33 @@ def _no_finalists(facts: Facts) -> str:
 
 
 def _deflated_unknown(facts: Facts) -> str:
+    peaks = f"{_peaks(facts.finalists)}; w" if facts.peaks else "W"
     return (
-        "Whether the number of trials explains the best Sharpe ratio is not known:"
+        f"{peaks}hether the number of trials explains the best Sharpe ratio is not known:"
         f" {facts.unknown[_missing(facts, 'trials', 'deflated', 'deflated_excess')]}."
     )
+
+
+def _peaks(finalists: int) -> str:
+    """Say that finalists stand on no plateau, as a clause with a capital."""
+    if finalists == 1:
+        return "The one finalist stands on NO PLATEAU: it is a peak, which is more likely luck"
+    return "The finalists stand on NO PLATEAU: they are peaks, which are more likely luck"
+
+
+def _ratio(facts: Facts) -> str:
+    """Return the subject of what is said of the largest deflated ratio."""
+    if not facts.peaks:
+        return "The best finalist's Sharpe ratio"
+    whose = "its" if facts.finalists == 1 else "the best one's"
+    return f"{_peaks(facts.finalists)}; {whose} Sharpe ratio"
 
 
 def _explained_by_trials(facts: Facts) -> str:
     # A deflated ratio of a half is that of a Sharpe ratio equal to the expected one.
     more = "NO more" if (facts.deflated or 0.0) < EXPECTED else "NOT SURELY more"
     return (
-        f"The best finalist's Sharpe ratio is {more} than the best of {facts.trials:,}"
+        f"{_ratio(facts)} is {more} than the best of {facts.trials:,}"
         f" trials without skill is expected to show (deflated {_two(facts.deflated)}, in excess of"
         f" holding {facts.symbol} {_two(facts.deflated_excess)}; {DEFLATED:g} is needed, which with"
         " many trials hardly anything reaches)."
@@ -411,7 +427,7 @@ def _explained_by_trials(facts: Facts) -> str:
 
 def _explained_by_drift(facts: Facts) -> str:
     return (
-        f"The best finalist's Sharpe ratio is more than {facts.trials:,} trials explain (deflated"
+        f"{_ratio(facts)} is more than {facts.trials:,} trials explain (deflated"
         f" {_two(facts.deflated)}), but in excess of holding {facts.symbol} it is NOT SURELY"
         f" ({_two(facts.deflated_excess)}): the market's own drift may explain it."
     )
@@ -419,7 +435,7 @@ def _explained_by_drift(facts: Facts) -> str:
 
 def _not_explained(facts: Facts) -> str:
     return (
-        f"The best finalist's Sharpe ratio is more than {facts.trials:,} trials explain, in excess"
+        f"{_ratio(facts)} is more than {facts.trials:,} trials explain, in excess"
         f" of holding {facts.symbol} too (deflated {_two(facts.deflated)} and"
         f" {_two(facts.deflated_excess)}; {DEFLATED:g} is needed)."
     )
@@ -643,6 +659,9 @@ def _hold_out_figures(facts: Facts) -> str:
     others = (
         "; the finalists are OTHERS now, and none of this is said of them" if found.changed else ""
     )
+    if found.peaks:
+        who = "it stands" if found.finalists == 1 else "they stand"
+        others = f"; {who} on NO PLATEAU, so that this is more likely luck{others}"
     return (
         f"{returned} {_share(found.best_return)}, holding {facts.symbol}"
         f" {_share(found.held_return)} ({found.first} to {found.last}, spent on {found.at}{seen})"

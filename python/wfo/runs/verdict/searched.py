@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from wfo.data.timeframes import is_intraday
-from wfo.runs.finalists import finalists
+from wfo.runs.finalists import finalists, is_peak
 from wfo.runs.found import Facts as Counted
 from wfo.runs.found import Findings, candidate_columns
 from wfo.runs.holdout.evaluating import finalists_changed
@@ -203,6 +203,7 @@ def hold_out_of(folder: RunFolder, manifest: Manifest) -> HoldOut:
             best_return=_first([each.figures.total_return for each in spent.finalists]),
             held_return=_first([spent.held.total_return]),
             changed=finalists_changed(spent, finalists(folder, manifest)),
+            peaks=any(is_peak(each.origin) for each in spent.finalists),
         )
     if state.others:
         return HoldOut("refused", *dates, seen=_seen(seen), at=state.others[0].at[:10])

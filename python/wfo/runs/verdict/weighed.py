@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from wfo.runs.finalists import is_peak
 from wfo.runs.verdict.facts import Facts
 from wfo.runs.verdict.record import Correlation, FinalistStatistics, Prediction, Verdict
 
@@ -49,6 +50,7 @@ def weigh(facts: Facts, verdict: Verdict) -> Facts:
         facts,
         **found,
         finalists=len(verdict.finalists),
+        peaks=any(is_peak(each.origin) for each in verdict.finalists),
         predicted=verdict.prediction.strategies[0].strategy if several else "",
         unknown=reasons,
     )

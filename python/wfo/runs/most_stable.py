@@ -1,4 +1,4 @@
-"""The best outcome of a search, by phase, beside buy-and-hold."""
+"""The most stable outcome of a search, by phase, beside buy-and-hold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class FinalistPhase:
+class MostStablePhase:
     """What one phase came to, out-of-sample; returns and drawdowns are fractions.
 
     Attributes
@@ -64,7 +64,7 @@ class FinalistPhase:
 
     def __repr__(self) -> str:
         return (
-            f"FinalistPhase({percent(self.oos_return)} in {self.trades:,} trades, drawdown"
+            f"MostStablePhase({percent(self.oos_return)} in {self.trades:,} trades, drawdown"
             f" {percent(self.dd_share)}, in the market {percent(self.exposure)},"
             f" {'valid' if self.valid else 'not valid'}; buy-and-hold {percent(self.held_return)},"
             f" drawdown {percent(self.held_dd_share)})"
@@ -78,8 +78,8 @@ class FinalistPhase:
 
 
 @dataclass(frozen=True, slots=True)
-class Finalist:
-    """A combination, and what each phase came to.
+class MostStable:
+    """The most stable outcome, by its most central member, and what each phase came to.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Finalist:
     params: Mapping[str, Number]
     row: int
     members: int
-    phases: tuple[FinalistPhase, ...]
+    phases: tuple[MostStablePhase, ...]
 
     @property
     def oos_return_annual(self) -> float:
@@ -120,8 +120,8 @@ class Finalist:
         }
 
 
-def finalist(market: Market, strategy: Strategy, candidates: pl.DataFrame) -> Finalist | None:
-    """Return the best outcome, shown by its most central member; None without candidates.
+def most_stable(market: Market, strategy: Strategy, candidates: pl.DataFrame) -> MostStable | None:
+    """Return the most stable outcome, by its most central member; None without candidates.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def finalist(market: Market, strategy: Strategy, candidates: pl.DataFrame) -> Fi
             zip(found, market.bounds, market.benchmarks, strict=True), 1
         )
     )
-    return Finalist(params, row, members, phases)
+    return MostStable(params, row, members, phases)
 
 
 def _phase(
@@ -166,12 +166,12 @@ def _phase(
     *,
     shorts: bool,
     valid: bool,
-) -> FinalistPhase:
+) -> MostStablePhase:
     earned = total_return(held.capital, simulation.is_pnl, simulation.oos_pnl)
     annual = held.annual_oos(earned)
     before = held.annual_is(simulation.is_pnl / held.capital)
     longs = bars_long(simulation.equity, simulation.trades, closes, shorts=shorts)
-    return FinalistPhase(
+    return MostStablePhase(
         oos_return=earned,
         oos_return_annual=annual,
         dd_share=float(simulation.oos_dd_share),
