@@ -66,7 +66,7 @@ def completed(line: str) -> list[str]:
         ("wfo data import x.csv --timeframe 1d", ["1day"]),
         ("wfo run --windows ", ["*", *preset_names()]),
         ("wfo run --holdout ", ["3m", "6m", "1y", "2y"]),
-        ("wfo run --grid ", ["*", *grid_names()]),
+        ("wfo run --grid ", ["*", *grid_names(), "default"]),
         ("wfo run --grid co", ["co*", "coarse"]),
         ("wfo grids s", ["s*", "smoke"]),
         ("wfo simulate --engine ", ["auto", "factored", "direct", "reference"]),

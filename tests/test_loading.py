@@ -270,3 +270,44 @@ def test_commands_take_a_file_and_complete_without_loading_it(here: Path) -> Non
         1,
         "--load 'one.py' names no strategy of a file; write FILE.py:NAME",
     )
+
+
+def test_the_default_grid_as_yaml_reads_back_to_the_same_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        """
+import wfo
+
+class Off(wfo.Rules):
+    length = wfo.Int(5, 21, 4)
+    no = wfo.Float(0.1, 0.7, 0.1, default=0.3, meaning="width\\nof: it")
+    mode = wfo.Int(0, 2)
+    slow = wfo.Int(10, 40, 15)
+    constraints = ("length < slow",)
+
+    def rules(self, x):
+        level = x.choose(self.mode, x.close, x.open, x.high)
+        up = level > x.sma(x.close, self.length) + self.no * x.sma(x.close, self.slow)
+        return wfo.orders(long=x.at_open(up), exit_long=x.after(self.length))
+"""
+    )
+    with separate():
+        asked = ("grids", "default", "--strategy", "mine.py:Off")
+        text = call_cli(*asked, "--yaml").out
+        Path("my.yaml").write_text(text)
+        whole = default_grid(get_strategy("mine.py:Off"))
+        found = wfo.Grid.load("my.yaml", "mine.py:Off")
+        listed, shown = call_cli("grids", "--strategy", "mine.py:Off"), call_cli(*asked)
+        (named,) = load_grids("default", [get_strategy("mine.py:Off")], "coarse")
+    assert found == whole == named
+    assert len(found) == sum(a < b for a in range(5, 22, 4) for b in (10, 25, 40)) * 7 * 3
+    for line in (
+        "#   wfo run --symbol QQQ --strategy mine.py:Off --grid my.yaml",
+        "# takes its default, and the run says so; a parameter without one is needed.",
+        "  length: {from: 5, to: 21, step: 4}",
+    ):
+        assert line in text.splitlines()
+    assert listed.out.splitlines()[0].split()[:2] == ["default", f"{len(whole):,}"]
+    assert shown.out.startswith(f"default, Off: {len(whole):,} combinations")

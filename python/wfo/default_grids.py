@@ -10,8 +10,8 @@ from wfo.grid import Grid
 from wfo.strategy import Parameter, Strategy
 from wfo.text import listed
 
-#: Its name.
-_DEFAULT = "default"
+#: Its name, which commands take for it too.
+DEFAULT = "default"
 
 
 def default_grid(strategy: Strategy, *, argument: str = "--grid") -> Grid:
@@ -45,7 +45,7 @@ def default_grid(strategy: Strategy, *, argument: str = "--grid") -> Grid:
             f"{listed(missing)} of {_named(strategy)} {have} no default values; give a step to"
             f" Float, or {argument}"
         )
-    return Grid(strategy.grid, strategy=strategy, name=_DEFAULT)
+    return Grid(strategy.grid, strategy=strategy, name=DEFAULT)
 
 
 def _named(strategy: Strategy) -> str:

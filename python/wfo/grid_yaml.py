@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Sequence
 from decimal import Decimal
 
 from wfo.grid import Grid, grid_names, grid_strategies
-from wfo.strategy import Number, Parameter
+from wfo.strategy import Number, Parameter, Strategy
 from wfo.text import printable
+
+#: Words that YAML reads as something else than text.
+_NO_TEXT = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
 
 #: Values from which on an even axis is written as a range.
 _SPAN = 3
@@ -50,26 +56,49 @@ def grid_yaml(grids: Sequence[Grid], head: str = "") -> str:
     head
         What the first comment says.
     """
-    first = grids[0].strategy.name
+    first = _asked(grids[0].strategy)
     lines = [f"# {_line(head)}"] if head else []
     lines += [
         "# Saved as my.yaml and changed as you like:",
         f"#   wfo grids my.yaml --strategy {first}",
         f"#   wfo run --symbol QQQ --strategy {first} --grid my.yaml",
         "# A value is a number, a list, or a range of which both ends are values. What is left out",
-        "# takes its default, and the run says so.",
+        *_left_out(grids),
     ]
     for grid in grids:
-        lines += ["", f"# {len(grid):,} combinations", f"{grid.strategy.name}:"]
+        lines += ["", f"# {len(grid):,} combinations", f"{_key(grid.strategy.name)}:"]
         for parameter in grid.strategy.parameters:
-            said = f"  {parameter.name}: {_axis(parameter, grid.values[parameter.name])}"
+            said = f"  {_key(parameter.name)}: {_axis(parameter, grid.values[parameter.name])}"
             lines += [f"  # {_line(_described(parameter))}", said]
     return "\n".join(lines) + "\n"
 
 
+def _key(name: str) -> str:
+    """Return a name that YAML reads as this text."""
+    plain = re.fullmatch(r"[A-Za-z_]\w*", name) and name.lower() not in _NO_TEXT
+    return name if plain else json.dumps(name)
+
+
+def _asked(strategy: Strategy) -> str:
+    """Return what a command line says for a strategy."""
+    source = strategy.source
+    return strategy.name if source is None else _line(shlex.quote(source.target))
+
+
+def _left_out(grids: Sequence[Grid]) -> list[str]:
+    """Return what becomes of a parameter that a file leaves out, after the words for it."""
+    having = [p.default is not None for grid in grids for p in grid.strategy.parameters]
+    if all(having):
+        return ["# takes its default, and the run says so."]
+    if any(having):
+        return ["# takes its default, and the run says so; a parameter without one is needed."]
+    return ["# is an error: no parameter has a default."]
+
+
 def _described(parameter: Parameter) -> str:
     default = "" if parameter.default is None else f"; default {_number(parameter.default)}"
-    return f"{parameter.meaning}; {parameter.listed}{default}"
+    meaning = f"{parameter.meaning}; " if parameter.meaning else ""
+    return f"{meaning}{parameter.listed}{default}"
 
 
 def _line(text: str) -> str:

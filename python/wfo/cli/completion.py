@@ -131,6 +131,8 @@ def complete_grids(_: click.Context, __: click.Parameter, incomplete: str) -> li
 
     named = grid_names().items()
     own = [CompletionItem(name, help=text) for name, text in named if name.startswith(incomplete)]
+    if "default".startswith(incomplete):
+        own.append(CompletionItem("default", help="what a run takes where none is named"))
     return _or_file(own, incomplete)
 
 

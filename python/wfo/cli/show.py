@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 def grids(name: str | None, strategy: str, as_yaml: bool) -> None:
     """List the grids, or show the values of one.
 
-    NAME is a grid of the list or a .yaml file of your own. As YAML, '--yaml > my.yaml', it comes
-    with the simpler strategies that a run of this one also runs.
+    NAME is a grid of the list, a .yaml file of your own, or 'default': what 'wfo run' takes without
+    --grid, of a strategy of your own (--strategy FILE.py:NAME) the values that it states itself. As
+    YAML, '--yaml > my.yaml', it comes with the simpler strategies that a run of this one also runs.
 
     \b
     Examples:
@@ -43,22 +44,38 @@ def grids(name: str | None, strategy: str, as_yaml: bool) -> None:
       wfo grids coarse --strategy atr_d_l
       wfo grids coarse --strategy atr_d_l --yaml
       wfo grids my.yaml --strategy atr_d_l
+      wfo grids default
     """
+    from wfo.default_grids import DEFAULT, default_grid
     from wfo.grid import Grid, grid_names, grid_strategies
-    from wfo.grid_yaml import grid_to_start_from
+    from wfo.grid_yaml import grid_to_start_from, grid_yaml
+    from wfo.runs.plan import GRID
+    from wfo.strategy import get_strategy, is_built_in
+
+    own = get_strategy(strategy)
+    if name == DEFAULT and is_built_in(own):
+        name = GRID
 
     if as_yaml:
         if name is None:
             raise click.UsageError("--yaml goes with the NAME of a grid, such as coarse")
-        echo(grid_to_start_from(name, strategy), nl=False)
+        if name == DEFAULT:
+            head = f"{DEFAULT}: the values that {own.name} states itself"
+            echo(grid_yaml([default_grid(own)], head), nl=False)
+        else:
+            echo(grid_to_start_from(name, strategy), nl=False)
         return
     if name is None:
+        if own.grid is not None:
+            whole = all(n in own.grid or n in own.defaults for n in own.names)
+            count = f"{len(default_grid(own)):,}" if whole else "-"
+            echo(f"{DEFAULT:12} {count:>14}  the values that {own.name} states itself")
         for each, text in grid_names().items():
             covered = strategy in grid_strategies(each)
             count = f"{len(Grid.load(each, strategy)):,}" if covered else "-"
             echo(f"{each:12} {count:>14}  {text}")
         return
-    grid = Grid.load(name, strategy)
+    grid = default_grid(own) if name == DEFAULT else Grid.load(name, strategy)
     echo(f"{grid.name}, {strategy}: {len(grid):,} combinations")
     for parameter, axis in grid.values.items():
         said = ", ".join(f"{v:g}" for v in axis)

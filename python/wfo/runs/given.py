@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wfo.default_grids import default_grid
+from wfo.default_grids import DEFAULT, default_grid
 from wfo.errors import InputError
 from wfo.files.limits import MAP_CELLS
 from wfo.grid import Grid, GridText
@@ -31,7 +31,7 @@ def load_grids(
     ----------
     grid
         Name or path, or a grid of the first strategy; the others take the values of their own
-        parameters from it. None for the first strategy's default grid.
+        parameters from it. None, or ``"default"``, for the first strategy's default grid.
     strategies
         The one that was asked for, and the simpler ones beside it.
     usual
@@ -74,7 +74,7 @@ def _load_grids(
     grid: str | Path | Grid | GridText | None, strategies: Sequence[Strategy], usual: str
 ) -> tuple[Grid, ...]:
     first = strategies[0]
-    if grid is None:
+    if grid is None or grid == DEFAULT:
         grid = usual if is_built_in(first) else default_grid(first)
     if not isinstance(grid, Grid):
         text = grid if isinstance(grid, GridText) else GridText.read(grid)
