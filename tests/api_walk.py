@@ -406,6 +406,13 @@ def _backtests() -> Iterator[Entry]:
         "bars_per_year": 252,
     }  # fmt: skip
     yield Entry("sweep", wfo.sweep, swept)
+    tried = {"fast": [2, 3], "slow": [5, 8]}
+    yield Entry(
+        "check",
+        wfo.check,
+        {"strategy": wfo.examples.SmaCross, "bars": frame, "grid": tried, "bars2": None,
+         "feeds": None, "settings": wfo.AccountSettings(), "sets": 1, "cuts": 1, "seed": 2},
+    )  # fmt: skip
     result = wfo.sweep(**swept)
     yield _method("SweepResult", result, "figures", start=0, stop=1)
     yield _method("SweepResult", result, "params", index=1)

@@ -22,9 +22,9 @@ MEMORY = 12 << 30
 #: What has no entry, and why.
 LEFT_OUT = {
     # The package makes them; their constructors take what it has checked.
-    "AnalysisReport", "Metrics", "PartMetrics", "PermutationReport", "PermutationTest", "Phase",
-    "Phases", "Plateau", "RefineReport", "RunReport", "Sensitivity", "Simulation", "StudyReport",
-    "WalkForwardReport",
+    "AnalysisReport", "Checked", "Metrics", "PartMetrics", "PermutationReport", "PermutationTest",
+    "Phase", "Phases", "Plateau", "RefineReport", "RunReport", "Sensitivity", "Simulation",
+    "StudyReport", "WalkForwardReport",
     "SweepResult", "Verdict", "VerdictReport", "WalkForward", "WalkForwardMatrix", "Windows",
     "Working", "stats.BlockSums", "stats.CombinatorialPaths", "stats.Condition",
     "stats.Efficiency", "stats.IndependentTrials", "stats.Interval",

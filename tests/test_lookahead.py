@@ -330,3 +330,25 @@ def _checks(file: Path, wanted: list[Any], tmp_path: Path) -> None:
     assert (found.code, found.err) == (0, "")
     assert "3 columns and the trades of 2 parameter sets" in found.text
     assert "No value and no trade changed" in found.text
+
+
+def test_a_check_is_a_call_too() -> None:
+    honest = wfo.check(rules(rounded_otherwise), BARS, sets=2, cuts=2, seed=1)
+    assert honest.found is None
+    assert repr(honest) == (
+        f"Checked(Own: nothing looked ahead in {len(BARS)} bars, parameter sets: 2, places: 2)"
+    )
+    knowing = wfo.check(rules(tomorrow), BARS, {"length": [3, 4]}, sets=2, cuts=2)
+    assert knowing.found is not None
+    assert "tomorrow(close)" in knowing.found.what
+    assert repr(knowing) == f"Checked(Own LOOKS AHEAD: {knowing.found.what})"
+    assert knowing.found.what in knowing.page()
+    assert [dict(each) for each in knowing.sets] == [{"length": 3}, {"length": 4}]
+
+
+def test_a_check_takes_what_the_command_takes() -> None:
+    # Of this package's strategies the grid of a run, by chance beside its ends.
+    assert len(wfo.check("atr_d_l", BARS, sets=1, cuts=1).sets) == 1
+    for wrong in ({"sets": 1_001}, {"cuts": 10**9}, {"sets": 0}, {"seed": -1}, {"cuts": 1.5}):
+        with pytest.raises(InputError, match=f"{next(iter(wrong))} = "):
+            wfo.check(rules(rounded_otherwise), BARS, **wrong)  # type: ignore[arg-type]  # on purpose

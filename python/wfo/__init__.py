@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wfo.atr_d.settings import Settings
     from wfo.backtest import Evaluator, Simulation, SweepResult, read_feeds
     from wfo.backtest.hold import buy_and_hold
+    from wfo.backtest.lookahead import Checked
     from wfo.backtest.orders import Working, WorkingOrder, working_orders
     from wfo.backtest.performance import Performance, PerformanceEvaluator
     from wfo.backtest.simulate import simulate
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from wfo.runs.handover.parameter_set import ParameterSet
     from wfo.runs.handover.set_export import export_set
     from wfo.runs.handover.set_file import read_set, write_set
+    from wfo.runs.lookahead import check
     from wfo.runs.optimizing.call import optimize, read_study
     from wfo.runs.optimizing.report import StudyReport
     from wfo.runs.permuting.report import PermutationReport
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountSettings",
     "AnalysisReport",
+    "Checked",
     "DataError",
     "DataStore",
     "EngineError",
@@ -113,6 +116,7 @@ __all__ = [
     "analyze",
     "build_info",
     "buy_and_hold",
+    "check",
     "detect_plateaus",
     "export_set",
     "grid_names",
@@ -148,6 +152,7 @@ __all__ = [
 _HOMES = {
     "AccountSettings": "settings",
     "AnalysisReport": "runs.analysis.analyzing",
+    "Checked": "backtest.lookahead",
     "DataError": "errors",
     "DataStore": "data",
     "EngineError": "errors",
@@ -191,6 +196,7 @@ _HOMES = {
     "WorkingOrder": "backtest.orders",
     "build_info": "build",
     "buy_and_hold": "backtest.hold",
+    "check": "runs.lookahead",
     "join_bars": "bars",
     "kernel": "kernels",
     "detect_plateaus": "selection.plateaus",

@@ -106,6 +106,14 @@ class Checked:
     seed: int
     found: Found | None
 
+    def __repr__(self) -> str:
+        if self.found is not None:
+            return f"Checked({self.strategy} LOOKS AHEAD: {self.found.what})"
+        return (
+            f"Checked({self.strategy}: nothing looked ahead in {self.bars:,} bars, parameter sets:"
+            f" {len(self.sets)}, places: {self.cuts})"
+        )
+
     def page(self) -> str:
         """Return what a terminal shows."""
         what = f"{self.columns:,} columns and the trades" if self.columns else "the trades"

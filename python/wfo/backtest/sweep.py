@@ -17,7 +17,7 @@ from wfo.backtest.memory import available_memory
 from wfo.backtest.values import SweepResult
 from wfo.bars import days
 from wfo.data.years import checked_bars_per_year
-from wfo.default_grids import default_grid
+from wfo.default_grids import DEFAULT, default_grid
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.metrics import inferred_bars_per_year
@@ -206,14 +206,14 @@ def sweep(
 def grid_of(strategy: Strategy, grid: Grid | Mapping[str, Any] | str | Path | None) -> Grid:
     """Return a grid of a strategy that is given as one, by its values, or by name or file.
 
-    None is the strategy's default grid.
+    None, or ``"default"``, is the strategy's default grid.
 
     Raises
     ------
     InputError
         If it is none of the strategy.
     """
-    if grid is None:
+    if grid is None or (isinstance(grid, str) and grid == DEFAULT):
         grid = default_grid(strategy, argument="grid=")
     elif isinstance(grid, str | Path):
         grid = Grid.load(grid, strategy)

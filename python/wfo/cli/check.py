@@ -96,13 +96,12 @@ def check(
     """
     from wfo.data import DataStore
     from wfo.errors import ResultsError
-    from wfo.runs.lookahead import CheckPlan
-    from wfo.runs.lookahead import check as carry_out
+    from wfo.runs.lookahead import CheckPlan, check_stored
 
     plan = CheckPlan(
         strategy, symbol, symbol2, timeframe, grid, allow_gaps, sets=sets, cuts=cuts, seed=seed
     )
-    checked = carry_out(plan, DataStore(data_dir))
+    checked = check_stored(plan, DataStore(data_dir))
     echo(checked.page(), nl=False)
     if checked.found is not None:
         raise ResultsError(f"{checked.strategy} looks ahead")

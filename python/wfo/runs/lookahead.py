@@ -1,19 +1,29 @@
-"""A check for look-ahead on stored bars."""
+"""A check for look-ahead on stored bars, and as a call from Python."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from wfo.arguments import whole_number
+from wfo.backtest.feeds import read_feeds
 from wfo.backtest.lookahead import CUTS, SETS, Checked, check_lookahead
+from wfo.backtest.sweep import grid_of
+from wfo.errors import InputError
 from wfo.runs.given import load_grids
 from wfo.runs.inputs import check_symbols, load_inputs
 from wfo.runs.plan import GRID
-from wfo.strategy import get_strategy
+from wfo.settings import AccountSettings
+from wfo.strategy import StrategyLike, get_strategy, is_built_in
 
 if TYPE_CHECKING:
     from wfo.data import DataStore
+    from wfo.grid import Grid
+
+#: Sets of a check, and places for each, at most.
+MOST_TRIED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,78 @@ class CheckPlan:
     seed: int = 0
 
 
-def check(plan: CheckPlan, store: DataStore) -> Checked:
+def check(
+    strategy: StrategyLike,
+    bars: Any,
+    grid: Grid | Mapping[str, Any] | str | Path | None = None,
+    *,
+    bars2: Any = None,
+    feeds: Mapping[str, Any] | None = None,
+    settings: AccountSettings | None = None,
+    sets: int = SETS,
+    cuts: int = CUTS,
+    seed: int = 0,
+) -> Checked:
+    """Check that a strategy does not look ahead.
+
+    It is ``wfo check`` on bars of one's own: the strategy is computed again on bars that end
+    earlier, and on bars that are others from some bar on, and no value and no trade before may
+    change. That nothing is found does not prove that there is nothing; other seeds look elsewhere.
+
+    Parameters
+    ----------
+    strategy
+        A class of rules, a kernel, a `Strategy`, a name, or the text ``"FILE.py:NAME"``.
+    bars
+        ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first. A Polars, pandas
+        or PyArrow frame; the latest 10,000 bars and a warm-up are used.
+    grid
+        Whose sets are tried: a `Grid`, the values of one, or the name or file of one; by default
+        the strategy's own, of this package's strategies ``"phase1_slim"``.
+    bars2
+        The second symbol's bars, for strategies that read one.
+    feeds
+        Further series by name, for strategies that read them: frames with the stamps of `bars`.
+    settings
+        Of the backtests.
+    sets, cuts
+        How many sets of the grid, its first, its last and others by chance; and at how many places
+        bars end, or others begin, for each set. At most 1,000 of either.
+    seed
+        Where chance begins; the same one repeats a check.
+
+    Returns
+    -------
+    Checked
+        ``found`` says what looked ahead and where, and is None where nothing did; ``page()`` is
+        what the command prints.
+
+    Raises
+    ------
+    WfoError
+        If an argument cannot be used, the bars do not suffice, or anything computed raises.
+
+    Examples
+    --------
+    >>> import wfo
+    >>> from wfo.examples import SmaCross
+    >>> grid = {"fast": [5, 10], "slow": [20, 50]}
+    >>> wfo.check(SmaCross, wfo.load_sample("NASDAQ").tail(500), grid, sets=2, cuts=2)
+    Checked(SmaCross: nothing looked ahead in 500 bars, parameter sets: 2, places: 2)
+    """
+    for name, value in (("sets", sets), ("cuts", cuts)):
+        if whole_number(name, value) > MOST_TRIED:
+            raise InputError(f"{name} = {value} must be {MOST_TRIED:,} or less")
+    named = get_strategy(strategy)
+    if grid is None and is_built_in(named):
+        grid = GRID
+    read = read_feeds(named, bars, bars2, feeds)
+    return check_lookahead(
+        named, read, grid_of(named, grid), settings, sets=sets, cuts=cuts, seed=seed
+    )
+
+
+def check_stored(plan: CheckPlan, store: DataStore) -> Checked:
     """Recompute a strategy on truncated and on changed bars of a store.
 
     Raises
