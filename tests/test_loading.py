@@ -231,10 +231,27 @@ def test_a_sweep_takes_the_default_grid() -> None:
         wfo.InputError, match=r"^width of .*Lacking.* give a step to Float, or grid=$"
     ):
         wfo.sweep(Lacking, bars, split=200)
-    with pytest.raises(
-        wfo.InputError, match=r"toy has no default grid; give values by grid=.*'fast'"
+    # So do an evaluator and a walk-forward.
+    evaluator = wfo.Evaluator(Own, bars, None, [(100, 200, 300)])
+    assert len(evaluator) == len(found.grid)
+    assert evaluator.range(0, 12)[0].oos_pnl.tolist() == found.oos_pnl.tolist()
+    lengths = {"in_sample": "6m", "out_of_sample": "3m", "by": "net_profit"}
+    walked = wfo.walk_forward(Own, bars, **lengths)
+    assert walked.searched == wfo.walk_forward(Own, bars, found.grid, **lengths).searched
+    with pytest.raises(wfo.InputError, match=r"give a step to Float, or grid=$"):
+        wfo.walk_forward(Lacking, bars, **lengths)
+    for call in (
+        lambda own: wfo.sweep(own, bars, split=200),
+        lambda own: wfo.Evaluator(own, bars, None, [(100, 200, 300)]),
     ):
-        wfo.sweep(strategy("fast"), bars, split=200)
+        with pytest.raises(
+            wfo.InputError, match=r"toy has no default grid; give values by grid=, such as \{'fast'"
+        ):
+            call(strategy("fast"))
+    with pytest.raises(
+        wfo.InputError, match="no default grid; name one by grid=, such as 'coarse'$"
+    ):
+        wfo.sweep("atr_d_l", bars, split=200)
 
 
 def test_the_strategies_of_this_package_keep_their_usual_grid() -> None:

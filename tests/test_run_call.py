@@ -342,8 +342,8 @@ def test_a_damaged_grid_is_found() -> None:
     path.write_text(path.read_text().replace("0.85", "0.86"))
     with pytest.raises(wfo.ResultsError, match=r"grid\.yaml is damaged"):
         verify(report.folder)
-    # The same call writes it again.
-    assert wfo.run("NASDAQ", "atr_d_l", grid=wfo.Grid(VALUES), expand=False).moved is None
+    # The same call writes it again, and its values alone are the same grid.
+    assert wfo.run("NASDAQ", "atr_d_l", grid=VALUES, expand=False).moved is None
     verify(report.folder)
 
 
@@ -443,7 +443,8 @@ def test_progress_is_told_to_whoever_asks(tiny: Path, capsys: pytest.CaptureFixt
         ({"threads": 0}, "threads = 0"),
         ({"gates": 3}, r"gates must be wfo.Gates\(...\), not 3"),
         ({"symbol": 5}, "symbol = 5 must be the name"),
-        ({"grid": VALUES}, "is no name or file of a grid; wfo.Grid"),
+        ({"grid": 5}, r"grid = 5 is no grid; give its values, such as .*, a wfo\.Grid, or a name"),
+        ({"grid": VALUES | {"atr_perod": [5]}}, "did you mean 'atr_period'"),
         ({"windows": 5}, "windows = 5 is no name or file of a schedule"),
         ({"symbol": "QQQ", "data_dir": "nowhere"}, "nowhere"),
         ({"name": "a/b"}, "a run cannot be called 'a/b'"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from wfo.errors import InputError
 from wfo.grid import Grid
-from wfo.strategy import Parameter, Strategy
+from wfo.strategy import Parameter, Strategy, is_built_in
 from wfo.text import listed
+
+#: Width of a range up to which values are spread over it; a wider one is a bound and no span.
+_NARROW = 1_000
 
 #: Its name, which commands take for it too.
 DEFAULT = "default"
@@ -31,7 +33,9 @@ def default_grid(strategy: Strategy, *, argument: str = "--grid") -> Grid:
     """
     if strategy.grid is None:
         examples = {p.name: _example(p) for p in strategy.parameters}
-        if argument == "--grid":
+        if is_built_in(strategy):
+            way = f"name one by {argument}, such as 'coarse'"
+        elif argument == "--grid":
             lines = "\n".join(f"  {name}: {values}" for name, values in examples.items())
             way = f"name a .yaml file with values by --grid, such as\n{lines}"
         else:
@@ -59,7 +63,7 @@ def _example(parameter: Parameter) -> str:
     low, high = parameter.low, parameter.high
     if parameter.kind == "choice":
         tried: Sequence[float] = range(int(low), int(min(high, low + 2)) + 1)
-    elif math.isfinite(low) and math.isfinite(high):
+    elif high - low <= _NARROW:
         step = (high - low) / 4
         tried = [low + step, low + 2 * step, low + 3 * step]
     else:

@@ -21,6 +21,7 @@ from wfo.backtest.feeds import Feeds, read_feeds
 from wfo.backtest.figures import Choice, Figures, concatenate, is_extended, require_finite
 from wfo.backtest.memory import available_memory
 from wfo.backtest.spaces import GridSpace, SetSpace, Space
+from wfo.default_grids import default_grid
 from wfo.errors import InputError
 from wfo.grid import Grid
 from wfo.rules.parts import program_of
@@ -138,7 +139,8 @@ class Evaluator:
         What the strategy reads, from `wfo.read_feeds`; of one that reads bars alone, their frame
         will do.
     grid
-        A `Grid`, or the values of one.
+        A `Grid`, or the values of one; None for the grid that the ranges of a strategy's parameters
+        make.
     phases
         First trading bar, first out-of-sample bar and one past the last bar of each phase, or
         phases as `Windows.resolve` returns them.
@@ -175,7 +177,7 @@ class Evaluator:
         self,
         strategy: StrategyLike,
         feeds: Feeds | Any,
-        grid: Grid | Mapping[str, Any],
+        grid: Grid | Mapping[str, Any] | None,
         phases: Sequence[Bounds | Phase],
         settings: AccountSettings | None = None,
         engine: str = "auto",
@@ -184,6 +186,8 @@ class Evaluator:
         labels: ArrayLike | None = None,
     ) -> None:
         named = get_strategy(strategy)
+        if grid is None:
+            grid = default_grid(named, argument="grid=")
         if not isinstance(grid, Grid):
             grid = Grid(grid, strategy=named)
         check_grid(named, grid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from wfo.runs.analysis.analyzing import TOP, AnalysisReport
 from wfo.runs.analysis.analyzing import analyze as carry_out_analysis
 from wfo.runs.fetching import Fetching
 from wfo.runs.folder import RunFolder
-from wfo.runs.given import grid_word, strategy_word, windows_word
+from wfo.runs.given import grid_given, grid_word, strategy_word, windows_word
 from wfo.runs.permuting.report import PermutationReport
 from wfo.runs.permuting.testing import RUNS
 from wfo.runs.permuting.testing import permutation_test as carry_out_test
@@ -58,7 +58,7 @@ def run(
     allow_gaps: bool = False,
     timeframe: str = "1day",
     name: str | None = None,
-    grid: str | Path | Grid | None = None,
+    grid: str | Path | Grid | Mapping[str, Any] | None = None,
     windows: str | Path | Windows = "default",
     as_of: dt.date | str | None = None,
     expand: bool = True,
@@ -99,9 +99,10 @@ def run(
         Keeps the run beside others of the same bars, in ``runs/<name>`` below their folder, instead
         of moving the earlier one to the history.
     grid
-        Name of a shipped grid, path of a YAML file, or a grid of the strategy. Of a grid, the
-        simpler strategies take the values of their own parameters. By default the strategy's own
-        grid, of this package's strategies ``"phase1_slim"``.
+        Name of a shipped grid, path of a YAML file, or a grid of the strategy, as a `Grid` or by
+        its values, such as ``{"length": [5, 10]}``. Of a grid, the simpler strategies take the
+        values of their own parameters. By default the strategy's own grid, of this package's
+        strategies ``"phase1_slim"``.
     windows
         Name of a schedule, path of a YAML file, or a schedule.
     as_of
@@ -187,10 +188,6 @@ def run(
     progress = progress_of(progress)
     if not isinstance(windows, str | Path | Windows):
         raise InputError(f"windows = {brief(windows)} is no name or file of a schedule")
-    if not isinstance(grid, str | Path | Grid | None):
-        raise InputError(
-            f"grid = {brief(grid)} is no name or file of a grid; wfo.Grid(values) is one of values"
-        )
     named = get_strategy(strategy)
     axes = None if map_axes is None else named.with_map(map_axes).map_axes
     plan = RunPlan(
@@ -200,7 +197,7 @@ def run(
         strategy=strategy,
         timeframe=timeframe,
         name=name,
-        grid=grid,
+        grid=grid_given(grid, named),
         windows=windows,
         as_of=written_day(as_of, "as_of"),
         expand=expand,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from wfo.files.limits import MAP_CELLS
 from wfo.grid import Grid, GridText
 from wfo.runs.folder import RunFolder
 from wfo.strategy import Strategy, is_built_in
+from wfo.text import brief
 from wfo.windows import Windows
 
 #: Name of a grid that has none.
@@ -98,6 +99,24 @@ def _load_grids(
         values = {n: grid.values[n] for n in strategy.names}
         found.append(Grid(values, strategy=strategy, name=name))
     return tuple(found)
+
+
+def grid_given(grid: object, strategy: Strategy) -> str | Path | Grid | GridText | None:
+    """Return a grid as a call from Python gives it; the values of one are made one.
+
+    Raises
+    ------
+    InputError
+        If it is none, or of values none of the strategy.
+    """
+    if isinstance(grid, Mapping):
+        return Grid(grid, strategy=strategy)
+    if not isinstance(grid, str | Path | Grid | GridText | None):
+        raise InputError(
+            f"grid = {brief(grid)} is no grid; give its values, such as {{'length': [5, 10]}}, a"
+            " wfo.Grid, or a name or file"
+        )
+    return grid
 
 
 def load_windows(windows: str | Path | Windows) -> Windows:

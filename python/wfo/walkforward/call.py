@@ -30,7 +30,7 @@ from wfo.windows.dates import written_day
 def walk_forward(
     strategy: StrategyLike,
     bars: Any,
-    grid: Grid | Mapping[str, Any] | str | Path,
+    grid: Grid | Mapping[str, Any] | str | Path | None = None,
     *,
     in_sample: str | Length = "3y",
     out_of_sample: str | Length = "6m",
@@ -62,7 +62,8 @@ def walk_forward(
         ``date`` or ``datetime``, ``open, high, low, close``; n rows, oldest first. A Polars, pandas
         or PyArrow frame.
     grid
-        A `Grid`, the values of one, or the name or file of one.
+        A `Grid`, the values of one, or the name or file of one; by default the grid that the ranges
+        of a strategy's parameters make.
     in_sample, out_of_sample
         How long a set is chosen on, and how long it then trades: ``"3y"``, ``"6m"``, ``"30d"``.
     step

@@ -32,7 +32,7 @@ from wfo.windows.dates import written_day
 def walk_forward_matrix(
     strategy: StrategyLike,
     bars: Any,
-    grid: Grid | Mapping[str, Any] | str | Path,
+    grid: Grid | Mapping[str, Any] | str | Path | None,
     in_samples: Sequence[str | Length],
     out_of_samples: Sequence[str | Length],
     *,

@@ -17,7 +17,7 @@ from wfo.data.years import checked_bars_per_year
 from wfo.errors import InputError
 from wfo.grid import Grid, GridText
 from wfo.progress import Progress
-from wfo.runs.given import grid_word, strategy_word
+from wfo.runs.given import grid_given, grid_word, strategy_word
 from wfo.runs.machine import Machine
 from wfo.runs.walkforward.asking import mistake
 from wfo.runs.walkforward.carrying import carry_out, prepared
@@ -32,7 +32,6 @@ from wfo.search.plan_file import read_plan
 from wfo.selection.gates import PRESETS
 from wfo.settings import AccountSettings
 from wfo.strategy import StrategyLike, get_strategy, is_built_in
-from wfo.text import brief
 from wfo.walkforward.matrix_lengths import checked_kinds, matrix_lengths
 from wfo.windows import Length, WalkSchedule, Windows
 from wfo.windows.dates import written_day
@@ -49,7 +48,7 @@ def run_walk_forward(
     symbol2: str | None = None,
     allow_gaps: bool = False,
     timeframe: str | None = None,
-    grid: str | Path | Grid | None = None,
+    grid: str | Path | Grid | Mapping[str, Any] | None = None,
     in_sample: str | Length | None = None,
     out_of_sample: str | Length | None = None,
     step: str | Length | None = None,
@@ -93,8 +92,8 @@ def run_walk_forward(
     timeframe
         Length of the bars; by default one day, or what the space says.
     grid
-        Name of a shipped grid, path of a YAML file, or a grid of the strategy; by default the
-        strategy's own, of this package's strategies ``"coarse"``.
+        Name of a shipped grid, path of a YAML file, or a grid of the strategy, as a `Grid` or by
+        its values; by default the strategy's own, of this package's strategies ``"coarse"``.
     in_sample, out_of_sample
         How long sets are chosen on, and how long they then trade, such as ``"3y"`` and ``"6m"``.
     step
@@ -286,12 +285,9 @@ def _strategy(options: Mapping[str, Any]) -> StrategyLike:
 
 
 def _grid(options: Mapping[str, Any]) -> str | Path | Grid | GridText | None:
-    grid: str | Path | Grid | GridText | None = options.get("grid")
-    if not isinstance(grid, str | Path | Grid | GridText | None):
-        raise InputError(
-            f"grid = {brief(grid)} is no name or file of a grid; wfo.Grid(values) is one of values"
-        )
-    return grid
+    if "grid" not in options:
+        return None
+    return grid_given(options["grid"], get_strategy(options["strategy"]))
 
 
 def _kinds(anchored: bool | None) -> tuple[str, ...]:
