@@ -249,7 +249,7 @@ def test_a_sweep_takes_the_default_grid() -> None:
         ):
             call(strategy("fast"))
     with pytest.raises(
-        wfo.InputError, match="no default grid; name one by grid=, such as 'coarse'$"
+        wfo.InputError, match=r"no default grid; name one by grid=, such as 'coarse'$"
     ):
         wfo.sweep("atr_d_l", bars, split=200)
 
