@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 import wfo
 from wfo import examples
+from wfo.backtest import feeds
 from wfo.cli import cli
 from wfo.rules.parts import described_parts, leaves, operations, ordered, program_of, shared
 from wfo.rules.program import Program
@@ -122,6 +124,32 @@ def test_the_command_names_parts_engine_and_cost(
     assert "p1: highest(" in done.output
     flat = " ".join(done.output.split())
     assert re.search(rf"A search runs on the engine \w+.*; {said}", flat), flat
+
+
+def test_the_cost_is_that_of_backtests_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(_OWN, "utf-8")
+    passed = [0.0]
+    read, computed = feeds.read_feeds, wfo.Evaluator.range
+
+    def slowly_read(*args: Any) -> Any:
+        # As where the calendar of higher bars is loaded first.
+        passed[0] += 100
+        return read(*args)
+
+    def slowly_computed(self: wfo.Evaluator, start: int, stop: int) -> Any:
+        passed[0] += 0.001 * (stop - start)
+        return computed(self, start, stop)
+
+    monkeypatch.setattr(time, "process_time", lambda: passed[0])
+    monkeypatch.setattr(feeds, "read_feeds", slowly_read)
+    monkeypatch.setattr(wfo.Evaluator, "range", slowly_computed)
+    with wfo.strategy.registry.separate():
+        done = CliRunner().invoke(cli, ["strategies", "own.py:Own"])
+    assert passed[0] > 100
+    assert "took 1,000 µs on one core" in " ".join(done.output.split())
 
 
 def test_a_refusal_ends_the_command_with_the_line(
