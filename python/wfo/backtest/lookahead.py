@@ -25,7 +25,7 @@ from wfo.rules.parts import program_of
 from wfo.settings import AccountSettings
 from wfo.strategy import BatchKernel, Number, Strategy
 from wfo.strategy.value import lookback_on
-from wfo.text import params_lines
+from wfo.text import params_lines, wrap_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,6 +94,8 @@ class Checked:
         From which chance came.
     found
         What has looked ahead; None where nothing did, as far as these bars tell.
+    notes
+        What of the grid is allowed and hardly meant, a sentence without a stop each.
     """
 
     strategy: str
@@ -105,6 +107,7 @@ class Checked:
     columns: int
     seed: int
     found: Found | None
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         if self.found is not None:
@@ -130,6 +133,8 @@ class Checked:
                 lines.append("No fill at an open changed with the rest of its own bar.")
         else:
             lines += [self.found.what, "", *params_lines(self.found.params, 80)]
+        for note in self.notes:
+            lines += wrap_text(f"Note: {note}.", 98, hang="  ")
         return "\n".join(lines) + "\n"
 
 

@@ -151,7 +151,18 @@ def _described(strategy: Strategy) -> list[str]:
         lines.append(f"A run also runs: {', '.join(strategy.expansion)}")
     lines += [f"Engines: {', '.join(k.engines)} in {k.module}" for k in strategy.kernels]
     parts = described_parts(strategy)
-    return [*lines, *parts, *(_engine(strategy) if parts else [])]
+    return [*lines, *parts, *(_engine(strategy) if parts else []), *_notes(strategy)]
+
+
+def _notes(strategy: Strategy) -> list[str]:
+    """Return what of the default grid of rules is allowed and hardly meant."""
+    from wfo.rules.misfits import doubtful
+    from wfo.rules.parts import program_of
+
+    program = program_of(strategy)
+    said = () if program is None else doubtful(program, strategy.rules, strategy.grid or {})
+    wrapped = (textwrap.wrap(f"Note: {each}.", 98, subsequent_indent="  ") for each in said)
+    return [line for lines in wrapped for line in lines]
 
 
 def _engine(strategy: Strategy) -> list[str]:

@@ -16,6 +16,7 @@ from wfo.rules.numbers import (
     unchecked_numbers,
 )
 from wfo.rules.program import Program
+from wfo.rules.units import odd_units
 from wfo.strategy.constraints import Constraint, groups, meeting
 from wfo.strategy.parameter import Number
 
@@ -73,8 +74,8 @@ def doubtful(
 ) -> tuple[str, ...]:
     """Return what of a grid is allowed and hardly meant, a sentence without a stop each.
 
-    That is a choice that ``choose`` does not have [E6], and a loss or target of 0 percent or less
-    [R13]. What is looked at is that of `first_misfit`.
+    That is a choice that ``choose`` does not have [E6], a loss or target of 0 percent or less
+    [R13], and what `wfo.rules.units.odd_units` says. What is looked at is that of `first_misfit`.
     """
     said = []
     for place, node in enumerate(program.nodes):
@@ -98,7 +99,7 @@ def doubtful(
                     f"{order.kind} in {name} is {shown_number(found[1])} percent{_for(found[0])}:"
                     " its level is not beyond the fill"
                 )
-    return tuple(dict.fromkeys(said))
+    return tuple(dict.fromkeys([*said, *odd_units(program, values)]))
 
 
 def _first(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wfo.arguments import whole_number
-from wfo.backtest.feeds import read_feeds
+from wfo.backtest.feeds import FIRST, Feeds, read_feeds
 from wfo.backtest.lookahead import CUTS, SETS, Checked, check_lookahead
 from wfo.backtest.sweep import grid_of
 from wfo.errors import InputError
+from wfo.rules.misfits import doubtful
+from wfo.rules.parts import program_of
+from wfo.rules.units import odd_distances
 from wfo.runs.given import load_grids
 from wfo.runs.inputs import check_symbols, load_inputs
 from wfo.runs.plan import GRID
 from wfo.settings import AccountSettings
-from wfo.strategy import StrategyLike, get_strategy, is_built_in
+from wfo.strategy import Strategy, StrategyLike, get_strategy, is_built_in
 
 if TYPE_CHECKING:
     from wfo.data import DataStore
@@ -121,9 +124,7 @@ def check(
     if grid is None and is_built_in(named):
         grid = GRID
     read = read_feeds(named, bars, bars2, feeds)
-    return check_lookahead(
-        named, read, grid_of(named, grid), settings, sets=sets, cuts=cuts, seed=seed
-    )
+    return _noted(named, read, grid_of(named, grid), settings, sets=sets, cuts=cuts, seed=seed)
 
 
 def check_stored(plan: CheckPlan, store: DataStore) -> Checked:
@@ -145,6 +146,22 @@ def check_stored(plan: CheckPlan, store: DataStore) -> Checked:
         plan.timeframe,
         allow_gaps=plan.allow_gaps,
     )
-    return check_lookahead(
+    return _noted(
         strategy, inputs.of(strategy), grid, sets=plan.sets, cuts=plan.cuts, seed=plan.seed
     )
+
+
+def _noted(
+    strategy: Strategy,
+    feeds: Feeds,
+    grid: Grid,
+    settings: AccountSettings | None = None,
+    **chance: int,
+) -> Checked:
+    """Return what a check found, with what of the grid is hardly meant."""
+    checked = check_lookahead(strategy, feeds, grid, settings, **chance)
+    program = program_of(strategy)
+    if program is None:
+        return checked
+    notes = doubtful(program, strategy.rules, grid.values)
+    return replace(checked, notes=(*notes, *odd_distances(program, grid.values, feeds[FIRST])))
