@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import fractions
+import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
@@ -269,6 +270,10 @@ def _settings_and_grids() -> Iterator[Entry]:
         numbers = {"low": 1, "high": 9, "step": 2, "meaning": "bars", "default": 3}
         yield Entry(axis.__name__, axis, numbers)
         yield _method(axis.__name__, axis(1, 9), "parameter", name="length")
+    two = functools.partial(wfo.Choice, "a", "b")
+    yield Entry("Choice", two, {"meaning": "which", "default": "b"})
+    yield Entry("Choice[1]", lambda value: wfo.Choice("a", value), {"value": "b"})
+    yield _method("Choice", wfo.Choice("a", "b"), "parameter", name="method")
     yield from rules_entries()
     yield _kernel()
     yield Entry("register", wfo.register, {"strategy": strategy})

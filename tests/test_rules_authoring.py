@@ -694,3 +694,68 @@ def test_a_damaged_record_is_refused_or_a_program(junk: Any) -> None:
             refused += "\n" not in str(error)
         container[key] = before
     assert refused > 20
+
+
+def test_a_choice_names_methods_by_their_numbers() -> None:
+    class Own(wfo.Rules):
+        kind = wfo.Choice("simple", "weighted", meaning="which average", default="weighted")
+        length = wfo.Int(5, 15, 5)
+        bars = wfo.Int(2, 4, 2)
+
+        def rules(self, x: wfo.rules.Series) -> wfo.rules.Ordered:
+            average = x.choose(self.kind, x.sma(x.close, self.length), x.wma(x.close, self.length))
+            return wfo.orders(long=x.at_open(x.close > average), exit_long=x.after(self.bars))
+
+    own = Own.__wfo_strategy__
+    kind = own.parameter("kind")
+    assert (kind.kind, kind.low, kind.high, kind.default) == ("choice", 0, 1, 1)
+    assert kind.meaning == "which average: 0 simple, 1 weighted"
+    assert own.grid == {"kind": (0, 1), "length": (5, 10, 15), "bars": (2, 4)}
+    # Methods have no order that a map could show.
+    assert own.map_axes == ("length", "bars")
+    bars = wfo.load_sample("NASDAQ").tail(400)
+    found = wfo.sweep(Own, bars, split=200)
+    trades = found.to_frame().group_by("kind").agg(pl.col("oos_pnl").sum())
+    assert trades["oos_pnl"].n_unique() == 2
+    assert wfo.Grid({"length": [5], "bars": [2]}, strategy=Own).values["kind"] == (1,)
+    assert found.params(0)["kind"] == 0
+
+    class Called(Own):
+        def rules(self, x: wfo.rules.Series) -> wfo.rules.Ordered:
+            # The number is a whole one, to functions and as a length.
+            kept = wfo.indicator(lambda close, kind: close * (1 if type(kind) is int else np.nan))
+            up = kept(x.close, self.kind) > x.sma(x.close, self.length + self.kind)
+            return wfo.orders(long=x.at_open(up), exit_long=x.after(self.bars))
+
+    assert wfo.sweep(Called, bars, split=200).oos_trades.min() > 0
+    with pytest.raises(wfo.InputError, match=r"kind = 2.*one of 0, 1"):
+        wfo.simulate(Own, bars, {"kind": 2, "length": 5, "bars": 2}, split=200)
+
+
+@pytest.mark.parametrize(
+    ("methods", "more", "said"),
+    [
+        ((), {}, "must be two names or more"),
+        (("simple",), {}, r"\('simple',\) must be two names or more"),
+        (("simple", "simple"), {}, "each of them once"),
+        (("simple", 5), {}, "5 is no name of a method; write the names, as in"),
+        (("simple", ""), {}, "'' is no name of a method"),
+        (("a", "b"), {"default": "c"}, "default = 'c' is none of a, b"),
+        (("a", "b"), {"default": 1.5}, "default = 1.5 must be a whole number"),
+        (("a", "b"), {"meaning": 3}, "meaning = 3"),
+    ],
+)
+def test_what_is_no_choice(methods: Any, more: dict[str, Any], said: str) -> None:
+    with pytest.raises(wfo.InputError, match=f"^Choice: .*{said}"):
+        wfo.Choice(*methods, **more)
+
+
+def test_a_choice_without_methods_names_the_line() -> None:
+    class Own(wfo.Rules):
+        kind = wfo.Choice
+
+        def rules(self, x: wfo.rules.Series) -> wfo.rules.Ordered:
+            return wfo.orders(long=x.at_open(x.close > x.open), exit_long=x.after(2))
+
+    with pytest.raises(wfo.InputError, match=r"write kind = wfo\.Choice\('one', 'other'\)"):
+        _ = Own.__wfo_strategy__

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from wfo.selection.scoring import score
     from wfo.selection.sensitivity import sensitivity
     from wfo.settings import AccountSettings
-    from wfo.strategy import Float, Int, Strategy, register, strategies
+    from wfo.strategy import Choice, Float, Int, Strategy, register, strategies
     from wfo.walkforward.call import walk_forward
     from wfo.walkforward.matrix import WalkForwardMatrix
     from wfo.walkforward.matrix_call import walk_forward_matrix
@@ -72,6 +72,7 @@ __all__ = [
     "AccountSettings",
     "AnalysisReport",
     "Checked",
+    "Choice",
     "DataError",
     "DataStore",
     "EngineError",
@@ -153,6 +154,7 @@ _HOMES = {
     "AccountSettings": "settings",
     "AnalysisReport": "runs.analysis.analyzing",
     "Checked": "backtest.lookahead",
+    "Choice": "strategy",
     "DataError": "errors",
     "DataStore": "data",
     "EngineError": "errors",

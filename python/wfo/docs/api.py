@@ -61,7 +61,7 @@ GROUPS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "api-own",
         "Own strategies",
         "Strategies that are written by their users, in a few lines.",
-        ("Rules", "Int", "Float", "orders", "indicator", "kernel", "check", "Checked"),
+        ("Rules", "Int", "Float", "Choice", "orders", "indicator", "kernel", "check", "Checked"),
     ),
     (
         "api-backtest",

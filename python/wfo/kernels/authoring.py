@@ -13,7 +13,7 @@ from wfo.errors import EngineError, InputError
 from wfo.kernels.arguments import check_names
 from wfo.python_files import PLACED, described
 from wfo.settings import AccountSettings
-from wfo.strategy import BatchKernel, Feed, Float, Int, Lookback, Number, Parameter, Strategy
+from wfo.strategy import Axis, BatchKernel, Feed, Lookback, Number, Parameter, Strategy
 from wfo.text import brief, one_line
 
 #: Arguments of a kernel's function behind its feeds; it may take the settings too.
@@ -59,7 +59,7 @@ class KernelFunction:
 
 
 def kernel(
-    parameters: Mapping[str, Int | Float | Parameter] | None = None,
+    parameters: Mapping[str, Axis | Parameter] | None = None,
     /,
     *,
     lookback: int | Lookback,
@@ -70,7 +70,7 @@ def kernel(
     shorts: bool = False,
     map_axes: tuple[str, str] | None = None,
     settings: type[AccountSettings] = AccountSettings,
-    **more: Int | Float | Parameter,
+    **more: Axis | Parameter,
 ) -> Callable[[Callable[..., Any]], KernelFunction]:
     """Make a strategy of a function that Numba compiles, called with many parameter sets at once.
 
@@ -138,9 +138,10 @@ def kernel(
     for each, axis in given.items():
         if isinstance(axis, Parameter) and axis.name != each:
             raise InputError(f"{brief(each)} is a Parameter that is called {brief(axis.name)}")
-        if not isinstance(axis, Int | Float | Parameter):
+        if not isinstance(axis, Axis | Parameter):
             raise InputError(
-                f"{brief(each)} = {brief(axis)} must be a wfo.Int, wfo.Float or Parameter"
+                f"{brief(each)} = {brief(axis)} must be a wfo.Int, wfo.Float, wfo.Choice or"
+                " Parameter"
             )
         made.append(axis if isinstance(axis, Parameter) else axis.parameter(each))
     grid = {n: axis.values() for n, axis in given.items() if not isinstance(axis, Parameter)}

@@ -6,7 +6,7 @@ point of the group ``wfo.strategies``; nothing in this package is changed for it
 
 from __future__ import annotations
 
-from wfo.strategy.axes import Axis, Float, Int
+from wfo.strategy.axes import Axis, Choice, Float, Int
 from wfo.strategy.constraints import Constraint
 from wfo.strategy.feed import Feed
 from wfo.strategy.kernel import BatchKernel, Kernel, NumbaKernel, PythonKernel, RustKernel, Walk
@@ -20,6 +20,7 @@ from wfo.strategy.views import Fine, Input, StopClass, StopClasses, TradeStation
 __all__ = [
     "Axis",
     "BatchKernel",
+    "Choice",
     "Constraint",
     "Feed",
     "Fine",

@@ -1,7 +1,7 @@
 """Parameters as a user writes them in a class or before a kernel: a kind, a range, a step.
 
-An `Int` or `Float` says in one place what a parameter may be and which values a grid has where none
-is given.
+An `Int`, `Float` or `Choice` says in one place what a parameter may be and which values a grid has
+where none is given.
 """
 
 from __future__ import annotations
@@ -143,10 +143,86 @@ class Float:
         return _checked([float(low + i * step) for i in range(min(count, _MOST_VALUES + 1))])
 
 
-Axis = Int | Float
+@dataclass(frozen=True, slots=True, init=False)
+class Choice:
+    """One of several methods, whose number is the value: 0 for the first, 1 for the second.
+
+    In rules ``x.choose(self.method, a, b)`` takes the expression of that number.
+
+    Parameters
+    ----------
+    *methods
+        Their names, two or more, for listings.
+    meaning
+        A few words for listings.
+    default
+        Name or number of the method that is taken where a grid leaves the parameter out; None where
+        it must be given.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two names or one is there twice, or the default is none of them.
+    """
+
+    methods: tuple[str, ...]
+    meaning: str
+    default: int | None
+
+    kind: ClassVar[Literal["choice"]] = "choice"
+
+    #: The number of the first method.
+    low: ClassVar[int] = 0
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: object, owner: type | None = None) -> Any:
+            """Say that within rules it stands for the value."""
+
+    def __init__(self, *methods: str, meaning: str = "", default: str | int | None = None) -> None:
+        for name in methods:
+            if not (isinstance(name, str) and name and name.isprintable()):
+                raise InputError(
+                    f"Choice: {brief(name)} is no name of a method; write the names, as in"
+                    " Choice('simple', 'exponential')"
+                )
+        if len(methods) < 2 or len(set(methods)) < len(methods):
+            raise InputError(
+                f"Choice: {brief(methods)} must be two names or more, each of them once"
+            )
+        text("Choice: meaning", meaning)
+        if isinstance(default, str):
+            if default not in methods:
+                raise InputError(
+                    f"Choice: default = {brief(default)} is none of {', '.join(methods)}"
+                )
+            default = methods.index(default)
+        if default is not None:
+            default = whole_number("Choice: default", default)
+        object.__setattr__(self, "methods", methods)
+        object.__setattr__(self, "meaning", meaning)
+        object.__setattr__(self, "default", default)
+
+    @property
+    def high(self) -> int:
+        """The number of the last method."""
+        return len(self.methods) - 1
+
+    def parameter(self, name: str) -> Parameter:
+        """Return it as the parameter of a strategy called `name`."""
+        listed = ", ".join(f"{k} {method}" for k, method in enumerate(self.methods))
+        meaning = f"{self.meaning}: {listed}" if self.meaning else listed
+        return Parameter(name, "choice", self.low, self.high, meaning, default=self.default)
+
+    def values(self) -> tuple[Number, ...]:
+        """Return the values of the default grid, which are all."""
+        return tuple(range(len(self.methods)))
 
 
-def _parameter(axis: Axis, name: str) -> Parameter:
+Axis = Int | Float | Choice
+
+
+def _parameter(axis: Int | Float, name: str) -> Parameter:
     return Parameter(name, axis.kind, axis.low, axis.high, axis.meaning, default=axis.default)
 
 

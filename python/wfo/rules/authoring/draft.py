@@ -164,7 +164,7 @@ class Draft:
     def _is_whole(self, node: Node, kind: Kind) -> bool:
         match node.op:
             case "parameter":
-                return self.axes[self.parameters[int(node.value)]].kind == "int"
+                return self.axes[self.parameters[int(node.value)]].kind != "float"
             case "constant":
                 return node.value.is_integer()
             case "floor" | "round_half_up":

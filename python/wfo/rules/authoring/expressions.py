@@ -13,11 +13,11 @@ from wfo.rules.authoring.hints import truth_hint
 from wfo.rules.authoring.sites import here, refused
 from wfo.rules.program import Kind
 from wfo.rules.wording import SIGNS
-from wfo.strategy.axes import Float, Int
+from wfo.strategy.axes import Axis
 from wfo.text import brief
 
 #: What an operator takes beside an expression. A parameter is one inside of rules, although its
-#: class attribute is an `Int` or `Float`.
+#: class attribute is an `Int`, `Float` or `Choice`.
 Operand = Union["Expression", float]
 
 #: Columns of values, of which none can be meant as a condition.
@@ -256,7 +256,7 @@ def place_of(draft: Draft, value: object, what: str) -> int:
             return draft.node("constant", value=float(value))
         except OverflowError:
             raise refused(f"{what} = {brief(value)} is larger than any float") from None
-    if isinstance(value, Int | Float):
+    if isinstance(value, Axis):
         raise refused(f"{what}: {brief(value)} is the range of a parameter; use self.NAME")
     if isinstance(value, bool):
         raise refused(f"{what} = {value} is no number; write {int(value)}")

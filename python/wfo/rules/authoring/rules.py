@@ -12,7 +12,7 @@ from wfo.rules.authoring.building import Stated, built
 from wfo.rules.authoring.orders import Ordered
 from wfo.rules.authoring.series import Series
 from wfo.rules.authoring.sites import Site, refused
-from wfo.strategy.axes import Axis, Float, Int
+from wfo.strategy.axes import Axis, Choice, Float, Int
 from wfo.strategy.feed import Feed
 from wfo.strategy.views import TradeStation
 from wfo.text import brief
@@ -35,7 +35,7 @@ class _Body(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         frame = sys._getframe(1)
         site = Site(frame.f_code.co_filename, frame.f_lineno)
-        if isinstance(self.get(name), Int | Float):
+        if isinstance(self.get(name), Axis):
             raise refused(
                 f"{name} is a parameter already, at line {self.lines[name].line}; give one of the"
                 " two another name",
@@ -85,10 +85,10 @@ class RulesType(type):
 class Rules(metaclass=RulesType):
     """A strategy of your own: a class with parameters, and a method that says which orders work.
 
-    Its docstring is the strategy's title. Class attributes that are a `wfo.Int` or `wfo.Float` are
-    the parameters, in the order in which they are written, those of a base class first; others are
-    plain values. The class itself goes wherever a strategy does, as in ``wfo.sweep(Donchian, …)``
-    or ``wfo run --strategy FILE.py:Donchian``; it needs no instance.
+    Its docstring is the strategy's title. Class attributes that are a `wfo.Int`, `wfo.Float` or
+    `wfo.Choice` are the parameters, in the order in which they are written, those of a base class
+    first; others are plain values. The class itself goes wherever a strategy does, as in
+    ``wfo.sweep(Donchian, …)`` or ``wfo run --strategy FILE.py:Donchian``; it needs no instance.
 
     Attributes
     ----------
@@ -148,12 +148,13 @@ def _stated(cls: Any) -> Stated:
     home = cls._lines.get("__module__", Site("?", 0))
     if cls.rules is Rules.rules:
         raise refused(f"{cls.__name__} has no method rules(self, x) that returns wfo.orders", home)
-    axes = {name: axis for name, axis in _attributes(cls).items() if isinstance(axis, Int | Float)}
+    axes = {name: axis for name, axis in _attributes(cls).items() if isinstance(axis, Axis)}
     for name, value in _attributes(cls).items():
-        if value is Int or value is Float:
+        if value is Int or value is Float or value is Choice:
+            given = "'one', 'other'" if value is Choice else "low, high"
             raise refused(
                 f"{name} = wfo.{value.__name__} has no range; write"
-                f" {name} = wfo.{value.__name__}(low, high)",
+                f" {name} = wfo.{value.__name__}({given})",
                 lines[name],
             )
     for name in axes:
@@ -185,8 +186,14 @@ def _stated(cls: Any) -> Stated:
 
 
 def _map_axes(given: Any, axes: Mapping[str, Axis]) -> Any:
-    """Return the parameters of the map: those that a class states, or else the first two."""
-    return tuple(axes)[:2] if given is None and len(axes) > 1 else given
+    """Return the parameters of the map: those that a class states, or else the first two.
+
+    Methods have no order, and are taken where there are too few numbers alone.
+    """
+    if given is not None or len(axes) < 2:
+        return given
+    ordered = [name for name, axis in axes.items() if not isinstance(axis, Choice)]
+    return tuple(ordered if len(ordered) > 1 else axes)[:2]
 
 
 def _attributes(cls: type) -> dict[str, Any]:
