@@ -50,6 +50,7 @@ def grids(name: str | None, strategy: str, as_yaml: bool) -> None:
       wfo grids default
     """
     from wfo.default_grids import DEFAULT, default_grid
+    from wfo.errors import InputError
     from wfo.grid import Grid, grid_names, grid_strategies
     from wfo.grid_yaml import grid_to_start_from, grid_yaml
     from wfo.runs.plan import GRID
@@ -70,8 +71,11 @@ def grids(name: str | None, strategy: str, as_yaml: bool) -> None:
         return
     if name is None:
         if own.grid is not None:
-            whole = all(n in own.grid or n in own.defaults for n in own.names)
-            count = f"{len(default_grid(own)):,}" if whole else "-"
+            try:
+                count = f"{len(default_grid(own)):,}"
+            except InputError:
+                # A list says that it cannot be used; what asks for it says why.
+                count = "-"
             echo(f"{DEFAULT:12} {count:>14}  the values that {own.name} states itself")
         for each, text in grid_names().items():
             covered = strategy in grid_strategies(each)

@@ -213,7 +213,9 @@ def _share(draft: Draft, name: str, value: object) -> int | None:
         place = _number(draft, name, value)
     node = None if place is None else draft.nodes[place]
     if node is None or (node.op == "constant" and not 0 < node.value <= 1):
-        raise refused(f"{name} = {brief(value)} must be above 0 and at most 1, a share of equity")
+        raise refused(
+            f"{name} = {brief(value)} must be above 0 and at most 1, a share of equity: 1 % is 0.01"
+        )
     return place
 
 
