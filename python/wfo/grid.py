@@ -106,6 +106,14 @@ class _IndexAxis:
         )
         return points // math.prod(self.lengths[at + 1 :]) % self.lengths[at]
 
+    def values_of(self, values: Mapping[str, Sequence[Number]]) -> list[list[float]]:
+        """Return the values at every position, as engines take them."""
+        import numpy as np
+
+        columns = [np.asarray(values[name], np.float64)[self.table(name)] for name in self.names]
+        rows: list[list[float]] = np.column_stack(columns).tolist()
+        return rows
+
     def rows(self, values: Mapping[str, Sequence[Number]]) -> list[tuple[float, ...]]:
         """Return the values at every position."""
         every = itertools.product(*([float(v) for v in values[name]] for name in self.names))
@@ -284,7 +292,7 @@ class Grid:
     @property
     def engine_axes(self) -> list[tuple[list[int], list[list[float]]]]:
         """The axes as engines take them: positions of their parameters, and rows of values."""
-        rows = ([list(row) for row in axis.rows] for axis in self.axes)
+        rows = (axis.values_of(self._values) for axis in self._axes)
         return list(zip(self.engine_positions, rows, strict=True))
 
     @property

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -152,6 +155,43 @@ def test_the_lookback_of_many_sets_is_the_longest_of_any_mix() -> None:
     assert lookback(other, {"p": [1, 2, 9]}) == 9
     apart = entering(("gt", ("sma", ("sma", X, ("sub", 10, "p")), "p"), 0), parameters=("p",))
     assert lookback(apart, {"p": [1, 2, 9]}) == 9
+
+
+def test_lengths_of_parameters_of_their_own_need_what_their_mixes_need() -> None:
+    names = ("p", "q", "r", "s", "t")
+    program = rules(
+        long=[stop(("shift", ("sma", ("highest", X, "p"), ("add", "q", "r")), "p"))],
+        exit_long=[after("s"), limit(("ema", X, ("mul", "r", 1)))],
+        risk="t",
+        parameters=names,
+    )
+    apart = rules(
+        long=[stop(("shift", ("sma", ("highest", X, "p"), ("add", "q", 1)), "r"))],
+        exit_long=[after("s"), limit(("ema", X, 3))],
+        risk="t",
+        parameters=names,
+    )
+    # Lengths of 0 and of 2.5 bars, none after all, and a risk of 3 are none.
+    values = {"p": [0, 3, 2], "q": [4, 5, 2.5], "r": [0, 7], "s": [0, 1], "t": [3, 0.5]}
+
+    def needed(program: Program, values: Mapping[str, Sequence[float]]) -> int:
+        found = []
+        for row in itertools.product(*(values[name] for name in names)):
+            with contextlib.suppress(WfoError):
+                found.append(first_bar(program, row))
+        return max(found) + 1
+
+    assert lookback(program, values) == needed(program, values)
+    assert lookback(apart, values) == needed(apart, values) == 3 + 6 + 7 - 1
+    right = {"p": [3, 2], "q": [4, 5], "r": [1, 7], "s": [1], "t": [0.5]}
+    for name, none, said in (
+        ("p", [0], "length of highest is 0"),
+        ("s", [0, 2.5], "bars of after in exit_long is 0"),
+        ("t", [3, 0], "risk is 3"),
+    ):
+        for rules_ in (program, apart):
+            with pytest.raises(WfoError, match=said):
+                lookback(rules_, right | {name: none})
 
 
 def test_the_lookback_of_very_many_sets_is_a_bound() -> None:

@@ -6,14 +6,16 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from wfo.errors import InputError
 from wfo.rules.intervals import intervals_of
 from wfo.rules.numbers import (
     Length,
+    allows_risk,
     dependencies,
     lengths,
+    number_at,
     numbers_of,
     reached,
     unchecked_numbers,
@@ -79,8 +81,8 @@ def lookback(
     Returns
     -------
     int
-        Exact for up to `MOST_SETS` mixes of what lengths are made of; of more, at least what they
-        need.
+        Exact where no two lengths follow from one parameter, and for up to `MOST_SETS` mixes of
+        what lengths are made of; of more, at least what they need.
 
     Raises
     ------
@@ -90,8 +92,11 @@ def lookback(
     names = program.parameters
     used = _parameters(program)
     some = [values[name] if place in used else values[name][:1] for place, name in enumerate(names)]
-    if math.prod(map(len, some)) > MOST_SETS:
-        return _bound(program, some, feeds) + 1
+    count = math.prod(map(len, some))
+    if count > MOST_SETS or _is_separable(program):
+        bound = _bound(program, some, feeds)
+        if bound.is_met or count > MOST_SETS:
+            return bound.bar + 1
     found, refusal = -1, None
     for row in itertools.product(*some):
         try:
@@ -158,7 +163,32 @@ def _parameters(program: Program) -> frozenset[int]:
     return frozenset().union(*(made_of[number] for number in numbers))
 
 
-def _bound(program: Program, values: Sequence[Sequence[float]], feeds: Feeds | None = None) -> int:
+@lru_cache(maxsize=64)
+def _is_separable(program: Program) -> bool:
+    """Tell whether some mix has the longest of each length: no parameter is in two of them."""
+    made_of = dependencies(program)
+    numbers = {length.node for length in lengths(program)}
+    numbers |= {program.risk} if program.risk is not None else set()
+    own = [made_of[number] for number in numbers]
+    kinds = program.kinds
+    for place in reached(program):
+        node = program.nodes[place]
+        if node.op == "call":
+            parts = (made_of[part] for part in node.args if kinds[part] == "number")
+            own.append(frozenset().union(*parts))
+    return sum(map(len, own)) == len(frozenset().union(*own))
+
+
+class _Bound(NamedTuple):
+    """A latest first bar, and whether each length has a mix that is one."""
+
+    bar: int
+    is_met: bool
+
+
+def _bound(
+    program: Program, values: Sequence[Sequence[float]], feeds: Feeds | None = None
+) -> _Bound:
     """Return a latest first bar that no mix exceeds: each length is the longest of its own mixes.
 
     Lengths of many mixes are bounded by intervals. The lookback of a user's function is asked for
@@ -166,29 +196,41 @@ def _bound(program: Program, values: Sequence[Sequence[float]], feeds: Feeds | N
     """
     made_of = dependencies(program)
     kinds = program.kinds
-    bounds = intervals_of(program, values)
 
     def mixes(numbers: Sequence[int]) -> list[Sequence[float]]:
         own = frozenset().union(*(made_of[number] for number in numbers))
         return [some if at in own else some[:1] for at, some in enumerate(values)]
 
-    def longest(place: int) -> int:
+    known: dict[tuple[int, int], int | None] = {}
+
+    def longest(number: int, least: int) -> int | None:
+        """Return the longest of a length's own mixes; None where none of them is one."""
+        if (number, least) not in known:
+            length = Length(number, "", least)
+            some, of_row = mixes([number]), number_at(program, number)
+            if math.prod(map(len, some)) > _MOST_OF_LENGTH:
+                most = min(float(MOST_BARS), intervals_of(program, values)[number].high)
+                known[number, least] = max(least, math.floor(most))
+            else:
+                every = map(of_row, itertools.product(*some))
+                known[number, least] = max(map(int, filter(length.allows, every)), default=None)
+        return known[number, least]
+
+    def behind(place: int) -> int:
         node = program.nodes[place]
         if node.op == "call":
             rows = itertools.product(*mixes([p for p in node.args if kinds[p] == "number"]))
             return max(_behind(program, place, unchecked_numbers(program, row)) for row in rows)
         if node.op == "ema" or (node.op != "shift" and node.op not in WINDOWS):
             return 0
-        length = Length(node.args[1], "", 0 if node.op == "shift" else 1)
-        some = mixes([length.node])
-        if math.prod(map(len, some)) > _MOST_OF_LENGTH:
-            most = min(float(MOST_BARS), bounds[length.node].high)
-            return max(0, math.floor(most) - length.least)
-        allowed = [
-            bars
-            for row in itertools.product(*some)
-            if length.allows(bars := unchecked_numbers(program, row)[length.node])
-        ]
-        return int(max(allowed, default=length.least)) - length.least
+        least = 0 if node.op == "shift" else 1
+        most = longest(node.args[1], least)
+        return 0 if most is None else most - least
 
-    return _latest(program, longest, feeds)
+    is_met = all(longest(length.node, length.least) is not None for length in lengths(program))
+    if program.risk is not None:
+        some, of_row = mixes([program.risk]), number_at(program, program.risk)
+        # Whether one of very many is a risk is not asked.
+        few = math.prod(map(len, some)) <= _MOST_OF_LENGTH
+        is_met = is_met and few and any(map(allows_risk, map(of_row, itertools.product(*some))))
+    return _Bound(_latest(program, behind, feeds), is_met)

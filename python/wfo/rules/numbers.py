@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from wfo.errors import InputError
-from wfo.rules.program import LISTS, MOST_BARS, NAMED, WINDOWS, Program
+from wfo.rules.program import LISTS, MOST_BARS, NAMED, WINDOWS, Node, Program
 from wfo.text import plain_number
 
 
@@ -134,14 +134,36 @@ def unchecked_numbers(program: Program, values: Sequence[float]) -> dict[int, fl
     """Return the numbers for one parameter set, by their places, whatever they are."""
     found: dict[int, float] = {}
     for place in number_places(program):
-        node = program.nodes[place]
-        if node.op == "parameter":
-            found[place] = float(values[int(node.value)])
-        elif node.op == "constant":
-            found[place] = float(node.value)
-        else:
-            found[place] = combine(node.op, [found[part] for part in node.args])
+        found[place] = _number(program.nodes[place], values, found)
     return found
+
+
+def number_at(program: Program, place: int) -> Callable[[Sequence[float]], float]:
+    """Return what gives one number of a parameter set, by its values, whatever it is."""
+    needed = {place}
+    for at in range(place, -1, -1):
+        if at in needed:
+            needed.update(program.nodes[at].args)
+    nodes = [(at, program.nodes[at]) for at in sorted(needed)]
+    if len(nodes) == 1 and nodes[0][1].op == "parameter":
+        column = int(nodes[0][1].value)
+        return lambda values: float(values[column])
+
+    def number(values: Sequence[float]) -> float:
+        found: dict[int, float] = {}
+        for at, node in nodes:
+            found[at] = _number(node, values, found)
+        return found[place]
+
+    return number
+
+
+def _number(node: Node, values: Sequence[float], found: Mapping[int, float]) -> float:
+    if node.op == "parameter":
+        return float(values[int(node.value)])
+    if node.op == "constant":
+        return float(node.value)
+    return combine(node.op, [found[part] for part in node.args])
 
 
 def _with(program: Program, values: Sequence[float]) -> str:

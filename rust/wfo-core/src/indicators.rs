@@ -47,8 +47,17 @@ pub fn price(bars: &Bars, method: PriceMethod) -> Vec<f64> {
 #[inline(always)]
 #[must_use]
 pub fn mean(values: &[f64], length: usize) -> Vec<f64> {
+    let mut out = vec![f64::NAN; values.len()];
+    means(values, &mut [(length, &mut out)]);
+    out
+}
+
+/// Writes the means of several lengths, shorter ones first, each over NaN in as many bars as there are
+/// values: together they take hardly longer than the longest one alone.
+#[inline(always)]
+pub fn means(values: &[f64], out: &mut [(usize, &mut [f64])]) {
     // [X2] [X9]
-    summed(values, length, |_, x| x, |sum| sum / length as f64)
+    summed(values, out, |_, x| x, |sum, length| sum / length as f64);
 }
 
 /// Population standard deviation of the last `length` values around their `means`.
@@ -105,9 +114,17 @@ pub fn ema(values: &[f64], start: usize, period: usize) -> Vec<f64> {
 #[inline(always)]
 #[must_use]
 pub fn wma(values: &[f64], length: usize) -> Vec<f64> {
-    let weights = (length * (length + 1)) as f64 / 2.0;
+    let mut out = vec![f64::NAN; values.len()];
+    wmas(values, &mut [(length, &mut out)]);
+    out
+}
+
+/// Writes the weighted averages of several lengths, as [`means`] does.
+#[inline(always)]
+pub fn wmas(values: &[f64], out: &mut [(usize, &mut [f64])]) {
+    let weights = |length: usize| (length * (length + 1)) as f64 / 2.0;
     // [X6] [X9]
-    summed(values, length, |k, x| (k + 1) as f64 * x, |sum| sum / weights)
+    summed(values, out, |k, x| (k + 1) as f64 * x, |sum, length| sum / weights(length));
 }
 
 /// Hull's average: twice the fast weighted average less the slow one, smoothed.
@@ -150,40 +167,53 @@ fn windows(values: &[f64], length: usize) -> Option<usize> {
     (length > 0 && length <= values.len()).then(|| values.len() - length + 1)
 }
 
-/// What `end` makes of the sum of `term(k, x)` over each window, `k` counted from 0 at its oldest
-/// value; NaN where the window is not full.
+/// Writes what `end` makes of the sums of `term(k, x)` over the windows of each length, `k` counted from
+/// 0 at a window's oldest value; what is not full is left as it is.
+///
+/// Lengths ascend. Of windows that begin with the same value the shorter one's sum is the beginning of
+/// the longer one's, since the oldest value comes first.
 #[inline(always)]
 fn summed(
     values: &[f64],
-    length: usize,
+    out: &mut [(usize, &mut [f64])],
     term: impl Fn(usize, f64) -> f64,
-    end: impl Fn(f64) -> f64,
-) -> Vec<f64> {
-    let mut all = vec![f64::NAN; values.len()];
-    let Some(windows) = windows(values, length) else { return all };
-    let (chunks, rest) = all[length - 1..][..windows].as_chunks_mut::<LANES>();
-    let done = chunks.len() * LANES;
-    for (i, out) in chunks.iter_mut().enumerate() {
+    end: impl Fn(f64, usize) -> f64,
+) {
+    debug_assert!(out.is_sorted_by_key(|(length, _)| *length));
+    for start in (0..values.len()).step_by(LANES) {
+        let values = &values[start..];
         // [X9] From 0, the oldest value first.
         let mut sums = [0.0; LANES];
-        let rows = values[i * LANES..][..length + LANES - 1].windows(LANES);
-        for (k, row) in rows.enumerate() {
-            for (sum, &x) in sums.iter_mut().zip(row) {
-                *sum += term(k, x);
+        let mut added = 0;
+        for (length, out) in &mut *out {
+            let Some(windows) = windows(values, *length) else { continue };
+            let out = &mut out[start + *length - 1..][..windows.min(LANES)];
+            for (k, row) in (added..*length).zip(values[added..].windows(LANES)) {
+                for (sum, &x) in sums.iter_mut().zip(row) {
+                    *sum += term(k, x);
+                }
+                added += 1;
+            }
+            // At the end of the values some windows are not full any more.
+            for k in added..*length {
+                for (sum, &x) in sums.iter_mut().zip(&values[k..]) {
+                    *sum += term(k, x);
+                }
+            }
+            added = *length;
+            match out.as_chunks_mut::<LANES>() {
+                ([out], _) => *out = sums.map(|sum| end(sum, *length)),
+                _ => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = end(sum, *length)),
             }
         }
-        *out = sums.map(&end);
     }
-    for (i, out) in rest.iter_mut().enumerate() {
-        let window = values[done + i..][..length].iter().enumerate();
-        *out = end(window.fold(0.0, |sum, (k, &x)| sum + term(k, x)));
-    }
-    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    type Several = fn(&[f64], &mut [(usize, &mut [f64])]);
 
     fn bars() -> Bars {
         Bars::new(
@@ -247,6 +277,18 @@ mod tests {
                 assert_eq!(deviations[t], (squares / length as f64).sqrt());
             }
             assert!(means[..length - 1].iter().all(|x| x.is_nan()));
+        }
+        // All lengths at once, one of them twice and one that no window has.
+        let lengths = [0, 1, 2, 7, 7, 31, 32, 33, 53, 69, 70, 71];
+        for (one, all) in [(mean as fn(&[f64], usize) -> Vec<f64>, means as Several), (wma, wmas)] {
+            let mut columns = lengths.map(|_| vec![f64::NAN; values.len()]);
+            let mut out: Vec<(usize, &mut [f64])> =
+                lengths.into_iter().zip(columns.iter_mut().map(Vec::as_mut_slice)).collect();
+            all(&values, &mut out);
+            for (length, column) in lengths.into_iter().zip(&columns) {
+                let bits = |column: &[f64]| column.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(column), bits(&one(&values, length)), "{length}");
+            }
         }
         assert!(wma(&values, 71).iter().all(|x| x.is_nan()));
     }

@@ -10,9 +10,10 @@
 //! first_touch  excursion         touches by the bar since which an order is followed, marks per share
 //! intrabar_time  range_summary   order within a bar, closes of a range
 //! lookup  ruin  comparing        reads of tables, bounds of rounding, columns compared bar by bar
-//! tiers  f64x4                   sets of instructions, vectors
+//! tiers  f64x4  aligned          sets of instructions, vectors, columns that lie as these are read
 //! ```
 
+pub(crate) mod aligned;
 pub(crate) mod boundary;
 pub(crate) mod comparing;
 pub mod direct;

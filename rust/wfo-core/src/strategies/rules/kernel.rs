@@ -1,11 +1,12 @@
 //! Rules bar by bar: the kernel that the direct engine runs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::bar_loop::{BarLoop, State};
-use super::columns::{Columns, Evaluator};
+use super::columns::Columns;
+use super::evaluator::Evaluator;
 use super::node::Op;
 use super::orders::{Extremes, Sources};
 use super::plan::Plan;
@@ -149,13 +150,29 @@ impl Kernel for Rules {
         params.lookback
     }
 
-    /// Every value of every axis, and every combination of values that a leaf or a length follows from
-    /// together.
+    /// Every value of every parameter of its own axis, and every combination of values that a leaf or a
+    /// length follows from together.
     fn covering(&self, grid: &Grid) -> Vec<Vec<f64>> {
-        let mut found = grid.covering();
+        let groups = self.plan.together(&self.program);
+        let rows: Vec<Vec<usize>> = (0..grid.axes().len())
+            .map(|axis| {
+                let own = &grid.axes()[axis];
+                if own.parameters().len() == 1 {
+                    return (0..own.len()).collect();
+                }
+                // Of many rows few have values of their own.
+                let some = groups.iter().flat_map(|group| distinct_rows(grid, axis, group));
+                some.collect::<BTreeSet<usize>>().into_iter().collect()
+            })
+            .collect();
+        // Without axes there is one combination all the same.
+        let longest = rows.iter().map(Vec::len).max().unwrap_or(1);
+        let row = |axis: usize, i: usize| rows[axis].get(i).or(rows[axis].last()).copied();
+        let mut found: Vec<Vec<f64>> =
+            (0..longest.max(1)).map(|i| grid.values_at(|axis| row(axis, i).unwrap_or(0))).collect();
         let mut together: Vec<Vec<usize>> = Vec::new();
         let mut uncovered: Vec<Vec<usize>> = Vec::new();
-        for parameters in self.plan.together(&self.program) {
+        for parameters in groups {
             let mut axes: Vec<usize> =
                 parameters.iter().filter_map(|&parameter| grid.axis_of(parameter)).collect();
             axes.sort_unstable();

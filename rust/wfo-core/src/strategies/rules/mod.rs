@@ -4,7 +4,8 @@
 //! [`raw`] reads and checks it, [`numbers`] has the values of its numbers and [`lookback`] its first
 //! bar. [`node`] has the operations; [`groups`] makes higher bars; [`elementwise`] and [`windows`]
 //! compute them; [`plan`] says what of a program is computed once for a whole grid and what per
-//! combination, and [`columns`] does it.
+//! combination. [`columns`] computes both; [`leaves`] keeps what a whole grid shares, and [`evaluator`]
+//! what the combination before left.
 //! [`kernel`] goes through bars with the [`orders`].
 //!
 //! What it means is fixed by `python/wfo/rules/CONTRACT.md`; the reference in Python stands next to it.
@@ -12,9 +13,11 @@
 pub(crate) mod bar_loop;
 pub mod columns;
 pub mod elementwise;
+pub mod evaluator;
 pub mod factored;
 pub mod groups;
 pub mod kernel;
+mod leaves;
 mod lookback;
 pub mod node;
 mod numbers;

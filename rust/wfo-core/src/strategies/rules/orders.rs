@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::columns::{Columns, Evaluator};
+use super::columns::Columns;
 use super::elementwise::holds;
+use super::evaluator::Evaluator;
 use super::plan::Plan;
 use super::program::{EntryKind, ExitKind, Program};
 use crate::execution::account::Side;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::columns::{Columns, Evaluator};
+use super::columns::Columns;
+use super::evaluator::Evaluator;
 use super::kernel::Rules;
 use super::plan::Plan;
 use super::program::{Argument, Function, Program};
@@ -256,6 +257,54 @@ fn columns_over_some_bars_are_those_of_all_bars() {
     }
 }
 
+#[test]
+fn windows_of_many_sets_are_those_of_each() {
+    let mut nodes = Nodes(Vec::new());
+    let (p, q) = (nodes.parameter(0), nodes.parameter(1));
+    let (high, close) = (nodes.feed("high"), nodes.feed("close"));
+    let highest = nodes.of("highest", &[high, p]);
+    let range = nodes.of("sub", &[high, close]);
+    // Over a column of the bars, one of a leaf, one that is not kept, and a number.
+    let leaves = [
+        nodes.of("sma", &[close, q]),
+        nodes.of("wma", &[highest, q]),
+        nodes.of("sma", &[range, p]),
+        nodes.of("wma", &[p, q]),
+        nodes.of("stdev", &[close, q]),
+    ];
+    let all = leaves.into_iter().reduce(|a, b| nodes.of("add", &[a, b])).expect("leaves");
+    let mut program = raw(&["p", "q"], nodes);
+    program.long = vec![order("stop", Some(all), None)];
+    let program = Arc::new(Program::new(program).expect("a program"));
+    let plan = Arc::new(Plan::new(&program));
+    let bars: Vec<[f64; 4]> = (0..300)
+        .map(|i| {
+            let close = 100.0 + 9.0 * (f64::from(i) * 0.7).sin() / 7.0;
+            [close, close + 1.0 + 0.1 * (f64::from(i) * 0.3).cos(), close - 1.0, close]
+        })
+        .collect();
+    let feeds = feeds(&bars);
+    // More lengths than one thread computes together, none of them in order.
+    let sets: Vec<Vec<f64>> = (0..150)
+        .map(|i| [f64::from(1 + i % 2), f64::from(1 + i * 37 % 149)])
+        .map(|values| program.numbers(&values).expect("numbers"))
+        .collect();
+    let given: Vec<&[f64]> = sets.iter().map(Vec::as_slice).collect();
+    let columns = || Columns::new(program.clone(), plan.clone(), &feeds, &given, &[]);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("a pool");
+    let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    for columns in [columns().expect("columns"), pool.install(columns).expect("columns")] {
+        for set in &given {
+            let alone = Columns::new(program.clone(), plan.clone(), &feeds, &[set], &[]);
+            let alone = alone.expect("columns");
+            for leaf in leaves {
+                let (many, one) = (columns.held(leaf, set), alone.held(leaf, set));
+                assert_eq!(bits(many.expect("kept")), bits(one.expect("kept")), "{leaf}");
+            }
+        }
+    }
+}
+
 /// Checks the columns of the roots against those that are computed over all bars.
 fn check(
     columns: &Columns,
@@ -441,4 +490,31 @@ fn a_grid_is_covered_where_its_leaves_look() {
     let axes = vec![Axis::new(vec![0, 1], rows), Axis::of(2, three)];
     assert_eq!(pairs(&Grid::new(axes).expect("a grid")), (3, 3));
     assert_eq!(rules.parameters(), ["a", "b", "c"]);
+}
+
+#[test]
+fn many_rows_of_few_values_are_covered_by_few() {
+    let mut nodes = Nodes(Vec::new());
+    let (a, b, close) = (nodes.parameter(0), nodes.parameter(1), nodes.feed("close"));
+    let (fast, slow) = (nodes.of("sma", &[close, a]), nodes.of("sma", &[close, b]));
+    let above = nodes.of("gt", &[fast, slow]);
+    let mut program = raw(&["a", "b", "c"], nodes);
+    program.long = vec![order("at_open", None, Some(above))];
+    let rules = Rules::new(Arc::new(Program::new(program).expect("a program")));
+    let numbers = |from: u32, to: u32| (from..to).map(f64::from);
+    let pairs: Vec<Vec<f64>> =
+        numbers(1, 30).flat_map(|a| numbers(30, 90).map(move |b| vec![a, b])).collect();
+    let axes = vec![Axis::new(vec![0, 1], pairs.clone()), Axis::of(2, vec![0.0, 1.0])];
+    let found = rules.covering(&Grid::new(axes).expect("a grid"));
+    let distinct = |place: usize| {
+        let values = found.iter().map(|row| row[place].to_bits());
+        values.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!((distinct(0), distinct(1), distinct(2)), (29, 60, 2));
+    // Each of the one with the first of the other.
+    assert_eq!(found.len(), 29 + 60 - 1);
+    assert!(found.iter().all(|row| pairs.contains(&row[..2].to_vec())));
+    // Parameters that no column follows from.
+    let axes = vec![Axis::of(0, vec![3.0]), Axis::new(vec![1, 2], vec![vec![5.0, 1.0]; 9])];
+    assert_eq!(rules.covering(&Grid::new(axes).expect("a grid")), [[3.0, 5.0, 1.0]]);
 }

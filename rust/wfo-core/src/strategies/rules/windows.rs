@@ -6,6 +6,26 @@ use super::elementwise::{maximum, minimum};
 use super::node::Window;
 use crate::indicators;
 
+/// Whether windows of several lengths take hardly longer together than the longest one alone.
+#[must_use]
+pub fn are_shared(op: Window) -> bool {
+    matches!(op, Window::Sma | Window::Wma)
+}
+
+/// Writes [`window`] of several lengths, shorter ones first, each over NaN in all bars.
+#[inline(always)]
+pub fn together(op: Window, values: &[f64], out: &mut [(usize, &mut [f64])]) {
+    match op {
+        Window::Sma => indicators::means(values, out),
+        Window::Wma => indicators::wmas(values, out),
+        _ => {
+            for (length, out) in out {
+                out.copy_from_slice(&window(op, values, *length));
+            }
+        }
+    }
+}
+
 /// A window or an average over all bars, of whatever length.
 #[inline(always)]
 #[must_use]

@@ -117,7 +117,11 @@ impl<'a> Listing<'a> {
     #[inline(always)]
     fn trade(&mut self, (side, from, entry): (Side, usize, f64), to: usize, exit: Option<f64>) {
         let per_unit = self.per_unit;
-        let excursion = exit.map_or(NO_TRADE, |exit| excursion(per_unit, side, (from, to), exit));
+        // A closure would not be compiled for the tier.
+        let excursion = match exit {
+            Some(exit) => excursion(per_unit, side, (from, to), exit),
+            None => NO_TRADE,
+        };
         self.path.push(rate(per_unit, side, entry), excursion, (from, to));
     }
 
