@@ -48,8 +48,10 @@ def prices(bars: pl.DataFrame) -> Prices:
 
     frame = conform(bars)
     stamps = frame[time_column(frame)]
-    wrong = (stamps <= stamps.shift()).fill_null(value=False) | stamps.is_null()
-    if wrong.any():
+    numbers = stamps.to_physical().to_numpy()
+    # In a fraction of the time that Polars' own comparison takes.
+    if stamps.null_count() or (numbers[1:] <= numbers[:-1]).any():
+        wrong = (stamps <= stamps.shift()).fill_null(value=False) | stamps.is_null()
         index = wrong.arg_true()[0]
         before = f" after {stamps[index - 1]}" if index else ""
         raise DataError(
