@@ -10,7 +10,6 @@ from typing import Any
 import empyrical
 import numpy as np
 import pytest
-from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from wfo.errors import InputError
 from wfo.stats import (
@@ -103,6 +102,8 @@ def test_phases_that_cannot_be_are_refused() -> None:
 
 
 def test_intervals_of_returns_are_those_of_arch_by_the_same_seed() -> None:
+    from arch.bootstrap import StationaryBootstrap, optimal_block_length
+
     returns = series(400, 1)
     block = float(optimal_block_length(returns)["stationary"].iloc[0])
     assert block > 1.5  # or independent draws would do
@@ -134,6 +135,8 @@ def gains_by_losses(values: Any) -> float:
 
 
 def test_interval_of_the_profit_factor_is_that_of_resampled_trades() -> None:
+    from arch.bootstrap import StationaryBootstrap, optimal_block_length
+
     trades = series(60, 2, mean=0.004).tolist()
     block = float(optimal_block_length(np.array(trades))["stationary"].iloc[0])
     draws = StationaryBootstrap(max(block, 1.0), np.array(trades), seed=3)
@@ -146,6 +149,8 @@ def test_interval_of_the_profit_factor_is_that_of_resampled_trades() -> None:
 
 
 def test_resamples_without_a_loss_leave_the_upper_end_open() -> None:
+    from arch.bootstrap import StationaryBootstrap, optimal_block_length
+
     trades = [0.02, 0.01, -0.03, *[0.01] * 17]
     draws = StationaryBootstrap(
         max(float(optimal_block_length(np.array(trades))["stationary"].iloc[0]), 1.0),

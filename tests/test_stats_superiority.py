@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from arch.bootstrap import SPA, StepM, optimal_block_length
 from scipy import signal, stats
 
 from wfo.errors import InputError
@@ -33,6 +32,8 @@ def pvalues(found: Any) -> list[float]:
 @pytest.mark.parametrize("benchmark", [None, "series"])
 def test_means_are_tested_as_arch_tests_them(seed: int, benchmark: str | None) -> None:
     """The same draws give the same p-values and the same better trials; losses are negative."""
+    from arch.bootstrap import SPA, StepM
+
     returns = trials(seed) + np.linspace(-0.002, 0.002, 12) * (seed % 2)
     held = None if benchmark is None else trials(50 + seed)[:, 0]
     against = np.zeros(250) if held is None else held
@@ -49,6 +50,8 @@ def test_means_are_tested_as_arch_tests_them(seed: int, benchmark: str | None) -
 
 @pytest.mark.parametrize("seed", range(3))
 def test_studentized_means_are_those_of_arch_on_returns_by_their_standard_errors(seed: int) -> None:
+    from arch.bootstrap import SPA, StepM
+
     returns = trials(seed) + np.linspace(0.0, 0.001, 12) * seed
     own = superior_predictive_ability(returns, resamples=200, block=4, seed=seed)
     scaled = returns / plain_standard_errors(returns, 4)
@@ -89,6 +92,8 @@ def test_many_trials_are_summed_in_parts() -> None:
 
 
 def test_blocks_are_as_long_as_arch_says() -> None:
+    from arch.bootstrap import optimal_block_length
+
     returns = trials(11)
     lengths = optimal_block_length(returns)["stationary"]
     assert lengths.median() > 2
