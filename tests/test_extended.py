@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import time
 from pathlib import Path
 from typing import Any, NoReturn
@@ -245,17 +246,19 @@ def test_sets_that_are_no_grid(bars: pl.DataFrame, grid: wfo.Grid, engine: str) 
 # Metrics
 
 
-@pytest.mark.parametrize("year", [None, 52.5])
 def test_metrics_of_a_sweep_are_those_of_its_simulations(
-    bars: pl.DataFrame, grid: wfo.Grid, year: float | None
+    bars: pl.DataFrame, grid: wfo.Grid
 ) -> None:
     settings = wfo.Settings(slip=0.003, fee=0.001, lot_size=1.0, capital=5_000)
     res = wfo.sweep("atr_d_ls", bars, grid, split=SPLIT, settings=settings, figures="extended")
-    frame = res.metrics(year)
-    assert frame.columns == [*grid.values, *(p + n for p in ("is_", "oos_") for n in METRICS)]
+    frames = {year: res.metrics(year) for year in (None, 52.5)}
+    for frame in frames.values():
+        assert frame.columns == [*grid.values, *(p + n for p in ("is_", "oos_") for n in METRICS)]
     defined = undefined = 0
-    for i, row in enumerate(frame.iter_rows(named=True)):
-        sim = wfo.simulate("atr_d_ls", bars, grid.params(i), split=SPLIT, settings=settings)
+    for i, year in itertools.product(range(len(grid)), frames):
+        if year is None:
+            sim = wfo.simulate("atr_d_ls", bars, grid.params(i), split=SPLIT, settings=settings)
+        row = frames[year].row(i, named=True)
         found = sim.metrics(year)
         assert found.in_sample.max_drawdown == sim.is_dd
         assert found.out_of_sample.max_drawdown == sim.oos_dd

@@ -34,7 +34,7 @@ _DAY = dt.timedelta(days=1)
 
 #: Sequences by default, each series with each kind of sequence, and of those that the long tests
 #: add.
-QUICK, SLOW, BATCH = 42, 10_000, 250
+QUICK, SLOW, BATCH = 21, 10_000, 250
 
 #: Of faults in a row, and attempts that outlast them.
 MOST, ATTEMPTS = 3, 5
@@ -271,7 +271,7 @@ def numbers(quick: int, of: int) -> list[Any]:
     return [pytest.param(k, marks=() if k < quick else pytest.mark.slow) for k in range(of)]
 
 
-@pytest.mark.parametrize("number", numbers(12, of=24))
+@pytest.mark.parametrize("number", numbers(6, of=24))
 def test_a_revised_past_is_fetched_anew(number: int) -> None:
     """Between two updates the last stored bar changes, or all bars by a split."""
     rng = random.Random(number)
@@ -307,7 +307,7 @@ def test_a_revised_past_is_fetched_anew(number: int) -> None:
         same(undisturbed(series, market, series.first, series.last), now)
 
 
-@pytest.mark.parametrize("number", numbers(16, of=24))
+@pytest.mark.parametrize("number", numbers(8, of=24))
 def test_revoked_credentials_end_updates_and_harm_nothing(number: int) -> None:
     rng = random.Random(number)
     series = SERIES[(0, 1, 3, 4)[number % 4]]
