@@ -192,7 +192,7 @@ def random_task(
 
 
 @each_variant
-@hypothesis.settings(max_examples=35)
+@hypothesis.settings(max_examples=20)
 @hypothesis.given(st.integers(0, 2**40))
 def test_any_grid_settings_and_phases(strategy: str, seed: int) -> None:
     data, grid, phases, settings, rng = random_task(seed, strategy)

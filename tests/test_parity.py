@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,27 @@ each_style = pytest.mark.parametrize("style", STYLES)
 each_variant = pytest.mark.parametrize("strategy", VARIANTS)
 
 
+def in_turn(*names: str, slow: Sequence[str] = ()) -> Any:
+    """Return each variant in both styles on each market, every second of them for `make slow`.
+
+    So each variant trades in either style on one of two markets, and on one market variants of
+    either kind trade in either style. On the markets of `slow` all is for `make slow`.
+    """
+
+    def marks(name: str, number: int) -> Any:
+        return pytest.mark.slow if name in slow or number % 2 else ()
+
+    return pytest.mark.parametrize(
+        ("name", "strategy", "style"),
+        [
+            pytest.param(name, strategy, style, marks=marks(name, m + k + k // 2 + n))
+            for m, name in enumerate((*names, *slow))
+            for k, strategy in enumerate(VARIANTS)
+            for n, style in enumerate(STYLES)
+        ],
+    )
+
+
 def check(strategy: str, style: str, seed: int) -> None:
     c = cases.case(seed, strategy, style)
     wanted = c.simulate("reference")
@@ -40,7 +62,7 @@ def check(strategy: str, style: str, seed: int) -> None:
 
 @each_style
 @each_variant
-@hypothesis.settings(max_examples=60)
+@hypothesis.settings(max_examples=30)
 @hypothesis.given(SEEDS)
 def test_simulations_agree(strategy: str, style: str, seed: int) -> None:
     check(strategy, style, seed)
@@ -92,9 +114,7 @@ def test_cases_are_hard_enough(strategy: str) -> None:
         assert ruined > 0
 
 
-@each_style
-@each_variant
-@pytest.mark.parametrize("name", ["NASDAQ", "SP500"])
+@in_turn("NASDAQ", "SP500")
 def test_sweeps_agree_on_the_sample(strategy: str, style: Any, name: str) -> None:
     bars = wfo.load_sample(name)
     other = wfo.load_sample("SP500" if name == "NASDAQ" else "NASDAQ")
@@ -119,11 +139,7 @@ def sweeps_agree(strategy: str, style: Any, bars: pl.DataFrame, other: pl.DataFr
             assert not parity.figure_differences(w.figures(), f.figures(), scale), engine
 
 
-@each_style
-@each_variant
-@pytest.mark.parametrize(
-    "name", ["TQQQ", *(pytest.param(n, marks=pytest.mark.slow) for n in ("SMH", "SPY"))]
-)
+@in_turn("TQQQ", slow=("SMH", "SPY"))
 def test_sweeps_agree_on_real_bars(strategy: str, style: str, name: str, real_bars: Path) -> None:
     bars, other = (
         pl.read_csv(real_bars / f"{symbol}_1day.csv", try_parse_dates=True)
@@ -170,7 +186,7 @@ def test_sweeps_agree_over_random_grids(strategy: str, seed: int) -> None:
 
 @pytest.mark.parametrize("engine", ["reference", *ENGINES])
 @each_variant
-@hypothesis.settings(max_examples=25)
+@hypothesis.settings(max_examples=15)
 @hypothesis.given(SEEDS)
 def test_the_future_changes_no_decision_before_it(engine: str, strategy: str, seed: int) -> None:
     c = cases.case(seed, strategy)

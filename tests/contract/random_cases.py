@@ -19,7 +19,7 @@ WARMUP = 90
 SPLIT = 170
 N = 260
 
-properties = hypothesis.settings(deadline=None, max_examples=70)
+properties = hypothesis.settings(deadline=None, max_examples=45)
 seeds = st.integers(0, 2**32 - 1)
 strategies = st.sampled_from(list(VARIANTS))
 long_only = st.sampled_from([name for name in VARIANTS if name.endswith("_l")])

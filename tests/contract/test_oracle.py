@@ -374,7 +374,7 @@ def random_case(strategy: str, style: str, seed: int) -> Case:
     return Case(strategy, bars, second, params, warmup, split, random_settings(rng, style))
 
 
-CASES = 25
+CASES = 20
 variants = pytest.mark.parametrize("strategy", STRATEGIES)
 styles = pytest.mark.parametrize("style", STYLES)
 
