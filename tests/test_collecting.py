@@ -56,7 +56,7 @@ from wfo.stats.ranks import spearman
 from wfo.stats.superiority import superior_predictive_ability
 from wfo.strategy import Parameter, PythonKernel, Strategy, Walk, registry
 
-SAMPLES, RESAMPLES = 40, 50
+SAMPLES, RESAMPLES = 24, 50
 
 #: By which stability is looked at without the last phase, and in how many phases of all.
 GATES, LEAST = Gates(), 3

@@ -191,8 +191,8 @@ def tried(made: RunFolder, empty: RunFolder, name: str, values: Callable[[Keys],
 def test_no_value_of_a_file_raises_another_error(
     name: str, made: RunFolder, empty: RunFolder
 ) -> None:
-    few = 1 if name in {"run.json", "verdict.json"} else 2
-    assert tried(made, empty, name, lambda keys: some(keys, few)) > 0
+    # Another one at each place; `make slow` tries all at each.
+    assert tried(made, empty, name, lambda keys: some(keys, 1)) > 0
 
 
 @pytest.mark.slow

@@ -580,7 +580,10 @@ def test_blocks_of_something_else_are_thrown_away(
 STEPS = frozenset({"mkdir", "write", "fsync", "replace", "rename", "unlink", "rmdir"})
 
 
-def test_a_kill_at_any_moment_ends_in_the_same_bytes(folder: RunFolder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_at_any_moment_ends_in_the_same_bytes(
+    start: int, folder: RunFolder, tmp_path: Path
+) -> None:
     """The folder as it is before each thing that is done to a file is what a kill would leave."""
     give(folder, TWO)
     refine(folder, options=SMALL)
@@ -613,7 +616,8 @@ def test_a_kill_at_any_moment_ends_in_the_same_bytes(folder: RunFolder, tmp_path
     expected = contents(folder)
     assert len(snapshots) > 15
     recomputed = []
-    for place in snapshots.values():
+    # A file is first written and then takes its name: of both one is enough here.
+    for place in [*snapshots.values()][start::2]:
         killed = RunFolder(place)
         report = refine(killed, options=SMALL)
         assert report.skipped == ()

@@ -59,10 +59,12 @@ DENSE_FIRST = pytest.mark.parametrize("store", ["dense", slow("survivors")])
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A grid of 435,456 combinations: two blocks as large as they are by default."""
+    """A grid of 290,304 combinations: two blocks of at most 262,144, as they are by default."""
     path = tmp_path_factory.mktemp("grid") / "kills.yaml"
-    path.write_text(GRID.replace("[2, 6, 10]", "[2, 6]"))
-    assert len(wfo.Grid.load(path, "atr_d_l")) == 435_456
+    path.write_text(
+        GRID.replace("[2, 6, 10]", "[2, 6]").replace("[4, 16, 28, 40, 52, 64]", "[4, 16, 28, 40]")
+    )
+    assert len(wfo.Grid.load(path, "atr_d_l")) == 290_304
     return path
 
 
@@ -179,8 +181,7 @@ def test_a_killed_command_goes_on_within_its_sweep(
 @pytest.mark.parametrize(
     ("store", "moments"),
     [
-        ("dense", ["while files take their names"]),
-        ("dense", ["while scoring"]),
+        ("dense", ["while files take their names", "while scoring"]),
         ("survivors", ["with records on disk", "with candidates on disk"]),
     ],
 )
@@ -243,7 +244,7 @@ def test_threads_and_stops_change_no_byte(
     assert found == expected
 
 
-@STORES
+@DENSE_FIRST
 def test_a_complete_run_is_checked_and_not_swept(store: str, plan: Any, whole: Whole) -> None:
     folder = copied(whole, plan(store=store))
     before = contents(folder.path)
@@ -272,14 +273,19 @@ def test_damage_of_any_file_is_found_and_mended(store: str, plan: Any, whole: Wh
     assert size == sum(p.stat().st_size for p in folder.path.rglob("*") if p.is_file())
     noted = Noting()
     chance = np.random.default_rng(0)
-    for name in before:
+    ends_of = set()
+    for number, name in enumerate(before):
         path = folder.path / name
+        # Of a kind there are up to a hundred files, each checked in the same way: figures of later
+        # phases take turns.
+        if path.suffix == ".npy" and "phase" in name and "phase1" not in name and number % 3:
+            continue
         data = path.read_bytes()
-        # Of figures there are a hundred files, each checked in the same way.
-        ends, further = (0, len(data) - 1), 1
-        if path.suffix == ".npy" and path.parent.name != "phase1":
-            ends, further = (), 1
-        for at in (*ends, *chance.integers(0, len(data), further).tolist()):
+        places = chance.integers(0, len(data), 1).tolist()
+        if path.suffix not in ends_of:
+            ends_of.add(path.suffix)
+            places += [0, len(data) - 1]
+        for at in places:
             path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
             with pytest.raises(ResultsError, match=path.name.split(".")[0]):
                 verify(folder)
@@ -501,7 +507,7 @@ def test_bars_that_were_corrected_are_another_run(plan: Any, tmp_path: Path) -> 
         slow({"windows": "sixty-forty"}),
         slow({"grid": "smoke"}),
         slow({"as_of": dt.date(2018, 6, 29)}),
-        {"store": "survivors"},
+        slow({"store": "survivors"}),
     ],
 )
 def test_an_unfinished_run_is_not_mixed_with_another(

@@ -1012,23 +1012,28 @@ SCRIPTS = (
     ("echo 'no bars' >&2; echo >&2; exit 3", "failed", r"^ends with exit code 3: no bars$"),
     ("kill -SEGV $$", "crashed", r"^ends by SIGSEGV"),
     ("no_such_program_anywhere", "failed", r"^ends with exit code 127: .*not found"),
-    ("sleep 3000 & sleep 3000", "timeout", r"^takes longer than the time-out of 2 s$"),
-    ("yes", "timeout", r"^takes longer than the time-out of 2 s$"),
+)
+
+#: Scripts that do not end; one of them is busy all the time.
+ENDLESS = tuple(
+    (script, "timeout", r"^takes longer than the time-out of 0\.5 s$")
+    for script in ("sleep 3000 & sleep 3000", "yes")
 )
 
 
 @LINUX
+@pytest.mark.parametrize(("scripts", "timeout"), [(SCRIPTS, 2 * SHORT), (ENDLESS, SHORT / 2)])
 def test_what_a_command_prints_is_one_json_object(
-    tmp_path: Path, token: str, capfd: pytest.CaptureFixture[str]
+    scripts: Any, timeout: float, tmp_path: Path, token: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for k, (script, _, _) in enumerate(SCRIPTS):
+    for k, (script, _, _) in enumerate(scripts):
         (tmp_path / f"{k}.sh").write_text(script)
     pick = 'read line; k=${line#*\\"x\\": }; exec sh ./${k%%\\}*}.sh'
     with evaluator(
-        ["sh", "-c", pick], kind="command", folder=tmp_path, workers=2, timeout=2 * SHORT, retries=0
+        ["sh", "-c", pick], kind="command", folder=tmp_path, workers=2, timeout=timeout, retries=0
     ) as asked:
-        found = evaluated(asked, tasks([{"x": k} for k in range(len(SCRIPTS))]))
-    for (script, ending, said), each in zip(SCRIPTS, found, strict=True):
+        found = evaluated(asked, tasks([{"x": k} for k in range(len(scripts))]))
+    for (script, ending, said), each in zip(scripts, found, strict=True):
         assert (script, each.ending) == (script, ending), each.error
         assert re.search(said, each.error), (script, each.error)
         assert each.error.isprintable()

@@ -26,8 +26,9 @@ from wfo.sweeps import StoreOptions
 
 
 def few(total: int) -> RunOptions:
-    """An eighth of so many combinations kept, and a few candidates."""
-    return RunOptions(StoreOptions(kept=total // 8), ScoreOptions(kept=total // 200))
+    """An eighth of so many combinations kept, and a few candidates; a sample no larger than all."""
+    sample = min(total, StoreOptions().sample)
+    return RunOptions(StoreOptions(kept=total // 8, sample=sample), ScoreOptions(kept=total // 200))
 
 
 def both(
