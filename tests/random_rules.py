@@ -13,16 +13,8 @@ from typing import Any
 import numpy as np
 from functions_of_rules import FUNCTIONS
 
-from wfo.rules.program import (
-    CONDITIONAL_EXITS,
-    WINDOWS,
-    Node,
-    Order,
-    Program,
-    SameBar,
-    higher_of,
-    kinds_of,
-)
+from wfo.rules.nodes import WINDOWS, Node, higher_of, kinds_of
+from wfo.rules.program import CONDITIONAL_EXITS, Order, Program, SameBar
 from wfo.strategy import Parameter
 
 PRICES = ("open", "high", "low", "close")

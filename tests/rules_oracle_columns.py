@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from wfo.rules.program import WINDOWS, Kind, Node, Program
+from wfo.rules.nodes import WINDOWS, Kind, Node
+from wfo.rules.program import Program
 
 NAN, INF = math.nan, math.inf
 

@@ -17,7 +17,8 @@ from wfo import InputError, ResultsError
 from wfo.rules.authoring.building import drafted
 from wfo.rules.authoring.rules import _stated
 from wfo.rules.lookback import first_bar
-from wfo.rules.program import Node, Order, Program
+from wfo.rules.nodes import Node
+from wfo.rules.program import Order, Program
 from wfo.rules.record import from_record, to_record
 from wfo.rules.reference.columns import evaluate
 from wfo.rules.wording import worded

@@ -19,7 +19,8 @@ from wfo.backtest.spaces import SetSpace
 from wfo.backtest.values import DatedSet
 from wfo.rules.kernel import RulesKernel
 from wfo.rules.lookback import lookback
-from wfo.rules.program import Function, Node, Order, Program
+from wfo.rules.nodes import Node
+from wfo.rules.program import Function, Order, Program
 from wfo.rules.reference import ReferenceKernel
 from wfo.strategy import Parameter, Strategy
 

@@ -15,7 +15,8 @@ from rules_parity import Engines, oracle_differs, parity, reading
 from wfo.backtest.feeds import Feeds
 from wfo.backtest.values import EngineResult
 from wfo.rules.checking import changed
-from wfo.rules.program import ENTRIES, EXITS, OPERATIONS
+from wfo.rules.nodes import OPERATIONS
+from wfo.rules.program import ENTRIES, EXITS
 from wfo.rules.reference.walk import walk
 
 #: Strategies of the suite, and of `make slow`.

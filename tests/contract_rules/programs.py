@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wfo.rules.program import Function, Node, Order, Program
+from wfo.rules.nodes import Node
+from wfo.rules.program import Function, Order, Program
 
 #: A number, the name of a parameter, ``feed.column``, or an operation and its parts.
 Expression = float | str | tuple[Any, ...]

@@ -11,7 +11,8 @@ from contract_rules.programs import at_open, rules, stop
 from contract_rules.scenarios import QUIET, Engine, feeds_of, inf, nan, strategy
 from wfo.errors import InputError, WfoError
 from wfo.rules.lookback import first_bar, lookback
-from wfo.rules.program import Function, Node, Order, Program
+from wfo.rules.nodes import Node
+from wfo.rules.program import Function, Order, Program
 from wfo.strategy.value import lookback_on
 
 WEEK = "1week XNYS"

@@ -18,7 +18,7 @@ ENGINES = ROOT / "rust" / "wfo-core" / "src" / "strategies" / "rules"
 #: A program checks itself, its numbers are worked out before anything runs.
 REFERENCE = (
     *sorted((RULES_OF_USERS / "reference").glob("*.py")),
-    *(RULES_OF_USERS / name for name in ("program.py", "numbers.py", "lookback.py")),
+    *(RULES_OF_USERS / name for name in ("nodes.py", "program.py", "numbers.py", "lookback.py")),
 )
 #: Code that both Rust engines run: what it decides, it decides for both.
 SHARED = tuple(

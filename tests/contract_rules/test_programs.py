@@ -22,7 +22,8 @@ from contract_rules.programs import (
 from contract_rules.scenarios import QUIET, Engine, nan
 from wfo.errors import WfoError
 from wfo.rules.lookback import first_bar, lookback
-from wfo.rules.program import Function, Node, Program
+from wfo.rules.nodes import Node
+from wfo.rules.program import Function, Program
 
 
 def entering(when: Expression, **options: Any) -> Program:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from wfo.errors import InputError
 from wfo.rules.intervals import intervals_of
+from wfo.rules.nodes import MOST_BARS, WINDOWS
 from wfo.rules.numbers import (
     Length,
     allows_risk,
@@ -20,7 +21,7 @@ from wfo.rules.numbers import (
     reached,
     unchecked_numbers,
 )
-from wfo.rules.program import MOST_BARS, WINDOWS, Program
+from wfo.rules.program import Program
 
 #: Parameter sets that are gone through one by one; of more, a bound is taken.
 MOST_SETS = 2_000

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from wfo.errors import InputError
-from wfo.rules.program import LISTS, MOST_BARS, NAMED, WINDOWS, Node, Program
+from wfo.rules.nodes import MOST_BARS, WINDOWS, Node
+from wfo.rules.program import LISTS, NAMED, Program
 from wfo.text import plain_number
 
 

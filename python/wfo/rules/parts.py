@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wfo.errors import InputError
+from wfo.rules.nodes import WINDOWS
 from wfo.rules.numbers import dependencies, reached
-from wfo.rules.program import LISTS, NAMED, WINDOWS, Order, Program
+from wfo.rules.program import LISTS, NAMED, Order, Program
 from wfo.rules.wording import worded
 from wfo.strategy.parameter import Number
 from wfo.strategy.value import Strategy

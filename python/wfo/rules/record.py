@@ -13,15 +13,8 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from wfo.errors import InputError, ResultsError
 from wfo.files.limits import RULES_NODES, RULES_PARTS
 from wfo.files.schema import FiniteNumber, Limits, ShortText, require
-from wfo.rules.program import (
-    LISTS,
-    MOST_ORDERS,
-    NAMED,
-    OPERATIONS,
-    Node,
-    Order,
-    Program,
-)
+from wfo.rules.nodes import OPERATIONS, Node
+from wfo.rules.program import LISTS, MOST_ORDERS, NAMED, Order, Program
 
 #: The kind that a record states.
 KIND = "rules"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wfo.rules.program import Function, Node
+from wfo.rules.nodes import Node
+from wfo.rules.program import Function
 
 #: Operations that stand between their parts.
 SIGNS = {

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from wfo.files.limits import RULES_NODES
 from wfo.rules.authoring.sites import Site, here, refused
-from wfo.rules.program import BY_BAR, Function, Kind, Node, kind_of, timeframe_of
+from wfo.rules.nodes import BY_BAR, Kind, Node, kind_of, timeframe_of
+from wfo.rules.program import Function
 from wfo.rules.wording import worded
 from wfo.strategy.axes import Axis
 

@@ -11,7 +11,7 @@ from wfo.errors import did_you_mean
 from wfo.rules.authoring.draft import Draft
 from wfo.rules.authoring.hints import truth_hint
 from wfo.rules.authoring.sites import here, refused
-from wfo.rules.program import Kind
+from wfo.rules.nodes import Kind
 from wfo.rules.wording import SIGNS
 from wfo.strategy.axes import Axis
 from wfo.text import brief

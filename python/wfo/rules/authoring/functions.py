@@ -14,7 +14,8 @@ from wfo.held_values import held_digest, source_of
 from wfo.rules.authoring.draft import Draft
 from wfo.rules.authoring.expressions import Expression, place_of
 from wfo.rules.authoring.sites import Site, here, raised_at, refused
-from wfo.rules.program import MOST_BARS, Function
+from wfo.rules.nodes import MOST_BARS
+from wfo.rules.program import Function
 from wfo.text import brief, one_line
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wfo.rules.authoring.draft import Draft, bars_of
 from wfo.rules.authoring.expressions import Expression, place_of
 from wfo.rules.authoring.sites import refused
-from wfo.rules.program import MOST_BARS
+from wfo.rules.nodes import MOST_BARS
 
 
 class Making:
