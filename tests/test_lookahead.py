@@ -15,10 +15,11 @@ from calling import call_cli
 
 import wfo
 from wfo import InputError
-from wfo.backtest import lookahead
+from wfo.backtest import short_checks
 from wfo.backtest.feeds import Feeds, read_feeds
-from wfo.backtest.lookahead import check_lookahead, quick_check
+from wfo.backtest.lookahead import check_lookahead
 from wfo.backtest.own_bar import first_peek
+from wfo.backtest.short_checks import quick_check
 from wfo.rules.checking import Leak, changed, first_leak
 from wfo.rules.parts import program_of
 from wfo.strategy import Parameter, PythonKernel, Strategy, Walk, get_strategy
@@ -148,7 +149,7 @@ def test_a_run_of_rules_that_know_does_not_start(monkeypatch: pytest.MonkeyPatch
     honest = rules(rounded_otherwise)
     feeds = read_feeds(honest, BARS)
     quick_check(honest, feeds, wfo.Grid({"length": [2, 9]}, strategy=honest))
-    monkeypatch.setattr(lookahead, "first_leak", None)
+    monkeypatch.setattr(short_checks, "first_leak", None)
     quick_check(honest, feeds, {"length": 3})
     for name in ("atr_d_l", "SmaCross"):
         strategy = get_strategy(name if name == "atr_d_l" else wfo.examples.SmaCross)

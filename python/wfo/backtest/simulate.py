@@ -18,8 +18,8 @@ from wfo.backtest.checks import (
 )
 from wfo.backtest.engines import choose_engine, require_engine, single_engine
 from wfo.backtest.feeds import FIRST, Feeds, read_feeds
-from wfo.backtest.lookahead import quick_check
 from wfo.backtest.lots import unfilled
+from wfo.backtest.short_checks import quick_check
 from wfo.backtest.values import DatedSet, Simulation
 from wfo.bars import Prices
 from wfo.errors import InputError

@@ -12,8 +12,8 @@ from wfo.backtest.checks import BarOrDate, Bounds, bar_index, check_grid, checke
 from wfo.backtest.evaluate import Evaluator, iter_blocks, largest_block
 from wfo.backtest.feeds import read_feeds
 from wfo.backtest.figures import Choice, cell_bytes, empty, is_extended
-from wfo.backtest.lookahead import quick_check
 from wfo.backtest.memory import available_memory
+from wfo.backtest.short_checks import quick_check
 from wfo.backtest.values import SweepResult
 from wfo.bars import days
 from wfo.data.years import checked_bars_per_year

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wfo import bars as bars_module
 from wfo.backtest import Feeds, thread_count
 from wfo.backtest.benchmark import Benchmark, benchmark
-from wfo.backtest.lookahead import quick_check, try_kernel
+from wfo.backtest.short_checks import quick_check, try_kernel
 from wfo.data.years import Year, checked_bars_per_year, year_of
 from wfo.errors import InputError
 from wfo.grid import Grid

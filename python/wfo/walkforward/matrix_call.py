@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wfo.arguments import one_of, progress_of
-from wfo.backtest.lookahead import quick_check
+from wfo.backtest.short_checks import quick_check
 from wfo.backtest.sweep import grid_of
 from wfo.grid import Grid
 from wfo.progress import Progress

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from wfo import bars as bars_module
 from wfo.backtest import thread_count
-from wfo.backtest.lookahead import quick_check, try_kernel
+from wfo.backtest.short_checks import quick_check, try_kernel
 from wfo.data.years import Year, year_of
 from wfo.errors import InputError
 from wfo.files.limits import JSON_BYTES
