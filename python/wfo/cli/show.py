@@ -214,7 +214,7 @@ def _seconds(grid: Grid, bars: pl.DataFrame) -> float:
     from wfo.backtest.checks import checked_bounds
     from wfo.backtest.evaluate import Evaluator
     from wfo.backtest.feeds import read_feeds
-    from wfo.backtest.lookahead import quick_check
+    from wfo.backtest.short_checks import quick_check
     from wfo.strategy.value import lookback_on
 
     strategy = grid.strategy

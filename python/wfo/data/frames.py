@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from wfo.errors import DataError
 
@@ -67,9 +67,9 @@ def _limits(stamps: pl.Series) -> tuple[int, int]:
 def require_years(stamps: pl.Series) -> None:
     """Raise a `DataError` if a date lies outside of `YEARS`."""
     numbers, (first, behind) = stamps.to_physical(), _limits(stamps)
-    least, most = numbers.min(), numbers.max()
+    least, most = (cast("int | None", edge) for edge in (numbers.min(), numbers.max()))
     # Two numbers tell that none does, in a fraction of the time.
-    if least is None or (first <= least and most < behind):
+    if least is None or most is None or (first <= least and most < behind):
         return
     bad = outside_years(stamps).arg_true()
     if len(bad):
