@@ -255,7 +255,7 @@ def test_a_grid_has_the_sets_that_meet_its_constraints(
     assert flat == wanted
     for (positions, rows_), axis in zip(grid.engine_axes, grid.axes, strict=True):
         assert [LETTERS[p] for p in positions] == list(axis.names)
-        assert rows_ == [list(row) for row in axis.rows]
+        assert rows_.tolist() == [list(row) for row in axis.rows]
     assert Grid.from_dict(grid.to_dict(), strategy=own) == grid
     assert pickle.loads(pickle.dumps(grid)).params(len(grid) - 1) == found[-1]
 

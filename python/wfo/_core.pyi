@@ -53,6 +53,10 @@ __version__: str
 # Named series that a strategy reads, each feed with its columns by name.
 _Feeds = list[tuple[str, dict[str, NDArray[np.float64]]]]
 
+# Of each axis of a grid the positions of its parameters, and its rows, float64[positions of the
+# axis, parameters]; rows may be lists of numbers as well.
+_Axes = Sequence[tuple[list[int], NDArray[np.float64] | list[list[float]]]]
+
 # Figures of some combinations over one phase in the types of the result files, float32[m] and
 # uint16[m] in the order of the schema: is_pnl, oos_pnl, is_dd, oos_dd, is_trades, oos_trades. A
 # block is one of these a phase.
@@ -247,7 +251,7 @@ class Sweep:
         engine: str,
         strategy: str,
         feeds: _Feeds,
-        axes: list[tuple[list[int], list[list[float]]]],
+        axes: _Axes,
         settings: _Settings,
         phases: list[tuple[int, int, int]],
         threads: int,
@@ -363,7 +367,7 @@ class Permutations:
         engine: str,
         strategy: str,
         feeds: _Feeds,
-        axes: list[tuple[list[int], list[list[float]]]],
+        axes: _Axes,
         settings: _Settings,
         phases: list[tuple[int, int, int]],
         threads: int,
@@ -501,7 +505,7 @@ class RulesSweep:
         engine: str,
         strategy: RulesProgram,
         feeds: _Feeds,
-        axes: list[tuple[list[int], list[list[float]]]],
+        axes: _Axes,
         settings: _Settings,
         phases: list[tuple[int, int, int]],
         threads: int,
@@ -555,7 +559,7 @@ class RulesPermutations:
         engine: str,
         strategy: RulesProgram,
         feeds: _Feeds,
-        axes: list[tuple[list[int], list[list[float]]]],
+        axes: _Axes,
         settings: _Settings,
         phases: list[tuple[int, int, int]],
         threads: int,

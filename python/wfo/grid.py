@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    FloatArray = NDArray[np.float64]
     IndexArray = NDArray[np.int64]
 
 
@@ -106,13 +107,12 @@ class _IndexAxis:
         )
         return points // math.prod(self.lengths[at + 1 :]) % self.lengths[at]
 
-    def values_of(self, values: Mapping[str, Sequence[Number]]) -> list[list[float]]:
-        """Return the values at every position, as engines take them."""
+    def values_of(self, values: Mapping[str, Sequence[Number]]) -> FloatArray:
+        """Return the values at every position, float64[positions, parameters]."""
         import numpy as np
 
         columns = [np.asarray(values[name], np.float64)[self.table(name)] for name in self.names]
-        rows: list[list[float]] = np.column_stack(columns).tolist()
-        return rows
+        return np.column_stack(columns)
 
     def rows(self, values: Mapping[str, Sequence[Number]]) -> list[tuple[float, ...]]:
         """Return the values at every position."""
@@ -290,8 +290,11 @@ class Grid:
         return [Axis(axis.names, axis.rows(self._values)) for axis in self._axes]
 
     @property
-    def engine_axes(self) -> list[tuple[list[int], list[list[float]]]]:
-        """The axes as engines take them: positions of their parameters, and rows of values."""
+    def engine_axes(self) -> list[tuple[list[int], FloatArray]]:
+        """The axes as engines take them: positions of their parameters, and rows of values.
+
+        Rows are float64[positions of the axis, parameters].
+        """
         rows = (axis.values_of(self._values) for axis in self._axes)
         return list(zip(self.engine_positions, rows, strict=True))
 

@@ -19,10 +19,11 @@ class Space(Protocol):
     def __len__(self) -> int: ...
 
     @property
-    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
+    def axes(self) -> list[tuple[list[int], FloatArray]]:
         """The sets in the form that compiled kernels take.
 
-        For each axis the positions of its parameters, and its rows, one value a parameter in each.
+        For each axis the positions of its parameters, and its rows, float64[positions of the axis,
+        parameters].
         """
 
     @property
@@ -43,7 +44,7 @@ class GridSpace:
         return len(self.grid)
 
     @property
-    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
+    def axes(self) -> list[tuple[list[int], FloatArray]]:
         """The axes, as in `Space`."""
         return self.grid.engine_axes
 
@@ -70,10 +71,10 @@ class SetSpace:
         return len(self.table)
 
     @property
-    def axes(self) -> list[tuple[list[int], list[list[float]]]]:
+    def axes(self) -> list[tuple[list[int], FloatArray]]:
         """The axes, as in `Space`."""
         # One axis of all parameters, whose rows are whole sets.
-        return [(self.positions[0], self.table.tolist())]
+        return [(self.positions[0], self.table)]
 
     @property
     def positions(self) -> list[list[int]]:

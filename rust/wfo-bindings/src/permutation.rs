@@ -11,7 +11,7 @@ use pyo3::types::PyDict;
 use wfo_core::market::permuted::MoveOrders;
 use wfo_core::permutation::{GateSet, Prepare, SearchFigures, Searches};
 use wfo_core::scoring::Measure;
-use wfo_core::{Axis, Error, Grid, Slice, Task};
+use wfo_core::{Error, Slice, Task};
 
 use crate::arrays::{values, zeros};
 use crate::errors::{raise, unknown};
@@ -19,7 +19,7 @@ use crate::feeds::{PyFeeds, feeds};
 use crate::kernel::{Family, Handle, check_engine, checked};
 use crate::panics;
 use crate::pools::{Pool, detached};
-use crate::sweep::{PyAxes, PyRows};
+use crate::sweep::{PyAxes, PyRows, grid};
 
 /// How often a call looks for signals.
 const SIGNALS: Duration = Duration::from_millis(100);
@@ -98,8 +98,7 @@ impl PyPermutations {
         let settings = <H::Family>::settings(settings)?;
         let slice = |&(warmup, split, end): &_| Slice { warmup, split, end };
         let slices: Vec<Slice> = phases.iter().map(slice).collect();
-        let axis = |(parameters, rows)| Axis::new(parameters, rows);
-        let grid = checked(Grid::new(axes.into_iter().map(axis).collect()))?;
+        let grid = checked(grid(axes))?;
         let PyStable { sets, least, min_trades } = stable;
         let sets = sets.into_iter().map(gate_set).collect::<PyResult<_>>()?;
         let figures = SearchFigures::new(sets, least, trades(min_trades)?, slices, account);
