@@ -166,6 +166,8 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 }
 
 
+# The same with small blocks is below.
+@pytest.mark.slow
 def test_a_killed_command_goes_on_within_its_sweep(
     grid: Path, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -181,7 +183,7 @@ def test_a_killed_command_goes_on_within_its_sweep(
 @pytest.mark.parametrize(
     ("store", "moments"),
     [
-        ("dense", ["while files take their names", "while scoring"]),
+        ("dense", ["with a block complete", "while files take their names", "while scoring"]),
         ("survivors", ["with records on disk", "with candidates on disk"]),
     ],
 )
