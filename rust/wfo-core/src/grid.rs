@@ -138,11 +138,17 @@ impl Grid {
     /// The parameter values, in canonical order, at a position on every axis; positions beyond an axis
     /// are its last one.
     pub fn values_at(&self, digit: impl Fn(usize) -> usize) -> Vec<f64> {
-        let mut values = vec![f64::NAN; self.parameters];
-        for (i, axis) in self.axes.iter().enumerate() {
-            axis.write(digit(i).min(axis.len() - 1), &mut values);
-        }
+        let mut values = Vec::new();
+        self.write_values_at(digit, &mut values);
         values
+    }
+
+    /// Writes [`values_at`](Self::values_at).
+    pub fn write_values_at(&self, digit: impl Fn(usize) -> usize, values: &mut Vec<f64>) {
+        values.resize(self.parameters, f64::NAN);
+        for (i, axis) in self.axes.iter().enumerate() {
+            axis.write(digit(i).min(axis.len() - 1), values);
+        }
     }
 
     /// Parameter sets that between them hold every row of every axis.

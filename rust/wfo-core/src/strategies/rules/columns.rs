@@ -15,6 +15,9 @@ use crate::engine::f64x4::F64x4;
 use crate::engine::tiers::{Tier, Work};
 use crate::error::{Error, Result};
 
+/// Numbers that most columns follow from, at most.
+const FEW: usize = 4;
+
 /// The values of the numbers that a column follows from.
 pub(super) type Key = Vec<u64>;
 
@@ -59,16 +62,26 @@ impl Columns {
     }
 
     /// A leaf that is kept.
-    pub(super) fn kept(&self, leaf: usize, numbers: &[f64], key: &mut Key) -> Option<&Column> {
-        write_key(&self.plan.inputs[leaf], numbers, key);
-        self.leaves[leaf].get(key.as_slice())
+    pub(super) fn kept(&self, leaf: usize, numbers: &[f64]) -> Option<&Column> {
+        let (inputs, held) = (&self.plan.inputs[leaf], &self.leaves[leaf]);
+        let mut few = [0; FEW];
+        // It is asked for in every combination: no memory is asked for besides.
+        if let Some(key) = few.get_mut(..inputs.len()) {
+            for (bits, &node) in key.iter_mut().zip(inputs) {
+                *bits = numbers[node].to_bits();
+            }
+            return held.get(&*key);
+        }
+        let mut key = Key::new();
+        write_key(inputs, numbers, &mut key);
+        held.get(key.as_slice())
     }
 
     /// The values of a column in all bars where they are held: of a feed, or of a leaf that is kept.
     pub(super) fn held(&self, node: usize, numbers: &[f64]) -> Option<&Column> {
         match self.program.nodes[node].op {
             Op::Feed(feed) => Some(&self.feeds[feed]),
-            _ => self.kept(node, numbers, &mut Key::new()),
+            _ => self.kept(node, numbers),
         }
     }
 
@@ -78,7 +91,6 @@ impl Columns {
     /// # Errors
     /// An error of a function of the user's.
     pub fn compute(&self, node: usize, numbers: &[f64]) -> Result<Vec<f64>> {
-        let mut key = Key::new();
         // What is needed, of nodes before their parts.
         let mut needed = vec![node];
         let mut is_needed = BTreeSet::from([node]);
@@ -86,7 +98,7 @@ impl Columns {
             for &part in &self.program.nodes[next].args {
                 let is_there = self.program.kinds[part] == Kind::Number
                     || matches!(self.program.nodes[part].op, Op::Feed(_))
-                    || self.kept(part, numbers, &mut key).is_some();
+                    || self.kept(part, numbers).is_some();
                 if !is_there && is_needed.insert(part) {
                     needed.push(part);
                 }
@@ -118,7 +130,7 @@ impl Columns {
         if let Op::Feed(feed) = self.program.nodes[part].op {
             return Operand::Column(&self.feeds[feed]);
         }
-        let kept = || self.kept(part, numbers, &mut Key::new());
+        let kept = || self.kept(part, numbers);
         let values = found.get(&part).map(Vec::as_slice).or_else(|| kept().map(|own| &**own));
         values.map_or(Operand::Number(f64::NAN), Operand::Column)
     }

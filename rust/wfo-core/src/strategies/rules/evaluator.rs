@@ -105,7 +105,7 @@ impl Evaluator {
                 &columns.feeds[*feed][self.range.clone()]
             }
             Some(Source::Leaf(leaf, _)) if of.steps.is_empty() => {
-                match columns.kept(*leaf, numbers, &mut Key::new()) {
+                match columns.kept(*leaf, numbers) {
                     Some(values) => &values[self.range.clone()],
                     None => self
                         .leaves
@@ -150,7 +150,7 @@ fn resolved<'a>(
         Source::Feed(feed, shifts) => (Some(&*columns.feeds[*feed]), shifts),
         Source::Leaf(leaf, shifts) => {
             let anew = || leaves.get(leaf).map(|slot| slot.values.as_slice());
-            (columns.kept(*leaf, numbers, key).map(|own| &**own).or_else(anew), shifts)
+            (columns.kept(*leaf, numbers).map(|own| &**own).or_else(anew), shifts)
         }
     };
     let Some(values) = values else { return Resolved::Number(f64::NAN) };

@@ -14,14 +14,25 @@ impl Program {
     /// # Errors
     /// Another number of values than parameters, or a length that is none [P3], with its value.
     pub fn numbers(&self, values: &[f64]) -> Result<Vec<f64>> {
+        let mut numbers = Vec::new();
+        self.write_numbers(values, &mut numbers)?;
+        Ok(numbers)
+    }
+
+    /// Writes [`numbers`](Self::numbers).
+    ///
+    /// # Errors
+    /// The same.
+    pub fn write_numbers(&self, values: &[f64], numbers: &mut Vec<f64>) -> Result<()> {
         let (given, expected) = (values.len(), self.parameters.len());
         if given != expected {
             return Err(Error::ParameterCount { given, expected });
         }
-        let mut numbers = vec![f64::NAN; self.nodes.len()];
+        numbers.clear();
+        numbers.resize(self.nodes.len(), f64::NAN);
         for (place, node) in self.nodes.iter().enumerate() {
             if self.kinds[place] == Kind::Number {
-                numbers[place] = number(node, values, &numbers);
+                numbers[place] = number(node, values, numbers);
             } else if self.used[place]
                 && let Some((length, least)) = node.op.length()
             {
@@ -30,7 +41,7 @@ impl Program {
                     Op::Shift => "the bars of shift".to_owned(),
                     op => format!("the length of {}", op.name()),
                 };
-                self.check_length(of, node.args[length], least, values, &numbers)?;
+                self.check_length(of, node.args[length], least, values, numbers)?;
             }
         }
         let exits = [("exit_long", &self.exit_long), ("exit_short", &self.exit_short)];
@@ -39,7 +50,7 @@ impl Program {
             if let (ExitKind::After, Some(bars)) = (order.kind, order.value) {
                 // [P3] [R12]
                 let of = || format!("the bars of after in {list}");
-                self.check_length(of, bars, 1.0, values, &numbers)?;
+                self.check_length(of, bars, 1.0, values, numbers)?;
             }
         }
         if let Some(risk) = self.risk
@@ -47,9 +58,9 @@ impl Program {
         {
             // [Z2]
             let allowed = "it must be above 0 and at most 1";
-            return self.refused("risk is", allowed, risk, values, &numbers);
+            return self.refused("risk is", allowed, risk, values, numbers);
         }
-        Ok(numbers)
+        Ok(())
     }
 
     fn check_length(

@@ -21,6 +21,9 @@ pub(super) struct Scratch {
     /// The keys of all parts.
     keys: Vec<usize>,
     comparisons: Comparisons,
+    /// The values of the parameters of a combination, and its numbers.
+    values: Vec<f64>,
+    numbers: Vec<f64>,
 }
 
 /// A part that a worker holds at one key.
@@ -96,6 +99,8 @@ impl Prepared {
             own: self.parts.parts.iter().map(|_| none()).collect(),
             keys: vec![0; self.parts.parts.len()],
             comparisons: Comparisons::default(),
+            values: Vec::new(),
+            numbers: Vec::new(),
         }
     }
 
@@ -145,13 +150,14 @@ impl Prepared {
         work: impl FnOnce(&Conditions<'_>, &Market<'_>, &mut Scratch) -> Result<T>,
     ) -> Result<T> {
         let Task { kernel, shared, grid, .. } = &*self.task;
-        let values = grid.values_at(|axis| digits[axis]);
+        let mut numbers = std::mem::take(&mut scratch.numbers);
+        grid.write_values_at(|axis| digits[axis], &mut scratch.values);
         // The longest lookback is that of what the grid was prepared of, where that is all.
-        let numbers = if self.is_covered {
-            kernel.program().numbers(&values)?
+        if self.is_covered {
+            kernel.program().write_numbers(&scratch.values, &mut numbers)?;
         } else {
-            self.task.params(&values)?.numbers
-        };
+            numbers = self.task.params(&scratch.values)?.numbers;
+        }
         scratch.comparisons.clear();
         let conditions = Conditions {
             columns: &shared.columns,
@@ -160,7 +166,9 @@ impl Prepared {
             bars: shared.bars.len(),
             tier: self.tier,
         };
-        work(&conditions, &self.market(), scratch)
+        let done = work(&conditions, &self.market(), scratch);
+        scratch.numbers = numbers;
+        done
     }
 
     /// Computes a part of a combination where it is not there.
