@@ -87,9 +87,7 @@ impl Evaluator {
             let sources: Vec<Resolved<'_>> = root
                 .sources
                 .iter()
-                .map(|source| {
-                    resolved(columns, leaves, source, numbers, &self.range, &mut self.key)
-                })
+                .map(|source| resolved(columns, leaves, source, numbers, &self.range))
                 .collect();
             let (registers, out) = (&mut self.registers[..], &mut slot.values[..]);
             self.tier.run(Evaluate { root, sources: &sources, registers, out });
@@ -142,7 +140,6 @@ fn resolved<'a>(
     source: &Source,
     numbers: &[f64],
     range: &Range<usize>,
-    key: &mut Key,
 ) -> Resolved<'a> {
     let (values, shifts) = match source {
         Source::Number(node) => return Resolved::Number(numbers[*node]),
