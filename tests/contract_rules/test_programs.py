@@ -20,7 +20,7 @@ from contract_rules.programs import (
     stop,
 )
 from contract_rules.scenarios import QUIET, Engine, nan
-from wfo.errors import WfoError
+from wfo.errors import InputError, WfoError
 from wfo.rules.lookback import first_bar, lookback
 from wfo.rules.nodes import Node
 from wfo.rules.program import Function, Program
@@ -79,6 +79,10 @@ def test_a_shift_of_no_bars_is_one(engine: Engine) -> None:
     assert len(engine.run(SHIFTED, [QUIET] * 4, values=(0,)).trades) == 1
     with pytest.raises(WfoError, match="-1"):
         engine.run(SHIFTED, [QUIET] * 4, values=(-1,))
+    number = entering(("gt", "bars.close", ("shift", 7, "p")))
+    assert len(engine.run(number, [QUIET] * 4, values=(0,)).trades) == 1
+    with pytest.raises(WfoError, match=r"the bars of shift.* 2\.5\b"):
+        engine.run(number, [QUIET] * 4, values=(2.5,))
     program = entering(("gt", ("sma", "bars.close", ("add", "p", NAN)), 0))
     with pytest.raises(WfoError, match=r"(?i)nan"):
         engine.run(program, [QUIET] * 4)
@@ -173,7 +177,13 @@ def test_lengths_of_parameters_of_their_own_need_what_their_mixes_need() -> None
         parameters=names,
     )
     # Lengths of 0 and of 2.5 bars, none after all, and a risk of 3 are none.
-    values = {"p": [0, 3, 2], "q": [4, 5, 2.5], "r": [0, 7], "s": [0, 1], "t": [3, 0.5]}
+    values: Mapping[str, Sequence[float]] = {
+        "p": [0, 3, 2],
+        "q": [4, 5, 2.5],
+        "r": [0, 7],
+        "s": [0, 1],
+        "t": [3, 0.5],
+    }
 
     def needed(program: Program, values: Mapping[str, Sequence[float]]) -> int:
         found = []
@@ -184,7 +194,13 @@ def test_lengths_of_parameters_of_their_own_need_what_their_mixes_need() -> None
 
     assert lookback(program, values) == needed(program, values)
     assert lookback(apart, values) == needed(apart, values) == 3 + 6 + 7 - 1
-    right = {"p": [3, 2], "q": [4, 5], "r": [1, 7], "s": [1], "t": [0.5]}
+    right: Mapping[str, Sequence[float]] = {
+        "p": [3, 2],
+        "q": [4, 5],
+        "r": [1, 7],
+        "s": [1],
+        "t": [0.5],
+    }
     for name, none, said in (
         ("p", [0], "length of highest is 0"),
         ("s", [0, 2.5], "bars of after in exit_long is 0"),
@@ -192,7 +208,36 @@ def test_lengths_of_parameters_of_their_own_need_what_their_mixes_need() -> None
     ):
         for rules_ in (program, apart):
             with pytest.raises(WfoError, match=said):
-                lookback(rules_, right | {name: none})
+                lookback(rules_, {**right, name: none})
+
+
+def test_mixes_that_a_function_refuses_do_not_count() -> None:
+    def far(p: float, q: float) -> int:
+        if q < p:
+            raise InputError(f"{p:g} and {q:g} are none")
+        return int(q - p)
+
+    function = Function("far", lambda x, *_: x, far)
+    program = entering(
+        ("gt", X, ("call", 0, X, "p", "q")), parameters=("p", "q"), functions=[function]
+    )
+    for some in ([2, 5], range(2, 60)):
+        assert lookback(program, {"p": some, "q": [3, *range(9, 60)]}) == 59 - 2 + 1
+    for some in ([8, 9], range(8, 2_600)):
+        with pytest.raises(WfoError, match="8 and 7 are none"):
+            lookback(program, {"p": some, "q": [7]})
+
+
+@pytest.mark.parametrize("count", [40, 200])
+def test_every_mix_of_many_may_be_refused(count: int) -> None:
+    names = ("p", "q")
+    many = {"p": range(1, count + 1), "q": range(1, count + 1)}
+    length = ("sub", 0, ("mul", "p", ("mul", "q", ("mul", 1e308, "p"))))
+    with pytest.raises(WfoError, match="the length of sma is"):
+        lookback(entering(("gt", ("sma", X, length), 0), parameters=names), many)
+    program = entering(("gt", ("sma", X, "p"), 0), parameters=names, risk=("add", "q", 1))
+    with pytest.raises(WfoError, match="risk is 2"):
+        lookback(program, many)
 
 
 def test_the_lookback_of_very_many_sets_is_a_bound() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from wfo.errors import InputError
 from wfo.rules.intervals import intervals_of
@@ -96,8 +97,10 @@ def lookback(
     count = math.prod(map(len, some))
     if count > MOST_SETS or _is_separable(program):
         bound = _bound(program, some, feeds)
-        if bound.is_met or count > MOST_SETS:
-            return bound.bar + 1
+        if bound is not None:
+            return bound + 1
+        # Every mix is refused, so that the first one is.
+        first_bar(program, [own[0] for own in some], feeds)
     found, refusal = -1, None
     for row in itertools.product(*some):
         try:
@@ -180,17 +183,12 @@ def _is_separable(program: Program) -> bool:
     return sum(map(len, own)) == len(frozenset().union(*own))
 
 
-class _Bound(NamedTuple):
-    """A latest first bar, and whether each length has a mix that is one."""
-
-    bar: int
-    is_met: bool
-
-
 def _bound(
     program: Program, values: Sequence[Sequence[float]], feeds: Feeds | None = None
-) -> _Bound:
+) -> int | None:
     """Return a latest first bar that no mix exceeds: each length is the longest of its own mixes.
+
+    None where a length, a lookback of a function or the risk has no mix with which it is one.
 
     Lengths of many mixes are bounded by intervals. The lookback of a user's function is asked for
     every mix of its own numbers, whose number is theirs to keep small.
@@ -211,27 +209,44 @@ def _bound(
             some, of_row = mixes([number]), number_at(program, number)
             if math.prod(map(len, some)) > _MOST_OF_LENGTH:
                 most = min(float(MOST_BARS), intervals_of(program, values)[number].high)
-                known[number, least] = max(least, math.floor(most))
+                known[number, least] = None if most < least else math.floor(most)
             else:
                 every = map(of_row, itertools.product(*some))
                 known[number, least] = max(map(int, filter(length.allows, every)), default=None)
         return known[number, least]
 
+    def of_calls(place: int) -> int | None:
+        """Return the longest lookback of a function; None where it refuses every mix."""
+        found = None
+        parts = [part for part in program.nodes[place].args if kinds[part] == "number"]
+        for row in itertools.product(*mixes(parts)):
+            # Constraints may leave out what a function refuses.
+            with contextlib.suppress(InputError):
+                found = max(found or 0, _behind(program, place, unchecked_numbers(program, row)))
+        return found
+
+    is_met = True
+
     def behind(place: int) -> int:
+        nonlocal is_met
         node = program.nodes[place]
         if node.op == "call":
-            rows = itertools.product(*mixes([p for p in node.args if kinds[p] == "number"]))
-            return max(_behind(program, place, unchecked_numbers(program, row)) for row in rows)
+            bars = of_calls(place)
+            is_met = is_met and bars is not None
+            return bars or 0
         if node.op == "ema" or (node.op != "shift" and node.op not in WINDOWS):
             return 0
         least = 0 if node.op == "shift" else 1
         most = longest(node.args[1], least)
         return 0 if most is None else most - least
 
-    is_met = all(longest(length.node, length.least) is not None for length in lengths(program))
+    if any(longest(length.node, length.least) is None for length in lengths(program)):
+        return None
     if program.risk is not None:
         some, of_row = mixes([program.risk]), number_at(program, program.risk)
         # Whether one of very many is a risk is not asked.
         few = math.prod(map(len, some)) <= _MOST_OF_LENGTH
-        is_met = is_met and few and any(map(allows_risk, map(of_row, itertools.product(*some))))
-    return _Bound(_latest(program, behind, feeds), is_met)
+        if few and not any(map(allows_risk, map(of_row, itertools.product(*some)))):
+            return None
+    latest = _latest(program, behind, feeds)
+    return latest if is_met else None

@@ -33,7 +33,9 @@ impl Program {
         for (place, node) in self.nodes.iter().enumerate() {
             if self.kinds[place] == Kind::Number {
                 numbers[place] = number(node, values, numbers);
-            } else if self.used[place]
+            }
+            // The bars of a shift of a number are as whole as others.
+            if self.used[place]
                 && let Some((length, least)) = node.op.length()
             {
                 // [P3] [C1] [C2]

@@ -155,10 +155,7 @@ impl Plan {
     pub fn together(&self, program: &Program) -> Vec<Vec<usize>> {
         let mut found: Vec<Vec<usize>> = Vec::new();
         for (place, node) in program.nodes.iter().enumerate() {
-            if program.is_used(place)
-                && (self.is_leaf[place]
-                    || (program.kinds[place] != Kind::Number && node.op == Op::Shift))
-            {
+            if program.is_used(place) && (self.is_leaf[place] || node.op == Op::Shift) {
                 found.push(program.depends(place).to_vec());
             }
         }
