@@ -77,6 +77,24 @@ class WorkingOrder:
         In price units. It works with fills above it alone where it buys, and below it where it
         sells, as others have no protective level that its risk could be sized by; None where any
         fill will do.
+    rule
+        Its kind in a class of rules, such as ``"trail"`` or ``"breakout"``, which says what `kind`
+        does not; None where the strategy is another one.
+    protected_by
+        Of an entry of rules that works and is sized by risk: the kind of the nearest protective
+        exit from the price that its shares are counted at, ``"stop"``, ``"trail"``, ``"loss"`` or
+        ``"percent loss"``; else None, and so are the next three.
+    protective_level
+        Of that exit, in price units, by the values of the last close. `Working.same_bar` says from
+        when it works; a trail and a stop are computed anew at each close.
+    distance
+        From that price to it, in price units, above 0: the risk of a share.
+    share_at_risk
+        Of the equity that the entry is made with: what these shares lose over that distance,
+        before costs.
+    capped
+        Whether all that may go into a trade buys fewer shares than the risk allows, so that less
+        is at risk.
 
     Raises
     ------
@@ -91,6 +109,12 @@ class WorkingOrder:
     obstacle: str | None = None
     numbers: tuple[float, float] | None = None
     fills_beyond: float | None = None
+    rule: str | None = None
+    protected_by: str | None = None
+    protective_level: float | None = None
+    distance: float | None = None
+    share_at_risk: float | None = None
+    capped: bool = False
 
     def __post_init__(self) -> None:
         if not (isinstance(self.action, str) and self.action in ACTIONS):
@@ -132,6 +156,11 @@ class WorkingOrder:
         """Whether it works in the bar: no filter is off."""
         return self.obstacle is None
 
+    @property
+    def amount_at_risk(self) -> float | None:
+        """What its shares lose from the price they are counted at to the protective level."""
+        return None if self.distance is None else self.shares * self.distance
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return {
@@ -145,6 +174,13 @@ class WorkingOrder:
             "obstacle_value": None if self.numbers is None else self.numbers[0],
             "obstacle_bound": None if self.numbers is None else self.numbers[1],
             "fills_beyond": self.fills_beyond,
+            "rule": self.rule,
+            "protected_by": self.protected_by,
+            "protective_level": self.protective_level,
+            "distance": self.distance,
+            "amount_at_risk": self.amount_at_risk,
+            "share_at_risk": self.share_at_risk,
+            "capped": self.capped,
         }
 
 
@@ -295,11 +331,16 @@ def working_orders(
         if not math.isfinite(order["shares"]):
             raise InputError(not_finite(f"the order {order['action']}", "shares"))
     since, last = int(state["since"]), read.bars - 1
+    close = float(read[FIRST]["close"][last])
+    # Rules know more of their orders than a kernel says.
+    told = getattr(named.kernel, "order_details", None)
+    said = (state, orders)
+    details = told(read, values, used, close, said) if told else [{} for _ in orders]
     return Working(
         strategy=named.name,
         bar=last,
         stamp=stamps[last],
-        close=float(read[FIRST]["close"][last]),
+        close=close,
         warmup=first,
         side=_SIDES[state["side"]],
         since=since,
@@ -314,9 +355,9 @@ def working_orders(
         orders=tuple(
             WorkingOrder(
                 o["action"], o["kind"], o["level"], o["shares"], o["obstacle"],
-                o["obstacle_numbers"], o.get("fills_beyond"),
+                o["obstacle_numbers"], o.get("fills_beyond"), **more,
             )
-            for o in orders
+            for o, more in zip(orders, details, strict=True)
         ),
     )  # fmt: skip
 

@@ -73,6 +73,18 @@ class RulesKernel(RustKernel):
 
         return compiled(self.program)
 
+    def order_details(self, *args: Any) -> list[dict[str, Any]]:
+        """Return what the orders of the next bar are in the rules, and what an entry's risk is.
+
+        Parameters
+        ----------
+        args
+            As of `wfo.rules.reference.details.details`, behind the program.
+        """
+        from wfo.rules.reference.details import details
+
+        return details(self.program, *args)
+
     def record(self) -> Mapping[str, Any] | None:
         """Return the program as plain values; None where it has code of the user's."""
         return to_record(self.program)

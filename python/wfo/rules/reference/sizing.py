@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from wfo.rules.reference import money
-from wfo.rules.reference.lines import Lines
+from wfo.rules.reference.lines import Line, Lines
 from wfo.rules.reference.touches import exit_level
+
+
+class Protection(NamedTuple):
+    """A protective exit, seen from a fill [Z2]: its order, its level, and how far that lies."""
+
+    line: Line
+    level: float
+    distance: float
 
 
 def may_enter(lines: Lines, side: int, fill: float, before: int) -> bool:
@@ -40,9 +48,25 @@ def risk_distance(lines: Lines, side: int, fill: float, before: int) -> float | 
     lines, side, fill, before
         As in `may_enter`.
     """
-    distances = [side * (fill - level) for _, level in _levels(lines, side, fill, before)]
+    found = nearest(lines, side, fill, before)
+    return None if found is None else found.distance
+
+
+def nearest(lines: Lines, side: int, fill: float, before: int) -> Protection | None:
+    """Return the nearest protective exit from a fill; None without one [Z2].
+
+    Parameters
+    ----------
+    lines, side, fill, before
+        As in `may_enter`.
+    """
+    found = (
+        Protection(line, level, side * (fill - level))
+        for line, level in _levels(lines, side, fill, before)
+    )
     # Below the fill of a long, above that of a short; not NaN.
-    return min((distance for distance in distances if distance > 0.0), default=None)
+    able = (each for each in found if each.distance > 0.0)
+    return min(able, key=lambda each: each.distance, default=None)
 
 
 def fills_beyond(lines: Lines, side: int, fill: float, before: int) -> float | None:
@@ -58,20 +82,20 @@ def fills_beyond(lines: Lines, side: int, fill: float, before: int) -> float | N
         One that may be: whether levels that move with the fill protect is seen there.
     """
     bounds = []
-    for kind, level in _levels(lines, side, fill, before):
-        if kind == "stop":
+    for line, level in _levels(lines, side, fill, before):
+        if line.kind == "stop":
             bounds.append(side * level)
         elif side * (fill - level) > 0.0:
             bounds.append(-math.inf)
     return side * min(bounds) if bounds else None
 
 
-def _levels(lines: Lines, side: int, fill: float, before: int) -> Iterator[tuple[str, float]]:
-    """Yield kind and level of the exits that may protect [Z2]."""
+def _levels(lines: Lines, side: int, fill: float, before: int) -> Iterator[tuple[Line, float]]:
+    """Yield the exits that may protect, and their levels [Z2]."""
     for line in lines.protective[side]:
         if line.works[before]:
             value = line.value[before]
-            yield line.kind, exit_level(line.kind, side, value, value, fill, fill, line.percent)
+            yield line, exit_level(line.kind, side, value, value, fill, fill, line.percent)
 
 
 def shares_of(lines: Lines, side: int, fill: float, before: int, q: float, settings: Any) -> float:
