@@ -51,14 +51,14 @@ def odd_units(program: Program, values: Values) -> tuple[str, ...]:
     """
     said = []
     for name, kind, place, percent in _distances(program):
-        found = _extent(program, values, place) if percent else None
+        found = numbers_between(program, values, place) if percent else None
         if found is not None and found[0] > 0 and found[1] <= _FRACTION:
             most = shown_number(found[1])
             said.append(
                 f"{kind} in {name} is {most} percent at most: 5 % is percent=5, and not 0.05"
             )
     if program.risk is not None:
-        found = _extent(program, values, program.risk)
+        found = numbers_between(program, values, program.risk)
         if found is not None and _HIGH_RISK <= found[0] <= 1:
             said.append(
                 f"risk is {shown_number(found[0])} at least, a share of the equity: 1 % is"
@@ -89,7 +89,7 @@ def odd_distances(
     highest = float(np.max(bars["close"]))
     said = []
     for name, kind, place, percent in _distances(program):
-        found = None if percent else _extent(program, values, place)
+        found = None if percent else numbers_between(program, values, place)
         if found is None or found[0] <= 0:
             continue
         least, most = found
@@ -118,10 +118,17 @@ def _distances(program: Program) -> list[tuple[str, str, int, bool]]:
     ]
 
 
-def _extent(program: Program, values: Values, place: int) -> tuple[float, float] | None:
+def numbers_between(program: Program, values: Values, place: int) -> tuple[float, float] | None:
     """Return the least and the largest value of a number; None where one is not finite.
 
     Constraints are not looked at: what they leave lies between.
+
+    Parameters
+    ----------
+    program, values
+        As of `odd_units`.
+    place
+        Of the number among the program's expressions.
     """
     own = [n for at, n in enumerate(program.parameters) if at in dependencies(program)[place]]
     if not all(values.get(name) for name in own):

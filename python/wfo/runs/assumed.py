@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import NamedTuple
 
 from wfo.data.years import Year
+from wfo.rules.sizing import risk_words
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
-from wfo.strategy import Strategy
+from wfo.strategy import Number, Strategy
 from wfo.strategy.record import own_sizing
 
 _WIDTH, _LABEL = 80, 9
@@ -34,7 +35,11 @@ class Assumed(NamedTuple):
 
 
 def assumed_of_settings(
-    settings: AccountSettings, strategy: Strategy | None, *, command: str = ""
+    settings: AccountSettings,
+    strategy: Strategy | None,
+    *,
+    command: str = "",
+    values: Mapping[str, Sequence[Number]] | None = None,
 ) -> list[Assumed]:
     """Return what settings come to: costs, capital, sizing, lots, and those of the strategy.
 
@@ -46,6 +51,8 @@ def assumed_of_settings(
         Whose, which may size its trades itself; None where it is not known.
     command
         The command that takes costs, where it is another one than that whose page says this.
+    values
+        The parameters' values, one each for a set: what a risk that depends on them comes to.
     """
     of = f" of '{command}'" if command else ""
     costs = (
@@ -60,9 +67,11 @@ def assumed_of_settings(
     }[settings.sizing]
     base = {"compound": "the equity", "fixed": "the starting capital, or of the equity if less"}
     of_base = base[settings.sizing]
+    risk = risk_words(strategy, values)
+    here = f", here {risk}" if risk else ""
     own = {
-        "risk": f"by the strategy's risk, the share of {of_base} that its nearest stop would lose;"
-        " at most all of it goes into a trade",
+        "risk": f"by the strategy's risk, the share of {of_base} that its nearest stop would"
+        f" lose{here}; at most all of it goes into a trade",
         "size": f"by the strategy's size, a share of {of_base} for each trade",
     }
     if strategy is not None:
@@ -80,6 +89,11 @@ def assumed_of_settings(
     ]
     further = [f"{n} {v}" for n, v in settings.to_dict().items() if n not in _ACCOUNT]
     return [*found, Assumed("Settings", ", ".join(further))] if further else found
+
+
+def one_each(params: Mapping[str, Number]) -> dict[str, tuple[Number]]:
+    """Return the values of a set, as those of a grid of that set alone."""
+    return {name: (value,) for name, value in params.items()}
 
 
 def assumed_of_bars(data: BarsRecord, data2: BarsRecord | None, source: str) -> Assumed:

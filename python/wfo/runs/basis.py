@@ -14,7 +14,13 @@ from wfo.bars import dates as bar_dates
 from wfo.data.years import Year, year_of
 from wfo.errors import InputError, ResultsError, did_you_mean
 from wfo.runs.analysis.refined import RefinedSet, RefinedSets
-from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings, assumed_of_year
+from wfo.runs.assumed import (
+    Assumed,
+    assumed_of_bars,
+    assumed_of_settings,
+    assumed_of_year,
+    one_each,
+)
 from wfo.runs.candidates import Candidate, Run, number_of, read_row
 from wfo.runs.folder import RunFolder
 from wfo.runs.handover.parameter_set import ParameterSet
@@ -413,7 +419,7 @@ def _of_nothing(plan: SimulationPlan, store: DataStore, warmup: int = 0) -> Basi
     source = _source(store, inputs)
     year = year_of(timeframe, days, plan.bars_per_year)
     assumed = (
-        *assumed_of_settings(settings, strategy),
+        *assumed_of_settings(settings, strategy, values=one_each(params)),
         assumed_of_bars(inputs.data, inputs.data2, source),
         assumed_of_year(year),
     )
@@ -472,7 +478,7 @@ def _of_run(
     data2 = inputs.data2 if inputs.second is not None else None
     year = planned_year(plan, manifest, inputs, days)
     assumed = (
-        *assumed_of_settings(settings, strategy),
+        *assumed_of_settings(settings, strategy, values=one_each(params)),
         assumed_of_bars(inputs.data, data2, source),
         assumed_of_year(year),
         Assumed("Windows", words),

@@ -329,8 +329,9 @@ def _check_row(row: int, count: int, run: Run) -> None:
     if not count:
         raise InputError(
             f"the run in {run.folder.path} has no candidates {of}: none of its combinations is"
-            f" stable; 'wfo rescore {run.folder.path} --min-phases N' asks for less, and --set"
-            " gives parameters of your own"
+            f" stable; 'wfo rescore {run.folder.path} --min-phases N' asks for less, 'wfo"
+            f" simulate {run.folder.path} --set NAME=VALUE' tries parameters of your own, and"
+            " --set-file takes those of a file ('wfo docs formats')"
         )
     raise InputError(
         f"there is no candidate {row + 1:,} (row {row:,}) in {run.folder.path}: it has"

@@ -20,7 +20,13 @@ from wfo.charts import EquityChart
 from wfo.errors import InputError, ResultsError
 from wfo.files import file_digest, is_own_file, open_regular, size_of
 from wfo.runs.analysis.refined import RefinedSet, RefinedSets
-from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings, assumed_of_year
+from wfo.runs.assumed import (
+    Assumed,
+    assumed_of_bars,
+    assumed_of_settings,
+    assumed_of_year,
+    one_each,
+)
 from wfo.runs.basis import (
     SimulationPlan,
     changed_settings,
@@ -137,7 +143,7 @@ def simulate_history(plan: SimulationPlan, store: DataStore) -> HistoryReport:
     chosen = Slice(warmup, end, end, "whole history")
     written = write_files(plan, inputs.bars, [(chosen, simulation)], [chart], numbered=False)
     assumed = (
-        *assumed_of_settings(settings, strategy),
+        *assumed_of_settings(settings, strategy, values=one_each(params)),
         assumed_of_bars(inputs.data, data2, source),
         assumed_of_year(year),
         Assumed("History", f"{days[warmup]} to {days[-1]}, one backtest; {warmup:,} bars before"),

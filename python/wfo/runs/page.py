@@ -15,6 +15,9 @@ from dataclasses import replace
 from wfo.errors import WfoError
 from wfo.grid import Grid
 from wfo.progress import duration
+from wfo.rules.parts import program_of
+from wfo.rules.sizing import risk_words
+from wfo.rules.units import odd_units
 from wfo.runs import sentences as say
 from wfo.runs.found import Findings, OtherFound, StrategyReport, compare_reports
 from wfo.runs.holdout.lines import holdout_lines
@@ -135,7 +138,9 @@ def _assumed(report: Findings) -> list[str]:
     gates, year = report.manifest.gates, report.manifest.bars_per_year
     phases = report.phases
     least = gates.required(len(phases), phases.min_phases)
-    sized = say.own_sizing(own_sizing(report.strategies[0].strategy), sizing, capital)
+    first = report.strategies[0]
+    risk = risk_words(first.strategy, first.grid.values)
+    sized = say.own_sizing(own_sizing(first.strategy), sizing, capital, risk)
     lines = [
         "What was assumed",
         *said(
@@ -152,6 +157,10 @@ def _assumed(report: Findings) -> list[str]:
     for item in report.strategies:
         left = [f"{name} {value:g}" for name, value in item.grid.filled.items()]
         lines += said(say.left_out(left, item.strategy.name))
+        program = program_of(item.strategy)
+        if program is not None:
+            odd = "; ".join(odd_units(program, item.grid.values))
+            lines += said(f"Note: {item.strategy.name}: {odd}." if odd else "")
     own = {
         n: v
         for n, v in settings.items()

@@ -121,15 +121,15 @@ def fixed(sizing: str, amount: float) -> str:
 
 
 @_sentence
-def own_sizing(how: str, sizing: str, amount: float) -> str:
-    """Say that the strategy itself sizes its trades: by ``"risk"`` or by ``"size"``."""
+def own_sizing(how: str, sizing: str, amount: float, risk: str = "") -> str:
+    """Say that the strategy itself sizes its trades: by ``"risk"``, and how large, or ``"size"``."""
     if not how:
         return ""
     base = "equity" if sizing == "compound" else f"{amount:,.0f}, or of what is left of it,"
     if how == "risk":
         return (
             f"Sizing: by the risk of the strategy, the share of the {base} that its nearest stop"
-            " would lose; at most all of it goes into a trade."
+            f" would lose{f', here {risk}' if risk else ''}; at most all of it goes into a trade."
         )
     return f"Sizing: by the size of the strategy, a share of the {base} for every trade."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +24,39 @@ _GAPS = {
     " the last close.",
 }
 
-#: Orders that open nothing.
+#: Orders that open nothing, and those that close nothing.
 _EXITS = ("exit_long", "cover_short")
+_FROM_FLAT = ("buy", "sell_short")
 
 #: What a fill at the open means for the shares of an entry that has a level.
 _SHARES_AT_LEVEL = (
     "The shares of an entry are counted at its level; a fill at the open trades others."
 )
+
+#: The same where what sizes it keeps its distance from the fill, and where one of several does.
+_SHARES_AT_ANY = (
+    "The shares of an entry are the same at any fill, since the stop that they are sized by moves"
+    " with it, unless all that may go into a trade buys fewer there, or another stop lies nearer."
+)
+_SHARES_AT_SOME = (
+    "The shares of an entry are counted at its level; a fill at the open trades others, unless they"
+    " are sized by a trail or a loss that moves with the fill."
+)
+
+#: What sizes an entry, by `WorkingOrder.protected_by`.
+_SIZED_BY = {
+    "stop": "a stop",
+    "trail": "a trail",
+    "loss": "a loss",
+    "percent loss": "a loss in percent",
+}
+
+#: From when that works, by `Working.same_bar`.
+_WORKS_FROM = {
+    "next": "from the bar after the entry",
+    "open": "in the bar of the entry after a fill at its open, else from the one after",
+    "worst": "in the bar of the entry already",
+}
 
 #: What may happen in the bar of an entry, by `Working.same_bar`.
 _AT_ENTRY = {
@@ -214,15 +240,18 @@ class SignalReport:
                 works = f"{_beyond(order)} {self._price(order.fills_beyond)}"
                 if not _lies_beyond(order, w.close if order.level is None else order.level):
                     shares = "by fill"
-            rows.append((order.words, order.kind, level, away, shares, works))
+            if order.obstacle is not None and order.action not in _EXITS:
+                shares = "-"
+            rows.append((order.words, _kind(order), level, away, shares, works))
         lines += table(rows, "<<>>><")
         for order in w.orders:
-            lines += [line for text in self._said(order) for line in _wrapped(text, "  ", "  ")]
+            text = " ".join([*self._said(order), *self._sized(order)])
+            lines += _wrapped(text, "  ", "  ")
         return lines
 
     def _said(self, order: WorkingOrder) -> list[str]:
         """Return what is to be known of one order, as sentences."""
-        name = order.words.capitalize()
+        name = _name(order)
         if order.obstacle is not None:
             numbers = ""
             if order.numbers is not None:
@@ -246,7 +275,7 @@ class SignalReport:
 
     def _said_of_fills(self, order: WorkingOrder, bound: float) -> str:
         """Return what is to be known of an order that works with some fills alone."""
-        name, beyond = order.words.capitalize(), f"{_beyond(order)} {self._price(bound)}"
+        name, beyond = _name(order), f"{_beyond(order)} {self._price(bound)}"
         without = "has no protective level that a risk could be sized by"
         if order.level is None:
             text = f"{name}: at the open where that lies {beyond}; any other fill {without}."
@@ -263,6 +292,24 @@ class SignalReport:
             )
         return f"{text} Its shares follow from the open."
 
+    def _sized(self, order: WorkingOrder) -> list[str]:
+        """Return what sized an entry by its risk, as sentences."""
+        if order.protective_level is None or order.distance is None or not order.can_touch:
+            return []
+        at = "at the last close" if order.level is None or order.level <= 0 else "there"
+        amount, share = order.amount_at_risk or 0.0, 100 * (order.share_at_risk or 0.0)
+        texts = [
+            f"Filled {at}, it is sized by {_SIZED_BY[order.protected_by or 'stop']} at"
+            f" {self._price(order.protective_level)}, {self._price(order.distance)} a share: it"
+            f" risks {amount:,.2f}, {share:.4g} % of the equity, before costs. That stop works"
+            f" {_WORKS_FROM[self.working.same_bar]}."
+        ]
+        if order.buys and order.protective_level <= 0:
+            texts.append("No price falls to it.")
+        if order.capped:
+            texts.append("All that may go into a trade buys fewer shares than the risk allows.")
+        return texts
+
     def _meaning_lines(self) -> list[str]:
         """Return what becomes of the orders, and what they are not."""
         w = self.working
@@ -270,8 +317,7 @@ class SignalReport:
         if w.orders:
             kinds = dict.fromkeys(order.kind for order in w.orders)
             gaps = [_GAPS[kind] for kind in kinds]
-            if any(o.level is not None and o.action not in _EXITS for o in w.orders):
-                gaps.append(_SHARES_AT_LEVEL)
+            gaps += _shares_at_fills(w.orders)
             texts.append(" ".join(gaps))
             able = [order for order in w.orders if order.works and order.can_touch]
             if w.side == "flat" and w.both_fill and len({order.buys for order in able}) > 1:
@@ -303,6 +349,33 @@ class SignalReport:
             " has them in full."
         )
         return ["What becomes of them", *(line for t in texts for line in _wrapped(t, "  "))]
+
+
+def _shares_at_fills(orders: Iterable[WorkingOrder]) -> list[str]:
+    """Return what another fill means for the shares of entries, as a sentence; none without any."""
+    entries = [o for o in orders if o.action not in _EXITS]
+    steady = [
+        o
+        for o in entries
+        # A reversal trades with the equity that its own fill leaves.
+        if o.protected_by in {"trail", "loss"} and not o.capped and o.action in _FROM_FLAT
+    ]
+    others = [o for o in entries if o.level is not None and o not in steady]
+    if steady and others:
+        return [_SHARES_AT_SOME]
+    return [_SHARES_AT_ANY] if steady else [_SHARES_AT_LEVEL] if others else []
+
+
+def _kind(order: WorkingOrder) -> str:
+    """Return how an order is filled, and which one of the rules it is where that says more."""
+    more = order.rule not in (None, order.kind, "at_open")
+    return f"{order.kind}, {order.rule}" if more else order.kind
+
+
+def _name(order: WorkingOrder) -> str:
+    """Return what an order is called in a sentence."""
+    more = order.rule not in (None, order.kind, "at_open")
+    return f"{order.words.capitalize()}, {order.rule}" if more else order.words.capitalize()
 
 
 def _beyond(order: WorkingOrder) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +14,10 @@ from wfo.backtest.orders import working_orders
 from wfo.bars import dates as bar_dates
 from wfo.data.frames import PRICES, time_column
 from wfo.errors import DataError, InputError
+from wfo.rules.parts import program_of
+from wfo.rules.units import odd_units
 from wfo.runs.analysis.refined import RefinedSets
-from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings
+from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings, one_each
 from wfo.runs.basis import refined_of
 from wfo.runs.candidates import Run
 from wfo.runs.folder import RunFolder
@@ -25,6 +28,7 @@ from wfo.runs.inputs import Inputs, load_inputs
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy
+from wfo.strategy.record import loading
 from wfo.windows import LEAST_WARMUP
 
 if TYPE_CHECKING:
@@ -109,6 +113,8 @@ class _Chosen:
         The bars that the run has kept; None without a run.
     where
         Whose bars those are, in words.
+    folder
+        That of the run; None without one.
     kept_back
         Whether the run holds out later bars that nothing may look at yet.
     notes
@@ -127,6 +133,7 @@ class _Chosen:
     own: Inputs | None
     where: str
     notes: tuple[str, ...]
+    folder: Path | None = None
     kept_back: bool = False
 
 
@@ -160,7 +167,7 @@ def signal(plan: SignalPlan, store: DataStore, *, clock: Clock | None = None) ->
     inputs, source = _newest(chosen, store, plan.allow_gaps, warnings)
     inputs = _from_first(chosen, inputs, warnings)
     _compare(chosen, inputs, warnings)
-    values = {name: (value,) for name, value in chosen.params.items()}
+    values = one_each(chosen.params)
     working = working_orders(
         chosen.strategy,
         inputs.bars,
@@ -183,21 +190,28 @@ def signal(plan: SignalPlan, store: DataStore, *, clock: Clock | None = None) ->
         next_bar=next_bar,
         decimals=_decimals(inputs.bars),
         assumed=(
-            *_assumed(chosen.settings, chosen.strategy),
+            *_assumed(chosen),
             assumed_of_bars(inputs.data, inputs.data2, source),
         ),
-        notes=(*notes, *inputs.notes),
+        notes=(*notes, *_odd(chosen), *inputs.notes),
         warnings=tuple(warnings),
     )
 
 
-def _assumed(settings: AccountSettings, strategy: Strategy) -> list[Assumed]:
+def _assumed(chosen: _Chosen) -> list[Assumed]:
     """Return what the settings come to; those of a set cannot be changed here."""
-    found = assumed_of_settings(settings, strategy)
+    settings = chosen.settings
+    found = assumed_of_settings(settings, chosen.strategy, values=one_each(chosen.params))
     if settings.slip or settings.fee:
         return found
     none = Assumed("Costs", "none, as the set has it; real fills cost something")
     return [none if each.what == none.what else each for each in found]
+
+
+def _odd(chosen: _Chosen) -> tuple[str, ...]:
+    """Return what of the set looks like percent for a fraction or the reverse."""
+    program = program_of(chosen.strategy)
+    return () if program is None else odd_units(program, one_each(chosen.params))
 
 
 # The set
@@ -251,6 +265,7 @@ def _of_run(
         own=Inputs(bars, second, manifest.data, data2, manifest.join if data2 else None),
         where=f"the run in {run.folder.path}",
         notes=notes,
+        folder=run.folder.path,
         kept_back=is_kept_back(run.folder, manifest),
     )
 
@@ -311,8 +326,8 @@ def _newest(
         # State, shares and equity of today would tell what became of the set meanwhile.
         warnings.append(
             f"the bars of {chosen.where} are taken, which end {own.data.last}: it holds out those"
-            " after them, and they are not spent; 'wfo verdict FOLDER --spend-holdout' evaluates"
-            " them, and newer bars are taken from then on"
+            f" after them, and they are not spent; newer bars are taken once {_spending(chosen)} has"
+            " evaluated them, whatever the store has"
         )
         return own, f"those of {chosen.where}"
     try:
@@ -470,6 +485,12 @@ def _differences(now: pl.DataFrame, then: pl.DataFrame) -> list[str]:
     return found
 
 
+def _spending(chosen: _Chosen) -> str:
+    """Return the command that evaluates the hold-out of the run, in quotes."""
+    words = ["wfo", *loading(chosen.strategy), "verdict", str(chosen.folder), "--spend-holdout"]
+    return f"'{shlex.join(words)}'"
+
+
 def _download(chosen: _Chosen) -> str:
     symbols = " ".join(s for s in (chosen.symbol, chosen.symbol2) if s is not None)
     length = "" if chosen.timeframe == "1day" else f" --timeframe {chosen.timeframe}"
@@ -507,10 +528,12 @@ def _next_bar(chosen: _Chosen, inputs: Inputs, now: dt.datetime, warnings: list[
             "" if record.calendar != NO_CALENDAR else "; the bars have no calendar, so that every"
             " day counts"
         )  # fmt: skip
+        # What is held out no download brings in.
+        remedy = f"; {_download(chosen)} brings {them} in, or wfo data import"
         warnings.append(
             f"the last bar is of {last}, and {count} up to {yesterday} {has} no bar{calendar}. The"
-            f" orders below are those of the bar after {last}, which is over;"
-            f" {_download(chosen)} brings {them} in, or wfo data import"
+            f" orders below are those of the bar after {last}, which is over"
+            f"{'' if chosen.kept_back else remedy}"
         )
     return NextBar(ahead[0] if known and ahead else None, weekly, tuple(missing))
 

@@ -201,7 +201,9 @@ class _Stage:
             prediction = predict(market, asked, tick=tick)
         source = "the copy that the run has kept"
         assumed = [
-            *assumed_of_settings(market.settings, stated[0].grid.strategy),
+            *assumed_of_settings(
+                market.settings, stated[0].grid.strategy, values=stated[0].grid.values
+            ),
             assumed_of_bars(manifest.data, manifest.data2, source),
             assumed_of_year(market.year),
         ]
