@@ -435,7 +435,8 @@ def _backtests() -> Iterator[Entry]:
     )  # fmt: skip
     order = {
         "action": "buy", "kind": "limit", "level": 9.5, "shares": 3.0, "obstacle": None,
-        "numbers": None, "fills_beyond": 9.0,
+        "numbers": None, "fills_beyond": 9.0, "rule": "pullback", "protected_by": "trail",
+        "protective_level": 9.25, "distance": 0.25, "share_at_risk": 0.01, "capped": False,
     }  # fmt: skip
     yield Entry("WorkingOrder", wfo.WorkingOrder, order)
 

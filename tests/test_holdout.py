@@ -443,6 +443,9 @@ def test_simulations_and_signals_do_not_look(
     shown = signal(SignalPlan(run=folder.path), store)
     assert shown.working.stamp == D(2017, 12, 29)
     assert any("holds out those after them, and they are not spent" in w for w in shown.warnings)
+    said = " ".join(shown.warnings)
+    assert f"'wfo verdict {folder.path} --spend-holdout'" in said
+    assert "wfo data download" not in said
     spend_holdout(folder)
     basis = basis_of(plan, store)
     assert basis.days[-1] == D(2018, 12, 31)

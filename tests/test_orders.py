@@ -457,3 +457,109 @@ def test_a_module_that_cannot_be_imported_is_named() -> None:
         working_orders(strategy, frame(), PARAMS, warmup=100)
     with pytest.raises(EngineError, match="not_built cannot be imported"):
         working_orders(strategy, frame(), PARAMS, warmup=100, engine="direct")
+
+
+# Rules that size by risk
+
+
+class Sized(wfo.Rules):
+    """Enters 5 beyond 100, with protective exits at three distances."""
+
+    width = wfo.Float(1, 100, 1)
+    percent = wfo.Float(1, 90, 1)
+    share = wfo.Float(0.01, 1, 0.01)
+
+    def rules(self, x: Any) -> Any:
+        return wfo.orders(
+            long=x.stop(x.highest(x.high, 5) + 2),
+            short=x.stop(x.lowest(x.low, 5) + 2 - 1_000 * (x.open < 200)),
+            exit_long=[x.trail(self.width), x.loss(percent=self.percent), x.stop(x.low - 17)],
+            exit_short=x.trail(self.width),
+            risk=self.share,
+        )
+
+
+def still(bars: int = 120) -> pl.DataFrame:
+    """Bars that are all alike: 100, 103, 97, 100."""
+    days = pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 12, 31), eager=True)[:bars]
+    prices = {"open": 100.0, "high": 103.0, "low": 97.0, "close": 100.0}
+    return pl.DataFrame({"date": days}).with_columns(
+        *(pl.lit(value).alias(name) for name, value in prices.items()), pl.lit(1.0).alias("volume")
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "lots", "sized", "shares", "share"),
+    [
+        # Filled at 105 the trail is at 101: 1 % of 1,000 over 4.
+        ((4, 50, 0.01), 0, ("trail", 101, 4, False), 2.5, 0.01),
+        ((4, 50, 0.01), 1, ("trail", 101, 4, False), 2, 0.008),
+        ((40, 50, 0.01), 0, ("stop", 80, 25, False), 0.4, 0.01),
+        ((40, 20, 0.01), 0, ("percent loss", 84, 21, False), 10 / 21, 0.01),
+        # All the equity buys fewer than half of it over 4 would.
+        ((4, 50, 0.5), 0, ("trail", 101, 4, True), 1000 / 105, 4 / 105),
+    ],
+)
+def test_an_entry_says_what_its_risk_sized_it_by(
+    params: tuple[float, ...], lots: float, sized: tuple[Any, ...], shares: float, share: float
+) -> None:
+    values = dict(zip(("width", "percent", "share"), params, strict=True))
+    settings = wfo.AccountSettings(capital=1_000, lot_size=lots)
+    buy, _ = working_orders(Sized, still(), values, settings=settings).orders
+    by, level, distance, capped = sized
+    assert (buy.rule, buy.protected_by, buy.capped) == ("stop", by, capped)
+    assert (buy.protective_level, buy.distance) == pytest.approx((level, distance))
+    assert (buy.shares, buy.share_at_risk) == pytest.approx((shares, share))
+    assert buy.amount_at_risk == pytest.approx(1_000 * share)
+    assert buy.to_dict()["protective_level"] == buy.protective_level
+
+
+class Held(wfo.Rules):
+    """Sells short at each open, and has all exits."""
+
+    width = wfo.Float(4, 60, 1)
+
+    def rules(self, x: Any) -> Any:
+        return wfo.orders(
+            short=x.at_open(x.close > 0),
+            long=x.stop(x.high + 2),
+            exit_short=[x.after(self.width), x.trail(x.high / x.high * 50), x.after(1),
+                        x.loss(self.width), x.target(60), x.limit(x.low - 50)],
+            exit_long=x.loss(self.width),
+            reverse_to_long=True,
+            risk=0.01,
+        )  # fmt: skip
+
+
+def test_exits_of_one_kind_have_names_and_a_reversal_its_own_equity() -> None:
+    settings = wfo.AccountSettings(capital=1_000)
+    found = working_orders(Held, still(), {"width": 8}, settings=settings, warmup=119)
+    # Short of 10 / 8 shares since the last bar; what waits for 8 bars is not stated yet.
+    assert (found.side, found.shares) == ("short", 1.25)
+    *exits, entry = found.orders
+    assert [(o.kind, o.rule, o.level) for o in exits] == [
+        ("stop", "trail", 147),
+        ("market", "after", None),
+        ("stop", "loss", 108),
+        ("limit", "target", 40),
+        ("limit", "limit", 47),
+    ]
+    assert all(o.protected_by is None for o in exits)
+    # At 105 the short has lost 6.25.
+    assert (entry.action, entry.protected_by, entry.protective_level) == (
+        "reverse_to_long", "loss", 97,
+    )  # fmt: skip
+    assert (entry.shares, entry.amount_at_risk) == pytest.approx((9.9375 / 8, 9.9375))
+    assert entry.share_at_risk == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"distance": None}, {"protected_by": None}, {"protected_by": "hope"}, {"rule": 1},
+     {"share_at_risk": math.nan}, {"capped": 1}],
+)  # fmt: skip
+def test_what_sizes_an_order_is_whole(changes: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"protected_by": "loss", "protective_level": 97.0, "distance": 8.0,
+                             "share_at_risk": 0.01}  # fmt: skip
+    with pytest.raises(InputError, match=next(iter(changes))):
+        WorkingOrder("buy", "stop", 105.0, 1.0, **(given | changes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from made_walk import made_findings, made_matrix, made_walk
 
 import wfo
-from wfo.rules.sizing import into_a_trade
+from wfo.data import sample_store
+from wfo.rules.sizing import into_a_trade, risk_words
 from wfo.runs.assumed import assumed_of_settings
+from wfo.runs.handover.signaling import SignalPlan, signal
 from wfo.runs.walkforward import artefacts
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
@@ -75,3 +78,52 @@ def test_a_record_of_rules_with_functions_says_what_sizes() -> None:
     del data["own_sizing"]
     assert own_sizing(from_record(data)) == ""
     assert same_strategy(from_record(data), strategy)
+
+
+def test_how_large_the_risk_is_is_said() -> None:
+    class Plain(ByRisk):
+        def rules(self, x: Any) -> Any:
+            return wfo.orders(
+                long=x.at_open(x.close > x.open), exit_long=x.loss(self.share), risk=0.01
+            )
+
+    class Made(ByRisk):
+        def rules(self, x: Any) -> Any:
+            return wfo.orders(
+                long=x.at_open(x.close > x.open), exit_long=x.loss(2), risk=self.share / 2
+            )
+
+    assert risk_words(get_strategy(Plain)) == "1 %"
+    own = get_strategy(ByRisk)
+    assert risk_words(own, {"share": (0.015,)}) == "1.5 % (by share)"
+    assert risk_words(own, {"share": (0.02, 0.01)}) == "1 % to 2 % (by share)"
+    assert risk_words(own) == "share, share from 0.01 to 0.02"
+    assert risk_words(get_strategy(Made), {"share": (0.01,)}) == "0.5 % (by share / 2)"
+    for other in (None, get_strategy(BySize), get_strategy("atr_d_l")):
+        assert risk_words(other) == ""
+    rows = {r.what: r.text for r in assumed_of_settings(AccountSettings(), get_strategy(Plain))}
+    assert "its nearest stop would lose, here 1 %; at most all" in rows["Sizing"]
+
+
+def test_run_and_signal_say_the_risk_and_that_it_may_be_percent(tmp_path: Path) -> None:
+    class Bold(wfo.Rules):
+        length = wfo.Int(10, 40, 10)
+        width = wfo.Int(2, 5)
+        share = wfo.Float(0.3, 0.6, 0.3)
+
+        def rules(self, x: Any) -> Any:
+            return wfo.orders(
+                long=x.stop(x.highest(x.high, self.length)),
+                exit_long=x.trail(x.atr(20) * self.width),
+                risk=self.share,
+            )
+
+    report = wfo.run("NASDAQ", Bold, out=tmp_path, data_dir=tmp_path / "data")
+    note = "risk is 0.3 at least, a share of the equity: 1 % is risk=0.01."
+    page = " ".join(report.page.split())
+    assert "would lose, here 30 % to 60 % (by share); at most" in page
+    assert f"Note: Bold: {note}" in page
+    shown = signal(SignalPlan(run=report.folder.path), sample_store())
+    said = " ".join(shown.page().split())
+    assert f"here {100 * shown.params['share']:g} % (by share)" in said
+    assert "a share of the equity: 1 % is risk=0.01." in said

@@ -53,8 +53,11 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         {"sizing": "compound", "amount": 5_000.0},
     ),
     "own_sizing": (
-        {"how": "risk", "sizing": "fixed", "amount": 5_000.0},
-        "by the risk of the strategy, the share of the 5,000",
+        {"how": "risk", "sizing": "fixed", "amount": 5_000.0, "risk": "1 %"},
+        (
+            "by the risk of the strategy, the share of the 5,000, or of what is left of it, that"
+            " its nearest stop would lose, here 1 %;"
+        ),
         {"how": "", "sizing": "compound", "amount": 5_000.0},
     ),
     "lots": ({"lot_size": 100.0}, "multiples of 100", {"lot_size": 0.0}),

@@ -434,6 +434,7 @@ def test_the_page_says_what_an_order_is_worth(single: Path, newest: DataStore) -
     buy = WorkingOrder("buy", "limit", close * 0.9, 2.5)
     page = lines(report, **flat, orders=(buy, vetoed))
     assert "Sell short: does not work in this bar, since the veto is on (0.25, and it must" in page
+    assert "+10.00 % - no" in page
     assert "The first fill cancels" not in page
     both = (buy, WorkingOrder("sell_short", "limit", close * 1.1, 2.0))
     assert "The first fill cancels the other order." in lines(report, **flat, orders=both)
@@ -482,6 +483,29 @@ def test_the_page_says_what_an_order_is_worth(single: Path, newest: DataStore) -
         assert text in page
         assert "does not work" not in page
         assert ("counted at its level" in page) == (order.level is not None)
+
+    sized: dict[str, Any] = {"protected_by": "trail", "protective_level": 6600.0,
+                             "distance": 100.0, "share_at_risk": 0.0025}  # fmt: skip
+    entry = WorkingOrder("buy", "stop", 6700.0, 0.025, rule="breakout", **sized)
+    page = lines(report, **flat, orders=(entry,))
+    assert "buy stop, breakout 6,700.00" in page
+    assert "sized by a trail at 6,600.00, 100.00 a share: it risks 2.50, 0.25 % of the" in page
+    assert "That stop works from the bar after the entry." in page
+    assert "buys fewer shares than the risk allows" not in page
+    assert "same at any fill" in page
+    assert "counted at its level" not in page
+    for same_bar, since in (
+        ("worst", "in the bar of the entry already"),
+        ("open", "else from the"),
+    ):
+        assert since in lines(report, **flat, orders=(entry,), same_bar=same_bar)
+    # At another fill the equity pays for others, or the stop is at another distance.
+    for other in (replace(entry, capped=True), replace(entry, protected_by="stop")):
+        page = lines(report, **flat, orders=(other,))
+        assert ("buys fewer shares than the risk allows" in page) == other.capped
+        assert "a fill at the open trades others." in page
+    page = lines(report, **flat, orders=(entry, replace(entry, protected_by="stop")))
+    assert "trades others, unless they are sized by a trail or a loss" in page
 
     page = lines(report, **(flat | {"equity": -5.0, "mark": -5.0}), ruined=True, orders=())
     assert "None, now or later: a fill has left no equity" in page

@@ -728,6 +728,8 @@ def test_run_without_candidates(tmp_path: Path, call: Callable[..., Called]) -> 
     assert called.code == 1
     assert "has no candidates of atr_d_l" in called.err
     assert "wfo rescore" in called.err
+    # The message is that of every command, and not all of them have --set.
+    assert f"'wfo simulate {folder} --set NAME=VALUE'" in called.err
 
 
 def test_a_plan_names_one_source(single: Path) -> None:

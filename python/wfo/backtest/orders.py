@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from wfo.arguments import flag
 from wfo.backtest.checks import BarOrDate, bar_index
 from wfo.backtest.engines import engines_of, require_engine
 from wfo.backtest.feeds import FIRST, read_feeds
@@ -37,6 +38,9 @@ ACTIONS = {
 
 #: How an order is filled: at its level or worse, at its level or better, at the open.
 KINDS = ("stop", "limit", "market")
+
+#: Protective exits of rules, by which an entry may be sized.
+PROTECTIONS = ("stop", "trail", "loss", "percent loss")
 
 _SIDES = {0: "flat", 1: "long", -1: "short"}
 
@@ -99,7 +103,7 @@ class WorkingOrder:
     Raises
     ------
     InputError
-        If action, kind and level do not go together.
+        If action, kind and level do not go together, or what sizes an entry is not whole.
     """
 
     action: str
@@ -130,6 +134,22 @@ class WorkingOrder:
             raise InputError(f"fills_beyond = {brief(self.fills_beyond)} must be a finite price")
         if not _is_finite(self.shares):
             raise InputError(f"shares = {brief(self.shares)} must be a finite number")
+        self._check_sized()
+
+    def _check_sized(self) -> None:
+        """Raise unless what says the protection of an entry is there as a whole, or not at all."""
+        if not (self.rule is None or isinstance(self.rule, str)):
+            raise InputError(f"rule = {brief(self.rule)} must be a word, or None")
+        flag("capped", self.capped)
+        by = self.protected_by
+        if by is not None and not (isinstance(by, str) and by in PROTECTIONS):
+            raise InputError(f"protected_by = {brief(by)} must be one of {', '.join(PROTECTIONS)}")
+        for name in ("protective_level", "distance", "share_at_risk"):
+            value = getattr(self, name)
+            if (value is None) != (by is None):
+                raise InputError(f"{name} = {brief(value)} does not go with protected_by = {by}")
+            if value is not None and not _is_finite(value):
+                raise InputError(f"{name} = {brief(value)} must be a finite number")
 
     @property
     def words(self) -> str:

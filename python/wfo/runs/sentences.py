@@ -122,7 +122,7 @@ def fixed(sizing: str, amount: float) -> str:
 
 @_sentence
 def own_sizing(how: str, sizing: str, amount: float, risk: str = "") -> str:
-    """Say that the strategy itself sizes its trades: by ``"risk"``, and how large, or ``"size"``."""
+    """Say that the strategy itself sizes its trades: by ``"risk"``, how large, or ``"size"``."""
     if not how:
         return ""
     base = "equity" if sizing == "compound" else f"{amount:,.0f}, or of what is left of it,"

@@ -298,12 +298,13 @@ class SignalReport:
             return []
         at = "at the last close" if order.level is None or order.level <= 0 else "there"
         amount, share = order.amount_at_risk or 0.0, 100 * (order.share_at_risk or 0.0)
-        texts = [
+        text = (
             f"Filled {at}, it is sized by {_SIZED_BY[order.protected_by or 'stop']} at"
             f" {self._price(order.protective_level)}, {self._price(order.distance)} a share: it"
             f" risks {amount:,.2f}, {share:.4g} % of the equity, before costs. That stop works"
             f" {_WORKS_FROM[self.working.same_bar]}."
-        ]
+        )
+        texts = [text]
         if order.buys and order.protective_level <= 0:
             texts.append("No price falls to it.")
         if order.capped:

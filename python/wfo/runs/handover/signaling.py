@@ -326,8 +326,8 @@ def _newest(
         # State, shares and equity of today would tell what became of the set meanwhile.
         warnings.append(
             f"the bars of {chosen.where} are taken, which end {own.data.last}: it holds out those"
-            f" after them, and they are not spent; newer bars are taken once {_spending(chosen)} has"
-            " evaluated them, whatever the store has"
+            " after them, and they are not spent; newer bars are taken once"
+            f" {_spending(chosen)} has evaluated them, whatever the store has"
         )
         return own, f"those of {chosen.where}"
     try:
