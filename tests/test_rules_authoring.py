@@ -729,7 +729,7 @@ def test_a_choice_names_methods_by_their_numbers() -> None:
             return wfo.orders(long=x.at_open(up), exit_long=x.after(self.bars))
 
     assert wfo.sweep(Called, bars, split=200).oos_trades.min() > 0
-    with pytest.raises(wfo.InputError, match=r"kind = 2.*one of 0, 1"):
+    with pytest.raises(wfo.InputError, match=r"kind = 2.*one of 0 \(simple\), 1 \(weighted\)"):
         wfo.simulate(Own, bars, {"kind": 2, "length": 5, "bars": 2}, split=200)
 
 

@@ -93,9 +93,23 @@ def wrap_items(words: str, width: int) -> list[str]:
     return wrap_text(glued, width, "  ")
 
 
-def params_lines(params: Mapping[str, int | float], width: int) -> list[str]:
-    """Return parameters as lines of a page, as many in a line as fit."""
-    return wrap_items(", ".join(f"{name} {value:g}" for name, value in params.items()), width)
+def params_lines(
+    params: Mapping[str, int | float], width: int, methods: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return parameters as lines of a page, as many in a line as fit.
+
+    Parameters
+    ----------
+    params
+        The values by name.
+    width
+        Of the page.
+    methods
+        By name what a value stands for, which is said beside it.
+    """
+    beside = {name: f" ({method})" for name, method in (methods or {}).items()}
+    said = (f"{name} {value:g}{beside.get(name, '')}" for name, value in params.items())
+    return wrap_items(", ".join(said), width)
 
 
 def size_text(count: float) -> str:

@@ -85,7 +85,8 @@ def grids(name: str | None, strategy: str, as_yaml: bool) -> None:
     grid = default_grid(own) if name == DEFAULT else Grid.load(name, strategy)
     echo(f"{grid.name}, {strategy}: {len(grid):,} combinations")
     for parameter, axis in grid.values.items():
-        said = ", ".join(f"{v:g}" for v in axis)
+        kind = own.parameter(parameter)
+        said = ", ".join(kind.worded(v) if kind.methods else f"{v:g}" for v in axis)
         left_out = "  (left out: its default)" if parameter in grid.filled else ""
         echo(f"  {parameter:20} {len(axis):>3}  {said}{left_out}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -137,7 +137,7 @@ class HistoryReport:
 
     Attributes
     ----------
-    title, symbol, params, assumed, notes, written
+    title, symbol, params, assumed, notes, written, methods
         As in `SimulationReport`.
     simulation
         Trades and equity; it has no split that says anything.
@@ -166,6 +166,7 @@ class HistoryReport:
     claim: RowClaim
     chart: EquityChart
     written: tuple[Path, ...] = ()
+    methods: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"HistoryReport({self.title}: {len(self.simulation.trades):,} trades)"

@@ -45,6 +45,7 @@ from wfo.runs.refinement.history import History
 from wfo.runs.simulation_files import write_files
 from wfo.runs.slices import Slice
 from wfo.strategy import Number, Strategy
+from wfo.strategy.parameter import methods_of
 from wfo.tradestation.headings import (
     TEST,
     figure_names,
@@ -151,6 +152,7 @@ def simulate_history(plan: SimulationPlan, store: DataStore) -> HistoryReport:
     return HistoryReport(
         title, inputs.data.symbol, params, assumed, (*inputs.notes, IN_SAMPLE), simulation, days,
         own_metrics, held, columns, claim, chart, written,
+        methods_of(strategy.parameters, params),
     )  # fmt: skip
 
 

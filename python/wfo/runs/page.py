@@ -38,6 +38,7 @@ from wfo.selection.regions import (
 )
 from wfo.selection.scoring import FALLBACK_PHASES, Cells, Scores, gate_words
 from wfo.strategy import Strategy
+from wfo.strategy.parameter import methods_of
 from wfo.strategy.record import loading, own_sizing
 from wfo.sweeps import DenseStore
 from wfo.text import params_lines, percent, table, wrap_items, wrap_text
@@ -367,7 +368,7 @@ def _best(item: StrategyReport) -> list[str]:
             "The most stable outcome, out-of-sample, beside buy-and-hold (candidate"
             f" {best.row + 1}{members})"
         ),
-        *params_lines(best.params, _WIDTH),
+        *params_lines(best.params, _WIDTH, methods_of(item.strategy.parameters, best.params)),
         *page_table([heads, *rows], ">" * len(heads)),
         *said(
             say.best_not_valid([p.valid for p in best.phases]),

@@ -19,6 +19,7 @@ from wfo.runs.history_simulation import simulate_history
 from wfo.runs.simulation_files import write_files
 from wfo.runs.simulation_report import Claim, PhasesReport, SimulatedSlice, SimulationReport
 from wfo.runs.slices import Slice
+from wfo.strategy.parameter import methods_of
 
 if TYPE_CHECKING:
     from wfo.data import DataStore
@@ -64,6 +65,7 @@ def simulate(
         numbered=basis.whole,
     )
     claim = claim_of(basis, slices)
+    methods = methods_of(basis.strategy.parameters, basis.params)
     if basis.whole:
         return PhasesReport(
             basis.title,
@@ -75,6 +77,7 @@ def simulate(
             claim,
             written,
             basis.command,
+            methods,
         )
     (only,) = slices
     return SimulationReport(
@@ -86,6 +89,7 @@ def simulate(
         only,
         claim,
         written,
+        methods,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal, Protocol
@@ -197,6 +197,11 @@ class Headed(Protocol):
         ...
 
     @property
+    def methods(self) -> Mapping[str, str]:
+        """The methods that values of it stand for."""
+        ...
+
+    @property
     def assumed(self) -> tuple[Assumed, ...]:
         """What is assumed."""
         ...
@@ -232,6 +237,8 @@ class SimulationReport:
         How it compares with a run; None where it is of none.
     written
         Files that were written.
+    methods
+        By parameter, the name of the method that its value stands for.
     """
 
     title: str
@@ -242,6 +249,7 @@ class SimulationReport:
     simulated: SimulatedSlice
     claim: Claim | None
     written: tuple[Path, ...]
+    methods: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"SimulationReport({self.title}: {len(self.simulation.trades):,} trades)"
@@ -286,7 +294,7 @@ class PhasesReport:
     ----------
     title
         Symbols, strategy and candidate in a line.
-    symbol, params, assumed, notes, claim, written
+    symbol, params, assumed, notes, claim, written, methods
         As in `SimulationReport`.
     slices
         The phases, in order.
@@ -303,6 +311,7 @@ class PhasesReport:
     claim: Claim | None
     written: tuple[Path, ...]
     command: str | None = None
+    methods: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"PhasesReport({self.title}: {len(self.slices)} phases)"
@@ -334,7 +343,8 @@ class PhasesReport:
 
 def head_lines(report: Headed) -> list[str]:
     """Return what is simulated, and on what."""
-    lines = [report.title, *params_lines(report.params, _WIDTH - 2), *assumed_lines(report.assumed)]
+    said = params_lines(report.params, _WIDTH - 2, report.methods)
+    lines = [report.title, *said, *assumed_lines(report.assumed)]
     for note in report.notes:
         lines += wrapped(f"Note: {note}.", "  ", hang="  ")
     if report.claim is not None:

@@ -147,12 +147,13 @@ class Float:
 class Choice:
     """One of several methods, whose number is the value: 0 for the first, 1 for the second.
 
+    Wherever a value is given the method's name may stand for its number.
     In rules ``x.choose(self.method, a, b)`` takes the expression of that number.
 
     Parameters
     ----------
     *methods
-        Their names, two or more, for listings.
+        Their names, two or more.
     meaning
         A few words for listings.
     default
@@ -212,7 +213,15 @@ class Choice:
         """Return it as the parameter of a strategy called `name`."""
         listed = ", ".join(f"{k} {method}" for k, method in enumerate(self.methods))
         meaning = f"{self.meaning}: {listed}" if self.meaning else listed
-        return Parameter(name, "choice", self.low, self.high, meaning, default=self.default)
+        return Parameter(
+            name,
+            "choice",
+            self.low,
+            self.high,
+            meaning,
+            default=self.default,
+            methods=self.methods,
+        )
 
     def values(self) -> tuple[Number, ...]:
         """Return the values of the default grid, which are all."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from wfo.arguments import flag, one_of
+from wfo.arguments import flag, items, one_of
 from wfo.errors import InputError
 from wfo.settings import MOST_MULTIPLE
 from wfo.text import brief, plain_number
@@ -35,11 +36,15 @@ class Parameter:
         A few words for listings.
     default
         Value of a parameter that a grid leaves out; None where it must be given.
+    methods
+        The names of a choice's values, from `low` on, which are given for them as well; empty where
+        they have none.
 
     Raises
     ------
     InputError
-        If the name, kind or range cannot be one, or the default is not allowed.
+        If the name, kind or range cannot be one, the methods are no name for each value, or the
+        default is not allowed.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Parameter:
     meaning: str
     open_low: bool = False
     default: Number | None = None
+    methods: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -71,8 +77,21 @@ class Parameter:
             raise InputError(
                 f"{self.name}: a choice has {_MOST_CHOICES} methods at most, from low to high"
             )
+        self._check_methods()
         if self.default is not None:
             object.__setattr__(self, "default", self.check(self.default))
+
+    def _check_methods(self) -> None:
+        methods = tuple(items(f"{self.name}: methods", self.methods, str, "names"))
+        object.__setattr__(self, "methods", methods)
+        if not methods:
+            return
+        if self.kind != "choice" or len(methods) != self.high - self.low + 1:
+            raise InputError(
+                f"{self.name}: methods = {brief(methods)} must name each value of a choice"
+            )
+        if len(set(methods)) < len(methods):
+            raise InputError(f"{self.name}: methods = {brief(methods)} has a name twice")
 
     @property
     def whole(self) -> bool:
@@ -87,19 +106,43 @@ class Parameter:
     @property
     def listed(self) -> str:
         """The same for listings, without an upper limit that only keeps the arithmetic finite."""
+        if self.kind == "choice":
+            # The meaning, which stands beside it, names the methods.
+            return "one of " + ", ".join(map(str, self._numbers()))
         return self._range(math.inf if self.high >= MOST_MULTIPLE else self.high)
+
+    def _numbers(self) -> range:
+        return range(int(self.low), int(self.high) + 1)
 
     def _range(self, high: float) -> str:
         if self.kind == "choice":
-            return "one of " + ", ".join(str(v) for v in range(int(self.low), int(self.high) + 1))
+            return "one of " + ", ".join(map(self.worded, self._numbers()))
         what = "a whole number" if self.whole else "a number"
         low = f" > {self.low:g}" if self.open_low else f" >= {self.low:g}"
         if math.isinf(self.low):
             low = ""
         return f"{what}{low}" + ("" if math.isinf(high) else f" and <= {high:g}")
 
+    def method(self, value: Number) -> str:
+        """Return the name of the method that an allowed value stands for; empty without names."""
+        return self.methods[int(value - self.low)] if self.methods else ""
+
+    def worded(self, value: Number) -> str:
+        """Return a value that is allowed as text, with the name of the method that it stands for.
+
+        Examples
+        --------
+        >>> average = Parameter("average", "choice", 0, 1, "", methods=("simple", "weighted"))
+        >>> average.worded(1)
+        '1 (weighted)'
+        """
+        method = self.method(value)
+        return f"{value} ({method})" if method else str(value)
+
     def check(self, value: object) -> Number:
         """Return `value` as an ``int`` or ``float`` that this parameter can have.
+
+        The name of a method is the number of it.
 
         Raises
         ------
@@ -107,6 +150,9 @@ class Parameter:
             If it is of another type or out of range.
         """
         number: Number
+        # A text that is a number stays one that is written without quotes, whatever is called so.
+        if isinstance(value, str) and value in self.methods and not plain_number(value):
+            return int(self.low) + self.methods.index(value)
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise self._wrong(value)
         if self.whole:
@@ -145,3 +191,8 @@ class Parameter:
         except ValueError:
             return ""
         return f"; write {written}"
+
+
+def methods_of(parameters: Iterable[Parameter], params: Mapping[str, Number]) -> dict[str, str]:
+    """Return the names of the methods that values of a parameter set stand for, by parameter."""
+    return {p.name: p.method(params[p.name]) for p in parameters if p.methods}

@@ -44,6 +44,9 @@ class ParameterShape(TypedDict):
     meaning: ShortText
     open_low: NotRequired[bool]
     default: NotRequired[FiniteNumber]
+    methods: NotRequired[
+        Annotated[list[ShortText], Limits("a list of up to 1,000 names", most=1_000)]
+    ]
 
 
 class FeedShape(TypedDict):
@@ -296,6 +299,10 @@ def own_sizing(strategy: Strategy) -> Literal["", "risk", "size"]:
 def same_strategy(first: Strategy, second: Strategy) -> bool:
     """Return whether two are one strategy by their records, whatever their files are called."""
     records = [to_record(each) for each in (first, second)]
+    for record in records:
+        # Records from before methods had names have none, and the number is what is computed.
+        for parameter in record["parameters"]:
+            parameter.pop("methods", None)
     views = {"file", "map_axes", "stop_classes", "tradestation", "title", "engines", "own_sizing"}
     one, other = ({k: v for k, v in each.items() if k not in views} for each in records)
     return one == other
@@ -340,6 +347,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     found |= {name: end for name, end in ends.items() if math.isfinite(end)}
     if parameter.open_low:
         found["open_low"] = True
+    if parameter.methods:
+        found["methods"] = list(parameter.methods)
     return found if parameter.default is None else found | {"default": parameter.default}
 
 
@@ -352,4 +361,5 @@ def _read_parameter(data: Mapping[str, Any]) -> Parameter:
         data["meaning"],
         open_low=data.get("open_low", False),
         default=data.get("default"),
+        methods=tuple(data.get("methods", ())),
     )

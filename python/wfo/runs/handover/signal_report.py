@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from wfo.backtest.orders import Working, WorkingOrder
@@ -122,6 +122,8 @@ class SignalReport:
         What is assumed, and notes on the bars and the set.
     warnings
         What makes the orders doubtful, such as old or revised bars.
+    methods
+        By parameter, the name of the method that its value stands for.
     """
 
     symbol: str
@@ -137,6 +139,7 @@ class SignalReport:
     assumed: tuple[Assumed, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    methods: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         working = sum(order.works for order in self.working.orders)
@@ -180,7 +183,7 @@ class SignalReport:
 
     def page(self) -> str:
         """Return set, state, orders and what they rest on as text."""
-        lines = [self.title, *params_lines(self.params, _WIDTH)]
+        lines = [self.title, *params_lines(self.params, _WIDTH, self.methods)]
         for text in self.warnings:
             lines += _wrapped(f"Warning: {text}.", "  ", hang="  ")
         lines += ["", *self._state_lines(), "", *self._order_lines(), "", *self._meaning_lines()]

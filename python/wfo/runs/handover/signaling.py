@@ -28,6 +28,7 @@ from wfo.runs.inputs import Inputs, load_inputs
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy
+from wfo.strategy.parameter import methods_of
 from wfo.strategy.record import loading
 from wfo.windows import LEAST_WARMUP
 
@@ -195,6 +196,7 @@ def signal(plan: SignalPlan, store: DataStore, *, clock: Clock | None = None) ->
         ),
         notes=(*notes, *_odd(chosen), *inputs.notes),
         warnings=tuple(warnings),
+        methods=methods_of(chosen.strategy.parameters, chosen.params),
     )
 
 

@@ -43,7 +43,8 @@ class StrategyPoints:
     strategy
         What was given.
     space
-        The same with the constraints of the strategy, so that methods keep to them.
+        The same with the constraints of the strategy, so that methods keep to them, and with
+        numbers in place of the names of methods.
     fixed
         The parameters that no dimension is of, with their value.
 
@@ -55,6 +56,7 @@ class StrategyPoints:
 
     def __init__(self, strategy: Strategy, space: SearchSpace) -> None:
         self.strategy = strategy
+        space = replace(space, dimensions=tuple(map(self._numbered, space.dimensions)))
         self.dimensions: dict[str, Dimension] = {d.name: d for d in space.dimensions}
         for name, value in space.fixed.items():
             if isinstance(value, Mapping):
@@ -73,6 +75,13 @@ class StrategyPoints:
         for dimension in space.dimensions:
             self._check(dimension)
         self.space = self._with_rules(space)
+
+    def _numbered(self, dimension: Dimension) -> Dimension:
+        """Return a dimension with numbers in place of the names of methods."""
+        if not any(isinstance(value, str) for value in dimension.values or ()):
+            return dimension
+        parameter = self.strategy.parameter(dimension.name)
+        return replace(dimension, values=tuple(map(parameter.check, dimension.values or ())))
 
     def _with_rules(self, space: SearchSpace) -> SearchSpace:
         """Return the space with those constraints of the strategy that are of its dimensions."""
