@@ -442,6 +442,15 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
         Grid.load(path, "atr_d_l")
 
 
+def test_a_file_of_a_strategy_that_is_not_loaded_says_whose_grid_it_is(tmp_path: Path) -> None:
+    path = written(tmp_path, "WeekDip:\n  length: [4]\n")
+    said = r"^mine\.yaml is a grid of 'WeekDip', not of atr_d_l; .*--strategy FILE\.py:WeekDip$"
+    with pytest.raises(wfo.InputError, match=said):
+        Grid.load(path, "atr_d_l")
+    with pytest.raises(wfo.InputError, match=r"bb_length: a range needs 'from', 'to'"):
+        Grid.load(written(tmp_path, "bb_length:\n  low: 4\n"), "atr_d_l")
+
+
 def test_a_file_without_the_strategy(tmp_path: Path) -> None:
     # One more strategy, otherwise the same, comes for this test.
     import dataclasses

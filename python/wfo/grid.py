@@ -629,9 +629,9 @@ class GridText:
         flat = not any(name in known for name in sections)
         for key, value in sections.items():
             # A mapping that is no range can only be meant for a strategy.
-            if flat and isinstance(value, Mapping) and not {"from", "to", "step"} & set(value):
-                hint = did_you_mean(str(key), known)
-                raise InputError(f"{self.where}: there is no strategy {shown(key)}{hint}")
+            section = isinstance(value, Mapping) and not {"from", "to", "step"} & set(value)
+            if flat and section and key not in strategy.names:
+                raise InputError(self._of_another(str(key), strategy, known))
         if not flat and strategy.name not in sections:
             raise InputError(f"{self.where} has no grid for {strategy.name}; it has {had}")
         values = sections if flat else sections[strategy.name]
@@ -641,6 +641,16 @@ class GridText:
             return Grid(values, strategy=strategy, name=self.name)
         except InputError as error:
             raise InputError(f"{self.where}: {error}") from None
+
+    def _of_another(self, name: str, strategy: Strategy, known: Iterable[str]) -> str:
+        """Say that a section is of a strategy that is not known: misspelt, or one of a file."""
+        hint = did_you_mean(name, known)
+        if "did you mean" in hint or not name.isidentifier():
+            return f"{self.where}: there is no strategy {shown(name)}{hint}"
+        return (
+            f"{self.where} is a grid of {shown(name)}, not of {strategy.name}; a strategy of a file"
+            f" is named with it: --strategy FILE.py:{name:.80}"
+        )
 
 
 def _other(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
