@@ -10,10 +10,12 @@ import pytest
 from made_walk import made_findings, made_matrix, made_walk
 
 import wfo
+from wfo.backtest.feeds import read_feeds
 from wfo.data import sample_store
 from wfo.rules.sizing import into_a_trade, risk_words
 from wfo.runs.assumed import assumed_of_settings
 from wfo.runs.handover.signaling import SignalPlan, signal
+from wfo.runs.verdict.stress import stress
 from wfo.runs.walkforward import artefacts
 from wfo.settings import AccountSettings
 from wfo.strategy import Strategy, get_strategy
@@ -127,3 +129,28 @@ def test_run_and_signal_say_the_risk_and_that_it_may_be_percent(tmp_path: Path) 
     said = " ".join(shown.page().split())
     assert f"here {100 * shown.params['share']:g} % (by share)" in said
     assert "a share of the equity: 1 % is risk=0.01." in said
+
+
+class ByRange(wfo.Rules):
+    """Puts its risk into the range of the bar, which another bar has not."""
+
+    days = wfo.Int(2, 3)
+
+    def rules(self, x: Any) -> Any:
+        trail = x.trail(x.atr(5) * 2)
+        return wfo.orders(
+            long=x.at_open(x.close > x.open), exit_long=(trail, x.after(self.days)), risk=0.01
+        )
+
+
+def test_stress_that_retells_trades_says_that_it_cannot_size_them() -> None:
+    strategy = get_strategy(ByRange)
+    feeds = read_feeds(strategy, wfo.load_sample("NASDAQ").tail(400))
+    found = stress(
+        strategy, feeds, {"days": 2}, warmup=100, bars_per_year=252, draws=2, noise_draws=1
+    )
+    reasons = {case.name: case.reason for case in found.cases}
+    for name in ("trades_skipped", "entries_late"):
+        assert "ByRange sizes its trades by risk: what a trade takes" in reasons[name]
+        assert "skipped and late trades are not computed" in reasons[name]
+    assert reasons["as_it_is"] == reasons["slippage_doubled"] == ""

@@ -28,6 +28,7 @@ from wfo.runs.verdict.stress_values import BreakEven, CaseName, Stress, StressCa
 from wfo.sampling import uniform
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy
+from wfo.strategy.record import own_sizing
 from wfo.strategy.value import lookback_on
 
 __all__ = ["BreakEven", "Stress", "StressCase", "stress"]
@@ -267,6 +268,12 @@ def _positions(test: _Backtest, plain: EngineResult) -> Positions | str:
     told, real = float(replay(positions, prices.close, test.settings).equity[0]), plain.equity[-1]
     if abs(told - real) <= _SAME * max(test.settings.capital, abs(real)):
         return positions
+    if own_sizing(test.strategy):
+        # A replay puts in all equity or a fixed sum, not what the rules decide.
+        return (
+            f"{test.strategy.name} sizes its trades by {own_sizing(test.strategy)}: what a trade"
+            " takes is decided at each entry, so skipped and late trades are not computed"
+        )
     return (
         f"its trades come to {told:,.2f} by the contract's rules of money, to {real:,.2f} by its"
         " kernel's; they cannot be told again"
