@@ -89,7 +89,7 @@ def test_returns_that_differ_by_rounding_are_the_same() -> None:
     assert said.startswith("Choosing again in each window came to the same as buy-and-hold")
     assert words.against_holding(1.0, 1.0 + 1e-9, None, None, 0.001).count("a year") == 0
     assert "made the same" in words.against_exposure(0.5, 0.5 + 1e-9, None)
-    assert words.against_first(0.5, 0.5 + 1e-9, 3).endswith("made no difference.")
+    assert words.against_first(0.5, 0.5 + 1e-9, 3, (0.1, 0.1)).endswith("made no difference.")
 
 
 def test_less_than_a_year_is_not_made_annual_in_the_verdict() -> None:
@@ -161,6 +161,34 @@ def test_never_choosing_again_is_compared() -> None:
     same = text_of(made_walk(chosen=(1,) * 6))
     assert "All windows traded the same set, so that choosing again changed nothing." in same
     assert "paid" not in same.split("What was assumed")[0]
+
+
+@pytest.mark.parametrize(
+    ("own", "first", "falls", "said"),
+    [
+        (0.3, 0.2, (0.1, 0.1), "paid."),
+        (0.2, 0.3, (0.1, 0.1), "did NOT pay."),
+        (0.132, 0.119, (0.123, 0.075), "made more, but had less return by drawdown: its deepest"),
+        (0.132, 0.119, (0.123, 0.075), "its deepest fall was 12.3 %, not 7.5 %."),
+        (0.1, 0.2, (0.05, 0.2), "made less, but had more return by drawdown"),
+        (0.2, 0.2, (0.3, 0.2), "made the same, but had less return by drawdown"),
+        (0.2, 0.1, (0.2, 0.1), "made more, but had the same return by drawdown"),
+        (0.2, 0.0, (0.2, 0.0), "made more, but had the same return by drawdown"),
+        # Of two losses the quotient of the deeper fall would be the better one.
+        (-0.1, -0.2, (0.2, 0.3), "paid."),
+        (-0.1, -0.2, (0.4, 0.3), "made more, but its deepest fall was 40.0 %, not 30.0 %."),
+        (-0.2, -0.1, (0.4, 0.3), "did NOT pay."),
+        (0.1, -0.2, (0.5, 0.3), "paid."),
+        (0.2, 0.1, (None, 0.1), "made more."),
+    ],
+)
+def test_choosing_again_paid_by_return_and_by_drawdown(
+    own: float, first: float, falls: tuple[float | None, float | None], said: str
+) -> None:
+    told = words.against_first(own, first, 3, falls)
+    assert said in told
+    assert told.count(".") - len(re.findall(r"\d\.\d", told)) == 1
+    assert ("paid" in told) == (said == "paid.")
 
 
 def test_windows_with_a_profit_and_ahead_are_counted() -> None:

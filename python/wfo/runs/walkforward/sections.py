@@ -106,7 +106,12 @@ def first_lines(found: WalkFindings, walk: WalkForward) -> list[str]:
         ),
         say.falls(own.max_drawdown_share if traded else None, held.max_drawdown_share),
         say.against_exposure(earned, walk.exposure_return, walk.random_timing_return),
-        say.against_first(earned, first.curve.metrics.total_return if first else None, sets),
+        say.against_first(
+            earned,
+            first.curve.metrics.total_return if first else None,
+            sets,
+            (own.max_drawdown_share, first.curve.metrics.max_drawdown_share if first else None),
+        ),
         say.criteria_missed(missed, len(conditions)) or say.criteria_met(len(conditions)),
         say.one_path(
             len(walk.windows),

@@ -116,16 +116,46 @@ def against_exposure(own: float | None, exposed: float | None, random: float | N
     return f"{told}: choosing again made {made}."
 
 
-def against_first(own: float | None, first: float | None, sets: int) -> str:
-    """Say whether choosing again paid against never choosing again."""
+def against_first(
+    own: float | None,
+    first: float | None,
+    sets: int,
+    falls: tuple[float | None, float | None],
+) -> str:
+    """Say whether choosing again paid against never choosing again.
+
+    It paid where both its return and its return by drawdown are above those of the first set.
+
+    Parameters
+    ----------
+    own, first
+        Total returns.
+    sets
+        How many sets the windows traded.
+    falls
+        Deepest falls of both, shares of the peak before; None where they are not known.
+    """
     if own is None or first is None:
         return ""
     if sets == 1:
         return "All windows traded the same set, so that choosing again changed nothing."
     told = f"The first set chosen, never changed, comes to {percent(first)} in all: choosing again"
-    if same(own, first):
-        return f"{told} made no difference."
-    return f"{told} {'paid' if above(own, first) else 'did NOT pay'}."
+    made, (fall, other) = _compared(own, first), falls
+    if fall is None or other is None:
+        return f"{told} made {made}."
+    # Of losses a deeper fall makes the quotient better: there the falls are compared.
+    gained = max(own, first) > 0
+    by = _compared(own * other, first * fall) if gained else _compared(other, fall)
+    if made == by:
+        paid = {"more": "paid", "less": "did NOT pay", "the same": "made no difference"}
+        return f"{told} {paid[made]}."
+    than = f"its deepest fall was {percent(fall)}, not {percent(other)}"
+    return f"{told} made {made}, but {f'had {by} return by drawdown: ' * gained}{than}."
+
+
+def _compared(own: float, other: float) -> str:
+    """Return whether a figure is more, less or the same as another, in words."""
+    return "the same" if same(own, other) else "more" if above(own, other) else "less"
 
 
 def criteria_met(count: int) -> str:
