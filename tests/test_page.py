@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from strategies import strategy
 import wfo
 from wfo.cli import main
 from wfo.data import sample_store
-from wfo.runs.page import plateau_lines
+from wfo.runs.page import _next, plateau_lines
 from wfo.runs.plan import RunPlan
 from wfo.runs.report import RunReport
 from wfo.runs.run import run
@@ -388,6 +389,26 @@ def test_where_nothing_earns_at_all_there_are_other_grids(
     assert report.strategies[0].scores.valid_phases[0] == 128
     assert last(report) == "wfo grids"
     assert typed(last(report))[0] == 0
+
+
+def test_what_is_valid_in_one_phase_is_not_proposed(found: Callable[..., RunReport]) -> None:
+    report = found(gates=Gates(min_phases=4))
+    (item,) = report.strategies
+
+    def proposed(*counts: int, gates: Gates | None = None) -> str:
+        scores = replace(item.scores, valid_phases=counts)
+        manifest = replace(report.manifest, gates=gates or report.manifest.gates)
+        none = replace(item, scores=scores, most_stable=None, lots=None)
+        return words("\n".join(_next(replace(report, manifest=manifest, strategies=(none,)))))
+
+    assert proposed(100, 20, 8, 0, 0).endswith("--min-phases 2")
+    assert "valid in 2 phases, which is the most" in proposed(100, 20, 8, 0, 0)
+    one = proposed(100, 28, 0, 0, 0)
+    assert "in 1 phase" not in one
+    assert "--min-phases 1" not in one
+    assert "--wfe 0 --dd-ratio 1000 --min-phases 2" in one
+    loose = proposed(100, 28, 0, 0, 0, gates=Gates(wfe=0, dd_ratio=1000))
+    assert "nothing here earns in and out of sample in 2 phases: wfo grids" in loose
 
 
 def _written(folder: Path) -> Path:

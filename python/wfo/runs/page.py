@@ -823,7 +823,9 @@ def _next(report: Findings) -> list[str]:
         ]
     scores = item.scores
     most = max(k for k, count in enumerate(scores.valid_phases) if count)
-    if most:
+    # What is valid in one phase of several is no evidence: no run goes below two of itself either.
+    lowest = min(FALLBACK_PHASES, len(report.phases))
+    if most >= lowest:
         return [
             f"Next, see what is valid in {most} phase{'s'[: most - 1]}, which is the most:",
             f"  {_again(report, f'--min-phases {most}')}",
@@ -831,8 +833,9 @@ def _next(report: Findings) -> list[str]:
     gates = report.manifest.gates
     loose = replace(Gates.preset("v4"), wfe=0.0, dd_ratio=_LOOSE)
     if gates.rules == loose:
+        where = f" in {lowest} phases" if most else ""
         return [
-            "Next, look at other grids, since nothing here earns in and out of sample:",
+            f"Next, look at other grids, since nothing here earns in and out of sample{where}:",
             "  wfo grids",
         ]
     options = f"--gates v4 --wfe 0 --dd-ratio {_LOOSE:g}"
@@ -840,7 +843,7 @@ def _next(report: Findings) -> list[str]:
     options += " --min-trades 0" if gates.min_trades else ""
     options += " --beat none" if gates.beat else ""
     if gates.min_phases is not None:
-        options += f" --min-phases {min(FALLBACK_PHASES, len(report.phases))}"
+        options += f" --min-phases {lowest}"
     return [
         "Next, see whether anything is left without efficiency and drawdowns in proportion:",
         f"  {_again(report, options)}",
