@@ -353,3 +353,32 @@ def test_a_check_takes_what_the_command_takes() -> None:
     for wrong in ({"sets": 1_001}, {"cuts": 10**9}, {"sets": 0}, {"seed": -1}, {"cuts": 1.5}):
         with pytest.raises(InputError, match=f"{next(iter(wrong))} = "):
             wfo.check(rules(rounded_otherwise), BARS, **wrong)  # type: ignore[arg-type]  # on purpose
+
+
+@wfo.indicator(lookback=0)
+def unknown(column: Any, above: int) -> Any:
+    return np.full(len(column), np.nan) if above > 20 else column
+
+
+class Empty(wfo.Rules):
+    """Compares with a column that is NaN in all bars, for some of its parameters."""
+
+    above = wfo.Int(10, 30, 10)
+    bars = wfo.Int(2, 3)
+
+    def rules(self, x: Any) -> Any:
+        up = x.close > 2 * unknown(x.close, self.above)
+        return wfo.orders(long=x.at_open(up), exit_long=x.after(self.bars))
+
+
+def test_a_column_that_is_nan_in_all_bars_is_named() -> None:
+    checked = wfo.check(Empty, BARS, sets=6, cuts=1)
+    assert checked.found is None
+    (note,) = checked.notes
+    assert re.match(r".*test_lookahead\.py:\d+: unknown\(close, above\) is NaN in all", note)
+    # What is made of it is not named beside it, and where it is none nothing is said.
+    least = sum(each["above"] == 30 for each in checked.sets)
+    assert 0 < least < len(checked.sets)
+    assert f"in all 400 bars for {least} of {len(checked.sets)} parameter sets" in note
+    assert "NaN in all 400 bars" in " ".join(checked.page().split())
+    assert wfo.check(Empty, BARS, {"above": [10], "bars": [2]}, sets=1, cuts=1).notes == ()

@@ -23,6 +23,7 @@ from wfo.runs.report import RunReport
 from wfo.runs.run import run
 from wfo.selection.gates import Gates
 from wfo.selection.plateaus import LEAST_STABLE, Plateaus
+from wfo.selection.profile import PhaseProfile, Profile, Spread
 from wfo.selection.scoring import Cells
 from wfo.text import percent, wrap_items, wrap_text
 from wfo.windows import Windows
@@ -389,6 +390,40 @@ def test_where_nothing_earns_at_all_there_are_other_grids(
     assert report.strategies[0].scores.valid_phases[0] == 128
     assert last(report) == "wfo grids"
     assert typed(last(report))[0] == 0
+
+
+class Never(wfo.Rules):
+    """Enters below a price that no bar has."""
+
+    length = wfo.Int(5, 15, 5)
+    price = wfo.Float(-1, 0, 1)
+
+    def rules(self, x: wfo.rules.Series) -> wfo.rules.Ordered:
+        low = x.sma(x.close, self.length) < self.price
+        return wfo.orders(long=x.at_open(low), exit_long=x.after(2))
+
+
+def test_where_nothing_trades_the_page_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: Callable[..., RunReport]
+) -> None:
+    monkeypatch.setenv("WFO_DATA_DIR", str(sample_store().folder))
+    page = words(wfo.run("NASDAQ", Never, out=tmp_path / "never").page)
+    verdict = page.partition("What was assumed")[0]
+    assert "NOTHING TRADED: none of 6 combinations entered in any phase." in verdict
+    assert "NOTHING TRADED" not in found().page
+
+
+def test_a_position_that_is_never_left_is_traded(found: Callable[..., RunReport]) -> None:
+    (item,) = found().strategies
+    assert item.profile is not None
+    none = Spread(128, 128, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    idle = PhaseProfile(none, none, none, none, none, none, none)
+    assert not Profile(128, (idle, idle), none).traded
+    held = replace(idle, oos_pnl=replace(none, above=1, best=1.0, mean=1 / 128))
+    assert Profile(128, (idle, held), none).traded
+    unknown = replace(idle, oos_pnl=replace(none, finite=127))
+    assert Profile(128, (idle, unknown), none).traded
+    assert item.profile.traded
 
 
 def test_what_is_valid_in_one_phase_is_not_proposed(found: Callable[..., RunReport]) -> None:

@@ -99,6 +99,11 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any] | None]] = {
         ),
         {"phases": [], "idle": 5, "entering": 9, "lot": (1.0, 120.0, 350.0), "money": 1e5},
     ),
+    "no_trade": (
+        {"total": 1_280, "traded": False},
+        "NOTHING TRADED: none of 1,280 combinations entered in any phase. Conditions of entry",
+        {"total": 1_280, "traded": True},
+    ),
     "idle_by_lots": (
         LOTS | {"idle": 150},
         (

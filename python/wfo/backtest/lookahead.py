@@ -15,7 +15,7 @@ from wfo.backtest.feeds import Feeds
 from wfo.backtest.found_ahead import Found, cut_places, of_column, of_own_bar, of_trades, stamp_of
 from wfo.errors import InputError
 from wfo.grid import Grid
-from wfo.rules.checking import first_leak
+from wfo.rules.checking import empty_columns, first_leak
 from wfo.rules.parts import program_of
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy
@@ -51,7 +51,8 @@ class Checked:
     found
         What has looked ahead; None where nothing did, as far as these bars tell.
     notes
-        What of the grid is allowed and hardly meant, a sentence without a stop each.
+        Columns that are NaN in all bars, and what of the grid is allowed and hardly meant, a
+        sentence without a stop each.
     """
 
     strategy: str
@@ -151,10 +152,13 @@ def check_lookahead(
     chosen = [grid.params(index) for index in list(drawn)[:sets]]
     program = program_of(strategy)
     found = None
+    empty: dict[str, int] = {}
     for params in chosen:
         places = cut_places(need, read.bars, cuts, rng)
         values = tuple(params[name] for name in strategy.names)
         if program is not None:
+            for column in empty_columns(program, read, values):
+                empty[column] = empty.get(column, 0) + 1
             leak = first_leak(program, read, values, places, rng)
             found = None if leak is None else of_column(leak, params, read)
         if found is None:
@@ -174,6 +178,11 @@ def check_lookahead(
         columns,
         seed,
         found,
+        tuple(
+            f"{column} is NaN in all {read.bars:,} bars for {count} of {len(chosen)} parameter"
+            " sets; no comparison with it holds"
+            for column, count in empty.items()
+        ),
     )
 
 

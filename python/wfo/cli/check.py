@@ -88,8 +88,9 @@ def check(
     nothing; other seeds look elsewhere. A run of rules with functions of your own, or of a compiled
     function, does a short form of this before it starts.
 
-    Notes name what of the grid is hardly meant: percentages that look like fractions, a risk that
-    looks like percent, and distances in points that are nothing to these bars.
+    Notes name columns of rules that are NaN in all bars, and what of the grid is hardly meant:
+    percentages that look like fractions, a risk that looks like percent, and distances in points
+    that are nothing to these bars.
 
     \b
     Examples:

@@ -169,6 +169,32 @@ def first_leak(
     return None
 
 
+def empty_columns(program: Program, feeds: Columns, values: Sequence[float]) -> tuple[str, ...]:
+    """Return the columns of a program that are NaN in every bar, in words, with their function.
+
+    Of a column that is NaN because one that it is made of is, that one is named alone.
+
+    Parameters
+    ----------
+    program, feeds, values
+        As of `first_leak`.
+    """
+    import numpy as np
+
+    from wfo.rules.reference.columns import evaluate
+
+    bars = next(len(c) for feed in feeds.values() for c in feed.values())
+    kinds, empty, said = program.kinds, set(), []
+    for place, column in sorted(evaluate(program, feeds, values, bars).items()):
+        if kinds[place] == "number" or not len(column) or not np.isnan(column).all():
+            continue
+        if empty.isdisjoint(program.nodes[place].args):
+            words, function, site = _about(program, place)
+            said.append(f"{site}: {words}" if function and site else words)
+        empty.add(place)
+    return tuple(said)
+
+
 class _Closed:
     """Which higher bars are closed by the end of a bar, by a feed that says it."""
 

@@ -164,4 +164,5 @@ def _noted(
     if program is None:
         return checked
     notes = doubtful(program, strategy.rules, grid.values)
-    return replace(checked, notes=(*notes, *odd_distances(program, grid.values, feeds[FIRST])))
+    notes = (*checked.notes, *notes, *odd_distances(program, grid.values, feeds[FIRST]))
+    return replace(checked, notes=notes)

@@ -106,7 +106,8 @@ def _first_lines(report: Findings) -> list[str]:
         warning = f"Warning: {error}."
     facts = facts_of_findings(report, tests)
     verdict, *weakened = first_lines(facts, brief=True)
-    return said(verdict, *_no_lots(report), *weakened, warning, indent="")
+    idle = (*_no_lots(report), *_no_trades(report))
+    return said(verdict, *idle, *weakened, warning, indent="")
 
 
 def _bars(report: Findings) -> list[str]:
@@ -304,6 +305,16 @@ def _no_lots(report: Findings) -> Iterator[str]:
             told = say.no_lot(found.phases, found.idle, found.entering, lot, capital)
             several = told and len(report.strategies) > 1
             yield f"{item.strategy.name}: {told}" if several else told
+
+
+def _no_trades(report: Findings) -> Iterator[str]:
+    """Yield which strategies never trade, unless it is for want of money."""
+    for item in report.strategies:
+        profile, lots = item.profile, item.lots
+        traded = profile is None or profile.traded or (lots is not None and lots.entering > 0)
+        told = say.no_trade(len(item.grid), traded=traded)
+        several = told and len(report.strategies) > 1
+        yield f"{item.strategy.name}: {told}" if several else told
 
 
 def _lots(report: Findings, item: StrategyReport) -> tuple[str, ...]:

@@ -273,6 +273,26 @@ def no_lot(
 
 
 @_sentence
+def no_trade(total: int, *, traded: bool) -> str:
+    """Say first of all that nothing was ever bought or sold.
+
+    Parameters
+    ----------
+    total
+        Combinations.
+    traded
+        Whether any combination traded in any phase, or whether that is not known.
+    """
+    if traded:
+        return ""
+    return (
+        f"NOTHING TRADED: none of {total:,} combinations entered in any phase. Conditions of entry"
+        " never hold, prices of entry are never reached, or a column that they read is NaN in all"
+        " bars; 'wfo check' names such a column."
+    )
+
+
+@_sentence
 def idle_by_lots(
     idle: int, entering: int, swept: int, total: int, lot: tuple[float, float, float], money: float
 ) -> str:

@@ -79,6 +79,11 @@ class Spread:
                 raise ResultsError(f"{field.name} = {value!r} must be a finite number or None")
 
     @property
+    def is_zero(self) -> bool:
+        """Whether it is 0 in all combinations, of which there are some."""
+        return self.finite == self.count > 0 and self.least == self.best == 0
+
+    @property
     def share(self) -> float | None:
         """Share above 0; None without combinations."""
         return self.above / self.count if self.count else None
@@ -171,6 +176,15 @@ class Profile:
         spreads = [getattr(p, f.name) for p in self.phases for f in fields(p)]
         if any(each.count > self.combinations for each in (*spreads, self.total_return)):
             raise ResultsError(f"more figures than the {self.combinations} combinations counted")
+
+    @property
+    def traded(self) -> bool:
+        """Whether a combination traded in any phase, or held a position at its end."""
+        return not all(
+            spread.is_zero
+            for p in self.phases
+            for spread in (p.is_pnl, p.oos_pnl, p.is_dd, p.oos_dd, p.is_trades, p.oos_trades)
+        )
 
     @classmethod
     def of(cls, counted: _core.Profile) -> Profile:
