@@ -85,8 +85,9 @@ def check(
     with the bar, and with file and line of its function; of every strategy the trades are. Where it
     is no rules, some bars also keep their open and end otherwise, which may change no fill at that
     open. The latest 10,000 bars are used. That nothing is found does not prove that there is
-    nothing; other seeds look elsewhere. A run of rules with functions of your own, or of a compiled
-    function, does a short form of this before it starts.
+    nothing; other seeds look elsewhere. A run, walk-forward or simulation of rules with functions
+    of your own, or of a compiled function, does a short form of this before it starts; of rules
+    without such functions, which cannot look ahead, and of other strategies none does.
 
     Notes name columns of rules that are NaN in all bars, and what of the grid is hardly meant:
     percentages that look like fractions, a risk that looks like percent, and distances in points
