@@ -184,7 +184,8 @@ def empty_columns(program: Program, feeds: Columns, values: Sequence[float]) -> 
     from wfo.rules.reference.columns import evaluate
 
     bars = next(len(c) for feed in feeds.values() for c in feed.values())
-    kinds, empty, said = program.kinds, set(), []
+    kinds, said = program.kinds, []
+    empty: set[int] = set()
     for place, column in sorted(evaluate(program, feeds, values, bars).items()):
         if kinds[place] == "number" or not len(column) or not np.isnan(column).all():
             continue
