@@ -998,3 +998,38 @@ def test_what_is_no_record_is_refused(change: Callable[[Any], object]) -> None:
     change(data)
     with pytest.raises(ResultsError):
         Spent.from_dict(data)
+
+
+def test_a_set_file_leaves_out_what_its_run_holds_out(
+    folder: RunFolder, both: list[tuple[RunFolder, DataStore]], plain: RunFolder, tmp_path: Path
+) -> None:
+    store, file, out = both[0][1], tmp_path / "set.json", folder.path.parent
+    chosen = wfo.export_set(folder.path, candidate=1)
+    assert chosen.windows["holdout"] == {
+        "symbols": ["NASDAQ"], "first": "2018-01-02", "last": "2018-12-31",
+    }  # fmt: skip
+    wfo.write_set(chosen, file)
+    within = SimulationPlan(set_file=file, split=D(2018, 1, 2), out=out)
+    way_out = r"bars after 2018-01-01 are left out.*not spent; 'wfo verdict FOLDER --spend-holdout'"
+    with pytest.raises(InputError, match=rf"leaves no bars on one side.*2017-12-29; the {way_out}"):
+        basis_of(within, store)
+    before = basis_of(replace(within, split=D(2017, 1, 3)), store)
+    assert before.days[-1] == D(2017, 12, 29)
+    assert any(re.search(way_out, note) for note in before.notes)
+    by_run = signal(SignalPlan(run=folder.path), store)
+    by_file = signal(SignalPlan(set_file=file, out=out), store)
+    assert by_file.working == by_run.working
+    assert any(re.search(way_out, text) for text in by_file.warnings)
+    # The bars of another run of the symbol reach into them.
+    for ask in (
+        lambda: basis_of(SimulationPlan(run=plain.path, set_file=file, out=out), store),
+        lambda: signal(SignalPlan(run=plain.path, set_file=file, out=out), store),
+    ):
+        with pytest.raises(InputError, match=r"end 2018-12-31, and the run of .* not spent; 'wfo"):
+            ask()
+    spend_holdout(folder)
+    assert basis_of(within, store).days[-1] == D(2018, 12, 31)
+    later = signal(SignalPlan(set_file=file, out=out), store)
+    assert later.working.bar > by_file.working.bar
+    assert not any("left out" in text for text in later.warnings)
+    assert "holdout" not in wfo.export_set(folder.path, candidate=1).windows

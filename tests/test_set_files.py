@@ -434,6 +434,25 @@ def changed_json(**changed: Any) -> str:
         (changed_json(scores={"phases": [{"phase": [1]}]}), "phase = [1] of scores"),
         (changed_json(versions={"wfo": "\x1b[2J"}), "wfo = '\\x1b[2J' of versions"),
         (changed_json(windows=7), "windows = 7 must be an object"),
+        (changed_json(windows={"holdout": "1y"}), "holdout of windows"),
+        (
+            changed_json(
+                windows={"holdout": {"symbols": ["Q"], "first": "2018-01-02", "last": "2017-12-29"}}
+            ),
+            "first = 2018-01-02 must not be after last = 2017-12-29",
+        ),
+        (
+            changed_json(
+                windows={"holdout": {"symbols": ["Q"], "first": "0001-01-01", "last": "2017-12-29"}}
+            ),
+            "first = 0001-01-01 must",
+        ),
+        (
+            changed_json(
+                windows={"holdout": {"symbols": ["Q"], "first": "2018-01-02", "last": "now"}}
+            ),
+            "last = 'now' must be a date",
+        ),
         (changed_json(notes=[1]), "notes must be texts"),
         (changed_json(notes="x"), "notes = 'x' must be a list"),
         (changed_json().replace("6.5", "NaN"), "NaN is no number"),

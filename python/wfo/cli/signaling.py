@@ -115,6 +115,7 @@ def signal(
         symbol2=symbol2,
         timeframe=timeframe,
         allow_gaps=allow_gaps,
+        out=out,
     )
     report = carry_out(plan, DataStore(data_dir))
     if as_json:

@@ -287,6 +287,7 @@ def simulate(
         out_trades=out_trades,
         out_equity=out_equity,
         plots=charts,
+        out=out,
     )
     report = carry_out(plan, DataStore(data_dir))
     width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)

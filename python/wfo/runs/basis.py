@@ -23,6 +23,7 @@ from wfo.runs.assumed import (
 )
 from wfo.runs.candidates import Candidate, Run, number_of, read_row
 from wfo.runs.folder import RunFolder
+from wfo.runs.handover.held_out import HeldOut, kept_back
 from wfo.runs.handover.parameter_set import ParameterSet
 from wfo.runs.handover.set_file import read_set
 from wfo.runs.holdout.spendings import symbols_of
@@ -93,6 +94,8 @@ class SimulationPlan:
         Files for all trades, and for the mark at every close.
     plots
         Files for a chart of the equity.
+    out
+        The folder of all results, which says whether what a set file's run holds out is spent.
     """
 
     symbol: str | None = None
@@ -118,6 +121,7 @@ class SimulationPlan:
     out_trades: Path | None = None
     out_equity: Path | None = None
     plots: tuple[Path, ...] = ()
+    out: Path = Path("results")
 
     @property
     def over_history(self) -> bool:
@@ -287,8 +291,11 @@ def _of_file(plan: SimulationPlan, path: Path, store: DataStore) -> Basis:
     strategy = given.strategy
     notes = (*given.warnings, *(f"{path}: {text}" for text in given.assumed))
     own = strategy.settings_of(given.settings)
+    held = kept_back(given.windows, plan.out)
     if plan.run is not None:
         run = Run.of(RunFolder(plan.run), strategy.name)
+        if held is not None and held.reaches(symbols_of(run.manifest)):
+            held.require_before(run.manifest.data.last, path, plan.run)
         basis = _of_run(plan, run, store, given.params, own)
     else:
         kept = _schedule_of(given, path) if plan.split is None and plan.windows is None else None
@@ -303,7 +310,17 @@ def _of_file(plan: SimulationPlan, path: Path, store: DataStore) -> Basis:
             settings=planned_settings(plan, strategy, own),
             bars_per_year=_year_of_file(plan, given),
         )
-        basis = _of_nothing(whole, store, 0 if kept is None else _warmup_of_file(plan, given))
+        if held is not None and not held.reaches({whole.symbol, whole.symbol2}):
+            held = None
+        warmup = 0 if kept is None else _warmup_of_file(plan, given)
+        if held is None:
+            basis = _of_nothing(whole, store, warmup)
+        else:
+            notes = (*notes, held.left_out(path))
+            try:
+                basis = _of_nothing(whole, store, warmup, held)
+            except InputError as error:
+                raise InputError(f"{error}; {held.left_out(path)}") from None
     return replace(
         basis,
         notes=(*notes, *basis.notes),
@@ -371,7 +388,9 @@ def _differences(given: ParameterSet, basis: Basis) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _of_nothing(plan: SimulationPlan, store: DataStore, warmup: int = 0) -> Basis:
+def _of_nothing(
+    plan: SimulationPlan, store: DataStore, warmup: int = 0, held: HeldOut | None = None
+) -> Basis:
     """Return the basis of a plan that names all that is needed.
 
     Parameters
@@ -380,6 +399,8 @@ def _of_nothing(plan: SimulationPlan, store: DataStore, warmup: int = 0) -> Basi
         What is asked for.
     warmup
         Bars before the first one that a schedule's phases may trade, at least.
+    held
+        Bars that are left out, since a run holds them out.
     """
     missing = [n for n in ("symbol", "strategy") if getattr(plan, n) is None]
     if missing or plan.symbol is None or plan.strategy is None:
@@ -406,7 +427,13 @@ def _of_nothing(plan: SimulationPlan, store: DataStore, warmup: int = 0) -> Basi
     notes += tuple(f"{n} is left out: {v:g}" for n, v in filled.items())
     timeframe = plan.timeframe or "1day"
     inputs = load_inputs(
-        store, strategy, plan.symbol, plan.symbol2, timeframe, allow_gaps=plan.allow_gaps
+        store,
+        strategy,
+        plan.symbol,
+        plan.symbol2,
+        timeframe,
+        allow_gaps=plan.allow_gaps,
+        until=None if held is None else held.until,
     )
     days = bar_dates(inputs.bars)
     need = _need(strategy, params, inputs)
@@ -416,7 +443,7 @@ def _of_nothing(plan: SimulationPlan, store: DataStore, warmup: int = 0) -> Basi
         phases = phases_of(days, plan.windows or "default", plan.as_of, max(need, warmup))
         chosen = slice_of(phases, plan.phase)
     settings = planned_settings(plan, strategy, strategy.settings_of(AccountSettings()))
-    source = _source(store, inputs)
+    source = _source(store, inputs, None if held is None else held.until)
     year = year_of(timeframe, days, plan.bars_per_year)
     assumed = (
         *assumed_of_settings(settings, strategy, values=one_each(params)),
@@ -597,13 +624,16 @@ def run_inputs(plan: SimulationPlan, run: Run, store: DataStore) -> tuple[Inputs
             for now, then in pairs
             if (now.fingerprint, now.rows) != (then.fingerprint, then.rows)
         ]
-    source = _source(store, inputs)
-    if until is not None:
-        source += f", but for those after {until}, which the run holds out"
-    return inputs, source, said
+    return inputs, _source(store, inputs, until), said
 
 
-def _source(store: DataStore, inputs: Inputs) -> str:
+def _source(store: DataStore, inputs: Inputs, until: dt.date | None = None) -> str:
+    """Return where bars were loaded from, up to a date where a run holds out later ones."""
+    kept = "" if until is None else f", but for those after {until}, which the run holds out"
+    return _place(store, inputs) + kept
+
+
+def _place(store: DataStore, inputs: Inputs) -> str:
     """Return where bars were loaded from: a store knows the sample, whatever it holds."""
     records = [record for record in (inputs.data, inputs.data2) if record is not None]
     shipped = [r.symbol for r in records if store.is_sample(r.symbol, r.timeframe)]

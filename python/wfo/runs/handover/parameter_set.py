@@ -16,6 +16,7 @@ from wfo.data.symbols import require_symbol
 from wfo.data.timeframes import TIMEFRAMES
 from wfo.data.years import checked_bars_per_year
 from wfo.errors import InputError, ResultsError, WfoError, did_you_mean
+from wfo.runs.handover.held_out import HeldOut
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy, is_built_in
@@ -57,7 +58,9 @@ class ParameterSet:
         The bars that its scores are of.
     windows
         ``name``, ``as_of``, ``schedule`` as a windows file has it, ``warmup``, the bars before the
-        first one that its phases may trade, and ``phases`` with their dates.
+        first one that its phases may trade, and ``phases`` with their dates; ``holdout``, the
+        ``symbols`` and the ``first`` and ``last`` date of bars that the run holds out, where they
+        were not spent.
     history
         Of a refined set ``first`` and ``last`` trading date and ``warmup``, in bars.
     scores
@@ -228,6 +231,7 @@ class ParameterSet:
         if not all(isinstance(n, str) for n in notes):
             raise InputError(f"notes must be texts, not {notes!r:.60}")
         _check_phases(values.get("scores", {}))
+        HeldOut.of(values.get("windows", {}))
         _check_printable(values.get("versions", {}), "versions")
         if settings is not None:
             values["settings"] = _settings(strategy, settings)

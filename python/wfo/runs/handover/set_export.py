@@ -20,8 +20,11 @@ from wfo.runs.analysis.refined import RefinedSet, RefinedSets
 from wfo.runs.basis import Basis, SimulationPlan, basis_of
 from wfo.runs.candidates import Candidate
 from wfo.runs.folder import RunFolder
+from wfo.runs.handover.held_out import KEY, HeldOut
 from wfo.runs.handover.parameter_set import ParameterSet
 from wfo.runs.history_simulation import simulate_history
+from wfo.runs.holdout.spendings import symbols_of
+from wfo.runs.holdout.state import is_kept_back
 from wfo.runs.manifest import Manifest
 from wfo.runs.refinement.history import History
 from wfo.runs.simulate import claim_of, phase_scores, simulated
@@ -131,7 +134,7 @@ def export_set(
         origin=origin | own,
         data=manifest.data,
         data2=data2,
-        windows=_windows(manifest, basis.inputs.warmup(manifest.load_grids())),
+        windows=_windows(run, manifest, basis.inputs.warmup(manifest.load_grids())),
         history=history,
         scores={**scores, "phases": phases},
         versions={"wfo": build["version"], "commit": build["commit"]},
@@ -143,10 +146,15 @@ def export_set(
     )
 
 
-def _windows(manifest: Manifest, warmup: int) -> dict[str, Any]:
-    """Return the schedule, the warm-up that it was laid with, and the dates that it came to."""
-    phases = manifest.phases
-    return {
+def _windows(folder: RunFolder, manifest: Manifest, warmup: int) -> dict[str, Any]:
+    """Return the schedule, the warm-up that it was laid with, and the dates that it came to.
+
+    Bars that the run holds out are stated as long as nothing may look at them.
+    """
+    phases, held = manifest.phases, {}
+    if manifest.holdout is not None and is_kept_back(folder, manifest):
+        held = {KEY: HeldOut(symbols_of(manifest), *manifest.holdout.dates).to_dict()}
+    return held | {
         "name": phases.name,
         "as_of": phases.as_of.isoformat(),
         "schedule": dict(manifest.windows),

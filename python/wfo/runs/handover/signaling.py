@@ -21,8 +21,10 @@ from wfo.runs.assumed import Assumed, assumed_of_bars, assumed_of_settings, one_
 from wfo.runs.basis import refined_of
 from wfo.runs.candidates import Run
 from wfo.runs.folder import RunFolder
+from wfo.runs.handover.held_out import HeldOut, kept_back
 from wfo.runs.handover.set_file import read_set
 from wfo.runs.handover.signal_report import NextBar, SignalReport
+from wfo.runs.holdout.spendings import symbols_of
 from wfo.runs.holdout.state import is_kept_back
 from wfo.runs.inputs import Inputs, load_inputs
 from wfo.runs.manifest import BarsRecord
@@ -65,6 +67,8 @@ class SignalPlan:
         Of a set file without a run: the bars, where it does not state them.
     allow_gaps
         Whether joining two symbols may drop more than 5 % of either's bars.
+    out
+        The folder of all results, which says whether what a set file's run holds out is spent.
 
     Raises
     ------
@@ -81,6 +85,7 @@ class SignalPlan:
     symbol2: str | None = None
     timeframe: str | None = None
     allow_gaps: bool = False
+    out: Path = Path("results")
 
     def __post_init__(self) -> None:
         given = [n for n in ("candidate", "refined", "set_file") if getattr(self, n) is not None]
@@ -120,6 +125,9 @@ class _Chosen:
         Whether the run holds out later bars that nothing may look at yet.
     notes
         What is to be said of the set.
+    held, file
+        Of a set file: the bars that its run holds out and that nothing may look at yet, and the
+        file.
     """
 
     strategy: Strategy
@@ -136,6 +144,8 @@ class _Chosen:
     notes: tuple[str, ...]
     folder: Path | None = None
     kept_back: bool = False
+    held: HeldOut | None = None
+    file: Path = Path()
 
 
 def signal(plan: SignalPlan, store: DataStore, *, clock: Clock | None = None) -> SignalReport:
@@ -282,10 +292,16 @@ def _of_file(plan: SignalPlan, path: Path) -> _Chosen:
     warmup = LEAST_WARMUP
     if isinstance(stated, int) and not isinstance(stated, bool):
         warmup = max(warmup, stated)
+    held = kept_back(given.windows, plan.out)
     if plan.run is not None:
         run = Run.of(RunFolder(plan.run), strategy.name)
+        if held is not None and held.reaches(symbols_of(run.manifest)):
+            held.require_before(run.manifest.data.last, path, plan.run)
+        else:
+            held = None
         own = None if given.settings is None else strategy.settings_of(given.settings)
-        return _of_run(run, given.params, named, warmup, own, notes)
+        chosen = _of_run(run, given.params, named, warmup, own, notes)
+        return replace(chosen, held=held, file=path)
     symbol, symbol2 = plan.symbol or given.symbol, plan.symbol2 or given.symbol2
     if symbol is None:
         raise InputError(f"{path} does not state the symbol; give it with --symbol")
@@ -305,6 +321,8 @@ def _of_file(plan: SignalPlan, path: Path) -> _Chosen:
         own=None,
         where=f"the set in {path}",
         notes=notes,
+        held=held if held is not None and held.reaches({symbol, symbol2}) else None,
+        file=path,
     )
 
 
@@ -340,6 +358,7 @@ def _newest(
             chosen.symbol2,
             chosen.timeframe,
             allow_gaps=allow_gaps,
+            until=None if chosen.held is None else chosen.held.until,
         )
     except DataError as error:
         if own is None:
@@ -352,7 +371,9 @@ def _newest(
             f" which end {own.data.last}: those are taken; {_download(chosen)} brings newer ones"
         )
         return own, f"those of {chosen.where}"
-    if chosen.symbol2 is not None:
+    if chosen.held is not None:
+        warnings.append(chosen.held.left_out(chosen.file))
+    elif chosen.symbol2 is not None:
         _say_behind(chosen, store, warnings)
     return inputs, _source(chosen, store)
 
