@@ -318,21 +318,47 @@ class Calm(wfo.Rules):
 """
 
 
-def test_a_page_of_recorded_rules_says_that_their_file_has_changed(here: Path) -> None:
-    file = here / "calm.py"
+def test_what_computes_recorded_rules_says_that_their_file_has_changed(here: Path) -> None:
+    file, data = here / "calm.py", here / "NASDAQ"
     file.write_text(RULES)
     with separate():
         run(plan(here, strategy="calm.py:Calm", grid=None), sample_store())
-    said = "calm.py has changed since the run"
-    for text, times in ((RULES, 0), (f"{RULES}\n# edited\n", 1), ("raise SystemExit", 1)):
+        bars = RunFolder(data).read_manifest().data
+        own = wfo.ParameterSet(
+            get_strategy("calm.py:Calm"), {"length": 4}, symbol="NASDAQ", timeframe="1day",
+            data=bars,
+        )  # fmt: skip
+        wfo.write_set(own, here / "set.json")
+    simulated = ("simulate", data, "--set", "length=4")
+    others: tuple[tuple[Any, ...], ...] = (
+        ("signal", data, "--set-file", "set.json"),
+        ("signal", "--set-file", "set.json"),
+        ("simulate", "--set-file", "set.json", "--split", "2017-01-03"),
+    )
+    said = "calm.py has changed since the"
+    for text, times, commands in (
+        (RULES, 0, (simulated, *others)),
+        (f"{RULES}\n# edited\n", 1, (simulated,)),
+        ("raise SystemExit", 1, (simulated, *others)),
+    ):
         file.write_text(text)
-        with separate():
-            asked = call_cli("simulate", here / "NASDAQ", "--set", "length=4")
-        assert asked.code == 0, asked.err
-        assert asked.out.count(said) == times
+        for words in commands:
+            with separate():
+                asked = call_cli(*words)
+            assert asked.code == 0, asked.err
+            assert asked.out.count(said) == times
+    file.write_text(RULES.replace("x.close > x.open", "x.close < x.open"))
+    with separate():
+        refused = call_cli("--load", "calm.py:Calm", *others[0])
+    assert refused.code == 1
+    assert refused.err.endswith(
+        "calm.py:Calm has changed since the record was written, and has another program now: leave"
+        " --load out to compute with the record's rules, put the file back as it was, or compute"
+        " anew, as 'wfo run' does"
+    )
     file.unlink()
     with separate():
-        assert said not in call_cli("simulate", here / "NASDAQ", "--set", "length=4").out
+        assert said not in call_cli(*simulated).out
 
 
 def task_of(out: Path, **options: Any) -> Task:

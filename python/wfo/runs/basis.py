@@ -33,9 +33,8 @@ from wfo.runs.manifest import BarsRecord, Manifest
 from wfo.runs.slices import Slice, phases_of, slice_of, slice_of_split
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy, get_strategy
-from wfo.strategy.loading import changed_file
+from wfo.strategy.loading import changed_since
 from wfo.strategy.record import loading
-from wfo.text import one_line
 from wfo.windows import Phases, Windows
 
 if TYPE_CHECKING:
@@ -310,6 +309,7 @@ def _of_file(plan: SimulationPlan, path: Path, store: DataStore) -> Basis:
             settings=planned_settings(plan, strategy, own),
             bars_per_year=_year_of_file(plan, given),
         )
+        notes += changed_since(strategy, "the set was written", "what the set file states")
         if held is not None and not held.reaches({whole.symbol, whole.symbol2}):
             held = None
         warmup = 0 if kept is None else _warmup_of_file(plan, given)
@@ -456,14 +456,6 @@ def _of_nothing(
     )
 
 
-def _notes_of_file(strategy: Strategy) -> tuple[str, ...]:
-    """Return what is to be said of a file that has changed since the record of its strategy."""
-    file = changed_file(strategy)
-    if not file:
-        return ()
-    return (f"{one_line(file)} has changed since the run: this is computed from the run's record",)
-
-
 def _of_run(
     plan: SimulationPlan,
     run: Run,
@@ -510,7 +502,7 @@ def _of_run(
         assumed_of_year(year),
         Assumed("Windows", words),
     )
-    notes = (*inputs.notes, *(slices[0].notes), *_notes_of_file(strategy))
+    notes = (*inputs.notes, *(slices[0].notes), *changed_since(strategy))
     whole = plan.split is None and plan.phase is None
     return Basis(
         strategy, params, inputs, days, slices, whole, settings, engine, year, assumed, notes,

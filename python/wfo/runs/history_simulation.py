@@ -45,6 +45,7 @@ from wfo.runs.refinement.history import History
 from wfo.runs.simulation_files import write_files
 from wfo.runs.slices import Slice
 from wfo.strategy import Number, Strategy
+from wfo.strategy.loading import changed_since
 from wfo.strategy.parameter import methods_of
 from wfo.tradestation.headings import (
     TEST,
@@ -149,10 +150,10 @@ def simulate_history(plan: SimulationPlan, store: DataStore) -> HistoryReport:
         assumed_of_year(year),
         Assumed("History", f"{days[warmup]} to {days[-1]}, one backtest; {warmup:,} bars before"),
     )
+    notes = (*inputs.notes, *changed_since(strategy), IN_SAMPLE)
     return HistoryReport(
-        title, inputs.data.symbol, params, assumed, (*inputs.notes, IN_SAMPLE), simulation, days,
-        own_metrics, held, columns, claim, chart, written,
-        methods_of(strategy.parameters, params),
+        title, inputs.data.symbol, params, assumed, notes, simulation, days, own_metrics, held,
+        columns, claim, chart, written, methods_of(strategy.parameters, params),
     )  # fmt: skip
 
 

@@ -175,6 +175,25 @@ def changed_file(strategy: Strategy) -> str:
     return "" if now in {None, source.sha256} else source.file
 
 
+def changed_since(
+    strategy: Strategy, written: str = "the run", record: str = "the run's record"
+) -> tuple[str, ...]:
+    """Return what is to be said of a file that has changed since the record of its strategy.
+
+    Parameters
+    ----------
+    strategy
+        The one that the record describes.
+    written
+        When that was, in words.
+    record
+        What states the rules that are computed, in words.
+    """
+    file = changed_file(strategy)
+    said = f"{one_line(file)} has changed since {written}: this is computed from {record}"
+    return (said,) if file else ()
+
+
 def _digest(path: Path) -> str | None:
     try:
         return hashlib.sha256(read_bytes(path, most=TEXT_BYTES)).hexdigest()

@@ -13,11 +13,13 @@ import contextlib
 import importlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from wfo.errors import InputError, did_you_mean
 from wfo.strategy.loading import KINDS, StrategyLike, is_target, load_strategy, stood_for
 from wfo.strategy.record import same_strategy, to_record
+from wfo.strategy.source import Source
 from wfo.strategy.value import Strategy
 from wfo.text import brief, one_line
 
@@ -214,14 +216,16 @@ def remember(recorded: Mapping[str, Strategy]) -> dict[str, Strategy]:
         if known is None:
             registry.recorded[name] = found[name] = stated
             continue
+        before, now = stated.source, known.source
+        changed = before is not None and now is not None and before.sha256 != now.sha256
         if not same_strategy(known, stated):
+            if changed and _is_of_one_name(before, now):
+                raise InputError(_changed(known, stated))
             raise InputError(
                 f"the record is one of another strategy that was called {name} than the one that is"
                 f" known here ({_whence(known)}): {_different(known, stated)} differ; give one of"
                 " them another name, or compute it anew"
             )
-        before, now = stated.source, known.source
-        changed = before is not None and now is not None and before.sha256 != now.sha256
         if changed and known.program is None:
             registry.say(
                 f"{_whence(known)} has changed since the record was written: what is computed now"
@@ -239,8 +243,41 @@ def _whence(strategy: Strategy) -> str:
 def _different(known: Strategy, stated: Strategy) -> str:
     """Return in what two strategies differ, in words."""
     now, before = to_record(known), to_record(stated)
-    keys = ("parameters", "constraints", "feeds", "shorts", "kernel", "program", "digest")
-    return " and ".join(f"their {k}" for k in keys if now.get(k) != before.get(k)) or "they"
+    found = [plural for k, (plural, _) in _PARTS.items() if now.get(k) != before.get(k)]
+    return " and ".join(f"their {plural}" for plural in dict.fromkeys(found)) or "they"
+
+
+#: What of a record tells strategies apart: of two of them, and of one that has others now.
+_PARTS = {
+    "parameters": ("parameters", "other parameters"),
+    "constraints": ("constraints", "other constraints"),
+    "feeds": ("feeds", "other feeds"),
+    "shorts": ("sides", "other sides"),
+    "kernel": ("kernels", "another kernel"),
+    "program": ("programs", "another program"),
+    "digest": ("programs", "another program"),
+}
+
+
+def _is_of_one_name(before: Source | None, now: Source | None) -> bool:
+    """Whether two files, wherever they are, are of one name, and call a strategy alike."""
+    if before is None or now is None:
+        return False
+    return (Path(before.file).name, before.name) == (Path(now.file).name, now.name)
+
+
+def _changed(known: Strategy, stated: Strategy) -> str:
+    """Say that the file of a strategy makes another one since a record was written."""
+    now, before = to_record(known), to_record(stated)
+    found = [other for k, (_, other) in _PARTS.items() if now.get(k) != before.get(k)]
+    # Rules are computed from what the record states where no file is named.
+    ways = [] if stated.program is None else ["leave --load out to compute with the record's rules"]
+    ways += ["put the file back as it was", "compute anew, as 'wfo run' does"]
+    return (
+        f"{_whence(known)} has changed since the record was written, and has"
+        f" {' and '.join(dict.fromkeys(found)) or 'another definition'} now:"
+        f" {', '.join(ways[:-1])}, or {ways[-1]}"
+    )
 
 
 def is_built_in(strategy: Strategy) -> bool:

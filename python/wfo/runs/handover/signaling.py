@@ -30,6 +30,7 @@ from wfo.runs.inputs import Inputs, load_inputs
 from wfo.runs.manifest import BarsRecord
 from wfo.settings import AccountSettings
 from wfo.strategy import Number, Strategy
+from wfo.strategy.loading import changed_since
 from wfo.strategy.parameter import methods_of
 from wfo.strategy.record import loading
 from wfo.windows import LEAST_WARMUP
@@ -173,7 +174,7 @@ def signal(plan: SignalPlan, store: DataStore, *, clock: Clock | None = None) ->
     from wfo.data.sources.clock import Clock
 
     chosen = _chosen(plan)
-    warnings: list[str] = []
+    warnings = list(_changed(chosen))
     notes = list(chosen.notes)
     inputs, source = _newest(chosen, store, plan.allow_gaps, warnings)
     inputs = _from_first(chosen, inputs, warnings)
@@ -332,6 +333,13 @@ def _stamp(text: str) -> dt.date | None:
         return dt.datetime.fromisoformat(text)
     except ValueError:
         return None
+
+
+def _changed(chosen: _Chosen) -> tuple[str, ...]:
+    """Return what is to be said of a file that has changed since the set's record."""
+    if chosen.own is not None:
+        return changed_since(chosen.strategy)
+    return changed_since(chosen.strategy, "the set was written", "what the set file states")
 
 
 # The bars
