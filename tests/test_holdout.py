@@ -40,6 +40,7 @@ from wfo.runs.holdout import evaluating, spendings
 from wfo.runs.holdout.evaluating import finalists_changed, spend_holdout
 from wfo.runs.holdout.kept import HoldoutSpan
 from wfo.runs.holdout.lines import holdout_lines
+from wfo.runs.holdout.searched import looked_at
 from wfo.runs.holdout.spendings import read_spent
 from wfo.runs.holdout.spent import HoldoutFigures, SeenBy, Spent, SpentFinalist
 from wfo.runs.holdout.state import HoldoutState, holdout_state
@@ -52,6 +53,8 @@ from wfo.runs.stage_alone.plateau_stage import plateaus
 from wfo.runs.stage_alone.stated import Stated
 from wfo.runs.verdict.searched import hold_out_of
 from wfo.runs.verify import verify
+from wfo.runs.walkforward.counting import TrialCount
+from wfo.runs.walkforward.folder import WalkFolder
 from wfo.selection.plateaus import PlateauOptions
 from wfo.strategy import get_strategy
 from wfo.tradestation.ranges import RangeOptions
@@ -1033,3 +1036,39 @@ def test_a_set_file_leaves_out_what_its_run_holds_out(
     assert later.working.bar > by_file.working.bar
     assert not any("left out" in text for text in later.warnings)
     assert "holdout" not in wfo.export_set(folder.path, candidate=1).windows
+
+
+def test_a_search_that_looks_at_what_another_run_holds_out_says_so_first(
+    folder: RunFolder, real: RunFolder, tmp_path: Path
+) -> None:
+    out, grid = folder.path.parent, tmp_path / "tiny.yaml"
+    grid.write_text(TINY)
+    said = (
+        f"{real.path} holds out the bars of NASDAQ from 2018-01-02 to 2018-12-31, which are not"
+        " spent, and this search looks at bars up to 2018-12-31: they are not untouched from then"
+        " on, and that cannot be undone; --holdout 1y keeps it away from them"
+    )
+    plan = RunPlan(
+        "NASDAQ", "atr_d_l", grid=grid, out=out, name="k", command="wfo run it", fetch=False
+    )  # fmt: skip
+
+    noting = Noting()
+    run(plan, wfo.data.sample_store(), progress=noting)
+    assert [text for text in noting.said if "which are not spent" in text] == [f"warning: {said}"]
+    end = D(2018, 12, 31)
+    searches = folder.read_trials("NASDAQ")["searches"]
+    (own,) = (s["fingerprint"] for s in searches if s["through"] == end.isoformat())
+    # What it looks at is counted now; what ends before looks at nothing.
+    assert list(looked_at(folder, "NASDAQ", end, [own])) == []
+    assert list(looked_at(folder, "NASDAQ", D(2018, 1, 1))) == []
+    walk = WalkFolder(folder.path / "walkforward" / "w", out)
+    for through, lines in ((D(2018, 1, 2), 1), (D(2018, 1, 1), 0)):
+        count = TrialCount(walk, ("NASDAQ",), {"fingerprint": "walk"}, through)
+        assert len(count.looked_at()) == lines
+    space = {
+        "strategy": "atr_d_l", "symbols": ["NASDAQ"], "objective": "total_return",
+        "parameters": {"atr_period": [5, 9]}, "method": "grid", "block": "none",
+    }  # fmt: skip
+    assert said in wfo.optimize(space, study="late", out=out).warnings
+    spend_holdout(folder)
+    assert list(looked_at(folder, "NASDAQ", end)) == []

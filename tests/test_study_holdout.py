@@ -59,6 +59,11 @@ def test_the_best_sets_are_simulated_on_what_was_held_out_once(space: Path, out:
         (entry,) = _recorded(out, symbol)
         assert (entry["first"], entry["last"]) == (first, days[-1])
         assert entry["symbols"] == [symbol]
+        # Other searches learn from the count whose hold-out it is.
+        (search,) = json.loads((out / symbol / "trials.json").read_text())["searches"]
+        assert search["holdout"] == {
+            "folder": str(report.folder), "span": "1y", "first": first, "last": days[-1],
+        }  # fmt: skip
         sets = entry["finalists"]
         for each, trial in zip(sets, report.best, strict=True):
             assert dict(trial.params).items() <= each["params"].items()

@@ -715,7 +715,9 @@ class RunFolder:
             same = [s for s in data["searches"] if s["fingerprint"] == search["fingerprint"]]
             searches = [s for s in data["searches"] if s not in same]
             most = max(s["combinations"] for s in [*same, search])
-            searches.append({**search, "combinations": most})
+            # Bars are kept back also where the same search is made without that.
+            held = [("holdout", s["holdout"]) for s in same if "holdout" in s]
+            searches.append({**dict(held), **search, "combinations": most})
             total: int = min(sum(s["combinations"] for s in searches), MOST_COUNT)
             write_sealed(path, {"total": total, "searches": searches})
             _remove(path.parent / _TRIALS_LOCK)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wfo.files import read_bytes
 from wfo.files.limits import TEXT_BYTES
 from wfo.grid import Grid
+from wfo.runs.holdout.searched import counted_holdout
 from wfo.selection.gates import gate_sets
 from wfo.strategy import BatchKernel, Strategy
 from wfo.strategy.record import RecordedKernel
@@ -135,13 +136,14 @@ def sweep_key(task: Task, grid: Grid, store: str) -> str:
 
 def search(task: Task, grid: Grid) -> dict[str, Any]:
     """Return how a sweep is counted among a symbol's trials."""
-    parts = {"strategy": grid.strategy.name, "grid": _computed(grid)}
+    parts, held = {"strategy": grid.strategy.name, "grid": _computed(grid)}, task.inputs.holdout
     return {
         "fingerprint": fingerprint(parts | _searched(task)),
         "strategy": grid.strategy.name,
         "grid": grid.name,
         "combinations": len(grid),
         "through": _through(task.inputs.dates, max(p.end for p in task.phases)),
+        **counted_holdout(None if held is None else held.record, task.plan.folder.path),
     }
 
 

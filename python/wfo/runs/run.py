@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from wfo.errors import ResultsError
 from wfo.progress import Progress, Silent
 from wfo.runs.fetching import Fetching
 from wfo.runs.folder import RunFolder
+from wfo.runs.holdout.searched import looked_at
 from wfo.runs.holdout.spendings import overlapping
 from wfo.runs.identity import search
 from wfo.runs.job import Job, check_fits
@@ -76,6 +78,7 @@ def run(
         job = going_on(task, folder, machine, options)
         check_fits(job, folder, machine)
         _say_what_is_spent(job, folder, progress)
+        _say_what_is_looked_at(job, folder, progress)
         sweeps = [Sweeping.of(job, grid, folder, progress, clock) for grid in job.task.grids]
         _say_what_changed(job, folder, progress)
         moved = _make_room(job, folder, sweeps)
@@ -127,6 +130,21 @@ def _say_what_is_spent(job: Job, folder: RunFolder, progress: Progress) -> None:
             f" {other.first} to {other.last}: this one cannot be tried on what it holds out;"
             f" bars after {other.last} are untouched"
         )
+
+
+def _say_what_is_looked_at(job: Job, folder: RunFolder, progress: Progress) -> None:
+    """Tell before the search which hold-outs of other runs it looks at.
+
+    Raises
+    ------
+    ResultsError
+        If the count of trials, or a list of what was spent, is damaged.
+    """
+    searches = [search(job.task, grid) for grid in job.task.grids]
+    through = max(dt.date.fromisoformat(each["through"]) for each in searches)
+    own = [each["fingerprint"] for each in searches]
+    for each in looked_at(folder, job.task.plan.symbol, through, own):
+        progress.say(f"warning: {each}")
 
 
 def _say_what_changed(job: Job, folder: RunFolder, progress: Progress) -> None:

@@ -594,12 +594,20 @@ class MetaShape(TypedDict):
     store: NotRequired[Literal["dense", "survivors"]]
 
 
+class _CountedHoldout(TypedDict):
+    folder: Text
+    span: ShortText
+    first: DayText
+    last: DayText
+
+
 class _Search(TypedDict):
     fingerprint: ShortText
     combinations: Count
     strategy: NotRequired[ShortText]
     grid: NotRequired[ShortText]
     through: NotRequired[StampText | None]
+    holdout: NotRequired[_CountedHoldout]
 
 
 class TrialsShape(TypedDict):

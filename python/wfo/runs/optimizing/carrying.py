@@ -17,7 +17,7 @@ from wfo.runs.machine import Machine
 from wfo.runs.optimizing.artefacts import write_artefacts
 from wfo.runs.optimizing.best import judge
 from wfo.runs.optimizing.counting import count_trials, read_counts
-from wfo.runs.optimizing.held_out import kept_back, spent_elsewhere
+from wfo.runs.optimizing.held_out import held_elsewhere, kept_back, spent_elsewhere
 from wfo.runs.optimizing.identity import record_of
 from wfo.runs.optimizing.preparing import Prepared, prepared
 from wfo.runs.optimizing.report import PlannedSearch, StudyReport
@@ -108,7 +108,10 @@ def carry_out(
     with prepared(plan, store) as made:
         # A count of trials that is damaged is found before anything is done.
         read_counts(asked.out, made)
-        warnings = tuple(spent_elsewhere(asked.out, made.bars))
+        warnings = (
+            *spent_elsewhere(asked.out, made.bars),
+            *held_elsewhere(asked.out, made.bars),
+        )
         for each in warnings:
             progress.say(f"warning: {each}")
         with _opened(made, asked, progress, machine) as (study, first):
@@ -282,7 +285,11 @@ def look(
     with prepared(plan, store) as made:
         read_counts(asked.out, made)
         plan = made.plan
-        warnings = [*made.bars.warnings, *spent_elsewhere(asked.out, made.bars)]
+        warnings = [
+            *made.bars.warnings,
+            *spent_elsewhere(asked.out, made.bars),
+            *held_elsewhere(asked.out, made.bars),
+        ]
         name, reason = made.decided()
         task = made.probe_task(made.search(made.method(name, plan.trials)))
         outcome, seconds = made.probe(task)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from wfo.files import inside
 from wfo.files.schema import MOST_COUNT
 from wfo.runs.folder import RunFolder
+from wfo.runs.holdout.searched import counted_holdout
 from wfo.runs.identity import fingerprint
+from wfo.search.study import study_folder
 from wfo.text import one_line
 
 if TYPE_CHECKING:
@@ -45,13 +47,17 @@ def count_trials(out: Path, prepared: Prepared, record: StudyRecord, trials: int
     for symbol in prepared.plan.symbols:
         folder = _folder(out, symbol)
         if trials:
-            totals[symbol] = folder.count_trials(symbol, _entry(prepared, record, symbol, trials))
+            totals[symbol] = folder.count_trials(
+                symbol, _entry(out, prepared, record, symbol, trials)
+            )
         else:
             totals[symbol] = int(folder.read_trials(symbol)["total"])
     return totals
 
 
-def _entry(prepared: Prepared, record: StudyRecord, symbol: str, trials: int) -> Mapping[str, Any]:
+def _entry(
+    out: Path, prepared: Prepared, record: StudyRecord, symbol: str, trials: int
+) -> Mapping[str, Any]:
     plan = prepared.plan
     target = plan.target if isinstance(plan.target, str) else " ".join(plan.target)
     return {
@@ -62,6 +68,7 @@ def _entry(prepared: Prepared, record: StudyRecord, symbol: str, trials: int) ->
         "grid": record.name,
         "combinations": min(trials * prepared.combinations, MOST_COUNT),
         "through": prepared.bars.days[symbol][-1].isoformat(),
+        **counted_holdout(prepared.bars.holdouts.get(symbol), study_folder(out, record.name)),
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wfo.runs.folder import RunFolder
+from wfo.runs.holdout.searched import looked_at
 from wfo.runs.holdout.spendings import overlapping
 from wfo.text import one_line
 
@@ -36,6 +37,18 @@ def spent_elsewhere(out: Path, bars: SearchBars) -> Iterator[str]:
                 f" {one_line(symbol)} from {other.first} to {other.last}: what this search holds"
                 f" out of them is not untouched; bars after {other.last} are"
             )
+
+
+def held_elsewhere(out: Path, bars: SearchBars) -> Iterator[str]:
+    """Yield a line for each hold-out of another search that this one is about to look at.
+
+    Raises
+    ------
+    ResultsError
+        If a count of trials, or a list of what was spent, is damaged.
+    """
+    for symbol, days in bars.days.items():
+        yield from looked_at(RunFolder.of(out, symbol), symbol, days[-1])
 
 
 def kept_back(bars: SearchBars) -> Iterator[str]:

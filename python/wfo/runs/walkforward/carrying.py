@@ -11,6 +11,7 @@ from wfo.errors import ResultsError
 from wfo.files import make_folder, naming_the_file, write_frame, write_text
 from wfo.progress import Progress, Silent
 from wfo.runs.given import given_files
+from wfo.runs.holdout.searched import counted_holdout
 from wfo.runs.holdout.spendings import overlapping
 from wfo.runs.machine import Clock, Machine
 from wfo.runs.walkforward.artefacts import write_pages
@@ -69,7 +70,7 @@ def carry_out(
     count = counting(made)
     # A count of trials that is damaged is found before anything is done.
     count.check()
-    warnings = (*made.warnings, *spent(made))
+    warnings = (*made.warnings, *spent(made), *count.looked_at())
     for each in warnings:
         progress.say(f"warning: {each}")
     with folder.hold(plan.command):
@@ -126,10 +127,12 @@ def prepared(plan: WalkPlan, store: DataStore, version: str) -> Prepared:
 
 def counting(made: Prepared) -> TrialCount:
     """Return the count of trials that a walk-forward is part of."""
+    held = made.inputs.holdout
     search = {
         "fingerprint": made.fingerprint,
         "strategy": made.history.strategy.name,
         "grid": made.grid_name,
+        **counted_holdout(None if held is None else held.record, made.folder.path),
     }
     through = bars_module.dates(made.inputs.bars)[-1]
     # As of runs, a second symbol is not what is searched.

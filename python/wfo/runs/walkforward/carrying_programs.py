@@ -52,7 +52,11 @@ def carry_out_program(
     folder = made.folder
     count = _counting(made)
     count.check()
-    warnings = (*made.bars.warnings, *spent_elsewhere(plan.results, made.bars))
+    warnings = (
+        *made.bars.warnings,
+        *spent_elsewhere(plan.results, made.bars),
+        *count.looked_at(),
+    )
     for each in warnings:
         progress.say(f"warning: {each}")
     with folder.hold(plan.command):

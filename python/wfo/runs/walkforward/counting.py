@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wfo.files.schema import MOST_COUNT
+from wfo.runs.holdout.searched import looked_at
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -39,13 +40,25 @@ class TrialCount:
         through: dt.date,
     ) -> None:
         self._folder, self._symbols = folder, symbols
-        self._search = {**search, "through": through.isoformat()}
+        self._search, self._through = {**search, "through": through.isoformat()}, through
         self._totals: dict[str, int] = {}
 
     def check(self) -> None:
         """Raise a `ResultsError` where a count is damaged, before anything is done."""
         for symbol in self._symbols:
             self._totals[symbol] = int(self._folder.read_trials(symbol)["total"])
+
+    def looked_at(self) -> tuple[str, ...]:
+        """Return a line for each hold-out of another run that is about to be looked at.
+
+        Raises
+        ------
+        ResultsError
+            If a count, or a list of what was spent, is damaged.
+        """
+        own = (str(self._search["fingerprint"]),)
+        found = (looked_at(self._folder, s, self._through, own) for s in self._symbols)
+        return tuple(line for lines in found for line in lines)
 
     def count(self, combinations: int) -> None:
         """Count so many combinations in all.
