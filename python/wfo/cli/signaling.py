@@ -77,7 +77,8 @@ def signal(
     the last one, stands on the page: stops, limit orders and orders at the open, with levels and
     shares, and orders that a filter keeps from working with the reason. 'wfo data download' brings
     newer bars; where the store lacks them, those that the run has kept are taken, and the page says
-    so. Old bars and bars that were revised are named too.
+    so. Old bars and bars that were revised are named too. What the run of a set file holds out
+    is left out until OUT says that it is spent.
 
     It is what the backtest holds. An account of your own has another equity and may be in another
     state.

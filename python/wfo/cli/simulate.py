@@ -228,7 +228,8 @@ def simulate(
     With --refined it is a set of the run's analysis, over the whole history, with the columns of
     its report, and the page says whether it reproduces that row; with --phase, --windows or --split
     it is simulated on those. With --set-file it is the set in a file, on the bars of FOLDER, or on
-    the store's, and the page says what differs from the set's own bars and settings.
+    the store's, and the page says what differs from the set's own bars and settings. What its run
+    holds out is left out until OUT says that it is spent.
 
     Without a run, --symbol, --strategy and --set say what to simulate: on one phase, the last one
     of the default schedule unless told otherwise, or on all bars with a split of your own. The
