@@ -293,8 +293,13 @@ MUTANTS = (
         "Z1",
     ),
     Mutant("sizing", "base *= lines.size[before]  # [Z1]", "pass", "Z1"),
-    Mutant("sizing", "if distance > 0.0:", "if distance >= 0.5:", "Z2"),
-    Mutant("sizing", "return min(found, default=None)", "return max(found, default=None)", "Z2"),
+    Mutant("sizing", "if each.distance > 0.0)", "if each.distance >= 0.5)", "Z2"),
+    Mutant(
+        "sizing",
+        "return min(able, key=lambda each: each.distance, default=None)",
+        "return max(able, key=lambda each: each.distance, default=None)",
+        "Z2",
+    ),
     Mutant(
         "sizing",
         "shares = min(base * lines.risk / distance, shares)  # [Z2]",
