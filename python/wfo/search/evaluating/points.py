@@ -56,7 +56,10 @@ class StrategyPoints:
 
     def __init__(self, strategy: Strategy, space: SearchSpace) -> None:
         self.strategy = strategy
-        space = replace(space, dimensions=tuple(map(self._numbered, space.dimensions)))
+        numbered = tuple(map(self._numbered, space.dimensions))
+        # The same object where nothing is named: a study knows its space by it.
+        if numbered != space.dimensions:
+            space = replace(space, dimensions=numbered)
         self.dimensions: dict[str, Dimension] = {d.name: d for d in space.dimensions}
         for name, value in space.fixed.items():
             if isinstance(value, Mapping):
