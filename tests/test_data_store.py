@@ -887,13 +887,12 @@ def test_a_writer_killed_at_any_of_its_steps_leaves_the_old_or_the_new(tmp_path:
     assert stored(store) == NEW
 
 
-@pytest.mark.parametrize("first", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("first", [1, 2])
 def test_a_writer_killed_while_it_sets_a_file_aside_loses_none(first: int, tmp_path: Path) -> None:
     store = DataStore(tmp_path / "store")
     path = store.folder / "QQQ_1day.parquet"
     left = []
     with steps(store.folder) as killed_before:
-        # Every second step: those that replace a file are all in the test above.
         for number in itertools.count(first, 2):
             store.folder.mkdir()
             path.write_bytes(b"broken")

@@ -211,7 +211,7 @@ def stored(phases: list[Figures], rows: Any = slice(None)) -> list[tuple[Any, ..
 
 
 def test_a_sketch_counts_what_a_selection_does_in_any_cuts_and_order() -> None:
-    n = 150_000
+    n = 300_000
     phases = many_figures(n)
     # A tenth is valid in one phase less, and a hundredth in two.
     phases[1].oos_pnl[np.arange(n) % 10 == 3] = -1
@@ -222,8 +222,8 @@ def test_a_sketch_counts_what_a_selection_does_in_any_cuts_and_order() -> None:
     for rows in np.array_split(np.random.default_rng(1).permutation(n), 7):
         sketches[1].add(stored(phases, rows))
     strict = _core.Sketch(3, Gates(min_trades=6).core(), 1, 2)
-    for start in reversed(range(0, n, 35_001)):
-        part = stored(phases, slice(start, start + 35_001))
+    for start in reversed(range(0, n, 70_001)):
+        part = stored(phases, slice(start, start + 70_001))
         _core.Sketch.add_to_all([sketches[2], strict], part)
         # What comes again counts once, and what goes on from bytes is the same.
         data = sketches[2].to_bytes()

@@ -101,7 +101,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "optimization" / "space"
 
 
-@pytest.mark.parametrize("workers", [3, *(pytest.param(k, marks=pytest.mark.slow) for k in (2, 4))])
+@pytest.mark.parametrize("workers", [2, 4, pytest.param(3, marks=pytest.mark.slow)])
 def test_any_number_of_workers_finds_the_same(workers: int, tmp_path: Path, straight: Path) -> None:
     space = _made(tmp_path / "a", pause=0.001)
     wfo.optimize(space, workers=workers, out=tmp_path / "out", trials=32)

@@ -266,7 +266,7 @@ def test_the_sensitivity_is_that_of_the_library(whole: Made) -> None:
 # Scoring again
 
 
-@pytest.mark.parametrize("store", [pytest.param("dense", marks=pytest.mark.slow), "survivors"])
+@pytest.mark.parametrize("store", ["dense", "survivors"])
 def test_rescoring_by_strict_and_back_changes_no_byte(
     store: str, grid_file: Path, tmp_path: Path
 ) -> None:
@@ -299,7 +299,7 @@ def test_rescoring_by_strict_and_back_changes_no_byte(
 # Nothing stable
 
 
-@pytest.mark.parametrize("store", ["dense", pytest.param("survivors", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("store", ["dense", "survivors"])
 def test_where_nothing_is_stable_all_files_are_there(
     store: str, grid_file: Path, tmp_path: Path
 ) -> None:
