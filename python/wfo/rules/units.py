@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wfo.rules.numbers import dependencies, shown_number, unchecked_numbers
+from wfo.rules.numbers import dependencies, number_at, shown_number
 from wfo.rules.program import LISTS, Program
 from wfo.strategy.parameter import Number
 
@@ -133,12 +133,9 @@ def numbers_between(program: Program, values: Values, place: int) -> tuple[float
     own = [n for at, n in enumerate(program.parameters) if at in dependencies(program)[place]]
     if not all(values.get(name) for name in own):
         return None
-    found: list[float] = []
-    mixes = itertools.product(*(values[name] for name in own))
-    for mix in itertools.islice(mixes, _MOST_TRIED + 1):
-        row = dict(zip(own, mix, strict=True))
-        number = unchecked_numbers(program, [row.get(n, 1) for n in program.parameters])[place]
-        if not math.isfinite(number) or len(found) == _MOST_TRIED:
-            return None
-        found.append(number)
-    return min(found), max(found)
+    # One value will do for parameters that the number does not follow from.
+    some = [values[name] if name in own else (1,) for name in program.parameters]
+    if math.prod(map(len, some)) > _MOST_TRIED:
+        return None
+    found = [*map(number_at(program, place), itertools.product(*some))]
+    return (min(found), max(found)) if all(map(math.isfinite, found)) else None
